@@ -1,0 +1,25 @@
+# One doctest program for each folder of tests/ that holds .cpp files, named test-<folder>, linked with the
+# rooms it may need; the static libraries bring in only what a test uses.
+add_library(test-main OBJECT tests/main.cpp)
+
+function(room_tests folder)
+  file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*.cpp)
+  if(sources)
+    add_executable(test-${folder} ${sources} $<TARGET_OBJECTS:test-main>)
+    target_link_libraries(test-${folder} PRIVATE ${ARGN})
+    target_compile_definitions(test-${folder} PRIVATE RINGSIDE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+                                                      RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    add_test(NAME ${folder} COMMAND test-${folder})
+  endif()
+endfunction()
+
+room_tests(arch arch)
+room_tests(lint arch)
+room_tests(mmu mmu)
+room_tests(devices devices)
+room_tests(state state)
+room_tests(decode exec ${CAPSTONE})
+room_tests(float80 exec)
+room_tests(exec exec)
+room_tests(oracle exec)
+room_tests(machine machine)

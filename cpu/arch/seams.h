@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 
+#include "cpu/arch/fault.h"
 #include "cpu/arch/types.h"
 
 namespace ringside {
@@ -140,6 +141,23 @@ class MachineControl {
   virtual void power_off() = 0;            // S5 and friends
   virtual void reset(const char* why) = 0;  // 0xcf9, 0x64, ...
   virtual void debug_exit(int status) = 0;  // isa-debug-exit: the process's exit status
+};
+
+// The second stage of translation (EPT), seen from the page walk: guest-physical to host-physical addresses.
+class SecondStage {
+ public:
+  struct Result {
+    HostPhys address;
+    u64 page_size = page_bytes;  // the translation holds for the naturally aligned block of this size
+    bool writable = false;       // a later write to the same page needs no new walk (its dirty bit is set too)
+    bool readable = false;
+    bool executable = false;
+  };
+  virtual ~SecondStage() = default;
+  // Identifies the translation for TLB contexts: the EPT pointer. Never 0.
+  virtual u64 key() const = 0;
+  // False: refused, `fault` says why. `page_walk` marks accesses to the guest's own paging structures.
+  virtual bool translate(GuestPhys address, Access access, bool page_walk, Result& result, SecondStageFault& fault) = 0;
 };
 
 }  // namespace ringside

@@ -1,0 +1,98 @@
+// Owns address translation of one CPU: paging state, the page walk, TLB contexts and their invalidation.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "cpu/arch/fault.h"
+#include "cpu/arch/registers.h"
+#include "mmu/physical_memory.h"
+#include "mmu/tlb.h"
+#include "mmu/walk.h"
+
+namespace ringside {
+
+// The registers that paging depends on. Set as a whole; the Mmu compares and drops what must go.
+struct PagingRegisters {
+  u64 cr0 = 0, cr3 = 0, cr4 = 0, efer = 0;
+  u32 pkru = 0, pkrs = 0;
+  u16 vpid = 0;
+};
+
+class Mmu {
+ public:
+  // physical_bits: MAXPHYADDR of the CPU model.
+  Mmu(PhysicalMemory& memory, unsigned physical_bits);
+  ~Mmu();
+
+  // -- The fast path's side. Pointers change only inside the functions below; the owner re-reads them after.
+  TlbView* data_view() const { return data_view_; }              // explicit accesses at the present privilege
+  TlbView* supervisor_view() const { return supervisor_view_; }  // implicit accesses: descriptor tables, TSS, IDT
+  const FetchEntry* fetch_view() const { return fetch_view_; }   // tlb_entries entries
+  // Differs whenever a cached "linear page -> code" relation may no longer hold for fetch_view().
+  u64 fetch_epoch() const { return fetch_epoch_; }
+
+  // -- Control. `registers` after a MOV to CR0/CR4/EFER, WRPKRU, VM entry or exit. Changes of paging mode bits select or
+  // flush contexts as the manual's "Operations that Invalidate TLBs and Paging-Structure Caches" says.
+  void set_registers(const PagingRegisters& registers);
+  // MOV to CR3: flushes the PCID's non-global entries unless `keep` (bit 63 with CR4.PCIDE).
+  void load_cr3(u64 cr3, bool keep);
+  // PAE paging: reads the four PDPTEs of `cr3`; false if a present one has reserved bits set (the caller raises #GP(0)
+  // and nothing changed). Succeeds and does nothing in other modes of `cr0/cr4/efer`.
+  bool load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer);
+  std::array<u64, 4>& pdptes() { return pdptes_; }
+  // The present privilege: CPL 3 or not, EFLAGS.AC; `check_alignment` (CR0.AM, EFLAGS.AC, CPL 3) takes the fast path away.
+  void set_privilege(bool user, bool ac, bool check_alignment);
+  void set_second_stage(SecondStage* stage);  // nullptr: none
+  // Data breakpoints: these linear pages get no fast tags. At most 8.
+  void set_watched_pages(std::span<const LinAddr> pages);
+
+  void invlpg(LinAddr address);
+  // Types of INVPCID: 0 address, 1 single context, 2 all including global, 3 all but global.
+  void invpcid(unsigned type, u16 pcid, LinAddr address);
+  void flush_all();                           // every context, globals included
+  void flush_second_stage(u64 key, bool all); // INVEPT
+  void flush_vpid(u16 vpid, unsigned type, LinAddr address);  // INVVPID
+  // A page became code: no context may hold a write tag for it.
+  void drop_write_tags(HostPhys page);
+
+  // -- Slow path. Walks (or finds) the translation of one byte's page, sets A/D bits, and fills the view that the
+  // access belongs to. False: `fault` is a #PF or a second-stage fault, nothing was changed but A bits on the way.
+  bool translate(LinAddr address, Access access, HostPhys& result, Fault& fault);
+  // As translate, for looking only: sets no bits, fills no TLB, raises nothing; leaves the trail if asked.
+  bool probe(LinAddr address, Access access, HostPhys& result, Fault& fault, WalkTrace* trace = nullptr) const;
+
+  const PagingRegisters& registers() const { return registers_; }
+  PhysicalMemory& memory() { return memory_; }
+  unsigned physical_bits() const { return physical_bits_; }
+  bool canonical(u64 address) const {
+    const unsigned shift = (registers_.cr4 & Cr4::LA57) && (registers_.efer & Efer::LMA) ? 7 : 16;
+    return static_cast<u64>(static_cast<s64>(address << shift) >> shift) == address;
+  }
+  struct Statistics {
+    u64 walks = 0, context_switches = 0, flushes = 0;
+  };
+  const Statistics& statistics() const { return statistics_; }
+
+ private:
+  struct Context;
+  PhysicalMemory& memory_;
+  unsigned physical_bits_;
+  PagingRegisters registers_;
+  std::array<u64, 4> pdptes_{};
+  SecondStage* second_stage_ = nullptr;
+  std::vector<std::unique_ptr<Context>> contexts_;
+  Context* context_ = nullptr;
+  std::unique_ptr<TlbView> empty_view_;
+  TlbView* data_view_ = nullptr;
+  TlbView* supervisor_view_ = nullptr;
+  const FetchEntry* fetch_view_ = nullptr;
+  u64 fetch_epoch_ = 1;
+  bool user_ = false, ac_ = false, check_alignment_ = false;
+  std::vector<LinAddr> watched_;
+  Statistics statistics_;
+};
+
+}  // namespace ringside

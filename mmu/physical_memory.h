@@ -1,0 +1,85 @@
+// Owns the machine's physical address space: sparse RAM, ROM, memory-mapped devices, the A20 gate, and for each RAM
+// page whether it was written and which of its lines hold decoded code.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cpu/arch/seams.h"
+
+namespace ringside {
+
+// Told before a store lands on a line that holds decoded code.
+class CodeWatcher {
+ public:
+  virtual ~CodeWatcher() = default;
+  virtual void code_written(HostPhys address, u64 size) = 0;
+};
+
+class PhysicalMemory {
+ public:
+  static constexpr u64 line_bytes = 128;  // granularity of the code map: 32 lines a page
+
+  PhysicalMemory();
+  ~PhysicalMemory();
+  PhysicalMemory(const PhysicalMemory&) = delete;
+  PhysicalMemory& operator=(const PhysicalMemory&) = delete;
+
+  // Adds zeroed RAM; bytes and base are multiples of 4 KiB. Host memory is taken as pages are touched.
+  // False: the host refuses that much address space.
+  bool add_ram(HostPhys base, u64 bytes, std::string name);
+  // Adds read-only memory (a copy of `bytes`, padded with zeros to 4 KiB); it hides what lies below it.
+  void add_rom(HostPhys base, const std::vector<u8>& bytes, std::string name);
+  // Adds a device's registers; base and bytes are multiples of 4 KiB unless `bytes` < 4 KiB. It hides what lies below
+  // it. remove_mmio takes it away again (IA32_APIC_BASE moves, BARs are programmed).
+  void add_mmio(HostPhys base, u64 bytes, MmioDevice& device, std::string name);
+  void remove_mmio(MmioDevice& device);
+  // Increments with every change of the map: whoever caches host pointers flushes when it moves.
+  u64 map_generation() const { return map_generation_; }
+
+  // Address bit 20 is forced to 0 while the gate is closed. Reset state here: open.
+  void set_a20(bool open);
+  bool a20() const { return a20_; }
+
+  // Host pointer to the RAM or ROM page that holds `address` (page offset included), or nullptr if there is none.
+  // ROM gives nullptr for write. A non-null answer for write marks the page written.
+  u8* pointer(HostPhys address, bool write);
+
+  // Accesses of 1 to 8 bytes inside one page, by the slow path and by devices. Holes read as all ones, writes to
+  // holes and ROM vanish. Writes tell the code watcher. No alignment is needed.
+  u64 read(HostPhys address, unsigned size);
+  void write(HostPhys address, unsigned size, u64 value);
+  bool is_mmio(HostPhys address) const;
+
+  // Bulk access for loaders, DMA, page walks that leave a page, dumps; any length; MMIO is skipped as a hole.
+  void read_block(HostPhys address, void* out, u64 bytes);
+  void write_block(HostPhys address, const void* in, u64 bytes);
+
+  // Code lines. `mark_code` is called for each line that a decoded block covers.
+  void set_code_watcher(CodeWatcher* watcher) { watcher_ = watcher; }
+  void mark_code(HostPhys address, u64 bytes);
+  void unmark_code_page(HostPhys page);      // forgets all lines of that page
+  bool page_has_code(HostPhys address) const;
+  bool lines_have_code(HostPhys address, u64 bytes) const;  // inside one page
+
+  // RAM regions in address order, and a fold over the pages that were ever written (in address order).
+  struct Region {
+    HostPhys base;
+    u64 bytes;
+    enum class Kind : u8 { ram, rom, mmio } kind;
+    std::string name;
+  };
+  std::vector<Region> regions() const;
+  template <class Visit>
+  void for_each_written_page(Visit visit);  // visit(HostPhys page, const u8* bytes)
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  CodeWatcher* watcher_ = nullptr;
+  u64 map_generation_ = 1;
+  bool a20_ = true;
+};
+
+}  // namespace ringside

@@ -1,0 +1,34 @@
+// Owns the layout of the software TLB: what the fast path of a load or store reads.
+#pragma once
+
+#include "cpu/arch/types.h"
+
+namespace ringside {
+
+// Host pointer of linear address a is a + addend, if ((a + size - 1) & ~0xfff) == tag. One compare checks page,
+// rights and that the access stays inside the page. Index: (a >> 12) & (tlb_entries - 1).
+struct TlbEntry {
+  static constexpr u64 none = ~u64{0};
+  u64 tag = none;
+  u64 addend = 0;
+};
+static_assert(sizeof(TlbEntry) == 16);
+
+constexpr unsigned tlb_entries = 1024;
+
+// The translations usable by one kind of access: user, supervisor, supervisor with EFLAGS.AC under SMAP.
+// Pages with MMIO, ROM (write), decoded code (write), data breakpoints or pending A/D updates have no tag here.
+struct TlbView {
+  TlbEntry read[tlb_entries];
+  TlbEntry write[tlb_entries];
+};
+
+// Instruction fetch: linear page -> host-physical page, by user and supervisor.
+struct FetchEntry {
+  u64 tag = TlbEntry::none;  // linear page address
+  HostPhys page;
+};
+
+constexpr unsigned tlb_index(u64 linear) { return (linear >> 12) & (tlb_entries - 1); }
+
+}  // namespace ringside

@@ -28,22 +28,26 @@ class Mmu {
   ~Mmu();
 
   // -- The fast path's side. Pointers change only inside the functions below; the owner re-reads them after.
-  TlbView* data_view() const { return data_view_; }              // explicit accesses at the present privilege
-  TlbView* supervisor_view() const { return supervisor_view_; }  // implicit accesses: descriptor tables, TSS, IDT
-  const FetchEntry* fetch_view() const { return fetch_view_; }   // tlb_entries entries
+  TlbView* data_view() const { return data_view_; }  // explicit accesses at the present privilege
+  TlbView* supervisor_view() const {
+    return supervisor_view_;
+  }  // implicit accesses: descriptor tables, TSS, IDT
+  const FetchEntry* fetch_view() const { return fetch_view_; }  // tlb_entries entries
   // Differs whenever a cached "linear page -> code" relation may no longer hold for fetch_view().
   u64 fetch_epoch() const { return fetch_epoch_; }
 
-  // -- Control. `registers` after a MOV to CR0/CR4/EFER, WRPKRU, VM entry or exit. Changes of paging mode bits select or
-  // flush contexts as the manual's "Operations that Invalidate TLBs and Paging-Structure Caches" says.
+  // -- Control. `registers` after a MOV to CR0/CR4/EFER, WRPKRU, VM entry or exit. Changes of paging mode
+  // bits select or flush contexts as the manual's "Operations that Invalidate TLBs and Paging-Structure
+  // Caches" says.
   void set_registers(const PagingRegisters& registers);
   // MOV to CR3: flushes the PCID's non-global entries unless `keep` (bit 63 with CR4.PCIDE).
   void load_cr3(u64 cr3, bool keep);
-  // PAE paging: reads the four PDPTEs of `cr3`; false if a present one has reserved bits set (the caller raises #GP(0)
-  // and nothing changed). Succeeds and does nothing in other modes of `cr0/cr4/efer`.
+  // PAE paging: reads the four PDPTEs of `cr3`; false if a present one has reserved bits set (the caller
+  // raises #GP(0) and nothing changed). Succeeds and does nothing in other modes of `cr0/cr4/efer`.
   bool load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer);
   std::array<u64, 4>& pdptes() { return pdptes_; }
-  // The present privilege: CPL 3 or not, EFLAGS.AC; `check_alignment` (CR0.AM, EFLAGS.AC, CPL 3) takes the fast path away.
+  // The present privilege: CPL 3 or not, EFLAGS.AC; `check_alignment` (CR0.AM, EFLAGS.AC, CPL 3) takes the
+  // fast path away.
   void set_privilege(bool user, bool ac, bool check_alignment);
   void set_second_stage(SecondStage* stage);  // nullptr: none
   // Data breakpoints: these linear pages get no fast tags. At most 8.
@@ -52,17 +56,19 @@ class Mmu {
   void invlpg(LinAddr address);
   // Types of INVPCID: 0 address, 1 single context, 2 all including global, 3 all but global.
   void invpcid(unsigned type, u16 pcid, LinAddr address);
-  void flush_all();                           // every context, globals included
-  void flush_second_stage(u64 key, bool all); // INVEPT
+  void flush_all();                                           // every context, globals included
+  void flush_second_stage(u64 key, bool all);                 // INVEPT
   void flush_vpid(u16 vpid, unsigned type, LinAddr address);  // INVVPID
   // A page became code: no context may hold a write tag for it.
   void drop_write_tags(HostPhys page);
 
-  // -- Slow path. Walks (or finds) the translation of one byte's page, sets A/D bits, and fills the view that the
-  // access belongs to. False: `fault` is a #PF or a second-stage fault, nothing was changed but A bits on the way.
+  // -- Slow path. Walks (or finds) the translation of one byte's page, sets A/D bits, and fills the view that
+  // the access belongs to. False: `fault` is a #PF or a second-stage fault, nothing was changed but A bits on
+  // the way.
   bool translate(LinAddr address, Access access, HostPhys& result, Fault& fault);
   // As translate, for looking only: sets no bits, fills no TLB, raises nothing; leaves the trail if asked.
-  bool probe(LinAddr address, Access access, HostPhys& result, Fault& fault, WalkTrace* trace = nullptr) const;
+  bool probe(LinAddr address, Access access, HostPhys& result, Fault& fault,
+             WalkTrace* trace = nullptr) const;
 
   const PagingRegisters& registers() const { return registers_; }
   PhysicalMemory& memory() { return memory_; }

@@ -1,5 +1,5 @@
-// Owns the machine's physical address space: sparse RAM, ROM, memory-mapped devices, the A20 gate, and for each RAM
-// page whether it was written and which of its lines hold decoded code.
+// Owns the machine's physical address space: sparse RAM, ROM, memory-mapped devices, the A20 gate, and for
+// each RAM page whether it was written and which of its lines hold decoded code.
 #pragma once
 
 #include <memory>
@@ -31,8 +31,8 @@ class PhysicalMemory {
   bool add_ram(HostPhys base, u64 bytes, std::string name);
   // Adds read-only memory (a copy of `bytes`, padded with zeros to 4 KiB); it hides what lies below it.
   void add_rom(HostPhys base, const std::vector<u8>& bytes, std::string name);
-  // Adds a device's registers; base and bytes are multiples of 4 KiB unless `bytes` < 4 KiB. It hides what lies below
-  // it. remove_mmio takes it away again (IA32_APIC_BASE moves, BARs are programmed).
+  // Adds a device's registers; base and bytes are multiples of 4 KiB unless `bytes` < 4 KiB. It hides what
+  // lies below it. remove_mmio takes it away again (IA32_APIC_BASE moves, BARs are programmed).
   void add_mmio(HostPhys base, u64 bytes, MmioDevice& device, std::string name);
   void remove_mmio(MmioDevice& device);
   // Increments with every change of the map: whoever caches host pointers flushes when it moves.
@@ -42,12 +42,12 @@ class PhysicalMemory {
   void set_a20(bool open);
   bool a20() const { return a20_; }
 
-  // Host pointer to the RAM or ROM page that holds `address` (page offset included), or nullptr if there is none.
-  // ROM gives nullptr for write. A non-null answer for write marks the page written.
+  // Host pointer to the RAM or ROM page that holds `address` (page offset included), or nullptr if there is
+  // none. ROM gives nullptr for write. A non-null answer for write marks the page written.
   u8* pointer(HostPhys address, bool write);
 
-  // Accesses of 1 to 8 bytes inside one page, by the slow path and by devices. Holes read as all ones, writes to
-  // holes and ROM vanish. Writes tell the code watcher. No alignment is needed.
+  // Accesses of 1 to 8 bytes inside one page, by the slow path and by devices. Holes read as all ones, writes
+  // to holes and ROM vanish. Writes tell the code watcher. No alignment is needed.
   u64 read(HostPhys address, unsigned size);
   void write(HostPhys address, unsigned size, u64 value);
   bool is_mmio(HostPhys address) const;
@@ -59,7 +59,7 @@ class PhysicalMemory {
   // Code lines. `mark_code` is called for each line that a decoded block covers.
   void set_code_watcher(CodeWatcher* watcher) { watcher_ = watcher; }
   void mark_code(HostPhys address, u64 bytes);
-  void unmark_code_page(HostPhys page);      // forgets all lines of that page
+  void unmark_code_page(HostPhys page);  // forgets all lines of that page
   bool page_has_code(HostPhys address) const;
   bool lines_have_code(HostPhys address, u64 bytes) const;  // inside one page
 

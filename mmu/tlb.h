@@ -5,8 +5,8 @@
 
 namespace ringside {
 
-// Host pointer of linear address a is a + addend, if ((a + size - 1) & ~0xfff) == tag. One compare checks page,
-// rights and that the access stays inside the page. Index: (a >> 12) & (tlb_entries - 1).
+// Host pointer of linear address a is a + addend, if ((a + size - 1) & ~0xfff) == tag. One compare checks
+// page, rights and that the access stays inside the page. Index: (a >> 12) & (tlb_entries - 1).
 struct TlbEntry {
   static constexpr u64 none = ~u64{0};
   u64 tag = none;
@@ -17,7 +17,8 @@ static_assert(sizeof(TlbEntry) == 16);
 constexpr unsigned tlb_entries = 1024;
 
 // The translations usable by one kind of access: user, supervisor, supervisor with EFLAGS.AC under SMAP.
-// Pages with MMIO, ROM (write), decoded code (write), data breakpoints or pending A/D updates have no tag here.
+// Pages with MMIO, ROM (write), decoded code (write), data breakpoints or pending A/D updates have no tag
+// here.
 struct TlbView {
   TlbEntry read[tlb_entries];
   TlbEntry write[tlb_entries];

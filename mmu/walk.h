@@ -12,9 +12,9 @@ namespace ringside {
 
 // One read of a paging-structure entry, or of a second-stage entry on the way to one.
 struct WalkStep {
-  u8 level = 0;          // 5 PML5E, 4 PML4E, 3 PDPTE, 2 PDE, 1 PTE
+  u8 level = 0;  // 5 PML5E, 4 PML4E, 3 PDPTE, 2 PDE, 1 PTE
   bool second_stage = false;
-  GuestPhys entry_at;    // where the entry was read (guest-physical; host-physical for second-stage steps)
+  GuestPhys entry_at;  // where the entry was read (guest-physical; host-physical for second-stage steps)
   u64 entry = 0;
   std::string_view failure;  // empty if the walk went on; else the rule in words
 };

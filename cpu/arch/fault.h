@@ -7,14 +7,38 @@ namespace ringside {
 
 // Exceptions by their mnemonic, with their vector numbers.
 enum class Vector : u8 {
-  DE = 0, DB = 1, NMI = 2, BP = 3, OF = 4, BR = 5, UD = 6, NM = 7, DF = 8, TS = 10, NP = 11, SS = 12, GP = 13,
-  PF = 14, MF = 16, AC = 17, MC = 18, XM = 19, VE = 20, CP = 21,
+  DE = 0,
+  DB = 1,
+  NMI = 2,
+  BP = 3,
+  OF = 4,
+  BR = 5,
+  UD = 6,
+  NM = 7,
+  DF = 8,
+  TS = 10,
+  NP = 11,
+  SS = 12,
+  GP = 13,
+  PF = 14,
+  MF = 16,
+  AC = 17,
+  MC = 18,
+  XM = 19,
+  VE = 20,
+  CP = 21,
 };
 
 constexpr bool has_error_code(Vector v) {
   switch (v) {
-    case Vector::DF: case Vector::TS: case Vector::NP: case Vector::SS: case Vector::GP: case Vector::PF:
-    case Vector::AC: case Vector::CP: return true;
+    case Vector::DF:
+    case Vector::TS:
+    case Vector::NP:
+    case Vector::SS:
+    case Vector::GP:
+    case Vector::PF:
+    case Vector::AC:
+    case Vector::CP: return true;
     default: return false;
   }
 }
@@ -33,8 +57,8 @@ struct Access {
   bool implicit = false;  // a supervisor access to a descriptor table, TSS, ...: SMAP ignores EFLAGS.AC
 };
 
-// Why the second stage (EPT) refused an access to a guest-physical address. What an exit's qualification is made
-// from; `bits` is the second stage's own.
+// Why the second stage (EPT) refused an access to a guest-physical address. What an exit's qualification is
+// made from; `bits` is the second stage's own.
 struct SecondStageFault {
   bool misconfiguration = false;
   GuestPhys address;
@@ -49,8 +73,8 @@ struct Fault {
   enum class Kind : u8 { exception, second_stage };
   Kind kind = Kind::exception;
   Vector vector = Vector::UD;
-  u32 error = 0;   // meaningful if has_error_code(vector)
-  u64 address = 0; // CR2 for #PF; pending DR6 bits for #DB
+  u32 error = 0;    // meaningful if has_error_code(vector)
+  u64 address = 0;  // CR2 for #PF; pending DR6 bits for #DB
   SecondStageFault stage;
 
   static Fault exception(Vector v, u32 error = 0, u64 address = 0) {

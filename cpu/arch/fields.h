@@ -35,7 +35,8 @@ class Fields {
       bytes(name, &byte, 1);
       value = byte != 0;
     } else {
-      static_assert(std::is_integral_v<T> || std::is_enum_v<T>, "visit members one by one: padding has no value");
+      static_assert(std::is_integral_v<T> || std::is_enum_v<T>,
+                    "visit members one by one: padding has no value");
       bytes(name, &value, sizeof value);
     }
   }

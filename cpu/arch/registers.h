@@ -6,21 +6,22 @@
 namespace ringside {
 
 // General-purpose registers by encoding.
-enum Gpr : u8 { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
+enum GprNumber : u8 { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
 
 // Segment registers by encoding; LDTR and TR share their descriptor-cache type.
 enum SegReg : u8 { ES, CS, SS, DS, FS, GS, LDTR, TR };
 
 struct Eflags {
   static constexpr u64 CF = bit(0), reserved_one = bit(1), PF = bit(2), AF = bit(4), ZF = bit(6), SF = bit(7),
-                       TF = bit(8), IF = bit(9), DF = bit(10), OF = bit(11), IOPL = bit_range(12, 13), NT = bit(14),
-                       RF = bit(16), VM = bit(17), AC = bit(18), VIF = bit(19), VIP = bit(20), ID = bit(21);
+                       TF = bit(8), IF = bit(9), DF = bit(10), OF = bit(11), IOPL = bit_range(12, 13),
+                       NT = bit(14), RF = bit(16), VM = bit(17), AC = bit(18), VIF = bit(19), VIP = bit(20),
+                       ID = bit(21);
   static constexpr u64 arithmetic = CF | PF | AF | ZF | SF | OF;
 };
 
 struct Cr0 {
-  static constexpr u64 PE = bit(0), MP = bit(1), EM = bit(2), TS = bit(3), ET = bit(4), NE = bit(5), WP = bit(16),
-                       AM = bit(18), NW = bit(29), CD = bit(30), PG = bit(31);
+  static constexpr u64 PE = bit(0), MP = bit(1), EM = bit(2), TS = bit(3), ET = bit(4), NE = bit(5),
+                       WP = bit(16), AM = bit(18), NW = bit(29), CD = bit(30), PG = bit(31);
 };
 
 struct Cr3 {
@@ -28,10 +29,11 @@ struct Cr3 {
 };
 
 struct Cr4 {
-  static constexpr u64 VME = bit(0), PVI = bit(1), TSD = bit(2), DE = bit(3), PSE = bit(4), PAE = bit(5), MCE = bit(6),
-                       PGE = bit(7), PCE = bit(8), OSFXSR = bit(9), OSXMMEXCPT = bit(10), UMIP = bit(11),
-                       LA57 = bit(12), VMXE = bit(13), SMXE = bit(14), FSGSBASE = bit(16), PCIDE = bit(17),
-                       OSXSAVE = bit(18), SMEP = bit(20), SMAP = bit(21), PKE = bit(22), CET = bit(23), PKS = bit(24);
+  static constexpr u64 VME = bit(0), PVI = bit(1), TSD = bit(2), DE = bit(3), PSE = bit(4), PAE = bit(5),
+                       MCE = bit(6), PGE = bit(7), PCE = bit(8), OSFXSR = bit(9), OSXMMEXCPT = bit(10),
+                       UMIP = bit(11), LA57 = bit(12), VMXE = bit(13), SMXE = bit(14), FSGSBASE = bit(16),
+                       PCIDE = bit(17), OSXSAVE = bit(18), SMEP = bit(20), SMAP = bit(21), PKE = bit(22),
+                       CET = bit(23), PKS = bit(24);
 };
 
 struct Efer {
@@ -39,8 +41,8 @@ struct Efer {
 };
 
 struct Dr6 {
-  static constexpr u64 B0 = bit(0), B1 = bit(1), B2 = bit(2), B3 = bit(3), BD = bit(13), BS = bit(14), BT = bit(15),
-                       RTM = bit(16), fixed_one = 0xffff0ff0;
+  static constexpr u64 B0 = bit(0), B1 = bit(1), B2 = bit(2), B3 = bit(3), BD = bit(13), BS = bit(14),
+                       BT = bit(15), RTM = bit(16), fixed_one = 0xffff0ff0;
 };
 
 struct Dr7 {

@@ -10,14 +10,14 @@
 
 namespace ringside {
 
-// Virtual time is counted in ticks of the time-stamp counter. It is a function of retired instructions (and of
-// jumps over idle time), never of the host.
+// Virtual time is counted in ticks of the time-stamp counter. It is a function of retired instructions (and
+// of jumps over idle time), never of the host.
 using Ticks = u64;
 
 class Clock;
 
-// A one-shot alarm. The owner keeps it alive; `name` is for dumps. After it fires it is unarmed; the callback may
-// arm it again. Timers with the same deadline fire in the order of their names' registration (see Clock).
+// A one-shot alarm. The owner keeps it alive; `name` is for dumps. After it fires it is unarmed; the callback
+// may arm it again. Timers with the same deadline fire in the order of their names' registration (see Clock).
 class Timer {
  public:
   Timer(Clock& clock, std::string name, std::function<void()> expired);
@@ -48,7 +48,8 @@ class Clock {
   // Ticks per second; constant for a machine's life.
   virtual u64 frequency() const = 0;
 
-  // Ticks that `count` periods of a `hertz` clock take, rounded up; and how many whole periods fit into `ticks`.
+  // Ticks that `count` periods of a `hertz` clock take, rounded up; and how many whole periods fit into
+  // `ticks`.
   Ticks ticks_of(u64 count, u64 hertz) const {
     return static_cast<Ticks>((static_cast<u128>(count) * frequency() + hertz - 1) / hertz);
   }
@@ -90,8 +91,8 @@ class IrqLine {
   virtual void set(bool level) = 0;
 };
 
-// Registers in the memory space. `offset` is from the region's start; size is 1, 2, 4 or 8 bytes and the access
-// lies inside the region; it need not be aligned. A value narrower than 64 bits is zero-extended.
+// Registers in the memory space. `offset` is from the region's start; size is 1, 2, 4 or 8 bytes and the
+// access lies inside the region; it need not be aligned. A value narrower than 64 bits is zero-extended.
 class MmioDevice {
  public:
   virtual ~MmioDevice() = default;
@@ -138,7 +139,7 @@ class CpuSignals {
 class MachineControl {
  public:
   virtual ~MachineControl() = default;
-  virtual void power_off() = 0;            // S5 and friends
+  virtual void power_off() = 0;             // S5 and friends
   virtual void reset(const char* why) = 0;  // 0xcf9, 0x64, ...
   virtual void debug_exit(int status) = 0;  // isa-debug-exit: the process's exit status
 };
@@ -149,7 +150,7 @@ class SecondStage {
   struct Result {
     HostPhys address;
     u64 page_size = page_bytes;  // the translation holds for the naturally aligned block of this size
-    bool writable = false;       // a later write to the same page needs no new walk (its dirty bit is set too)
+    bool writable = false;  // a later write to the same page needs no new walk (its dirty bit is set too)
     bool readable = false;
     bool executable = false;
   };
@@ -157,7 +158,8 @@ class SecondStage {
   // Identifies the translation for TLB contexts: the EPT pointer. Never 0.
   virtual u64 key() const = 0;
   // False: refused, `fault` says why. `page_walk` marks accesses to the guest's own paging structures.
-  virtual bool translate(GuestPhys address, Access access, bool page_walk, Result& result, SecondStageFault& fault) = 0;
+  virtual bool translate(GuestPhys address, Access access, bool page_walk, Result& result,
+                         SecondStageFault& fault) = 0;
 };
 
 }  // namespace ringside

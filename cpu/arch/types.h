@@ -33,9 +33,9 @@ struct Address {
   constexpr auto operator<=>(const Address&) const = default;
 };
 
-using LinAddr = Address<struct LinearKind>;            // after segmentation, before paging
-using GuestPhys = Address<struct GuestPhysicalKind>;   // after paging, before the second stage
-using HostPhys = Address<struct HostPhysicalKind>;     // an address on the emulated machine's own bus
+using LinAddr = Address<struct LinearKind>;           // after segmentation, before paging
+using GuestPhys = Address<struct GuestPhysicalKind>;  // after paging, before the second stage
+using HostPhys = Address<struct HostPhysicalKind>;    // an address on the emulated machine's own bus
 
 constexpr u64 page_bytes = 4096;
 

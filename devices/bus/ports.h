@@ -9,8 +9,8 @@
 namespace ringside {
 
 // A chip's side of the bus. `offset` is from the start of the range that it was mapped with; size 1, 2 or 4.
-// An access that crosses the end of a range, or a 2- or 4-byte access to a device mapped as byte-wide, is split
-// by the bus into byte accesses, lowest first.
+// An access that crosses the end of a range, or a 2- or 4-byte access to a device mapped as byte-wide, is
+// split by the bus into byte accesses, lowest first.
 class PortDevice {
  public:
   virtual ~PortDevice() = default;

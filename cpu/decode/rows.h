@@ -1,0 +1,203 @@
+// Owns the lowering table's vocabulary: operand patterns, features, attributes, and the enumeration of its
+// rows.
+#pragma once
+
+#include <array>
+#include <span>
+#include <string_view>
+
+#include "cpu/decode/op.h"
+
+namespace ringside {
+
+// What a row's operand position accepts. "T" is the row's size, one of its `sizes`.
+// Tokens that may be memory name the bytes accessed; a body's template parameter for the position is in
+// brackets (see cpu/exec/operands.h).
+enum class Operand : u8 {
+  none,
+  r,
+  rm,
+  rmi,  // GPR of size T / or memory / or immediate   [Gpr<P,T>, Mem<A,T>, Imm<T>]
+  r8,
+  r16,
+  r32,
+  r64,  // GPR of a fixed size
+  rm8,
+  rm16,
+  rm32,
+  rm64,  // GPR or memory of a fixed size
+  i,     // immediate                                  [Imm<T>]
+  cl,
+  one,  // the register CL; the constant 1            [Cl, One]
+  acc,  // AL, AX, EAX or RAX                         [Gpr<P,T>]
+  dx,   // the register DX (port)                     [Fixed]
+  m,    // memory of size T                           [Mem<A,T>]
+  m8,
+  m16,
+  m32,
+  m64,
+  m80,
+  m128,
+  m128u,  // 16 bytes, aligned or #GP / unaligned       [MemAligned<A>, Mem<A,V128>]
+  ea,     // memory, the address only (LEA, FXSAVE, LGDT) [Ea<A>]
+  x,
+  y,  // XMM, MMX register                          [Xmm<P>, Mmx<P>]
+  xm16,
+  xm32,
+  xm64,
+  xm128,
+  xm128u,
+  xm8,  // XMM register or memory     [XmmLow<P,u8..u64>, Xmm<P> or Mem]
+  ym32,
+  ym64,  // MMX register or memory                     [Mmx<P> or Mem<A,u32/u64>]
+  sr,
+  cr,
+  dr,
+  st,       // segment, control, debug, x87 register      [Index<P>]
+  rel,      // branch target                              [Fixed]
+  far_ptr,  // ptr16:16 or ptr16:32, in op.imm64          [Fixed]
+  any,      // whatever it is: implied operands           [Fixed]
+};
+
+// The CPUID bits that instructions hang on. The CPU model decides which are on; a row whose feature is off is
+// #UD.
+enum class Feature : u8 {
+  base,
+  fpu,
+  cx8,
+  cmov,
+  sep,
+  fxsr,
+  mmx,
+  sse,
+  sse2,
+  sse3,
+  pclmulqdq,
+  monitor,
+  vmx,
+  ssse3,
+  cx16,
+  sse41,
+  sse42,
+  movbe,
+  popcnt,
+  aes,
+  xsave,
+  rdrand,
+  fsgsbase,
+  bmi1,
+  bmi2,
+  adx,
+  smap,
+  clflushopt,
+  clwb,
+  sha,
+  pku,
+  rdpid,
+  rdseed,
+  invpcid,
+  lahf_lm,
+  lzcnt,
+  syscall,
+  rdtscp,
+  long_mode,
+  xsaveopt,
+  xsavec,
+  xsaves,
+  wbnoinvd,
+  clflush,
+  three_dnow_prefetch,
+  umip,
+  waitpkg,
+  movdiri,
+  movdir64b,
+  serialize,
+  erms,
+  gfni,
+  fsrm,
+  cldemote,
+  never,
+  count
+};
+
+// Row attributes, or-ed.
+struct RowAttr {
+  static constexpr u8 none = 0,
+                      stack = 1,  // body's first template parameter is Flat (64-bit stack) or Legacy
+      rep = 2,                    // only with a REP/REPE/REPNE prefix
+      no_rep = 4,                 // only without
+      mode64 = 8,                 // only in 64-bit mode
+      legacy = 16;                // only outside 64-bit mode
+};
+
+// Sizes mask: bit n for 2^n bytes.
+struct Sizes {
+  static constexpr u8 none = 0, b = 1, w = 2, d = 4, q = 8, wd = 6, wq = 10, dq = 12, wdq = 14, bwdq = 15;
+};
+
+// Which instantiation of a row: size (bits 0-1), form (bits 2-4), legacy addressing or stack (bit 5).
+enum class Form : u8 { N, R, M, RR, RM, MR, RI, MI };
+constexpr unsigned variants = 64;
+constexpr u8 variant_of(unsigned size_log2, Form form, bool legacy) {
+  return static_cast<u8>(size_log2 | (static_cast<unsigned>(form) << 2) | (legacy ? 32 : 0));
+}
+
+constexpr unsigned max_operands = 4;
+
+struct RowInfo {
+  std::string_view mnemonic;  // as Zydis spells it
+  u16 zydis_mnemonic;
+  std::array<Operand, max_operands> operands;
+  bool match_operands;
+  u8 sizes;
+  std::string_view body;
+  Feature feature;
+  Kind kind;
+  u8 attrs;
+};
+
+// The table's groups, one file of cpu/decode/rows/ each; all.inc lists them in this order.
+#define ROW(...) +1
+#define ROW_0(...) +1
+constexpr unsigned integer_row_count = 0
+#include "cpu/decode/rows/integer.inc"
+    ;
+constexpr unsigned control_row_count = 0
+#include "cpu/decode/rows/control.inc"
+    ;
+constexpr unsigned string_row_count = 0
+#include "cpu/decode/rows/string.inc"
+    ;
+constexpr unsigned system_row_count = 0
+#include "cpu/decode/rows/system.inc"
+    ;
+constexpr unsigned x87_row_count = 0
+#include "cpu/decode/rows/x87.inc"
+    ;
+constexpr unsigned mmx_row_count = 0
+#include "cpu/decode/rows/mmx.inc"
+    ;
+constexpr unsigned sse_row_count = 0
+#include "cpu/decode/rows/sse.inc"
+    ;
+constexpr unsigned sse_int_row_count = 0
+#include "cpu/decode/rows/sse_int.inc"
+    ;
+#undef ROW
+#undef ROW_0
+
+constexpr unsigned integer_rows = 0;
+constexpr unsigned control_rows = integer_rows + integer_row_count;
+constexpr unsigned string_rows = control_rows + control_row_count;
+constexpr unsigned system_rows = string_rows + string_row_count;
+constexpr unsigned x87_rows = system_rows + system_row_count;
+constexpr unsigned mmx_rows = x87_rows + x87_row_count;
+constexpr unsigned sse_rows = mmx_rows + mmx_row_count;
+constexpr unsigned sse_int_rows = sse_rows + sse_row_count;
+constexpr unsigned row_count = sse_int_rows + sse_int_row_count;
+
+// All rows: integer, control, string, system, x87, mmx, sse, sse_int.
+std::span<const RowInfo> rows();
+std::string_view feature_name(Feature feature);
+
+}  // namespace ringside

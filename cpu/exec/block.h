@@ -1,0 +1,62 @@
+// Owns the decoded block, the links between blocks, and the engine's own data of one CPU.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/state/cpu.h"
+
+namespace ringside {
+
+struct Block;
+
+// Lies in the record after a block's last operation when that is a branch: the successors inside the same
+// page. A slot's `next` chains the slots that point to the same block, so that a dropped block finds them.
+struct alignas(32) LinkSlots {
+  Block* target[2] = {nullptr, nullptr};  // [0] not taken or fall-through, [1] taken
+  u64 next[2] = {0, 0};  // tagged address of the next slot record: low bit is the slot number
+};
+static_assert(sizeof(LinkSlots) == sizeof(Op));
+
+struct Block {
+  Op* ops = nullptr;     // count operations, then the end record or LinkSlots
+  HostPhys start;        // of the first byte
+  u32 key = 0;           // Cpu::Mode::key
+  u16 count = 0;         // instructions
+  u16 bytes = 0;         // bytes of code, those on a second page included
+  bool crosses = false;  // the only instruction lies on two pages
+  bool dead = false;
+  HostPhys second_page;    // if crosses
+  Block* chain = nullptr;  // block table's bucket chain
+  u64 incoming = 0;        // first slot record that points here
+};
+
+// linear address and mode -> block. `tag` folds the MMU's fetch epoch and the mode key.
+struct JumpEntry {
+  u64 linear = ~u64{0};
+  u64 tag = 0;
+  Block* block = nullptr;
+};
+constexpr unsigned jump_entries = 16384;
+
+class BlockCache;
+
+// cpu/exec's own words of one CPU. Nothing here is architectural state.
+struct Engine {
+  u64 code_base = 0;        // CS.base outside 64-bit mode, 0 inside
+  u64 code_mask = ~u64{0};  // of linear addresses: 32 bits outside 64-bit mode
+  u64 tag = 0;
+  LinkSlots* link = nullptr;  // slot to fill after Left::miss, with its number
+  unsigned link_number = 0;
+  std::unique_ptr<JumpEntry[]> jumps = std::make_unique<JumpEntry[]>(jump_entries);
+  Op exit;     // its handler ends the chain
+  Op solo[2];  // the record that runs alone, and its end
+  BlockCache* cache = nullptr;
+  s64 horizon = 0;  // instructions retired when budget reaches 0
+};
+
+constexpr unsigned jump_index(u64 linear) {
+  return static_cast<unsigned>((linear ^ (linear >> 14)) & (jump_entries - 1));
+}
+
+}  // namespace ringside

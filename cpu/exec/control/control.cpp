@@ -1,0 +1,15 @@
+// Owns the handlers of the rows in cpu/decode/rows/control.inc.
+#include "cpu/exec/control/bodies.h"
+#include "cpu/exec/table.h"
+
+namespace ringside {
+
+void control_handlers(Handlers* next) {
+  using enum Operand;
+#include "cpu/exec/row_macros.inc"
+#include "cpu/decode/rows/control.inc"
+#undef ROW
+#undef ROW_0
+}
+
+}  // namespace ringside

@@ -1,0 +1,49 @@
+// Owns the delivery of interrupts and exceptions, and what happens at an instruction boundary.
+#pragma once
+
+#include "cpu/state/cpu.h"
+
+namespace ringside {
+
+// Types as the VM-entry interruption-information field numbers them.
+enum class EventType : u8 {
+  external_interrupt = 0,
+  nmi = 2,
+  hardware_exception = 3,
+  software_interrupt = 4,             // INT n
+  privileged_software_exception = 5,  // INT1
+  software_exception = 6,             // INT3, INTO
+};
+
+struct Event {
+  EventType type = EventType::hardware_exception;
+  u8 vector = 0;
+  bool has_error = false;
+  u32 error = 0;
+};
+
+// Delivers one event through the IDT (or the real-mode IVT, or virtual-8086 redirection), saving `return_rip`. On
+// success cpu.rip is the handler's first instruction. False: the delivery itself faulted; cpu.fault says how and the
+// state is as before. The manual's "Interrupt and Exception Handling" and "Interrupt and Exception Handling in
+// 64-bit Mode".
+bool deliver_event(Cpu& cpu, const Event& event, u64 return_rip);
+
+// Delivers cpu.fault at cpu.rip, with double faults and shutdown (MachineControl::reset is not called; the CPU enters
+// Activity::shutdown and says why in cpu.shutdown_reason()). Sets CR2, DR6, RF as the exception asks.
+void deliver_fault(Cpu& cpu);
+
+// INT n, INT3, INTO, INT1 with their privilege checks; called by bodies of kind leave. False: faulted.
+bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip);
+
+// At a boundary with cpu.attention != 0, before the next instruction: in the manual's order of priority ("Priority
+// Among Concurrent Events") takes reset/INIT/SIPI, traps (#DB, pending_debug), NMI, external interrupts, honouring
+// shadows, IF, nmi_blocked; clears attention bits that no longer hold. Wakes a halted CPU. False: the CPU cannot run
+// now (halted, waiting for SIPI, shutdown, stopped).
+bool service_boundary(Cpu& cpu);
+
+// Before an instruction runs alone: instruction breakpoints (DR0-3). False: a fault is in cpu.fault.
+bool check_instruction_breakpoint(Cpu& cpu);
+// After an instruction ran alone: TF's single step, data breakpoints hit, end of a shadow that was there before.
+void after_alone(Cpu& cpu, bool trap_flag_before, u8 shadow_before);
+
+}  // namespace ringside

@@ -1,0 +1,113 @@
+// Owns a body's access to memory: the soft TLB's fast path inline, everything else out of line.
+#pragma once
+
+#include <cstring>
+
+#include "cpu/state/cpu.h"
+
+namespace ringside {
+
+struct Loaded {
+  u64 value;
+  bool ok;  // false: cpu.left and cpu.fault say why
+};
+
+// Out of line: TLB miss, page crossing, MMIO, ROM, code lines, watched pages, alignment checks, non-canonical
+// addresses. `seg` only chooses between #SS(0) and #GP(0) for a non-canonical address. Sizes 1, 2, 4, 8.
+Loaded load_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg);
+Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size,
+                           SegReg seg);  // as load, but needs write rights too
+bool store_slow(Cpu& cpu, u64 linear, unsigned size, u64 value, SegReg seg);
+// True if `size` bytes (1 to 4096) from `linear` may be written (or read) now without a fault and, unless
+// cpu.alone, without touching MMIO, running code or a watched page. Changes nothing but A and D bits.
+bool probe_write(Cpu& cpu, u64 linear, unsigned size, SegReg seg);
+bool probe_read(Cpu& cpu, u64 linear, unsigned size, SegReg seg);
+// Whole runs for FXSAVE, XSAVE, FSAVE and friends: all or nothing. Any size up to 4096.
+bool load_bytes(Cpu& cpu, u64 linear, void* out, unsigned size, SegReg seg);
+bool store_bytes(Cpu& cpu, u64 linear, const void* in, unsigned size, SegReg seg);
+
+// Implicit supervisor accesses, whatever the CPL: descriptor tables, TSS, IDT, interrupt stack frames of
+// inner rings.
+Loaded load_system(Cpu& cpu, u64 linear, unsigned size);
+bool store_system(Cpu& cpu, u64 linear, unsigned size, u64 value);
+bool probe_write_system(Cpu& cpu, u64 linear, unsigned size);
+
+template <class T>
+inline bool hits(const TlbEntry& entry, u64 linear) {
+  return ((linear + sizeof(T) - 1) & ~u64{0xfff}) == entry.tag;
+}
+inline u8* host_pointer(const TlbEntry& entry, u64 linear) {
+  return reinterpret_cast<u8*>(linear + entry.addend);
+}
+
+template <class T>
+inline bool load(Cpu& cpu, u64 linear, T& out, SegReg seg) {
+  static_assert(sizeof(T) <= 8);
+  const TlbEntry& entry = cpu.data->read[tlb_index(linear)];
+  if (hits<T>(entry, linear)) [[likely]] {
+    std::memcpy(&out, host_pointer(entry, linear), sizeof(T));
+    return true;
+  }
+  const Loaded loaded = load_slow(cpu, linear, sizeof(T), seg);
+  out = static_cast<T>(loaded.value);
+  return loaded.ok;
+}
+inline bool load(Cpu& cpu, u64 linear, V128& out, SegReg seg) {
+  const TlbEntry& entry = cpu.data->read[tlb_index(linear)];
+  if (hits<V128>(entry, linear)) [[likely]] {
+    std::memcpy(&out, host_pointer(entry, linear), sizeof(V128));
+    return true;
+  }
+  return load_bytes(cpu, linear, &out, 16, seg);
+}
+
+template <class T>
+inline bool store(Cpu& cpu, u64 linear, T value, SegReg seg) {
+  static_assert(sizeof(T) <= 8);
+  const TlbEntry& entry = cpu.data->write[tlb_index(linear)];
+  if (hits<T>(entry, linear)) [[likely]] {
+    std::memcpy(host_pointer(entry, linear), &value, sizeof(T));
+    return true;
+  }
+  return store_slow(cpu, linear, sizeof(T), value, seg);
+}
+inline bool store(Cpu& cpu, u64 linear, const V128& value, SegReg seg) {
+  const TlbEntry& entry = cpu.data->write[tlb_index(linear)];
+  if (hits<V128>(entry, linear)) [[likely]] {
+    std::memcpy(host_pointer(entry, linear), &value, sizeof(V128));
+    return true;
+  }
+  return store_bytes(cpu, linear, &value, 16, seg);
+}
+
+// A read-modify-write in two halves. After a successful open, commit cannot fail.
+struct RmwSlot {
+  u64 linear = 0;
+  u8* host = nullptr;
+  SegReg seg = DS;
+};
+template <class T>
+inline bool open_rmw(Cpu& cpu, u64 linear, T& value, SegReg seg, RmwSlot& slot) {
+  const TlbEntry& entry = cpu.data->write[tlb_index(linear)];
+  if (hits<T>(entry, linear)) [[likely]] {
+    slot.host = host_pointer(entry, linear);
+    std::memcpy(&value, slot.host, sizeof(T));
+    return true;
+  }
+  slot.host = nullptr;
+  slot.linear = linear;
+  slot.seg = seg;
+  const Loaded loaded = load_for_write_slow(cpu, linear, sizeof(T), seg);
+  value = static_cast<T>(loaded.value);
+  return loaded.ok;
+}
+template <class T>
+inline void commit_rmw(Cpu& cpu, const RmwSlot& slot, T value) {
+  if (slot.host) [[likely]] {
+    std::memcpy(slot.host, &value, sizeof(T));
+  } else {
+    store_slow(cpu, slot.linear, sizeof(T), value, slot.seg);
+  }
+}
+
+}  // namespace ringside

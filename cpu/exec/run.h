@@ -1,0 +1,16 @@
+// Owns the run loop's public face: run a CPU for a number of instructions.
+#pragma once
+
+#include "cpu/exec/block.h"
+
+namespace ringside {
+
+// Runs until `instructions` were retired (exactly), or the CPU cannot run (halted, waiting for SIPI, shutdown), or
+// Attention::stop is set. An event delivery counts as one instruction. Returns the number retired.
+u64 run(Cpu& cpu, u64 instructions);
+
+// Instructions that this CPU retired in all, exact to the instruction that asks from inside a body of kind leave or one
+// that runs alone (it counts itself).
+u64 retired(const Cpu& cpu);
+
+}  // namespace ringside

@@ -1,0 +1,14 @@
+// Owns the handlers of the rows in cpu/decode/rows/sse_int.inc.
+#include "cpu/exec/table.h"
+
+namespace ringside {
+
+void sse_int_handlers([[maybe_unused]] Handlers* next) {
+  using enum Operand;
+#include "cpu/exec/row_macros.inc"
+#include "cpu/decode/rows/sse_int.inc"
+#undef ROW
+#undef ROW_0
+}
+
+}  // namespace ringside

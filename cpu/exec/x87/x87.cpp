@@ -1,0 +1,14 @@
+// Owns the handlers of the rows in cpu/decode/rows/x87.inc.
+#include "cpu/exec/table.h"
+
+namespace ringside {
+
+void x87_handlers([[maybe_unused]] Handlers* next) {
+  using enum Operand;
+#include "cpu/exec/row_macros.inc"
+#include "cpu/decode/rows/x87.inc"
+#undef ROW
+#undef ROW_0
+}
+
+}  // namespace ringside

@@ -1,0 +1,43 @@
+// Owns the x87, MMX, SSE and XSAVE state of one CPU.
+#pragma once
+
+#include <array>
+
+#include "cpu/arch/types.h"
+
+namespace ringside {
+
+// An 80-bit x87 register as it lies in memory. MMX registers are the significands.
+struct X87Register {
+  u64 significand = 0;
+  u16 sign_exponent = 0;
+};
+
+struct X87State {
+  std::array<X87Register, 8> physical;  // by physical number; ST(i) is physical[(top + i) & 7]
+  u16 control = 0x037f;                 // FCW
+  u16 status = 0;                       // FSW without TOP: bits 11..13 are kept 0
+  u8 top = 0;
+  u8 valid = 0;    // a bit for each physical register: 1 = not empty (the abridged FTW)
+  u16 opcode = 0;  // FOP, 11 bits
+  u16 code_selector = 0, data_selector = 0;
+  u64 instruction_pointer = 0, data_pointer = 0;
+
+  u16 status_word() const { return static_cast<u16>((status & ~0x3800) | (top << 11)); }
+};
+
+// 128 bits of a vector register. The upper halves of wider registers will be arrays of their own, as in
+// XSAVE's layout, so that SSE code never touches them.
+struct alignas(16) V128 {
+  u64 q[2] = {0, 0};
+  bool operator==(const V128&) const = default;
+};
+
+struct VectorState {
+  std::array<V128, 16> xmm;
+  u32 mxcsr = 0x1f80;
+};
+
+constexpr u32 mxcsr_mask = 0x0000ffff;
+
+}  // namespace ringside

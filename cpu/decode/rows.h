@@ -165,6 +165,9 @@ constexpr unsigned integer_row_count = 0
 constexpr unsigned control_row_count = 0
 #include "cpu/decode/rows/control.inc"
     ;
+constexpr unsigned far_row_count = 0
+#include "cpu/decode/rows/far.inc"
+    ;
 constexpr unsigned string_row_count = 0
 #include "cpu/decode/rows/string.inc"
     ;
@@ -188,7 +191,8 @@ constexpr unsigned sse_int_row_count = 0
 
 constexpr unsigned integer_rows = 0;
 constexpr unsigned control_rows = integer_rows + integer_row_count;
-constexpr unsigned string_rows = control_rows + control_row_count;
+constexpr unsigned far_rows = control_rows + control_row_count;
+constexpr unsigned string_rows = far_rows + far_row_count;
 constexpr unsigned system_rows = string_rows + string_row_count;
 constexpr unsigned x87_rows = system_rows + system_row_count;
 constexpr unsigned mmx_rows = x87_rows + x87_row_count;
@@ -196,7 +200,7 @@ constexpr unsigned sse_rows = mmx_rows + mmx_row_count;
 constexpr unsigned sse_int_rows = sse_rows + sse_row_count;
 constexpr unsigned row_count = sse_int_rows + sse_int_row_count;
 
-// All rows: integer, control, string, system, x87, mmx, sse, sse_int.
+// All rows: integer, control, far, string, system, x87, mmx, sse, sse_int.
 std::span<const RowInfo> rows();
 std::string_view feature_name(Feature feature);
 

@@ -8,6 +8,7 @@ const std::vector<Handlers>& all_handlers() {
     std::vector<Handlers> h(row_count);
     integer_handlers(&h[integer_rows]);
     control_handlers(&h[control_rows]);
+    far_handlers(h.data() + far_rows);
     string_handlers(h.data() + string_rows);
     system_handlers(h.data() + system_rows);
     x87_handlers(h.data() + x87_rows);

@@ -241,6 +241,7 @@ void fill_nullary(Handlers& handlers) {
 // Fills the handlers of one group, beginning at out[0].
 void integer_handlers(Handlers* out);
 void control_handlers(Handlers* out);
+void far_handlers(Handlers* out);
 void string_handlers(Handlers* out);
 void system_handlers(Handlers* out);
 void x87_handlers(Handlers* out);

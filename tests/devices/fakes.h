@@ -1,0 +1,118 @@
+// Owns the stand-ins that the device tests put at the seams: a clock moved by hand, wires that remember, a
+// machine that counts requests, a snapshot kept in memory.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cpu/arch/fields.h"
+#include "cpu/arch/seams.h"
+#include "devices/serial/serial_sink.h"
+
+namespace ringside {
+
+struct FakeClock final : Clock {
+  explicit FakeClock(u64 hz = 1'000'000'000) : hz_(hz) {}
+  Ticks now() const override { return now_; }
+  u64 frequency() const override { return hz_; }
+
+  // Fires what is due on the way, earliest first.
+  void advance_to(Ticks target) {
+    for (;;) {
+      Timer* next = nullptr;
+      for (Timer* timer : timers_) {
+        if (timer->armed() && timer->deadline() <= target &&
+            (!next || timer->deadline() < next->deadline())) {
+          next = timer;
+        }
+      }
+      if (!next) break;
+      now_ = std::max(now_, next->deadline());
+      ++fired_;
+      fire(*next);
+    }
+    now_ = std::max(now_, target);
+  }
+  void advance(Ticks ticks) { advance_to(now_ + ticks); }
+  // As after a long block: time has passed, and the timers fire only afterwards.
+  void leap(Ticks ticks) {
+    now_ += ticks;
+    advance_to(now_);
+  }
+  bool any_armed() const {
+    return std::any_of(timers_.begin(), timers_.end(), [](const Timer* timer) { return timer->armed(); });
+  }
+
+  u64 hz_;
+  Ticks now_ = 0;
+  u64 fired_ = 0;
+  std::vector<Timer*> timers_;
+
+ protected:
+  void add(Timer& timer) override { timers_.push_back(&timer); }
+  void remove(Timer& timer) override { std::erase(timers_, &timer); }
+  void changed(Timer&) override {}
+};
+
+struct FakeLine final : IrqLine {
+  bool level = false;
+  unsigned rises = 0;
+  void set(bool now) override {
+    if (now && !level) ++rises;
+    level = now;
+  }
+};
+
+struct FakeControl final : MachineControl {
+  unsigned power_offs = 0, resets = 0, exits = 0;
+  int status = 0;
+  void power_off() override { ++power_offs; }
+  void reset(const char*) override { ++resets; }
+  void debug_exit(int code) override {
+    ++exits;
+    status = code;
+  }
+};
+
+struct FakeSink final : SerialSink {
+  std::string text;
+  void output(u8 byte) override { text.push_back(static_cast<char>(byte)); }
+};
+
+// Saves a chip's fields to bytes and loads them into another; `names` are those seen.
+struct Snapshot final : Fields {
+  std::vector<u8> data;
+  std::vector<std::string> names;
+  std::size_t at = 0;
+  bool loading = false;
+
+  void bytes(std::string_view name, void* field, std::size_t size) override {
+    u8* p = static_cast<u8*>(field);
+    if (!loading) {
+      names.emplace_back(name);
+      data.insert(data.end(), p, p + size);
+      return;
+    }
+    if (at + size <= data.size()) std::copy_n(data.begin() + static_cast<std::ptrdiff_t>(at), size, p);
+    at += size;
+  }
+  bool restoring() const override { return loading; }
+
+  template <class Chip>
+  static Snapshot of(Chip& chip) {
+    Snapshot snapshot;
+    chip.fields(snapshot);
+    return snapshot;
+  }
+  template <class Chip>
+  bool into(Chip& chip) {
+    loading = true;
+    at = 0;
+    chip.fields(*this);
+    chip.restored();
+    return at == data.size();
+  }
+};
+
+}  // namespace ringside

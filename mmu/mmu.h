@@ -21,7 +21,7 @@ struct PagingRegisters {
   u16 vpid = 0;
 };
 
-class Mmu {
+class Mmu : private MapListener {
  public:
   // physical_bits: MAXPHYADDR of the CPU model.
   Mmu(PhysicalMemory& memory, unsigned physical_bits);
@@ -43,13 +43,17 @@ class Mmu {
   // MOV to CR3: flushes the PCID's non-global entries unless `keep` (bit 63 with CR4.PCIDE).
   void load_cr3(u64 cr3, bool keep);
   // PAE paging: reads the four PDPTEs of `cr3`; false if a present one has reserved bits set (the caller
-  // raises #GP(0) and nothing changed). Succeeds and does nothing in other modes of `cr0/cr4/efer`.
-  bool load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer);
+  // raises #GP(0) and nothing changed). Succeeds and does nothing in other modes of `cr0/cr4/efer`. `fault`,
+  // if asked for, is the #GP(0), or the second stage's refusal of the table.
+  bool load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault = nullptr);
   std::array<u64, 4>& pdptes() { return pdptes_; }
   // The present privilege: CPL 3 or not, EFLAGS.AC; `check_alignment` (CR0.AM, EFLAGS.AC, CPL 3) takes the
   // fast path away.
   void set_privilege(bool user, bool ac, bool check_alignment);
-  void set_second_stage(SecondStage* stage);  // nullptr: none
+  // nullptr: none. `probe` serves Mmu::probe(); without it a look asks `stage` itself, which may set its A/D
+  // bits.
+  void set_second_stage(SecondStage* stage, const SecondStageProbe* probe = nullptr);
+  void set_gigabyte_pages(bool supported) { gigabyte_pages_ = supported; }  // of the CPU model; true at first
   // Data breakpoints: these linear pages get no fast tags. At most 8.
   void set_watched_pages(std::span<const LinAddr> pages);
 
@@ -64,7 +68,7 @@ class Mmu {
 
   // -- Slow path. Walks (or finds) the translation of one byte's page, sets A/D bits, and fills the view that
   // the access belongs to. False: `fault` is a #PF or a second-stage fault, nothing was changed but A bits on
-  // the way.
+  // the way; or the #GP(0) of an address that is not canonical, which the caller should have met before.
   bool translate(LinAddr address, Access access, HostPhys& result, Fault& fault);
   // As translate, for looking only: sets no bits, fills no TLB, raises nothing; leaves the trail if asked.
   bool probe(LinAddr address, Access access, HostPhys& result, Fault& fault,
@@ -80,10 +84,23 @@ class Mmu {
   struct Statistics {
     u64 walks = 0, context_switches = 0, flushes = 0;
   };
+  static constexpr unsigned max_contexts = 24;
   const Statistics& statistics() const { return statistics_; }
 
  private:
   struct Context;
+  void map_changed() override;
+  void select_context();  // by registers_ and second_stage_
+  void select_views();    // by context_ and the privilege
+  void drop_stale_key_rights();
+  void flush_vpid_contexts(u16 vpid);
+  WalkState walk_state() const;
+  u16 pcid() const { return registers_.cr4 & Cr4::PCIDE ? registers_.cr3 & Cr3::pcid : 0; }
+  bool watched(u64 page) const;
+  bool find_cached(u64 address, Access access, HostPhys& result) const;
+  void fill(u64 address, Access access, const Translation& translation, const WalkState& state);
+  void after_invalidation();  // takes over the current context's fetch epoch
+
   PhysicalMemory& memory_;
   unsigned physical_bits_;
   PagingRegisters registers_;
@@ -97,6 +114,12 @@ class Mmu {
   const FetchEntry* fetch_view_ = nullptr;
   u64 fetch_epoch_ = 1;
   bool user_ = false, ac_ = false, check_alignment_ = false;
+  bool gigabyte_pages_ = true;
+  const SecondStageProbe* stage_probe_ = nullptr;
+  u64 epochs_ = 1;  // the last fetch epoch given out
+  u64 uses_ = 0;    // a clock for the replacement of contexts
+  std::vector<u64>
+      write_tagged_;  // a bit for each RAM page, by its dense number: some context may hold a write tag
   std::vector<LinAddr> watched_;
   Statistics statistics_;
 };

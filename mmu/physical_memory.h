@@ -10,6 +10,13 @@
 
 namespace ringside {
 
+// Told when the map changed (RAM, ROM, a device, the A20 gate): whoever caches host pointers drops them.
+class MapListener {
+ public:
+  virtual ~MapListener() = default;
+  virtual void map_changed() = 0;
+};
+
 // Told before a store lands on a line that holds decoded code.
 class CodeWatcher {
  public:
@@ -26,10 +33,11 @@ class PhysicalMemory {
   PhysicalMemory(const PhysicalMemory&) = delete;
   PhysicalMemory& operator=(const PhysicalMemory&) = delete;
 
-  // Adds zeroed RAM; bytes and base are multiples of 4 KiB. Host memory is taken as pages are touched.
-  // False: the host refuses that much address space.
+  // Adds zeroed RAM; bytes and base are multiples of 4 KiB, below 2^52. Host memory is taken as pages are
+  // touched. False: the host refuses that much address space, or the range is not as said or meets other RAM.
   bool add_ram(HostPhys base, u64 bytes, std::string name);
-  // Adds read-only memory (a copy of `bytes`, padded with zeros to 4 KiB); it hides what lies below it.
+  // Adds read-only memory (a copy of `bytes`, padded with zeros to 4 KiB); it hides what lies below it. Of
+  // regions that overlap, the one that was added last is seen.
   void add_rom(HostPhys base, const std::vector<u8>& bytes, std::string name);
   // Adds a device's registers; base and bytes are multiples of 4 KiB unless `bytes` < 4 KiB. It hides what
   // lies below it. remove_mmio takes it away again (IA32_APIC_BASE moves, BARs are programmed).
@@ -37,14 +45,30 @@ class PhysicalMemory {
   void remove_mmio(MmioDevice& device);
   // Increments with every change of the map: whoever caches host pointers flushes when it moves.
   u64 map_generation() const { return map_generation_; }
+  void add_listener(MapListener& listener);
+  void remove_listener(MapListener& listener);
 
   // Address bit 20 is forced to 0 while the gate is closed. Reset state here: open.
   void set_a20(bool open);
   bool a20() const { return a20_; }
+  // The address that the bus sees: every function here applies the gate, so that applying it twice is
+  // harmless.
+  HostPhys gated(HostPhys address) const { return HostPhys(a20_ ? address.value : address.value & ~bit(20)); }
 
   // Host pointer to the RAM or ROM page that holds `address` (page offset included), or nullptr if there is
   // none. ROM gives nullptr for write. A non-null answer for write marks the page written.
   u8* pointer(HostPhys address, bool write);
+
+  // All that a TLB fill wants to know of the page that holds an address; marks nothing.
+  struct Page {
+    u8* bytes = nullptr;  // of the page's start
+    bool ram = false;     // RAM, else ROM
+    bool has_code = false, written = false;
+    u64 number = 0;  // RAM pages count densely, in the order of add_ram: below ram_pages()
+  };
+  // False: no page that is RAM or ROM as a whole.
+  bool page(HostPhys address, Page& result);
+  u64 ram_pages() const;
 
   // Accesses of 1 to 8 bytes inside one page, by the slow path and by devices. Holes read as all ones, writes
   // to holes and ROM vanish. Writes tell the code watcher. No alignment is needed.
@@ -63,7 +87,7 @@ class PhysicalMemory {
   bool page_has_code(HostPhys address) const;
   bool lines_have_code(HostPhys address, u64 bytes) const;  // inside one page
 
-  // RAM regions in address order, and a fold over the pages that were ever written (in address order).
+  // What was added, in address order, and a fold over the pages that were ever written (in address order).
   struct Region {
     HostPhys base;
     u64 bytes;
@@ -72,10 +96,19 @@ class PhysicalMemory {
   };
   std::vector<Region> regions() const;
   template <class Visit>
-  void for_each_written_page(Visit visit);  // visit(HostPhys page, const u8* bytes)
+  void for_each_written_page(Visit visit) {  // visit(HostPhys page, const u8* bytes)
+    HostPhys page;
+    for (const u8* bytes = written_page_from(page); bytes != nullptr; bytes = written_page_from(page)) {
+      visit(page, bytes);
+      page = page + page_bytes;
+    }
+  }
+  // The first written page at or after `page`, which is moved there; nullptr: none is left.
+  const u8* written_page_from(HostPhys& page) const;
 
  private:
   struct Impl;
+  void map_moved();
   std::unique_ptr<Impl> impl_;
   CodeWatcher* watcher_ = nullptr;
   u64 map_generation_ = 1;

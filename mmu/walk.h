@@ -7,6 +7,8 @@
 #include "cpu/arch/fault.h"
 #include "cpu/arch/seams.h"
 #include "cpu/arch/types.h"
+#include "mmu/physical_memory.h"
+#include "mmu/rights.h"
 
 namespace ringside {
 
@@ -27,5 +29,56 @@ struct WalkTrace {
     if (count < steps.size()) steps[count++] = step;
   }
 };
+
+// A second stage that can be looked at: as SecondStage::translate, but it sets no bits and leaves its steps.
+class SecondStageProbe {
+ public:
+  virtual ~SecondStageProbe() = default;
+  virtual bool probe(GuestPhys address, Access access, bool page_walk, SecondStage::Result& result,
+                     SecondStageFault& fault, WalkTrace* trace) const = 0;
+};
+
+// Bits of paging-structure entries.
+struct PageEntry {
+  static constexpr u64 P = bit(0), RW = bit(1), US = bit(2), PWT = bit(3), PCD = bit(4), A = bit(5),
+                       D = bit(6), PS = bit(7), G = bit(8), key = bit_range(59, 62), XD = bit(63);
+};
+
+// What a walk depends on besides the address and memory.
+struct WalkState {
+  RightsState rights;
+  u64 cr3 = 0;
+  std::array<u64, 4> pdptes{};  // PAE paging
+  unsigned physical_bits = 40;  // MAXPHYADDR, 32..52
+  bool gigabyte_pages = true;   // CPUID.80000001H:EDX.Page1GB
+  SecondStage* stage = nullptr;
+  const SecondStageProbe* stage_probe = nullptr;  // used for looking; without it looking uses `stage`
+};
+
+// What a walk found out about a page.
+struct Translation {
+  HostPhys address;  // of the byte
+  GuestPhys guest;   // the same before the second stage
+  u64 page_size = page_bytes;
+  PageRights rights;
+  bool global = false;  // the leaf's G bit, not yet CR4.PGE
+  bool dirty = false;   // no write needs to set a D bit
+  bool stage_reads = true, stage_writes = true, stage_executes = true;
+};
+
+// Reserved bits of a present entry of PAE, 4-level or 5-level paging; `level` as in WalkStep.
+u64 reserved_entry_bits(const WalkState& state, unsigned level, u64 entry);
+// Reserved bits of a present PDPTE of PAE paging.
+constexpr u64 reserved_pdpte_bits(unsigned physical_bits) {
+  return bit_range(1, 2) | bit_range(5, 8) | bit_range(physical_bits, 63);
+}
+
+// Translates as the processor does and sets A and D bits. False: `fault` says why; then no bit of the entry
+// that maps the page was set, but entries above it that were used may have their A bit.
+bool walk(PhysicalMemory& memory, const WalkState& state, LinAddr address, Access access, Translation& result,
+          Fault& fault);
+// The same without touching anything; the trail is optional.
+bool look(PhysicalMemory& memory, const WalkState& state, LinAddr address, Access access, Translation& result,
+          Fault& fault, WalkTrace* trace);
 
 }  // namespace ringside

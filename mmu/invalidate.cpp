@@ -1,0 +1,117 @@
+// Owns the invalidations of cached translations: INVLPG, INVPCID, INVVPID, INVEPT, and those the emulator
+// itself needs.
+#include <algorithm>
+
+#include "mmu/context.h"
+#include "mmu/mmu.h"
+
+namespace ringside {
+
+// "INVLPG": the current PCID's entries for the page, and global ones of every PCID, in the current VPID.
+void Mmu::invlpg(LinAddr address) {
+  const u16 tag = pcid();
+  for (auto& context : contexts_) {
+    if (context->key.vpid != registers_.vpid) continue;
+    if (context->key.pcid == tag) {
+      context->drop_page(address.value, false, epochs_);
+    } else if (context->any_global()) {
+      context->drop_page(address.value, true, epochs_);
+    }
+  }
+  after_invalidation();
+}
+
+void Mmu::invpcid(unsigned type, u16 pcid, LinAddr address) {
+  ++statistics_.flushes;
+  for (auto& context : contexts_) {
+    if (context->key.vpid != registers_.vpid) continue;
+    const bool same = context->key.pcid == pcid;
+    switch (type) {
+      // The manual lets global translations go, too, and one page is no great loss.
+      case 0:
+        if (same) context->drop_page(address.value, false, epochs_);
+        break;
+      case 1:
+        if (same) context->flush_non_global(epochs_);
+        break;
+      case 2: context->flush(epochs_); break;
+      default: context->flush_non_global(epochs_); break;
+    }
+  }
+  after_invalidation();
+}
+
+void Mmu::flush_all() {
+  ++statistics_.flushes;
+  for (auto& context : contexts_) context->flush(epochs_);
+  after_invalidation();
+}
+
+void Mmu::map_changed() { flush_all(); }
+
+void Mmu::flush_vpid_contexts(u16 vpid) {
+  ++statistics_.flushes;
+  for (auto& context : contexts_) {
+    if (context->key.vpid == vpid) context->flush(epochs_);
+  }
+}
+
+void Mmu::flush_second_stage(u64 key, bool all) {
+  ++statistics_.flushes;
+  for (auto& context : contexts_) {
+    if (context->key.stage != 0 && (all || context->key.stage == key)) context->flush(epochs_);
+  }
+  after_invalidation();
+}
+
+// "INVVPID": types 0 individual address, 1 single context, 2 all contexts but VPID 0, 3 single context,
+// retaining globals.
+void Mmu::flush_vpid(u16 vpid, unsigned type, LinAddr address) {
+  ++statistics_.flushes;
+  for (auto& context : contexts_) {
+    const bool same = context->key.vpid == vpid;
+    switch (type) {
+      case 0:
+        if (same) context->drop_page(address.value, false, epochs_);
+        break;
+      case 1:
+        if (same) context->flush(epochs_);
+        break;
+      case 2:
+        if (context->key.vpid != 0) context->flush(epochs_);
+        break;
+      default:
+        if (same) context->flush_non_global(epochs_);
+        break;
+    }
+  }
+  after_invalidation();
+}
+
+void Mmu::drop_write_tags(HostPhys page) {
+  PhysicalMemory::Page info;
+  if (!memory_.page(page, info) || !info.ram) return;
+  const u64 word = info.number / 64;
+  if (word >= write_tagged_.size() || !(write_tagged_[word] >> (info.number % 64) & 1)) return;
+  write_tagged_[word] &= ~bit(info.number % 64);
+  const u64 host = reinterpret_cast<u64>(info.bytes);
+  for (auto& context : contexts_) {
+    for (auto& side : context->data) {
+      if (!side || side->write.empty()) continue;
+      side->write.drop_if([=](const TlbEntry& entry, bool) { return entry.tag + entry.addend == host; });
+    }
+  }
+}
+
+bool Mmu::watched(u64 page) const {
+  return std::any_of(watched_.begin(), watched_.end(), [=](LinAddr w) { return w.page().value == page; });
+}
+
+void Mmu::set_watched_pages(std::span<const LinAddr> pages) {
+  watched_.assign(pages.begin(), pages.end());
+  for (const LinAddr page : watched_) {
+    for (auto& context : contexts_) context->drop_data_page(page.page().value);
+  }
+}
+
+}  // namespace ringside

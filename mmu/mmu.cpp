@@ -1,0 +1,249 @@
+// Owns the present state of paging: its registers, the choice of a TLB context and of its views, and
+// translation.
+#include "mmu/mmu.h"
+
+#include <algorithm>
+
+#include "mmu/context.h"
+
+namespace ringside {
+
+Mmu::Mmu(PhysicalMemory& memory, unsigned physical_bits)
+    : memory_(memory),
+      physical_bits_(std::clamp(physical_bits, 32u, 52u)),
+      empty_view_(std::make_unique<TlbView>()) {
+  memory_.add_listener(*this);
+  select_context();
+}
+
+Mmu::~Mmu() { memory_.remove_listener(*this); }
+
+// "Operations that Invalidate TLBs and Paging-Structure Caches". Within one VPID a change of these bits is a
+// MOV to a control register; between VPIDs it is a VM entry or exit, which keeps the other side's
+// translations.
+void Mmu::set_registers(const PagingRegisters& registers) {
+  const PagingRegisters old = registers_;
+  registers_ = registers;
+  if (old.vpid == registers.vpid) {
+    constexpr u64 flushing_cr4 = Cr4::PSE | Cr4::PAE | Cr4::PGE | Cr4::LA57;
+    const bool smep_set = !(old.cr4 & Cr4::SMEP) && (registers.cr4 & Cr4::SMEP);
+    const bool pcide_cleared = (old.cr4 & Cr4::PCIDE) && !(registers.cr4 & Cr4::PCIDE);
+    if (((old.cr0 ^ registers.cr0) & Cr0::PG) || ((old.cr4 ^ registers.cr4) & flushing_cr4) ||
+        ((old.efer ^ registers.efer) & Efer::LMA) || smep_set || pcide_cleared) {
+      flush_vpid_contexts(registers.vpid);
+    } else if (old.cr3 != registers.cr3) {
+      for (auto& context : contexts_) {
+        if (context->key.vpid == registers.vpid && context->key.pcid == pcid())
+          context->flush_non_global(epochs_);
+      }
+    }
+  }
+  select_context();
+}
+
+void Mmu::load_cr3(u64 cr3, bool keep) {
+  registers_.cr3 = cr3;
+  if (!keep) {
+    ++statistics_.flushes;
+    const u16 tag = pcid();
+    for (auto& context : contexts_) {
+      if (context->key.vpid == registers_.vpid && context->key.pcid == tag)
+        context->flush_non_global(epochs_);
+    }
+  }
+  select_context();
+}
+
+bool Mmu::load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault) {
+  if (!PagingMode::of(cr0, cr4, efer).pae()) return true;
+  std::array<u64, 4> loaded{};
+  for (unsigned i = 0; i < 4; ++i) {
+    const GuestPhys at((cr3 & 0xffffffe0) + i * 8);
+    SecondStage::Result r{.address = HostPhys(at.value)};
+    SecondStageFault refused;
+    if (second_stage_ != nullptr && !second_stage_->translate(at, Access{}, true, r, refused)) {
+      if (fault == nullptr) return false;
+      *fault = Fault{};
+      fault->kind = Fault::Kind::second_stage;
+      fault->stage = refused;
+      fault->stage.address = at;
+      fault->stage.page_walk = true;
+      return false;
+    }
+    loaded[i] = memory_.read(r.address, 8);
+    if ((loaded[i] & PageEntry::P) && (loaded[i] & reserved_pdpte_bits(physical_bits_))) {
+      if (fault != nullptr) *fault = Fault::exception(Vector::GP);
+      return false;
+    }
+  }
+  pdptes_ = loaded;
+  return true;
+}
+
+void Mmu::set_privilege(bool user, bool ac, bool check_alignment) {
+  user_ = user;
+  ac_ = ac;
+  check_alignment_ = check_alignment;
+  select_views();
+}
+
+void Mmu::set_second_stage(SecondStage* stage, const SecondStageProbe* probe) {
+  second_stage_ = stage;
+  stage_probe_ = probe;
+  select_context();
+}
+
+void Mmu::select_context() {
+  const ContextKey key{registers_.vpid, pcid(), second_stage_ != nullptr ? second_stage_->key() : 0,
+                       PagingMode::of(registers_.cr0, registers_.cr4, registers_.efer)};
+  if (context_ == nullptr || !(context_->key == key)) {
+    ++statistics_.context_switches;
+    const auto found =
+        std::find_if(contexts_.begin(), contexts_.end(), [&](auto& c) { return c->key == key; });
+    if (found != contexts_.end()) {
+      context_ = found->get();
+    } else if (contexts_.size() < max_contexts) {
+      contexts_.push_back(std::make_unique<Context>(key));
+      context_ = contexts_.back().get();
+      for (auto& side : context_->fetch) side.epoch = ++epochs_;
+    } else {
+      const auto oldest = std::min_element(contexts_.begin(), contexts_.end(),
+                                           [](auto& a, auto& b) { return a->last_used < b->last_used; });
+      context_ = oldest->get();
+      context_->flush(epochs_);
+      context_->adopt(key);
+      for (auto& side : context_->fetch) side.epoch = ++epochs_;
+    }
+    context_->last_used = ++uses_;
+  }
+  drop_stale_key_rights();
+  select_views();
+}
+
+// A context's entries were judged with the PKRU and IA32_PKRS of their time. Only rights that a key has lost
+// matter: what was refused has no entry.
+void Mmu::drop_stale_key_rights() {
+  const auto lost = [](u32 old, u32 now, u16 keys) {
+    const u32 taken = now & ~old;
+    for (unsigned key = 0; key < 16; ++key) {
+      if ((keys >> key & 1) && (taken >> (2 * key) & 3)) return true;
+    }
+    return false;
+  };
+  Context& c = *context_;
+  if (c.pkru == registers_.pkru && c.pkrs == registers_.pkrs) return;
+  if (lost(c.pkru, registers_.pkru, c.user_keys) || lost(c.pkrs, registers_.pkrs, c.supervisor_keys)) {
+    c.flush(epochs_);
+  }
+  c.pkru = registers_.pkru;
+  c.pkrs = registers_.pkrs;
+}
+
+void Mmu::select_views() {
+  supervisor_view_ = &context_->data[Context::supervisor]->view;
+  data_view_ =
+      check_alignment_ ? empty_view_.get() : &context_->side(Access{AccessKind::read, user_}, ac_).view;
+  fetch_view_ = context_->fetch[user_ ? 0 : 1].entries.data();
+  after_invalidation();
+}
+
+void Mmu::after_invalidation() { fetch_epoch_ = context_->fetch[user_ ? 0 : 1].epoch; }
+
+WalkState Mmu::walk_state() const {
+  WalkState state;
+  state.rights = {context_->key.mode, ac_, registers_.pkru, registers_.pkrs};
+  state.cr3 = registers_.cr3;
+  state.pdptes = pdptes_;
+  state.physical_bits = physical_bits_;
+  state.gigabyte_pages = gigabyte_pages_;
+  state.stage = second_stage_;
+  state.stage_probe = stage_probe_;
+  return state;
+}
+
+bool Mmu::find_cached(u64 address, Access access, HostPhys& result) const {
+  const u64 page = address & ~u64{0xfff};
+  const unsigned slot = tlb_index(page);
+  if (access.kind == AccessKind::execute) {
+    const FetchEntry& entry = context_->fetch[access.user ? 0 : 1].entries[slot];
+    if (entry.tag != page) return false;
+    result = entry.page + (address & 0xfff);
+    return true;
+  }
+  const Context::DataSide& side = context_->side(access, ac_);
+  if (side.view.read[slot].tag != page) return false;
+  if (access.kind == AccessKind::write && side.view.write[slot].tag != page) return false;
+  result = side.physical[slot] + (address & 0xfff);
+  return true;
+}
+
+bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fault) {
+  if (find_cached(address.value, access, result)) return true;
+  const WalkState state = walk_state();
+  if (state.rights.mode.four_or_five_levels() && !canonical(address.value)) {
+    fault = Fault::exception(Vector::GP);
+    return false;
+  }
+  ++statistics_.walks;
+  Translation translation;
+  if (!walk(memory_, state, address, access, translation, fault)) {
+    // A page fault, and an EPT violation, invalidate what is cached for the address.
+    context_->drop_small_page(address.page().value, false, epochs_);
+    after_invalidation();
+    return false;
+  }
+  result = translation.address;
+  fill(address.value, access, translation, state);
+  return true;
+}
+
+void Mmu::fill(u64 address, Access access, const Translation& t, const WalkState& state) {
+  PhysicalMemory::Page page;
+  if (!memory_.page(t.address, page)) return;
+  const u64 tag = address & ~u64{0xfff};
+  const HostPhys physical = t.address.page();
+  const bool global = t.global && state.rights.mode.on(Cr4::PGE);
+  Context& c = *context_;
+  if (t.page_size != page_bytes) c.note_large(address, t.page_size);
+  if (access.kind == AccessKind::execute) {
+    c.fill_fetch(c.fetch[access.user ? 0 : 1], tag, physical, global);
+    return;
+  }
+  if (watched(tag)) return;
+  if (state.rights.mode.on(Cr4::PKE | Cr4::PKS)) {
+    (t.rights.user ? c.user_keys : c.supervisor_keys) |= static_cast<u16>(1u << t.rights.key);
+  }
+  Context::DataSide& side = c.side(access, ac_);
+  const unsigned slot = tlb_index(tag);
+  const TlbEntry entry{tag, reinterpret_cast<u64>(page.bytes) - tag};
+  if (t.stage_reads) {
+    side.read.fill(tag, entry, global);
+    side.physical[slot] = physical;
+  }
+  // A write gets its tag if no further write has anything to tell anybody. A read brings it along where the
+  // next write would get it anyway.
+  if (!page.ram || page.has_code || !t.dirty || !t.stage_writes) return;
+  if (access.kind != AccessKind::write) {
+    Access later = access;
+    later.kind = AccessKind::write;
+    if (!page.written || !refusal(state.rights, t.rights, later).empty()) return;
+  }
+  memory_.pointer(physical, true);
+  side.write.fill(tag, entry, global);
+  if (page.number / 64 >= write_tagged_.size()) write_tagged_.resize((memory_.ram_pages() + 63) / 64);
+  write_tagged_[page.number / 64] |= bit(page.number % 64);
+}
+
+bool Mmu::probe(LinAddr address, Access access, HostPhys& result, Fault& fault, WalkTrace* trace) const {
+  const WalkState state = walk_state();
+  if (state.rights.mode.four_or_five_levels() && !canonical(address.value)) {
+    fault = Fault::exception(Vector::GP);
+    return false;
+  }
+  Translation translation;
+  if (!look(memory_, state, address, access, translation, fault, trace)) return false;
+  result = translation.address;
+  return true;
+}
+
+}  // namespace ringside

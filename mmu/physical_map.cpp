@@ -1,0 +1,75 @@
+// Owns the making of the flat physical map from its layers, and host memory.
+#include "mmu/physical_map.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace ringside {
+
+HostPages::HostPages(u64 bytes) {
+  void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (at == MAP_FAILED) return;
+  data_ = static_cast<u8*>(at);
+  bytes_ = bytes;
+}
+
+HostPages::~HostPages() {
+  if (data_ != nullptr) munmap(data_, bytes_);
+}
+
+HostPages::HostPages(HostPages&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+Backing::Backing(HostPhys at, u64 page_count, bool is_ram, u64 number)
+    : base(at),
+      pages(page_count),
+      ram(is_ram),
+      first_number(number),
+      bytes(page_count * page_bytes),
+      written((page_count + 63) / 64 * sizeof(u64)),
+      lines(page_count * sizeof(u32)) {}
+
+const Segment& PhysicalMemory::Impl::search(u64 address) {
+  const auto after =
+      std::upper_bound(map.begin(), map.end(), address, [](u64 a, const Segment& s) { return a < s.first; });
+  last_hit = static_cast<std::size_t>(after - map.begin()) - 1;
+  return map[last_hit];
+}
+
+void PhysicalMemory::Impl::rebuild() {
+  std::vector<u64> starts{0};
+  for (const Layer& layer : layers) {
+    starts.push_back(layer.first);
+    if (layer.last != ~u64{0}) starts.push_back(layer.last + 1);
+  }
+  std::sort(starts.begin(), starts.end());
+  starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
+
+  map.clear();
+  last_hit = 0;
+  const Layer* previous = nullptr;
+  for (std::size_t i = 0; i < starts.size(); ++i) {
+    const u64 first = starts[i];
+    const u64 last = i + 1 < starts.size() ? starts[i + 1] - 1 : ~u64{0};
+    const auto top = std::find_if(layers.rbegin(), layers.rend(),
+                                  [&](const Layer& l) { return l.first <= first && last <= l.last; });
+    const Layer* layer = top == layers.rend() ? nullptr : &*top;
+    if (!map.empty() && layer == previous) {
+      map.back().last = last;
+      continue;
+    }
+    previous = layer;
+    Segment segment{first, last};
+    if (layer != nullptr) {
+      segment.backing = layer->backing.get();
+      segment.device = layer->device;
+      if (segment.device != nullptr) segment.device_offset = first - layer->first;
+      if (segment.backing != nullptr) segment.bytes = segment.backing->bytes.data() + (first - layer->first);
+    }
+    map.push_back(segment);
+  }
+}
+
+}  // namespace ringside

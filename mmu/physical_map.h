@@ -1,0 +1,83 @@
+// Owns the private parts of physical memory: host pages, what was added, and the flat map that is seen.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "mmu/physical_memory.h"
+
+namespace ringside {
+
+// Zeroed host memory that costs nothing until it is touched.
+class HostPages {
+ public:
+  HostPages() = default;
+  explicit HostPages(u64 bytes);
+  ~HostPages();
+  HostPages(HostPages&& other) noexcept;
+  HostPages& operator=(HostPages&&) = delete;
+  bool good() const { return data_ != nullptr; }
+  u8* data() const { return data_; }
+
+ private:
+  u8* data_ = nullptr;
+  u64 bytes_ = 0;
+};
+
+// The bytes of one RAM or ROM region, with a written bit and a word of code lines for each page.
+struct Backing {
+  HostPhys base;  // of a page
+  u64 pages;
+  bool ram;
+  u64 first_number;  // of its pages among all RAM pages
+  HostPages bytes, written, lines;
+
+  Backing(HostPhys at, u64 page_count, bool is_ram, u64 number);
+  bool good() const { return bytes.good() && written.good() && lines.good(); }
+  u64 index(u64 address) const { return (address - base.value) / page_bytes; }
+  u32& code_lines(u64 page) const { return reinterpret_cast<u32*>(lines.data())[page]; }
+  bool is_written(u64 page) const { return words()[page / 64] >> (page % 64) & 1; }
+  void mark_written(u64 page) const { words()[page / 64] |= bit(page % 64); }
+  u64* words() const { return reinterpret_cast<u64*>(written.data()); }
+};
+
+// A region as it was added; later ones lie above earlier ones.
+struct Layer {
+  u64 first, last;  // addresses, both included
+  PhysicalMemory::Region::Kind kind;
+  std::string name;
+  std::shared_ptr<Backing> backing;  // RAM and ROM
+  MmioDevice* device = nullptr;
+};
+
+// A piece of the address space that one layer (or none) shows.
+struct Segment {
+  u64 first = 0, last = ~u64{0};
+  Backing* backing = nullptr;    // RAM or ROM
+  MmioDevice* device = nullptr;  // neither: a hole
+  u64 device_offset = 0;         // of `first`
+  u8* bytes = nullptr;           // host address of `first`
+
+  bool covers(u64 address, u64 size) const { return address >= first && last - address >= size - 1; }
+};
+
+struct PhysicalMemory::Impl {
+  std::vector<Layer> layers;
+  std::vector<Segment> map{Segment{}};  // tiles the whole of 2^64, in address order
+  std::size_t last_hit = 0;
+  u64 ram_pages = 0;
+  std::vector<MapListener*> listeners;
+
+  const Segment& find(u64 address) {
+    const Segment& recent = map[last_hit];
+    if (address - recent.first <= recent.last - recent.first) [[likely]]
+      return recent;
+    return search(address);
+  }
+  const Segment& search(u64 address);
+  void rebuild();
+};
+
+}  // namespace ringside

@@ -45,14 +45,14 @@ struct alignas(32) Op {
      r1 = 0;  // first and second operand: GPR offset (namespace reg) or register number for other files
   u8 base = reg::zero, index = reg::zero;
   u8 scale = 0;    // shift count for the index
-  u8 seg = 3;      // SegReg of the memory operand
+  u8 seg = 3;      // SegReg of the memory operand; of an implied one (MOVS, XLAT): the override, else DS
   u8 length = 0;   // bytes of the instruction
   u8 left = 0;     // instructions from this one to the end of its block, itself included
   u16 offset = 0;  // of its first byte in its page
   u16 row = 0;     // in the lowering table
   u8 attrs = 0;    // OpAttr
   u8 size = 0;     // operand size in bytes: 1, 2, 4, 8 (of the row's first sized operand)
-  u8 r2 = 0;       // third operand
+  u8 r2 = 0;       // third operand; ENTER's second immediate, the nesting level
   u8 variant = 0;  // of the row: see Variant
 
   Op() : imm64(0) {}

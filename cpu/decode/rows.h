@@ -127,12 +127,15 @@ struct RowAttr {
       rep = 2,                    // only with a REP/REPE/REPNE prefix
       no_rep = 4,                 // only without
       mode64 = 8,                 // only in 64-bit mode
-      legacy = 16;                // only outside 64-bit mode
+      legacy = 16,                // only outside 64-bit mode
+      imm64 = 32,                 // only (and no other row, far pointers aside) where OpAttr::imm64 is set
+      far = 64;                   // only (and no other row) for Zydis' far branches
 };
 
 // Sizes mask: bit n for 2^n bytes.
 struct Sizes {
-  static constexpr u8 none = 0, b = 1, w = 2, d = 4, q = 8, wd = 6, wq = 10, dq = 12, wdq = 14, bwdq = 15;
+  static constexpr u8 none = 0, b = 1, w = 2, d = 4, q = 8, wd = 6, bq = 9, wq = 10, dq = 12, wdq = 14,
+                      bwdq = 15;
 };
 
 // Which instantiation of a row: size (bits 0-1), form (bits 2-4), legacy addressing or stack (bit 5).

@@ -109,6 +109,7 @@ struct alignas(64) Cpu : RegisterFile {
   Fault fault;              // valid when a body returned false
   u64 monitor_address = 0;  // MONITOR's line; armed while monitor_armed
   bool monitor_armed = false;
+  u64 random_state = 0x9e3779b97f4a7c15;  // what RDRAND and RDSEED draw from: the same numbers in every run
 
   // -- Derived from the above by update_mode() and update_translation().
   struct Mode {

@@ -452,3 +452,26 @@ TEST_CASE("turning paging off and on again drops everything") {
   m.mmu.set_registers(on);
   CHECK(m.none(0x105000));
 }
+
+TEST_CASE("setting CR4.SMEP, clearing CR4.PCIDE and toggling CR4.PAE's kin drop all of the VPID's entries") {
+  Pages m(Cr4::SMEP);
+  m.pte(0x5000, 0x105000 | P | RW);
+  m.touch(0x5000);
+  m.regs.cr4 &= ~Cr4::SMEP;
+  m.mmu.set_registers(m.regs);
+  m.regs.cr4 |= Cr4::SMEP;
+  m.mmu.set_registers(m.regs);
+  CHECK(m.none(0x5000));
+  m.regs.cr4 |= Cr4::PCIDE;
+  m.mmu.set_registers(m.regs);
+  m.touch(0x5000);
+  m.regs.cr4 &= ~Cr4::PCIDE;
+  m.mmu.set_registers(m.regs);
+  CHECK(m.none(0x5000));
+  m.touch(0x5000);
+  m.regs.cr4 ^= Cr4::PSE;
+  m.mmu.set_registers(m.regs);
+  m.regs.cr4 ^= Cr4::PSE;
+  m.mmu.set_registers(m.regs);
+  CHECK(m.none(0x5000));
+}

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "cpu/arch/fault.h"
 #include "cpu/arch/fields.h"
@@ -95,6 +96,7 @@ struct alignas(64) Cpu : RegisterFile {
     u64 mcg_status = 0;
     std::array<u64, 128> mc_banks{};  // CTL, STATUS, ADDR, MISC of each bank
     u64 pkrs = 0, umwait_control = 0;
+    u64 tsc_deadline = 0;         // as written: in the guest's own TSC, which the local APIC's clock is not
     std::array<u64, 16> other{};  // for rows of the table without a member
   } msr;
 
@@ -132,8 +134,18 @@ struct alignas(64) Cpu : RegisterFile {
   Clock* clock = nullptr;
   MachineControl* control = nullptr;
   Engine* engine = nullptr;
-  unsigned index = 0;  // number of the CPU in the machine, 0 is the BSP
-  bool strict_msrs = true;
+  unsigned index = 0;       // number of the CPU in the machine, 0 is the BSP
+  unsigned cpus = 1;        // in the machine: what CPUID's topology leaves report
+  bool strict_msrs = true;  // an MSR that nobody knows is #GP(0); else it reads as 0 and ignores writes
+  bool observed = false;    // somebody wants to see every instruction: keeps Attention::step set
+
+  // MSRs outside the table that the guest touched, in the order of first touch: for a report.
+  struct UnknownMsr {
+    u32 number = 0;
+    u64 reads = 0, writes = 0;
+    u64 first_rip = 0;
+  };
+  std::vector<UnknownMsr> unknown_msrs;
 
   explicit Cpu(Mmu& m) : mmu(m) {}
   Cpu(const Cpu&) = delete;
@@ -168,7 +180,7 @@ struct alignas(64) Cpu : RegisterFile {
     update_mode();
     update_privilege();
   }
-  // After DR7, DR0-3 or TF changed: attention bits and the MMU's watched pages.
+  // After DR7, DR0-3, TF, CR4.DE or `observed` changed: attention bits and the MMU's watched pages.
   void update_debug();
   // What a body does before it returns false for an exception.
   void raise(Vector v, u32 error = 0, u64 address = 0) {

@@ -1,0 +1,94 @@
+// Owns the CPU models as data.
+#include "cpu/state/models.h"
+
+#include <algorithm>
+
+namespace ringside {
+namespace {
+
+template <class... Names>
+constexpr u64 feature_mask(Names... names) {
+  static_assert(static_cast<unsigned>(Feature::count) <= 64);
+  return ((u64{1} << static_cast<unsigned>(names)) | ...);
+}
+
+using F = Feature;
+constexpr u64 x86_64_v1 = feature_mask(F::base, F::fpu, F::cx8, F::cmov, F::sep, F::fxsr, F::mmx, F::sse,
+                                       F::sse2, F::clflush, F::syscall, F::long_mode);
+constexpr u64 plain_64 = x86_64_v1 | feature_mask(F::sse3, F::cx16, F::lahf_lm, F::popcnt);
+constexpr u64 nehalem = plain_64 | feature_mask(F::ssse3, F::sse41, F::sse42, F::rdtscp, F::monitor);
+constexpr u64 skylake =
+    nehalem | feature_mask(F::movbe, F::aes, F::pclmulqdq, F::xsave, F::xsaveopt, F::xsavec, F::xsaves,
+                           F::rdrand, F::fsgsbase, F::erms, F::invpcid, F::rdseed, F::adx, F::smap,
+                           F::clflushopt, F::clwb, F::pku, F::three_dnow_prefetch, F::lzcnt);
+constexpr u64 icelake = skylake | feature_mask(F::umip, F::rdpid, F::wbnoinvd, F::fsrm, F::sha);
+// Everything that has an instruction behind it: what "+feature" may ask for. A test holds it against the
+// rows.
+constexpr u64 all_features = icelake | feature_mask(F::serialize);
+
+template <class... Names>
+constexpr u64 flag_mask(Names... names) {
+  return ((u64{1} << static_cast<unsigned>(names)) | ...);
+}
+using L = Flag;
+constexpr u64 common_flags =
+    flag_mask(L::vme, L::de, L::pse, L::tsc, L::msr, L::pae, L::mce, L::apic, L::mtrr, L::pge, L::mca, L::pat,
+              L::pse36, L::ss, L::x2apic, L::tsc_deadline, L::arat, L::tsc_adjust, L::nx, L::invtsc, L::ibrs,
+              L::stibp, L::ssbd, L::arch_capabilities);
+constexpr u64 server_flags = common_flags | flag_mask(L::pcid, L::smep, L::pdpe1gb, L::l1d_flush, L::xgetbv1);
+
+constexpr u64 all_flags = server_flags | flag_mask(L::la57, L::pks);
+
+// IA32_ARCH_CAPABILITIES: nothing speculates here, so each "not affected" is true, and software needs no
+// cure.
+constexpr u64 immune = bit(0) /* RDCL_NO */ | bit(1) /* IBRS_ALL */ | bit(3) /* SKIP_L1DFL_VMENTRY */ |
+                       bit(4) /* SSB_NO */ | bit(5) /* MDS_NO */ | bit(6) /* IF_PSCHANGE_MC_NO */ |
+                       bit(8) /* TAA_NO */ | bit(13) /* SBDR_SSDP_NO */ | bit(14) /* FBSDP_NO */ |
+                       bit(15) /* PSDP_NO */ | bit(20) /* BHI_NO */ | bit(24) /* PBRSB_NO */ |
+                       bit(26) /* GDS_NO */ | bit(27) /* RFDS_NO */ | bit(62) /* ITS_NO */;
+
+using C = CacheLevel;
+constexpr std::array<CacheLevel, 4> skylake_caches = {
+    C{C::Type::data, 1, false, 8, 64}, C{C::Type::instruction, 1, false, 8, 64},
+    C{C::Type::unified, 2, false, 16, 1024}, C{C::Type::unified, 3, true, 11, 32768}};
+constexpr std::array<CacheLevel, 4> icelake_caches = {
+    C{C::Type::data, 1, false, 12, 64}, C{C::Type::instruction, 1, false, 8, 64},
+    C{C::Type::unified, 2, false, 20, 1024}, C{C::Type::unified, 3, true, 12, 32768}};
+
+// Family, model and stepping are of parts for which software knows no erratum that the microcode revision
+// does not cure; the revisions are those that Linux and Xen look for, or newer.
+constexpr ModelData models[] = {
+    {"Icelake-Server", "Intel Xeon Processor (Icelake) @ 2.00GHz", 0x606a6, 0x0d000404, icelake, server_flags,
+     immune, icelake_caches},
+    {"Cascadelake-Server", "Intel Xeon Processor (Cascadelake) @ 2.00GHz", 0x50657, 0x05003707, skylake,
+     server_flags, immune, skylake_caches},
+    {"Skylake-Server", "Intel Xeon Processor (Skylake) @ 2.00GHz", 0x50657, 0x05003707, skylake, server_flags,
+     immune, skylake_caches},
+    {"Nehalem", "Intel Xeon Processor (Nehalem) @ 2.00GHz", 0x106a5, 0x1d, nehalem, common_flags, immune,
+     skylake_caches},
+    {"qemu64", "Ringside Virtual CPU @ 2.00GHz", 0x606a6, 0x0d000404, plain_64, common_flags, immune,
+     icelake_caches},
+    {"max", "Intel Xeon Processor (max) @ 2.00GHz", 0x606a6, 0x0d000404, all_features, all_flags, immune,
+     icelake_caches},
+};
+static_assert(std::all_of(std::begin(models), std::end(models),
+                          [](const ModelData& m) { return m.brand.size() <= 47; }));
+
+}  // namespace
+
+std::span<const ModelData> model_data() { return models; }
+
+std::span<const std::string_view> cpu_model_names() {
+  static const auto names = [] {
+    std::array<std::string_view, std::size(models)> n;
+    std::transform(std::begin(models), std::end(models), n.begin(),
+                   [](const ModelData& m) { return m.name; });
+    return n;
+  }();
+  return names;
+}
+
+u64 implemented_features() { return all_features; }
+u64 implemented_flags() { return all_flags; }
+
+}  // namespace ringside

@@ -1,0 +1,165 @@
+// Owns the tests of CPU models: names, wishes, errors, and CPUID's leaves.
+#include <doctest/doctest.h>
+
+#include "cpu/arch/registers.h"
+#include "cpu/state/model.h"
+
+using namespace ringside;
+
+namespace {
+
+CpuModel model(std::string_view text) {
+  std::string error;
+  auto m = parse_cpu_model(text, error);
+  REQUIRE_MESSAGE(m, error);
+  return *m;
+}
+std::string error_of(std::string_view text) {
+  std::string error;
+  CHECK_FALSE(parse_cpu_model(text, error));
+  CHECK(error.find('\n') == std::string::npos);
+  return error;
+}
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("every named model parses, has sane sizes and answers its own name") {
+  for (std::string_view name : cpu_model_names()) {
+    const CpuModel m = model(name);
+    CHECK(m.name == name);
+    CHECK(m.vendor.size() == 12);
+    CHECK(m.brand.size() <= 47);
+    CHECK(m.tsc_hertz % m.crystal_hertz == 0);
+    CHECK(m.has(Feature::long_mode));
+  }
+  CHECK(model("icelake-server").name == "Icelake-Server");
+}
+
+TEST_CASE("features are switched by sign and by on and off, under their several names") {
+  CHECK(model("max").has(Flag::la57));
+  CHECK(model("max").linear_bits == 57);
+  CHECK_FALSE(model("Icelake-Server").has(Flag::la57));
+  CHECK(model("Icelake-Server,+la57").linear_bits == 57);
+  CHECK_FALSE(model("max,-pcid").has(Flag::pcid));
+  CHECK_FALSE(model("max,pcid=off").has_flag("pcid"));
+  CHECK(model("qemu64,sse4.1=on,+ssse3").has(Feature::sse41));
+  CHECK(model("qemu64,+ssse3,+sse4_1").has(Feature::sse41));
+  CHECK(model("max").has_flag("sse4-1"));
+  CHECK(model("max").has_flag("pni"));
+  CHECK(model("max,-avx2").name == "max");  // off already
+}
+
+TEST_CASE("what needs a missing feature goes with it, or is refused if asked for") {
+  const CpuModel m = model("max,-xsave");
+  CHECK_FALSE(m.has(Feature::xsaves));
+  CHECK_FALSE(m.has(Feature::pku));
+  CHECK_FALSE(m.has(Flag::xgetbv1));
+  const std::string e = error_of("max,-xsave,+pku");
+  CHECK(has(e, "pku"));
+  CHECK(has(e, "xsave"));
+}
+
+TEST_CASE("errors name the thing and something near") {
+  CHECK(has(error_of("Icelake-Servr"), "Icelake-Server"));
+  CHECK(has(error_of("nonsense-cpu-of-mars"), "max"));
+  CHECK(has(error_of("host"), "max"));
+  CHECK(has(error_of("max,+sse42x"), "sse4-2"));
+  CHECK(has(error_of("max,+avx512f"), "avx512f"));
+  CHECK(has(error_of("max,pcid=maybe"), "maybe"));
+  CHECK(has(error_of(""), "max"));
+  CHECK(has(error_of("max,"), "''"));
+  CHECK(has(error_of("max,+"), "''"));
+}
+
+TEST_CASE("CPUID tells vendor, signature, brand and widths") {
+  const CpuModel m = model(default_cpu_model);
+  const CpuidContext x;
+  const CpuidResult v = cpuid(m, x, 0, 0);
+  CHECK(v.ebx == 0x756e6547);
+  CHECK(v.edx == 0x49656e69);
+  CHECK(v.ecx == 0x6c65746e);
+  CHECK(cpuid(m, x, 1, 0).eax == 0x606a6);
+  std::string brand;
+  for (u32 leaf = 0x80000002; leaf <= 0x80000004; ++leaf) {
+    const CpuidResult r = cpuid(m, x, leaf, 0);
+    for (u32 word : {r.eax, r.ebx, r.ecx, r.edx})
+      for (int i = 0; i < 4; ++i)
+        if (const char c = static_cast<char>(word >> 8 * i)) brand += c;
+  }
+  CHECK(brand == m.brand);
+  CHECK(cpuid(m, x, 0x80000008, 0).eax == 0x302e);
+  CHECK((cpuid(m, x, 0x1, 0).ecx >> 31) == 0);  // no hypervisor
+}
+
+TEST_CASE("the frequency leaves give the frequency of the TSC") {
+  const CpuModel m = model(default_cpu_model);
+  const CpuidResult r = cpuid(m, {}, 0x15, 0);
+  CHECK(u64{r.ecx} * r.ebx / r.eax == m.tsc_hertz);
+  CHECK(cpuid(m, {}, 0x16, 0).eax == 2000);
+}
+
+TEST_CASE("leaves above the highest give the highest basic leaf") {
+  const CpuModel m = model(default_cpu_model);
+  CpuidContext x;
+  x.cpus = 4;
+  x.apic_id = 3;
+  const u32 highest = cpuid(m, x, 0, 0).eax;
+  for (u32 leaf : {highest + 1, 0x40000000u, 0x7fffffffu, 0x80000009u, 0xffffffffu}) {
+    const CpuidResult a = cpuid(m, x, leaf, 1), b = cpuid(m, x, highest, 1);
+    CHECK(a.eax == b.eax);
+    CHECK(a.ebx == b.ebx);
+    CHECK(a.ecx == b.ecx);
+    CHECK(a.edx == b.edx);
+  }
+}
+
+TEST_CASE("topology for one to eight CPUs") {
+  const CpuModel m = model(default_cpu_model);
+  for (unsigned cpus = 1; cpus <= 8; ++cpus) {
+    for (unsigned id = 0; id < cpus; ++id) {
+      CpuidContext x;
+      x.cpus = cpus;
+      x.apic_id = id;
+      const CpuidResult one = cpuid(m, x, 1, 0);
+      CHECK((one.ebx >> 24) == id);
+      CHECK((one.ebx >> 16 & 0xff) >= cpus);
+      CHECK((one.edx >> 28 & 1) == (cpus > 1));
+      const CpuidResult core = cpuid(m, x, 0xb, 1);
+      CHECK(core.ebx == cpus);
+      CHECK(core.edx == id);
+      CHECK((id >> core.eax) == 0);
+      CHECK(cpuid(m, x, 0xb, 2).ebx == 0);
+      CHECK((cpuid(m, x, 4, 3).eax >> 26) == (one.ebx >> 16 & 0xff) - 1);
+    }
+  }
+}
+
+TEST_CASE("CPUID follows CR4, XCR0, the APIC and IA32_MISC_ENABLE") {
+  const CpuModel m = model(default_cpu_model);
+  CpuidContext x;
+  CHECK((cpuid(m, x, 1, 0).ecx >> 27 & 1) == 0);
+  CHECK((cpuid(m, x, 7, 0).ecx >> 4 & 1) == 0);
+  x.cr4 = Cr4::OSXSAVE | Cr4::PKE;
+  CHECK((cpuid(m, x, 1, 0).ecx >> 27 & 1) == 1);
+  CHECK((cpuid(m, x, 7, 0).ecx >> 4 & 1) == 1);
+  CHECK(cpuid(m, x, 0xd, 0).eax == 0x203);
+  CHECK(cpuid(m, x, 0xd, 0).ebx == 576);
+  x.xcr0 = 0x203;
+  CHECK(cpuid(m, x, 0xd, 0).ebx == 2696);
+  CHECK(cpuid(m, x, 0xd, 0).ecx == 2696);
+  CHECK(cpuid(m, x, 0xd, 1).ebx == 584);
+  CHECK(cpuid(m, x, 0xd, 9).ebx == 2688);
+  CHECK((cpuid(m, x, 1, 0).edx >> 9 & 1) == 1);
+  x.apic_enabled = false;
+  CHECK((cpuid(m, x, 1, 0).edx >> 9 & 1) == 0);
+  CHECK((cpuid(m, x, 1, 0).ecx >> 3 & 1) == 1);
+  CHECK((cpuid(m, x, 0x80000001, 0).edx >> 20 & 1) == 1);
+  x.misc_enable = bit(22) | bit(34);
+  CHECK((cpuid(m, x, 1, 0).ecx >> 3 & 1) == 0);
+  CHECK((cpuid(m, x, 0x80000001, 0).edx >> 20 & 1) == 0);
+  CHECK(cpuid(m, x, 0, 0).eax == 2);
+  CHECK((cpuid(m, x, 0x80000001, 0).edx >> 11 & 1) == 1);
+  x.bits64 = false;
+  CHECK((cpuid(m, x, 0x80000001, 0).edx >> 11 & 1) == 0);
+}

@@ -8,6 +8,7 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
+#include "devices/dma_memory.h"
 #include "devices/serial/serial_sink.h"
 
 namespace ringside {
@@ -78,6 +79,24 @@ struct FakeControl final : MachineControl {
 struct FakeSink final : SerialSink {
   std::string text;
   void output(u8 byte) override { text.push_back(static_cast<char>(byte)); }
+};
+
+// 64 KiB of memory at 0.
+struct FakeMemory final : DmaMemory {
+  std::vector<u8> ram = std::vector<u8>(0x10000);
+  bool inside(HostPhys at, std::size_t size) const {
+    return at.value <= ram.size() && size <= ram.size() - at.value;
+  }
+  bool dma_read(HostPhys from, std::span<u8> to) override {
+    if (!inside(from, to.size())) return false;
+    std::copy_n(ram.begin() + static_cast<std::ptrdiff_t>(from.value), to.size(), to.begin());
+    return true;
+  }
+  bool dma_write(HostPhys to, std::span<const u8> from) override {
+    if (!inside(to, from.size())) return false;
+    std::copy(from.begin(), from.end(), ram.begin() + static_cast<std::ptrdiff_t>(to.value));
+    return true;
+  }
 };
 
 // Saves a chip's fields to bytes and loads them into another; `names` are those seen.

@@ -1,0 +1,57 @@
+// Owns the registers of the two DMA controllers of a PC and of their page registers.
+#pragma once
+
+#include <array>
+
+#include "cpu/arch/fields.h"
+#include "devices/ports_of.h"
+
+namespace ringside {
+
+// Registers only: no device here moves data through ISA DMA, so that counts stand where the guest put them
+// and no channel ever reaches terminal count. Port 0x80 lies among the page registers and is PostPort's. Data
+// sheet: Intel 8237A High Performance Programmable DMA Controller.
+class Dma8237 final {
+ public:
+  static constexpr PortSpan first_ports{0x00, 0x10};   // channels 0..3
+  static constexpr PortSpan second_ports{0xc0, 0x20};  // channels 4..7, every other port
+  static constexpr PortSpan page_ports{0x81, 0x0f};
+
+  Dma8237();
+
+  PortDevice& first_window() { return first_window_; }
+  PortDevice& second_window() { return second_window_; }
+  PortDevice& page_window() { return page_window_; }
+  void attach_to(PortBus& bus);
+
+  void reset();
+  void fields(Fields& fields);
+  void restored() {}
+
+ private:
+  struct Chip {
+    std::array<u16, 8> base{}, current{};  // address and count of each channel in turn
+    std::array<u8, 4> modes{};
+    u8 command = 0, requests = 0, mask = 0x0f;
+    bool high_byte = false;
+  };
+
+  static u8 read(Chip& chip, unsigned reg);
+  static void write(Chip& chip, unsigned reg, u8 value);
+  u32 read_first(u16 offset, unsigned) { return read(chips_[0], offset & 15); }
+  u32 read_second(u16 offset, unsigned) { return read(chips_[1], (offset >> 1) & 15); }
+  u32 read_page(u16 offset, unsigned) { return pages_[offset % pages_.size()]; }
+  void write_first(u16 offset, unsigned, u32 value) { write(chips_[0], offset & 15, static_cast<u8>(value)); }
+  void write_second(u16 offset, unsigned, u32 value) {
+    write(chips_[1], (offset >> 1) & 15, static_cast<u8>(value));
+  }
+  void write_page(u16 offset, unsigned, u32 value) {
+    pages_[offset % pages_.size()] = static_cast<u8>(value);
+  }
+
+  std::array<Chip, 2> chips_;
+  std::array<u8, 15> pages_{};
+  PortWindow<Dma8237> first_window_, second_window_, page_window_;
+};
+
+}  // namespace ringside

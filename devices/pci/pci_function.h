@@ -1,0 +1,82 @@
+// Owns a PCI function's configuration space: its registers as bytes with write masks, its base addresses, its
+// interrupt pin. Devices derive from it.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "cpu/arch/fields.h"
+#include "cpu/arch/seams.h"
+
+namespace ringside {
+
+// Source: PCI Local Bus Specification 3.0, "Configuration Space".
+class PciFunction {
+ public:
+  struct Identity {
+    u16 vendor, device;
+    u8 revision;
+    u32 class_code;        // base class, sub-class, interface: 0x060000 is a host bridge
+    u8 interrupt_pin = 0;  // 0: none; 1..4: INTA#..INTD#
+    u16 subsystem_vendor = 0, subsystem = 0;
+  };
+  enum class BarKind : u8 { none, io, memory32, memory64 };
+
+  // `name` is for dumps.
+  PciFunction(std::string name, Identity identity);
+  virtual ~PciFunction() = default;
+  PciFunction(const PciFunction&) = delete;
+  PciFunction& operator=(const PciFunction&) = delete;
+
+  // size 1, 2 or 4; an access that leaves the space, or crosses a 32-bit register, is the caller's to split.
+  u32 config_read(u8 offset, unsigned size) const;
+  void config_write(u8 offset, unsigned size, u32 value);
+
+  const std::string& name() const { return name_; }
+  u8 interrupt_pin() const { return config_[0x3d]; }
+  bool interrupt() const;  // what the pin shows: the request, unless the command register switches it off
+  // For the bus: called when the pin changes.
+  void connect(IrqLine* pin) { pin_ = pin; }
+  void set_multifunction() { config_[0x0e] |= 0x80, initial_[0x0e] |= 0x80; }
+
+  void reset();
+  virtual void fields(Fields& fields);
+  virtual void restored();
+
+ protected:
+  // A register of the device: its value after reset, which bits can be written, which are cleared by writing
+  // ones.
+  void define(u8 offset, unsigned size, u32 value, u32 writable, u32 clears = 0);
+  // `size` is a power of two, at least 4 (I/O) or 16 (memory); a 64-bit one takes index + 1 as well.
+  void define_bar(unsigned index, BarKind kind, u64 size, bool prefetchable = false);
+  u8 config(u8 offset) const { return config_[offset]; }
+
+  // After a write to (or a reset of) the registers first..last.
+  virtual void config_written(u8 /*first*/, u8 /*last*/) {}
+  // A base address is now decoded at `address`, or no longer (then `address` is the old one).
+  virtual void bar_mapped(unsigned /*index*/, bool /*decoded*/, u64 /*address*/) {}
+  virtual void device_reset() {}
+
+  void set_interrupt(bool level);
+  bool bus_master() const { return (config_[0x04] & 4) != 0; }
+
+ private:
+  struct Bar {
+    BarKind kind = BarKind::none;
+    u64 size = 0;
+    bool decoded = false;  // as told to the device
+    u64 address = 0;
+  };
+
+  u64 bar_value(unsigned index) const;
+  void update_bars();
+  void update_pin();
+
+  std::string name_;
+  std::array<u8, 256> config_{}, initial_{}, writable_{}, clears_{};
+  std::array<Bar, 6> bars_;
+  IrqLine* pin_ = nullptr;
+  bool request_ = false;
+};
+
+}  // namespace ringside

@@ -1,0 +1,50 @@
+// Owns the south bridge: the PIIX3's ISA bridge, which routes PCI interrupts, and the PIIX4's
+// power-management function, by which systems find the ACPI ports.
+#pragma once
+
+#include <array>
+
+#include "devices/acpi/acpi_pm.h"
+#include "devices/pci/pci_bus.h"
+#include "devices/pci/pci_function.h"
+
+namespace ringside {
+
+// Registers 0x60..0x63 lead PIRQA#..PIRQD# to an ISA IRQ (3-7, 9-12, 14, 15), or nowhere. Several may share
+// one. Data sheet: Intel 82371SB (PIIX3).
+class Piix3Isa final : public PciFunction, public PirqSink {
+ public:
+  static constexpr unsigned device = 1, function = 0;
+  static constexpr u16 routable_irqs = 0xdef8;
+
+  // lines[n]: ISA IRQ n as the PCI interrupts drive it (beside others: see IrqOr); null: not wired.
+  explicit Piix3Isa(std::array<IrqLine*, 16> lines);
+
+  void set_pirq(unsigned pirq, bool level) override;
+  void fields(Fields& fields) override;
+
+ private:
+  void config_written(u8 first, u8 last) override;
+  void update();
+  std::array<IrqLine*, 16> lines_;
+  u8 pirqs_ = 0;    // levels of the four wires
+  u16 driven_ = 0;  // ISA IRQs that are held high
+};
+
+// The ports that it announces are AcpiPm's and do not move: the base address is read-only. No SMBus.
+// Data sheet: Intel 82371AB (PIIX4), "Power Management PCI Configuration Registers".
+class Piix4Pm final : public PciFunction {
+ public:
+  static constexpr unsigned device = 1, function = 3;
+
+  Piix4Pm() : PciFunction("piix4_pm", {0x8086, 0x7113, 0x03, 0x068000, 1}) {
+    define(0x04, 2, 0x0001, 0x0001);
+    define(0x06, 2, 0x0280, 0, 0xf900);
+    define(0x3c, 1, AcpiPm::sci_irq, 0);
+    define(0x40, 4, AcpiPm::base | 1, 0);
+    define(0x80, 1, 0x01, 0);
+    define(0x90, 4, 0x00000001, 0);
+  }
+};
+
+}  // namespace ringside

@@ -27,8 +27,8 @@ bool ApicBus::selected(const LocalApic& apic, const ApicMessage& message, ApicSh
   switch (shorthand) {
     case ApicShorthand::None: return apic.is_destination(message);
     case ApicShorthand::Self: return &apic == sender;
-    case ApicShorthand::AllIncludingSelf: return apic.enabled();
-    case ApicShorthand::AllExcludingSelf: return apic.enabled() && &apic != sender;
+    case ApicShorthand::AllIncludingSelf: return true;  // a disabled one will not accept
+    case ApicShorthand::AllExcludingSelf: return &apic != sender;
   }
   return false;
 }

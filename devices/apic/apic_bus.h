@@ -17,8 +17,8 @@ class EoiListener {
   virtual void eoi(u8 vector) = 0;
 };
 
-// Delivers at once and in the order of attachment, so that a run is deterministic. Those attached outlive no
-// bus.
+// Delivers at once and in the order of attachment, so that a run is deterministic. The bus outlives what is
+// attached to it.
 class ApicBus {
  public:
   void attach(LocalApic& apic);

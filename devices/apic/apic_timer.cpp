@@ -111,6 +111,12 @@ void ApicTimer::rearm() {
   timer_.arm(start_ + clock_.ticks_of(zero * divisor(), hertz_));
 }
 
+void ApicTimer::restored() {
+  // A snapshot from outside may claim a periodic timer without a period.
+  running_ = running_ && initial_ != 0;
+  rearm();
+}
+
 void ApicTimer::alarm() {
   if (mode_ == Mode::TscDeadline) {
     if (deadline_ == 0) return;

@@ -40,7 +40,7 @@ class ApicTimer {
   u64 tsc() const { return clock_.now() + static_cast<u64>(offset_); }
 
   void fields(Fields& fields);
-  void restored() { rearm(); }
+  void restored();
 
  private:
   unsigned divisor() const;

@@ -126,6 +126,11 @@ TEST_CASE("an x2APIC's broadcast reaches those in xAPIC mode, and the other way 
   CHECK(got(m, 0x70) == 0b11);
   ipi(m[0], 0x70, 1);
   CHECK(got(m, 0x70) == 0b10);
+  Machine::write(m[1], reg::LDR, 2u << 24);
+  ipi(m[0], logical | 0x70, 2);
+  CHECK(got(m, 0x70) == 0b10);
+  ipi(m[0], logical | 0x70, 0x10002);  // a cluster that eight bits cannot name
+  CHECK(got(m, 0x70) == 0);
 }
 
 TEST_CASE("NMI, SMI, INIT, its de-assertion, start-up; also to a software-disabled APIC") {

@@ -97,6 +97,45 @@ TEST_CASE("periodic: reloads without drift; a count of 0 stops it; a new count r
   CHECK_FALSE(t.apic.pending());
 }
 
+TEST_CASE("periods missed while the clock leapt make one interrupt, and the phase stays") {
+  Timed t;
+  t.mode(periodic);
+  t.start(10);
+  t.clock.ticks += 35 * count;
+  t.clock.advance(0);
+  CHECK(Machine::service(t.apic) == vector);
+  CHECK(t.current() == 5);
+  t.clock.advance(5 * count - 1);
+  CHECK_FALSE(t.apic.pending());
+  t.clock.advance(1);
+  CHECK(t.apic.pending());
+}
+
+TEST_CASE("a deadline passes in silence under a mask; one beyond the end of time never comes") {
+  Timed t;
+  t.mode(deadline_mode | apic_lvt::MASK);
+  CHECK(t.apic.write_msr(0x6e0, t.clock.ticks + 100));
+  t.clock.advance(100);
+  CHECK(Machine::msr(t.apic, 0x6e0) == 0);
+  t.mode(deadline_mode);
+  t.clock.advance(1000);
+  CHECK_FALSE(t.apic.pending());
+  t.apic.set_tsc_offset(-500);
+  CHECK(t.apic.write_msr(0x6e0, ~u64{0}));
+  t.clock.advance(1000);
+  CHECK_FALSE(t.apic.pending());
+  CHECK(Machine::msr(t.apic, 0x6e0) == ~u64{0});
+}
+
+TEST_CASE("an illegal timer vector is an error, not an interrupt") {
+  Timed t;
+  Machine::write(t.apic, reg::LVT_TIMER, 0x0f);
+  t.start(1);
+  t.clock.advance(count);
+  CHECK_FALSE(t.apic.pending());
+  CHECK(t.apic.pending_errors() == apic_esr::RECEIVE_ILLEGAL_VECTOR);
+}
+
 TEST_CASE("a masked timer counts in silence") {
   Timed t;
   t.mode(periodic | apic_lvt::MASK);

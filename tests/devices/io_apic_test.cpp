@@ -82,6 +82,8 @@ TEST_CASE("edge: one interrupt a rise; a masked edge is lost") {
   b.io.pin(14).set(true);
   CHECK(Machine::service(b[0]) == 0x76);
   CHECK_FALSE(b[0].pending());
+  b.io.pin(14).set(true);  // no rise
+  CHECK_FALSE(b[0].pending());
   CHECK((b.low(14) & remote_irr) == 0);
   b.io.pin(14).set(false);
   b.route(14, 0x76 | masked);

@@ -281,6 +281,20 @@ TEST_CASE("priorities: IRR to ISR, nesting, PPR and TPR, EOI, spurious vector") 
   CHECK_FALSE(apic.pending());
 }
 
+TEST_CASE("PPR and APR when the task and what is in service share a class") {
+  Machine m;
+  LocalApic& apic = m[0];
+  CHECK(apic.post(0x47));
+  CHECK(apic.acknowledge() == 0x47);
+  Machine::write(apic, reg::TPR, 0x45);
+  CHECK(Machine::read(apic, reg::PPR) == 0x45);
+  CHECK(Machine::read(apic, reg::APR) == 0x40);
+  Machine::write(apic, reg::EOI, 0);
+  CHECK(Machine::read(apic, reg::APR) == 0x45);
+  CHECK(apic.post(0x51));
+  CHECK(Machine::read(apic, reg::APR) == 0x50);
+}
+
 TEST_CASE("TMR follows the trigger mode; only a level's EOI is broadcast, unless suppressed") {
   struct Ear : EoiListener {
     std::vector<u8> heard;
@@ -398,6 +412,16 @@ TEST_CASE("the pins as fixed, NMI, SMI and INIT; remote IRR of a level") {
   Machine::write(apic, reg::LVT_LINT0, 0x30);  // edge
   apic.lint0().set(true);
   CHECK(Machine::service(apic) == 0x30);
+  CHECK_FALSE(apic.pending());
+
+  Machine::write(apic, reg::LVT_LINT0, 0x8031);  // the line is high when the entry becomes a level
+  CHECK(apic.acknowledge() == 0x31);
+  CHECK(Machine::read(apic, reg::LVT_LINT0) == 0xc031);
+  Machine::write(apic, reg::LVT_LINT0, 0x8431);  // an NMI has no remote IRR, nor has an edge
+  CHECK(Machine::read(apic, reg::LVT_LINT0) == 0x8431);
+  Machine::write(apic, reg::LVT_LINT0, 0x0031);
+  CHECK(Machine::read(apic, reg::LVT_LINT0) == 0x0031);
+  Machine::write(apic, reg::EOI, 0);
   CHECK_FALSE(apic.pending());
 
   Machine::write(apic, reg::LVT_LINT1, 0x400);

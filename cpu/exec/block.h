@@ -26,6 +26,7 @@ struct Block {
   u16 bytes = 0;         // bytes of code, those on a second page included
   bool crosses = false;  // the only instruction lies on two pages
   bool dead = false;
+  bool transient = false;  // runs once: never linked, never in the jump cache
   HostPhys second_page;    // if crosses
   Block* chain = nullptr;  // block table's bucket chain
   u64 incoming = 0;        // first slot record that points here
@@ -52,7 +53,8 @@ struct Engine {
   Op exit;     // its handler ends the chain
   Op solo[2];  // the record that runs alone, and its end
   BlockCache* cache = nullptr;
-  s64 horizon = 0;  // instructions retired when budget reaches 0
+  const Op* undone = nullptr;  // the record that left with Left::fault or Left::alone
+  s64 horizon = 0;             // instructions retired when budget reaches 0
 };
 
 constexpr unsigned jump_index(u64 linear) {

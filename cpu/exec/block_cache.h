@@ -1,0 +1,88 @@
+// Owns the cache of decoded blocks, keyed by physical address and mode: lookup, decoding, links,
+// invalidation.
+#pragma once
+
+#include <unordered_map>
+#include <vector>
+
+#include "cpu/decode/lower.h"
+#include "cpu/exec/block.h"
+
+namespace ringside {
+
+// Shared by the CPUs of one machine. A dropped block's records stay in memory until everything is flushed, so
+// that a chain that runs in it may finish its instruction.
+class BlockCache final : public CodeWatcher {
+ public:
+  BlockCache(PhysicalMemory& memory, const CpuModel& model);
+  ~BlockCache() override;
+
+  // Every CPU of the machine, before it runs.
+  void attach(Cpu& cpu);
+
+  // The block that begins at cpu.rip, decoded now if need be. nullptr: the fetch faulted, cpu.fault says how
+  // (a #PF, or #GP(0) beyond the code segment's limit or at a non-canonical address).
+  Block* find(Cpu& cpu);
+
+  // A byte of these changed: drops the blocks on the lines touched.
+  void code_written(HostPhys address, u64 size) override;
+  void flush();
+
+  // Makes links->target[number] = block, if both lie in the same page.
+  void link(LinkSlots* links, unsigned number, Block* block);
+
+  struct Statistics {
+    u64 blocks = 0, instructions = 0, dropped = 0, flushes = 0;
+  };
+  const Statistics& statistics() const { return statistics_; }
+
+ private:
+  struct Fetched {
+    HostPhys page;
+    const u8* bytes;  // host pointer to the page, or nullptr: no memory that holds still
+  };
+
+  bool fetch_page(Cpu& cpu, u64 linear, Fetched& fetched);
+  // Lowers the instruction at `offset` of the page, which may go on in the next one. False: that page's fetch
+  // faulted.
+  bool lower_at(Cpu& cpu, const Fetched& fetched, unsigned offset, Lowered& lowered, DecodeStatus& status,
+                HostPhys& second);
+  bool lower_crossing(Cpu& cpu, const u8* head, unsigned have, unsigned offset, Lowered& lowered,
+                      DecodeStatus& status, HostPhys& second);
+  // Builds the block at `offset`; at most `most` instructions. It is entered into the table unless
+  // `transient`.
+  Block* build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsigned most, bool transient);
+  void bind(Op& op, const Lowered& lowered, DecodeStatus status) const;
+  void enter(Block* block);
+  void register_page(Block* block, HostPhys start, u64 bytes);
+  void remark(HostPhys page);
+  void drop(Block* block);
+  Op* allocate(unsigned count);
+  Block* allocate_block();
+  Block* lookup(u64 start, u32 key) const;
+  static u64 hash(u64 start, u32 key) {
+    return ((start >> 1) ^ (start >> 15) ^ (u64{key} * 0x9e37)) & (buckets - 1);
+  }
+
+  static constexpr u64 buckets = 1 << 16;
+  static constexpr unsigned chunk_ops = 1 << 16;
+  static constexpr unsigned max_chunks = 28;  // 56 MiB of records, then everything is flushed
+  static constexpr unsigned max_block = 48;
+  static constexpr unsigned block_chunk = 4096;
+
+  PhysicalMemory& memory_;
+  Decoder decoder_;
+  std::vector<Cpu*> cpus_;
+  std::vector<Block*> table_;
+  std::vector<std::unique_ptr<Op[]>> chunks_;
+  unsigned chunk_used_ = chunk_ops;
+  std::vector<std::unique_ptr<Block[]>> block_chunks_;
+  unsigned blocks_used_ = block_chunk;
+  Block transient_;
+  std::array<Op, 4> transient_ops_;
+  std::unordered_map<u64, std::vector<Block*>> pages_;  // by page address: the blocks with a byte in it
+  u64 map_generation_ = 0;
+  Statistics statistics_;
+};
+
+}  // namespace ringside

@@ -1,0 +1,192 @@
+// Owns the slow side of a body's memory accesses: misses, page crossings, devices, code lines, watched pages.
+#include "cpu/exec/memory.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace ringside {
+namespace {
+
+struct Span {
+  u64 linear;
+  unsigned size;
+  HostPhys physical;
+  u8* host;  // nullptr: a device, a hole, or a page that must not be written directly
+};
+
+u64 wrap(const Cpu& cpu, u64 linear) { return cpu.mode.long_mode ? linear : linear & 0xffffffff; }
+
+bool refuse(Cpu& cpu, const Fault& fault) {
+  cpu.fault = fault;
+  cpu.left = Left::fault;
+  return false;
+}
+// The access has side effects that only an instruction running alone may have.
+bool not_alone(Cpu& cpu) {
+  if (cpu.alone) return false;
+  cpu.left = Left::alone;
+  return true;
+}
+
+// The debug registers whose range meets the access; bits B0..B3.
+u64 watchpoints_hit(const Cpu& cpu, u64 linear, unsigned size, bool write) {
+  static constexpr u8 lengths[] = {1, 2, 8, 4};
+  u64 hit = 0;
+  for (unsigned n = 0; n < 4; ++n) {
+    if (!(cpu.dr7 >> (2 * n) & 3)) continue;
+    const unsigned kind = static_cast<unsigned>(cpu.dr7 >> (16 + 4 * n)) & 3;
+    if (kind != 3 && !(kind == 1 && write)) continue;
+    const u64 length = lengths[(cpu.dr7 >> (18 + 4 * n)) & 3];
+    const u64 from = cpu.dr[n] & ~(length - 1);
+    if (linear < from + length && from < linear + size) hit |= bit(n);
+  }
+  return hit;
+}
+
+// Finds the one or two pages of an access of at most a page and checks everything that can fault, low page
+// first. Nothing is read or written. With `system` it is an implicit supervisor access.
+struct Plan {
+  Span span[2];
+  unsigned count = 0;
+};
+
+bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool system, Plan& result) {
+  if (cpu.mode.long_mode && (!cpu.mmu.canonical(linear) || !cpu.mmu.canonical(linear + size - 1))) {
+    cpu.raise(seg == SS ? Vector::SS : Vector::GP, 0);
+    return false;
+  }
+  const bool user = cpu.cpl == 3 && !system;
+  if (user && size <= 8 && (linear & (size - 1)) && (cpu.cr0 & Cr0::AM) && cpu.flag(Eflags::AC)) {
+    cpu.raise(Vector::AC, 0);
+    return false;
+  }
+  const bool write = kind == AccessKind::write;
+  const unsigned first = std::min<unsigned>(size, static_cast<unsigned>(page_bytes - (linear & 0xfff)));
+  result.count = first == size ? 1 : 2;
+  result.span[0] = {linear, first, HostPhys(), nullptr};
+  result.span[1] = {wrap(cpu, linear + first), size - first, HostPhys(), nullptr};
+  for (unsigned n = 0; n < result.count; ++n) {
+    Span& span = result.span[n];
+    Fault fault;
+    if (!cpu.mmu.translate(LinAddr(span.linear), {kind, user, system}, span.physical, fault))
+      return refuse(cpu, fault);
+    PhysicalMemory& memory = cpu.mmu.memory();
+    const bool code = write && memory.lines_have_code(memory.gated(span.physical), span.size);
+    span.host = code ? nullptr : memory.pointer(span.physical, write);
+    if (!span.host && not_alone(cpu)) return false;
+  }
+  if (cpu.dr7 & 0xff) {
+    const u64 hit = watchpoints_hit(cpu, linear, size, write);
+    if (hit) {
+      if (not_alone(cpu)) return false;
+      cpu.pending_debug |= hit;
+      cpu.attention |= Attention::trap;
+    }
+  }
+  return true;
+}
+
+void read_span(Cpu& cpu, const Span& span, u8* out) {
+  if (span.host) {
+    std::memcpy(out, span.host, span.size);
+    return;
+  }
+  for (unsigned done = 0; done < span.size;) {
+    const unsigned part = std::bit_floor(std::min(span.size - done, 8u));
+    const u64 value = cpu.mmu.memory().read(span.physical + done, part);
+    std::memcpy(out + done, &value, part);
+    done += part;
+  }
+}
+void write_span(Cpu& cpu, const Span& span, const u8* in) {
+  if (span.host) {
+    std::memcpy(span.host, in, span.size);
+    return;
+  }
+  for (unsigned done = 0; done < span.size;) {
+    const unsigned part = std::bit_floor(std::min(span.size - done, 8u));
+    u64 value = 0;
+    std::memcpy(&value, in + done, part);
+    cpu.mmu.memory().write(span.physical + done, part, value);
+    done += part;
+  }
+}
+
+void read_plan(Cpu& cpu, const Plan& p, void* out) {
+  read_span(cpu, p.span[0], static_cast<u8*>(out));
+  if (p.count == 2) read_span(cpu, p.span[1], static_cast<u8*>(out) + p.span[0].size);
+}
+void write_plan(Cpu& cpu, const Plan& p, const void* in) {
+  write_span(cpu, p.span[0], static_cast<const u8*>(in));
+  if (p.count == 2) write_span(cpu, p.span[1], static_cast<const u8*>(in) + p.span[0].size);
+}
+
+Loaded load_planned(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool system) {
+  Plan p;
+  if (!plan(cpu, linear, size, kind, seg, system, p)) return {0, false};
+  u64 value = 0;
+  read_plan(cpu, p, &value);
+  return {value, true};
+}
+
+}  // namespace
+
+Loaded load_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
+  return load_planned(cpu, linear, size, AccessKind::read, seg, false);
+}
+Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
+  return load_planned(cpu, linear, size, AccessKind::write, seg, false);
+}
+bool store_slow(Cpu& cpu, u64 linear, unsigned size, u64 value, SegReg seg) {
+  Plan p;
+  if (!plan(cpu, linear, size, AccessKind::write, seg, false, p)) return false;
+  write_plan(cpu, p, &value);
+  return true;
+}
+bool probe_write(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
+  Plan p;
+  return plan(cpu, linear, size, AccessKind::write, seg, false, p);
+}
+bool probe_read(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
+  Plan p;
+  return plan(cpu, linear, size, AccessKind::read, seg, false, p);
+}
+bool load_bytes(Cpu& cpu, u64 linear, void* out, unsigned size, SegReg seg) {
+  Plan p;
+  if (!plan(cpu, linear, size, AccessKind::read, seg, false, p)) return false;
+  read_plan(cpu, p, out);
+  return true;
+}
+bool store_bytes(Cpu& cpu, u64 linear, const void* in, unsigned size, SegReg seg) {
+  Plan p;
+  if (!plan(cpu, linear, size, AccessKind::write, seg, false, p)) return false;
+  write_plan(cpu, p, in);
+  return true;
+}
+
+Loaded load_system(Cpu& cpu, u64 linear, unsigned size) {
+  const TlbEntry& entry = cpu.mmu.supervisor_view()->read[tlb_index(linear)];
+  if (((linear + size - 1) & ~u64{0xfff}) == entry.tag) {
+    u64 value = 0;
+    std::memcpy(&value, host_pointer(entry, linear), size);
+    return {value, true};
+  }
+  return load_planned(cpu, linear, size, AccessKind::read, DS, true);
+}
+bool store_system(Cpu& cpu, u64 linear, unsigned size, u64 value) {
+  const TlbEntry& entry = cpu.mmu.supervisor_view()->write[tlb_index(linear)];
+  if (((linear + size - 1) & ~u64{0xfff}) == entry.tag) {
+    std::memcpy(host_pointer(entry, linear), &value, size);
+    return true;
+  }
+  Plan p;
+  if (!plan(cpu, linear, size, AccessKind::write, DS, true, p)) return false;
+  write_plan(cpu, p, &value);
+  return true;
+}
+bool probe_write_system(Cpu& cpu, u64 linear, unsigned size) {
+  Plan p;
+  return plan(cpu, linear, size, AccessKind::write, DS, true, p);
+}
+
+}  // namespace ringside

@@ -1,0 +1,78 @@
+// Owns the machine: memory, CPUs, chips and their wiring, virtual time, and running them all.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cpu/exec/run.h"
+#include "frontend/machine/boot.h"
+
+namespace ringside {
+
+struct MachineConfig {
+  u64 ram_bytes = 128u << 20;
+  unsigned cpus = 1;                      // 1 to 8
+  CpuModel model;
+  bool strict_msrs = true;
+  s64 start_time = 1'700'000'000;         // the real-time clock at power-up, seconds since 1970
+  struct DebugExit {
+    u16 port = 0xf4, bytes = 4;
+  };
+  std::optional<DebugExit> debug_exit;    // -device isa-debug-exit
+  bool test_device = false;               // -device pc-testdev
+  BootRequest boot;                       // -kernel, -initrd, -append, -bios
+};
+
+// How a machine came to its end.
+struct Ending {
+  enum class Why : u8 { running, power_off, reset, debug_exit, shutdown, idle } why = Why::running;
+  int status = 0;      // of debug_exit: the process's exit status
+  std::string reason;  // one line in words: the reset's cause, the chain of a triple fault, ...
+};
+
+class Machine final : public MachineControl {
+ public:
+  // nullptr and one line in `error` that names the thing and the cure.
+  static std::unique_ptr<Machine> create(MachineConfig config, std::string& error);
+  ~Machine() override;
+
+  // Runs until `instructions` more were retired by all CPUs together, or the machine ended, or `interrupt_requested`
+  // was set by interrupt(). An idle machine (all CPUs wait, no timer armed) ends with Why::idle; input may revive it.
+  const Ending& run(u64 instructions);
+  void interrupt() { interrupted_ = true; }  // async-signal-safe; run() returns soon
+  const Ending& ending() const { return ending_; }
+  void reboot();  // after Why::reset: to the state after create()
+
+  u64 retired() const;     // by all CPUs
+  Ticks now() const;       // virtual time
+  double seconds() const;  // the same in seconds
+  Cpu& cpu(unsigned n);
+  unsigned cpus() const;
+  PhysicalMemory& memory();
+
+  // The outside world. Serial and debug-console output is handed over byte by byte.
+  void on_serial(std::function<void(u8)> sink);
+  void on_debug_console(std::function<void(u8)> sink);
+  bool serial_input(u8 byte);  // false: the receiver is full, offer it again later
+
+  // State as fields, for dumps and the hash. The hash covers all of it and every RAM page that is not all zero.
+  void fields(Fields& visit);
+  std::string state_hash();
+
+  // MachineControl.
+  void power_off() override;
+  void reset(const char* why) override;
+  void debug_exit(int status) override;
+
+ private:
+  struct Parts;
+  explicit Machine(MachineConfig config);
+  std::unique_ptr<Parts> parts_;
+  Ending ending_;
+  volatile bool interrupted_ = false;
+};
+
+}  // namespace ringside

@@ -19,6 +19,7 @@ Piix3Isa::Piix3Isa(std::array<IrqLine*, 16> lines)
   define(0x70, 2, 0x8080, 0xefef);
   define(0x76, 2, 0x0c0c, 0x8f8f);
   define(0x78, 2, 0x0002, 0xffff);
+  define(0x82, 1, 0x00, 0x0f);  // deterministic latency; Linux turns passive release on
   define(0xa0, 1, 0x08, 0x1d);
 }
 

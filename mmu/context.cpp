@@ -3,14 +3,6 @@
 
 namespace ringside {
 
-namespace {
-
-constexpr unsigned large_bits = 1024;
-constexpr unsigned large_slot(u64 address) { return (address >> 21) % large_bits; }
-constexpr unsigned huge_slot(u64 address) { return (address >> 30) % 64; }
-
-}  // namespace
-
 Mmu::Context::Context(const ContextKey& k) {
   data[user] = std::make_unique<DataSide>();
   data[supervisor] = std::make_unique<DataSide>();
@@ -26,28 +18,25 @@ void Mmu::Context::adopt(const ContextKey& k) {
   }
 }
 
-void Mmu::Context::fill_fetch(FetchSide& side, u64 page, HostPhys physical, bool global) {
-  if (!side.tags.fill(page, FetchEntry{page, physical}, global)) return;
-  const unsigned slot = tlb_index(page);
-  side.evicted[slot / 64] |= bit(slot % 64);
+void Mmu::Context::fill_fetch(FetchSide& side, u64 page, HostPhys physical, PageTraits traits) {
+  if (!side.tags.fill(page, FetchEntry{page, physical}, traits)) return;
+  side.evicted.put(tlb_index(page), true);
   side.any_evicted = true;
 }
 
 void Mmu::Context::note_large(u64 address, u64 page_size) {
   if (page_size == bit(30)) {
-    huge |= bit(huge_slot(address));
+    huge.add(address);
     return;
   }
   // A 4-MByte page is two of the regions.
-  for (u64 at = address & ~(page_size - 1), end = at + page_size; at != end; at += bit(21)) {
-    large[large_slot(at) / 64] |= bit(large_slot(at) % 64);
-  }
+  for (u64 at = address & ~(page_size - 1), end = at + page_size; at != end; at += bit(21)) large.add(at);
 }
 
 void Mmu::Context::new_epoch(FetchSide& side, u64& epochs) {
   side.epoch = ++epochs;
   if (!side.any_evicted) return;
-  side.evicted.fill(0);
+  side.evicted.clear();
   side.any_evicted = false;
 }
 
@@ -60,33 +49,56 @@ void Mmu::Context::drop_small_page(u64 page, bool globals_only, u64& epochs) {
   for (FetchSide& side : fetch) {
     const unsigned slot = tlb_index(page);
     // A page that was evicted may still be known to whoever trusts the epoch.
-    const bool evicted = side.evicted[slot / 64] >> (slot % 64) & 1;
-    if (side.tags.drop(page, globals_only) || evicted) new_epoch(side, epochs);
+    if (side.tags.drop(page, globals_only) || side.evicted.has(slot)) new_epoch(side, epochs);
   }
 }
 
 void Mmu::Context::drop_page(u64 address, bool globals_only, u64& epochs) {
-  if (huge >> huge_slot(address) & 1) {
-    drop_region(address & ~(bit(30) - 1), bit(30), globals_only, epochs);
-  } else if (large[large_slot(address) / 64] >> (large_slot(address) % 64) & 1) {
-    const u64 size = key.mode.thirty_two_bit() ? bit(22) : bit(21);
-    drop_region(address & ~(size - 1), size, globals_only, epochs);
-  } else {
-    drop_small_page(address & ~u64{0xfff}, globals_only, epochs);
-  }
+  drop_small_page(address & ~u64{0xfff}, globals_only, epochs);
+  const bool in_huge = huge.may_have(address);
+  if (!in_huge && !large.may_have(address)) return;
+  const u64 size = in_huge ? bit(30) : key.mode.thirty_two_bit() ? bit(22) : bit(21);
+  if (drop_fragments(address & ~(size - 1), size, globals_only, epochs)) return;
+  if (++fruitless == 64) recount_regions(epochs);
 }
 
-void Mmu::Context::drop_region(u64 first, u64 bytes, bool globals_only, u64& epochs) {
-  const auto inside = [=](const auto& entry, bool global) {
-    return entry.tag - first < bytes && (global || !globals_only);
+bool Mmu::Context::drop_fragments(u64 first, u64 bytes, bool globals_only, u64& epochs) {
+  bool dropped = false;
+  for (auto& side : data) {
+    if (!side) continue;
+    dropped |= side->read.drop_fragments(first, bytes, globals_only);
+    dropped |= side->write.drop_fragments(first, bytes, globals_only);
+  }
+  for (FetchSide& side : fetch) {
+    const bool dropped_here = side.tags.drop_fragments(first, bytes, globals_only);
+    if (dropped_here || side.any_evicted) new_epoch(side, epochs);
+    dropped |= dropped_here;
+  }
+  return dropped;
+}
+
+// The sets of regions only grow, and two regions may share a place in them.
+void Mmu::Context::recount_regions(u64& epochs) {
+  fruitless = 0;
+  // A set that stands for 1-GByte pages cannot be told from one for smaller ones by the tags: each stays what
+  // it was.
+  const RegionSet<512> old_large = large;
+  const RegionSet<64> old_huge = huge;
+  large.clear();
+  huge.clear();
+  const auto keep = [&](u64 page) {
+    if (old_huge.may_have(page)) huge.add(page);
+    if (old_large.may_have(page)) note_large(page, key.mode.thirty_two_bit() ? bit(22) : bit(21));
   };
   for (auto& side : data) {
     if (!side) continue;
-    side->read.drop_if(inside);
-    side->write.drop_if(inside);
+    side->read.for_each_fragment(keep);
+    side->write.for_each_fragment(keep);
   }
   for (FetchSide& side : fetch) {
-    if (side.tags.drop_if(inside) || side.any_evicted) new_epoch(side, epochs);
+    side.tags.for_each_fragment(keep);
+    // What was evicted is not counted, so nobody may trust it from here on.
+    if (side.any_evicted) new_epoch(side, epochs);
   }
 }
 
@@ -110,8 +122,10 @@ void Mmu::Context::flush(u64& epochs) {
   for (FetchSide& side : fetch) {
     if (side.tags.flush() || side.any_evicted) new_epoch(side, epochs);
   }
-  large.fill(0);
-  huge = 0;
+  global_slots.clear();
+  large.clear();
+  huge.clear();
+  fruitless = 0;
   user_keys = supervisor_keys = 0;
 }
 
@@ -121,13 +135,6 @@ void Mmu::Context::drop_data_page(u64 page) {
     side->read.drop(page, false);
     side->write.drop(page, false);
   }
-}
-
-bool Mmu::Context::any_global() const {
-  for (const auto& side : data) {
-    if (side && (side->read.any_global() || side->write.any_global())) return true;
-  }
-  return fetch[0].tags.any_global() || fetch[1].tags.any_global();
 }
 
 }  // namespace ringside

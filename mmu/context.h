@@ -3,15 +3,42 @@
 #pragma once
 
 #include <array>
-#include <cstring>
+#include <bit>
 #include <memory>
 
 #include "mmu/mmu.h"
 
 namespace ringside {
 
+// Of a page that gets an entry: it is global; it is a 4-KByte fragment of a large page.
+struct PageTraits {
+  bool global = false, fragment = false;
+};
+
+// A bit for each slot of an array.
+class SlotSet {
+ public:
+  bool has(unsigned slot) const { return words_[slot / 64] >> (slot % 64) & 1; }
+  void put(unsigned slot, bool value) {
+    words_[slot / 64] = (words_[slot / 64] & ~bit(slot % 64)) | u64{value} << (slot % 64);
+  }
+  void clear() { words_.fill(0); }
+  // Calls `visit(slot)` for the members among `count` slots from `first`; both are multiples of 64.
+  template <class Visit>
+  void for_each(unsigned first, unsigned count, Visit visit) const {
+    for (unsigned word = first / 64; word < (first + count) / 64; ++word) {
+      for (u64 left = words_[word]; left != 0; left &= left - 1) {
+        visit(word * 64 + static_cast<unsigned>(std::countr_zero(left)));
+      }
+    }
+  }
+
+ private:
+  std::array<u64, tlb_entries / 64> words_{};
+};
+
 // Log of one array of tlb_entries tags: which slots were filled since the last flush, and which hold global
-// pages. Entry is TlbEntry or FetchEntry.
+// pages or fragments. Entry is TlbEntry or FetchEntry.
 template <class Entry>
 class TagArray {
  public:
@@ -23,18 +50,16 @@ class TagArray {
   bool holds(u64 page) const { return entries_[tlb_index(page)].tag == page; }
 
   // True: another page's entry had to go.
-  bool fill(u64 page, const Entry& entry, bool global) {
+  bool fill(u64 page, const Entry& entry, PageTraits traits) {
     const unsigned slot = tlb_index(page);
     const u64 old = entries_[slot].tag;
-    const bool was_global = is_global(slot);
-    if (global) {
-      global_[slot / 64] |= bit(slot % 64);
+    if (traits.global) {
       any_global_ = true;
-    } else {
-      // A slot that holds a non-global page is in the log already.
-      if (old == TlbEntry::none || was_global) log(slot);
-      global_[slot / 64] &= ~bit(slot % 64);
+    } else if (old == TlbEntry::none || global_.has(slot)) {
+      log(slot);  // else a slot that holds a non-global page, which is in the log already
     }
+    global_.put(slot, traits.global);
+    fragments_.put(slot, traits.fragment);
     entries_[slot] = entry;
     return old != TlbEntry::none && old != page;
   }
@@ -42,31 +67,53 @@ class TagArray {
   // Each tells whether an entry was dropped.
   bool drop(u64 page, bool globals_only) {
     const unsigned slot = tlb_index(page);
-    if (entries_[slot].tag != page || (globals_only && !is_global(slot))) return false;
+    if (entries_[slot].tag != page || (globals_only && !global_.has(slot))) return false;
     entries_[slot].tag = TlbEntry::none;
     return true;
   }
-  template <class Condition>
-  bool drop_if(Condition condition) {
+  // The fragments of the large page, or group of them, at `first`.
+  bool drop_fragments(u64 first, u64 bytes, bool globals_only) {
     bool dropped = false;
-    for (unsigned slot = 0; slot < tlb_entries; ++slot) {
-      if (entries_[slot].tag == TlbEntry::none || !condition(entries_[slot], is_global(slot))) continue;
+    const u64 pages = bytes / page_bytes;
+    const unsigned count = pages < tlb_entries ? static_cast<unsigned>(pages) : tlb_entries;
+    fragments_.for_each(count == tlb_entries ? 0 : tlb_index(first), count, [&](unsigned slot) {
+      if (entries_[slot].tag - first >= bytes || (globals_only && !global_.has(slot))) return;
       entries_[slot].tag = TlbEntry::none;
       dropped = true;
-    }
+    });
     return dropped;
+  }
+  template <class Condition>
+  void drop_if(Condition condition) {
+    const auto look = [&](unsigned slot) {
+      if (entries_[slot].tag != TlbEntry::none && condition(entries_[slot]))
+        entries_[slot].tag = TlbEntry::none;
+    };
+    if (overflow_) {
+      for (unsigned slot = 0; slot < tlb_entries; ++slot) look(slot);
+      return;
+    }
+    for (unsigned i = 0; i < logged_; ++i) look(log_[i]);
+    if (any_global_) global_.for_each(0, tlb_entries, look);
+  }
+  template <class Visit>
+  void for_each_fragment(Visit visit) const {
+    fragments_.for_each(0, tlb_entries, [&](unsigned slot) {
+      if (entries_[slot].tag != TlbEntry::none) visit(entries_[slot].tag);
+    });
   }
   bool flush_non_global() {
     if (!any_global_) return flush();
     bool dropped = false;
+    const auto look = [&](unsigned slot) {
+      if (global_.has(slot)) return;
+      dropped |= entries_[slot].tag != TlbEntry::none;
+      entries_[slot].tag = TlbEntry::none;
+    };
     if (overflow_) {
-      dropped = drop_if([](const Entry&, bool global) { return !global; });
+      for (unsigned slot = 0; slot < tlb_entries; ++slot) look(slot);
     } else {
-      for (unsigned i = 0; i < logged_; ++i) {
-        if (is_global(log_[i])) continue;
-        dropped |= entries_[log_[i]].tag != TlbEntry::none;
-        entries_[log_[i]].tag = TlbEntry::none;
-      }
+      for (unsigned i = 0; i < logged_; ++i) look(log_[i]);
     }
     logged_ = 0;
     overflow_ = false;
@@ -82,13 +129,11 @@ class TagArray {
     wipe();
     return true;
   }
-  bool any_global() const { return any_global_; }
   bool empty() const { return logged_ == 0 && !overflow_ && !any_global_; }
 
  private:
   static constexpr unsigned log_slots = 256;
 
-  bool is_global(unsigned slot) const { return global_[slot / 64] >> (slot % 64) & 1; }
   void log(unsigned slot) {
     if (logged_ == log_slots) {
       overflow_ = true;
@@ -98,7 +143,8 @@ class TagArray {
   }
   void wipe() {
     for (unsigned i = 0; i < tlb_entries; ++i) entries_[i].tag = TlbEntry::none;
-    global_.fill(0);
+    global_.clear();
+    fragments_.clear();
     any_global_ = overflow_ = false;
     logged_ = 0;
   }
@@ -106,7 +152,7 @@ class TagArray {
   Entry* entries_ = nullptr;
   unsigned logged_ = 0;
   bool overflow_ = false, any_global_ = false;
-  std::array<u64, tlb_entries / 64> global_{};
+  SlotSet global_, fragments_;
   std::array<u16, log_slots> log_{};
 };
 
@@ -116,6 +162,27 @@ struct ContextKey {
   u64 stage = 0;  // SecondStage::key(), 0 without one
   PagingMode mode;
   bool operator==(const ContextKey&) const = default;
+};
+
+// A set of naturally aligned regions of 2^shift bytes, which may err by holding too many.
+template <unsigned slots>
+class RegionSet {
+ public:
+  explicit RegionSet(unsigned shift) : shift_(shift) { clear(); }
+  void clear() { regions_.fill(nothing); }
+  void add(u64 address) {
+    u64& region = regions_[(address >> shift_) % slots];
+    region = region == nothing || region == address >> shift_ ? address >> shift_ : several;
+  }
+  bool may_have(u64 address) const {
+    const u64 region = regions_[(address >> shift_) % slots];
+    return region == address >> shift_ || region == several;
+  }
+
+ private:
+  static constexpr u64 nothing = ~u64{0}, several = ~u64{1};  // no region has these numbers
+  unsigned shift_;
+  std::array<u64, slots> regions_;
 };
 
 struct Mmu::Context {
@@ -134,8 +201,7 @@ struct Mmu::Context {
   struct FetchSide {
     std::array<FetchEntry, tlb_entries> entries;
     TagArray<FetchEntry> tags;
-    std::array<u64, tlb_entries / 64>
-        evicted{};  // slots that lost a page in this epoch, without an invalidation
+    SlotSet evicted;  // slots that lost a page in this epoch, without an invalidation
     bool any_evicted = false;
     u64 epoch = 0;
     FetchSide() { tags.attach(entries.data()); }
@@ -145,10 +211,12 @@ struct Mmu::Context {
   u64 last_used = 0;
   std::array<std::unique_ptr<DataSide>, 3> data;  // the third only with SMAP
   std::array<FetchSide, 2> fetch;                 // user, supervisor
-  // Large pages are entered as 4-KByte fragments. A bit of `large` stands for 2-MByte regions by a hash of
-  // their number, one of `huge` for GByte regions: those that may hold fragments.
-  std::array<u64, 16> large{};
-  u64 huge = 0;
+  SlotSet global_slots;  // slots that hold, in some array, a global page; some may hold it no more
+  // Which 2-MByte and which GByte regions may have fragments of large pages in some array, so that INVLPG of
+  // any other address need not look for them.
+  RegionSet<512> large{21};
+  RegionSet<64> huge{30};
+  unsigned fruitless = 0;  // searches in vain since the two were last exact
   // PKRU and IA32_PKRS that the entries were judged with, and the keys that matter to some entry.
   u32 pkru = 0, pkrs = 0;
   u16 user_keys = 0, supervisor_keys = 0;
@@ -160,7 +228,8 @@ struct Mmu::Context {
     if (access.user) return *data[user];
     return *data[ac && !access.implicit && data[supervisor_ac] ? supervisor_ac : supervisor];
   }
-  void fill_fetch(FetchSide& side, u64 page, HostPhys physical, bool global);
+  void fill_fetch(FetchSide& side, u64 page, HostPhys physical, PageTraits traits);
+  void note_global(u64 page) { global_slots.put(tlb_index(page), true); }
   void note_large(u64 address, u64 page_size);
 
   // Invalidation. `epochs` is the Mmu's counter: a fetch side that lost something gets a new number.
@@ -169,10 +238,13 @@ struct Mmu::Context {
   void flush_non_global(u64& epochs);
   void flush(u64& epochs);
   void drop_data_page(u64 page);  // fast tags for loads and stores only
-  bool any_global() const;
+  bool may_hold_global(u64 address) const {
+    return global_slots.has(tlb_index(address)) || large.may_have(address) || huge.may_have(address);
+  }
 
  private:
-  void drop_region(u64 first, u64 bytes, bool globals_only, u64& epochs);
+  bool drop_fragments(u64 first, u64 bytes, bool globals_only, u64& epochs);
+  void recount_regions(u64& epochs);
   static void new_epoch(FetchSide& side, u64& epochs);
 };
 

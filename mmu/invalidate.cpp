@@ -14,7 +14,7 @@ void Mmu::invlpg(LinAddr address) {
     if (context->key.vpid != registers_.vpid) continue;
     if (context->key.pcid == tag) {
       context->drop_page(address.value, false, epochs_);
-    } else if (context->any_global()) {
+    } else if (context->may_hold_global(address.value)) {
       context->drop_page(address.value, true, epochs_);
     }
   }
@@ -48,6 +48,14 @@ void Mmu::flush_all() {
 }
 
 void Mmu::map_changed() { flush_all(); }
+
+void Mmu::write_pointers_expired() {
+  for (auto& context : contexts_) {
+    for (auto& side : context->data) {
+      if (side) side->write.flush();
+    }
+  }
+}
 
 void Mmu::flush_vpid_contexts(u16 vpid) {
   ++statistics_.flushes;
@@ -98,7 +106,7 @@ void Mmu::drop_write_tags(HostPhys page) {
   for (auto& context : contexts_) {
     for (auto& side : context->data) {
       if (!side || side->write.empty()) continue;
-      side->write.drop_if([=](const TlbEntry& entry, bool) { return entry.tag + entry.addend == host; });
+      side->write.drop_if([=](const TlbEntry& entry) { return entry.tag + entry.addend == host; });
     }
   }
 }

@@ -9,9 +9,8 @@
 namespace ringside {
 
 Mmu::Mmu(PhysicalMemory& memory, unsigned physical_bits)
-    : memory_(memory),
-      physical_bits_(std::clamp(physical_bits, 32u, 52u)),
-      empty_view_(std::make_unique<TlbView>()) {
+    : memory_(memory), empty_view_(std::make_unique<TlbView>()) {
+  walk_state_.physical_bits = std::clamp(physical_bits, 32u, 52u);
   memory_.add_listener(*this);
   select_context();
 }
@@ -41,8 +40,15 @@ void Mmu::set_registers(const PagingRegisters& registers) {
   select_context();
 }
 
+void Mmu::set_registers(const PagingRegisters& registers, SecondStage* stage, const SecondStageProbe* probe) {
+  walk_state_.stage = stage;
+  walk_state_.stage_probe = probe;
+  set_registers(registers);
+}
+
 void Mmu::load_cr3(u64 cr3, bool keep) {
-  registers_.cr3 = cr3;
+  // Bit 63 is a command, not a part of the register.
+  registers_.cr3 = registers_.cr4 & Cr4::PCIDE ? cr3 & ~Cr3::no_flush : cr3;
   if (!keep) {
     ++statistics_.flushes;
     const u16 tag = pcid();
@@ -61,7 +67,7 @@ bool Mmu::load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault) {
     const GuestPhys at((cr3 & 0xffffffe0) + i * 8);
     SecondStage::Result r{.address = HostPhys(at.value)};
     SecondStageFault refused;
-    if (second_stage_ != nullptr && !second_stage_->translate(at, Access{}, true, r, refused)) {
+    if (walk_state_.stage != nullptr && !walk_state_.stage->translate(at, Access{}, true, r, refused)) {
       if (fault == nullptr) return false;
       *fault = Fault{};
       fault->kind = Fault::Kind::second_stage;
@@ -71,12 +77,12 @@ bool Mmu::load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault) {
       return false;
     }
     loaded[i] = memory_.read(r.address, 8);
-    if ((loaded[i] & PageEntry::P) && (loaded[i] & reserved_pdpte_bits(physical_bits_))) {
+    if ((loaded[i] & PageEntry::P) && (loaded[i] & reserved_pdpte_bits(physical_bits()))) {
       if (fault != nullptr) *fault = Fault::exception(Vector::GP);
       return false;
     }
   }
-  pdptes_ = loaded;
+  walk_state_.pdptes = loaded;
   return true;
 }
 
@@ -88,13 +94,13 @@ void Mmu::set_privilege(bool user, bool ac, bool check_alignment) {
 }
 
 void Mmu::set_second_stage(SecondStage* stage, const SecondStageProbe* probe) {
-  second_stage_ = stage;
-  stage_probe_ = probe;
+  walk_state_.stage = stage;
+  walk_state_.stage_probe = probe;
   select_context();
 }
 
 void Mmu::select_context() {
-  const ContextKey key{registers_.vpid, pcid(), second_stage_ != nullptr ? second_stage_->key() : 0,
+  const ContextKey key{registers_.vpid, pcid(), walk_state_.stage != nullptr ? walk_state_.stage->key() : 0,
                        PagingMode::of(registers_.cr0, registers_.cr4, registers_.efer)};
   if (context_ == nullptr || !(context_->key == key)) {
     ++statistics_.context_switches;
@@ -117,6 +123,10 @@ void Mmu::select_context() {
     context_->last_used = ++uses_;
   }
   drop_stale_key_rights();
+  walk_state_.rights.mode = key.mode;
+  walk_state_.rights.pkru = registers_.pkru;
+  walk_state_.rights.pkrs = registers_.pkrs;
+  walk_state_.cr3 = registers_.cr3;
   select_views();
 }
 
@@ -140,6 +150,7 @@ void Mmu::drop_stale_key_rights() {
 }
 
 void Mmu::select_views() {
+  walk_state_.rights.ac = ac_;
   supervisor_view_ = &context_->data[Context::supervisor]->view;
   data_view_ =
       check_alignment_ ? empty_view_.get() : &context_->side(Access{AccessKind::read, user_}, ac_).view;
@@ -148,18 +159,6 @@ void Mmu::select_views() {
 }
 
 void Mmu::after_invalidation() { fetch_epoch_ = context_->fetch[user_ ? 0 : 1].epoch; }
-
-WalkState Mmu::walk_state() const {
-  WalkState state;
-  state.rights = {context_->key.mode, ac_, registers_.pkru, registers_.pkrs};
-  state.cr3 = registers_.cr3;
-  state.pdptes = pdptes_;
-  state.physical_bits = physical_bits_;
-  state.gigabyte_pages = gigabyte_pages_;
-  state.stage = second_stage_;
-  state.stage_probe = stage_probe_;
-  return state;
-}
 
 bool Mmu::find_cached(u64 address, Access access, HostPhys& result) const {
   const u64 page = address & ~u64{0xfff};
@@ -179,45 +178,45 @@ bool Mmu::find_cached(u64 address, Access access, HostPhys& result) const {
 
 bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fault) {
   if (find_cached(address.value, access, result)) return true;
-  const WalkState state = walk_state();
-  if (state.rights.mode.four_or_five_levels() && !canonical(address.value)) {
+  if (walk_state_.rights.mode.four_or_five_levels() && !canonical(address.value)) {
     fault = Fault::exception(Vector::GP);
     return false;
   }
   ++statistics_.walks;
   Translation translation;
-  if (!walk(memory_, state, address, access, translation, fault)) {
+  if (!walk(memory_, walk_state_, address, access, translation, fault)) {
     // A page fault, and an EPT violation, invalidate what is cached for the address.
     context_->drop_small_page(address.page().value, false, epochs_);
     after_invalidation();
     return false;
   }
   result = translation.address;
-  fill(address.value, access, translation, state);
+  fill(address.value, access, translation);
   return true;
 }
 
-void Mmu::fill(u64 address, Access access, const Translation& t, const WalkState& state) {
+void Mmu::fill(u64 address, Access access, const Translation& t) {
   PhysicalMemory::Page page;
   if (!memory_.page(t.address, page)) return;
   const u64 tag = address & ~u64{0xfff};
   const HostPhys physical = t.address.page();
-  const bool global = t.global && state.rights.mode.on(Cr4::PGE);
   Context& c = *context_;
-  if (t.page_size != page_bytes) c.note_large(address, t.page_size);
+  const PageTraits traits{t.global && walk_state_.rights.mode.on(Cr4::PGE), t.page_size != page_bytes};
+  if (traits.global) c.note_global(tag);
+  if (traits.fragment) c.note_large(address, t.page_size);
   if (access.kind == AccessKind::execute) {
-    c.fill_fetch(c.fetch[access.user ? 0 : 1], tag, physical, global);
+    c.fill_fetch(c.fetch[access.user ? 0 : 1], tag, physical, traits);
     return;
   }
   if (watched(tag)) return;
-  if (state.rights.mode.on(Cr4::PKE | Cr4::PKS)) {
+  if (walk_state_.rights.mode.on(Cr4::PKE | Cr4::PKS)) {
     (t.rights.user ? c.user_keys : c.supervisor_keys) |= static_cast<u16>(1u << t.rights.key);
   }
   Context::DataSide& side = c.side(access, ac_);
   const unsigned slot = tlb_index(tag);
   const TlbEntry entry{tag, reinterpret_cast<u64>(page.bytes) - tag};
   if (t.stage_reads) {
-    side.read.fill(tag, entry, global);
+    side.read.fill(tag, entry, traits);
     side.physical[slot] = physical;
   }
   // A write gets its tag if no further write has anything to tell anybody. A read brings it along where the
@@ -226,22 +225,21 @@ void Mmu::fill(u64 address, Access access, const Translation& t, const WalkState
   if (access.kind != AccessKind::write) {
     Access later = access;
     later.kind = AccessKind::write;
-    if (!page.written || !refusal(state.rights, t.rights, later).empty()) return;
+    if (!page.dirty || !refusal(walk_state_.rights, t.rights, later).empty()) return;
   }
-  memory_.pointer(physical, true);
-  side.write.fill(tag, entry, global);
+  if (!page.dirty) memory_.pointer(physical, true);
+  side.write.fill(tag, entry, traits);
   if (page.number / 64 >= write_tagged_.size()) write_tagged_.resize((memory_.ram_pages() + 63) / 64);
   write_tagged_[page.number / 64] |= bit(page.number % 64);
 }
 
 bool Mmu::probe(LinAddr address, Access access, HostPhys& result, Fault& fault, WalkTrace* trace) const {
-  const WalkState state = walk_state();
-  if (state.rights.mode.four_or_five_levels() && !canonical(address.value)) {
+  if (walk_state_.rights.mode.four_or_five_levels() && !canonical(address.value)) {
     fault = Fault::exception(Vector::GP);
     return false;
   }
   Translation translation;
-  if (!look(memory_, state, address, access, translation, fault, trace)) return false;
+  if (!look(memory_, walk_state_, address, access, translation, fault, trace)) return false;
   result = translation.address;
   return true;
 }

@@ -40,20 +40,26 @@ class Mmu : private MapListener {
   // bits select or flush contexts as the manual's "Operations that Invalidate TLBs and Paging-Structure
   // Caches" says.
   void set_registers(const PagingRegisters& registers);
+  // VM entry and exit: the second stage (nullptr: none) at once with the registers, so that no context is
+  // chosen between.
+  void set_registers(const PagingRegisters& registers, SecondStage* stage,
+                     const SecondStageProbe* probe = nullptr);
   // MOV to CR3: flushes the PCID's non-global entries unless `keep` (bit 63 with CR4.PCIDE).
   void load_cr3(u64 cr3, bool keep);
   // PAE paging: reads the four PDPTEs of `cr3`; false if a present one has reserved bits set (the caller
   // raises #GP(0) and nothing changed). Succeeds and does nothing in other modes of `cr0/cr4/efer`. `fault`,
   // if asked for, is the #GP(0), or the second stage's refusal of the table.
   bool load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault = nullptr);
-  std::array<u64, 4>& pdptes() { return pdptes_; }
+  std::array<u64, 4>& pdptes() { return walk_state_.pdptes; }
   // The present privilege: CPL 3 or not, EFLAGS.AC; `check_alignment` (CR0.AM, EFLAGS.AC, CPL 3) takes the
   // fast path away.
   void set_privilege(bool user, bool ac, bool check_alignment);
   // nullptr: none. `probe` serves Mmu::probe(); without it a look asks `stage` itself, which may set its A/D
   // bits.
   void set_second_stage(SecondStage* stage, const SecondStageProbe* probe = nullptr);
-  void set_gigabyte_pages(bool supported) { gigabyte_pages_ = supported; }  // of the CPU model; true at first
+  void set_gigabyte_pages(bool supported) {
+    walk_state_.gigabyte_pages = supported;
+  }  // of the CPU model; true at first
   // Data breakpoints: these linear pages get no fast tags. At most 8.
   void set_watched_pages(std::span<const LinAddr> pages);
 
@@ -76,7 +82,7 @@ class Mmu : private MapListener {
 
   const PagingRegisters& registers() const { return registers_; }
   PhysicalMemory& memory() { return memory_; }
-  unsigned physical_bits() const { return physical_bits_; }
+  unsigned physical_bits() const { return walk_state_.physical_bits; }
   bool canonical(u64 address) const {
     const unsigned shift = (registers_.cr4 & Cr4::LA57) && (registers_.efer & Efer::LMA) ? 7 : 16;
     return static_cast<u64>(static_cast<s64>(address << shift) >> shift) == address;
@@ -90,22 +96,20 @@ class Mmu : private MapListener {
  private:
   struct Context;
   void map_changed() override;
-  void select_context();  // by registers_ and second_stage_
+  void write_pointers_expired() override;
+  void select_context();  // by registers_ and the second stage
   void select_views();    // by context_ and the privilege
   void drop_stale_key_rights();
   void flush_vpid_contexts(u16 vpid);
-  WalkState walk_state() const;
   u16 pcid() const { return registers_.cr4 & Cr4::PCIDE ? registers_.cr3 & Cr3::pcid : 0; }
   bool watched(u64 page) const;
   bool find_cached(u64 address, Access access, HostPhys& result) const;
-  void fill(u64 address, Access access, const Translation& translation, const WalkState& state);
+  void fill(u64 address, Access access, const Translation& translation);
   void after_invalidation();  // takes over the current context's fetch epoch
 
   PhysicalMemory& memory_;
-  unsigned physical_bits_;
   PagingRegisters registers_;
-  std::array<u64, 4> pdptes_{};
-  SecondStage* second_stage_ = nullptr;
+  WalkState walk_state_;  // kept in step with registers_, ac_, the context and the second stage
   std::vector<std::unique_ptr<Context>> contexts_;
   Context* context_ = nullptr;
   std::unique_ptr<TlbView> empty_view_;
@@ -114,8 +118,6 @@ class Mmu : private MapListener {
   const FetchEntry* fetch_view_ = nullptr;
   u64 fetch_epoch_ = 1;
   bool user_ = false, ac_ = false, check_alignment_ = false;
-  bool gigabyte_pages_ = true;
-  const SecondStageProbe* stage_probe_ = nullptr;
   u64 epochs_ = 1;  // the last fetch epoch given out
   u64 uses_ = 0;    // a clock for the replacement of contexts
   std::vector<u64>

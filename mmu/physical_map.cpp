@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 namespace ringside {
@@ -19,6 +20,11 @@ HostPages::~HostPages() {
   if (data_ != nullptr) munmap(data_, bytes_);
 }
 
+void HostPages::zero() {
+  // Only what was touched is given back, where the host can do that.
+  if (madvise(data_, bytes_, MADV_DONTNEED) != 0) std::memset(data_, 0, bytes_);
+}
+
 HostPages::HostPages(HostPages&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
 
@@ -29,6 +35,7 @@ Backing::Backing(HostPhys at, u64 page_count, bool is_ram, u64 number)
       first_number(number),
       bytes(page_count * page_bytes),
       written((page_count + 63) / 64 * sizeof(u64)),
+      dirty((page_count + 63) / 64 * sizeof(u64)),
       lines(page_count * sizeof(u32)) {}
 
 const Segment& PhysicalMemory::Impl::search(u64 address) {

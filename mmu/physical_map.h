@@ -19,6 +19,7 @@ class HostPages {
   HostPages(HostPages&& other) noexcept;
   HostPages& operator=(HostPages&&) = delete;
   bool good() const { return data_ != nullptr; }
+  void zero();  // as new
   u8* data() const { return data_; }
 
  private:
@@ -32,15 +33,18 @@ struct Backing {
   u64 pages;
   bool ram;
   u64 first_number;  // of its pages among all RAM pages
-  HostPages bytes, written, lines;
+  HostPages bytes, written, dirty, lines;
 
   Backing(HostPhys at, u64 page_count, bool is_ram, u64 number);
-  bool good() const { return bytes.good() && written.good() && lines.good(); }
+  bool good() const { return bytes.good() && written.good() && dirty.good() && lines.good(); }
   u64 index(u64 address) const { return (address - base.value) / page_bytes; }
   u32& code_lines(u64 page) const { return reinterpret_cast<u32*>(lines.data())[page]; }
-  bool is_written(u64 page) const { return words()[page / 64] >> (page % 64) & 1; }
-  void mark_written(u64 page) const { words()[page / 64] |= bit(page % 64); }
-  u64* words() const { return reinterpret_cast<u64*>(written.data()); }
+  void mark_written(u64 page) const {
+    words(written)[page / 64] |= bit(page % 64);
+    words(dirty)[page / 64] |= bit(page % 64);
+  }
+  static u64* words(const HostPages& marks) { return reinterpret_cast<u64*>(marks.data()); }
+  static bool marked(const HostPages& marks, u64 page) { return words(marks)[page / 64] >> (page % 64) & 1; }
 };
 
 // A region as it was added; later ones lie above earlier ones.

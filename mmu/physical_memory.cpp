@@ -35,6 +35,7 @@ PhysicalMemory::~PhysicalMemory() = default;
 
 void PhysicalMemory::map_moved() {
   ++map_generation_;
+  window_ = {};
   for (MapListener* listener : impl_->listeners) listener->map_changed();
 }
 
@@ -100,7 +101,7 @@ bool PhysicalMemory::page(HostPhys address, Page& result) {
   result.bytes = segment.bytes + (at - segment.first);
   result.ram = backing.ram;
   result.has_code = backing.code_lines(index) != 0;
-  result.written = backing.is_written(index);
+  result.dirty = Backing::marked(backing.dirty, index);
   result.number = backing.first_number + index;
   return true;
 }
@@ -127,6 +128,9 @@ u64 PhysicalMemory::read(HostPhys address, unsigned size) {
     if (segment.backing != nullptr) {
       u64 value = 0;
       std::memcpy(&value, segment.bytes + (at - segment.first), size);
+      // Only stretches of whole pages, so that an aligned word that starts inside lies inside.
+      const u64 bytes = segment.last - segment.first + 1;
+      if (((segment.first | bytes) & 0xfff) == 0) window_ = {segment.first, bytes, segment.bytes};
       return value;
     }
     if (segment.device == nullptr) return low_bytes(~u64{0}, size);
@@ -245,23 +249,25 @@ bool PhysicalMemory::lines_have_code(HostPhys address, u64 bytes) const {
 std::vector<PhysicalMemory::Region> PhysicalMemory::regions() const {
   std::vector<Region> out;
   for (const Layer& layer : impl_->layers) {
-    out.push_back({HostPhys(layer.first), layer.last - layer.first + 1, layer.kind, layer.name});
+    const auto place = std::upper_bound(out.begin(), out.end(), layer.first,
+                                        [](u64 first, const Region& r) { return first < r.base.value; });
+    out.insert(place, {HostPhys(layer.first), layer.last - layer.first + 1, layer.kind, layer.name});
   }
-  std::stable_sort(out.begin(), out.end(), [](const Region& a, const Region& b) { return a.base < b.base; });
   return out;
 }
 
-const u8* PhysicalMemory::written_page_from(HostPhys& page) const {
+const u8* PhysicalMemory::marked_page_from(Mark mark, HostPhys& page) const {
   const Backing* best = nullptr;
   u64 best_index = 0;
   for (const Layer& layer : impl_->layers) {
     if (layer.kind != Region::Kind::ram || page.value > layer.last) continue;
     const Backing& backing = *layer.backing;
     if (best != nullptr && best->base < backing.base) continue;
+    const HostPages& marks = mark == Mark::written ? backing.written : backing.dirty;
     u64 index = page.value > layer.first ? (page.value - layer.first + page_bytes - 1) / page_bytes : 0;
-    while (index < backing.pages && !backing.is_written(index)) {
+    while (index < backing.pages && !Backing::marked(marks, index)) {
       // Whole words of clear bits are stepped over: most RAM of a big machine was never written.
-      index = backing.words()[index / 64] >> (index % 64) == 0 ? (index / 64 + 1) * 64 : index + 1;
+      index = Backing::words(marks)[index / 64] >> (index % 64) == 0 ? (index / 64 + 1) * 64 : index + 1;
     }
     if (index >= backing.pages) continue;
     best = &backing;
@@ -270,6 +276,30 @@ const u8* PhysicalMemory::written_page_from(HostPhys& page) const {
   if (best == nullptr) return nullptr;
   page = best->base + best_index * page_bytes;
   return best->bytes.data() + best_index * page_bytes;
+}
+
+void PhysicalMemory::begin_dirty() {
+  for (const Layer& layer : impl_->layers) {
+    if (layer.kind == Region::Kind::ram) layer.backing->dirty.zero();
+  }
+  for (MapListener* listener : impl_->listeners) listener->write_pointers_expired();
+}
+
+void PhysicalMemory::forget_pages(std::span<const HostPhys> pages) {
+  for (const HostPhys page : pages) {
+    const u64 at = page.page().value;
+    for (const Layer& layer : impl_->layers) {
+      if (layer.kind != Region::Kind::ram || at < layer.first || at > layer.last) continue;
+      Backing& backing = *layer.backing;
+      const u64 index = backing.index(at);
+      if (backing.code_lines(index) != 0 && watcher_ != nullptr)
+        watcher_->code_written(page.page(), page_bytes);
+      std::memset(backing.bytes.data() + index * page_bytes, 0, page_bytes);
+      Backing::words(backing.written)[index / 64] &= ~bit(index % 64);
+      Backing::words(backing.dirty)[index / 64] &= ~bit(index % 64);
+    }
+  }
+  for (MapListener* listener : impl_->listeners) listener->write_pointers_expired();
 }
 
 }  // namespace ringside

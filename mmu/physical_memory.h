@@ -2,7 +2,9 @@
 // each RAM page whether it was written and which of its lines hold decoded code.
 #pragma once
 
+#include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,8 @@ class MapListener {
  public:
   virtual ~MapListener() = default;
   virtual void map_changed() = 0;
+  // Pages are taken for unwritten again: whoever writes by a host pointer must ask for it again.
+  virtual void write_pointers_expired() = 0;
 };
 
 // Told before a store lands on a line that holds decoded code.
@@ -63,7 +67,7 @@ class PhysicalMemory {
   struct Page {
     u8* bytes = nullptr;  // of the page's start
     bool ram = false;     // RAM, else ROM
-    bool has_code = false, written = false;
+    bool has_code = false, dirty = false;
     u64 number = 0;  // RAM pages count densely, in the order of add_ram: below ram_pages()
   };
   // False: no page that is RAM or ROM as a whole.
@@ -75,6 +79,15 @@ class PhysicalMemory {
   u64 read(HostPhys address, unsigned size);
   void write(HostPhys address, unsigned size, u64 value);
   bool is_mmio(HostPhys address) const;
+  // As read, of a naturally aligned word: the page walk's way, inline while it stays in one stretch of RAM.
+  template <class Word>
+  Word read_word(HostPhys address) {
+    const u64 offset = gated(address).value - window_.first;
+    if (offset >= window_.bytes) return static_cast<Word>(read(address, sizeof(Word)));
+    Word word;
+    std::memcpy(&word, window_.host + offset, sizeof word);
+    return word;
+  }
 
   // Bulk access for loaders, DMA, page walks that leave a page, dumps; any length; MMIO is skipped as a hole.
   void read_block(HostPhys address, void* out, u64 bytes);
@@ -96,23 +109,47 @@ class PhysicalMemory {
   };
   std::vector<Region> regions() const;
   template <class Visit>
-  void for_each_written_page(Visit visit) {  // visit(HostPhys page, const u8* bytes)
+  void for_each_written_page(Visit visit) const {  // visit(HostPhys page, const u8* bytes)
+    for_each_page(Mark::written, visit);
+  }
+  // The same for the pages written since begin_dirty(), or ever if it was not called: what a checkpoint must
+  // save.
+  template <class Visit>
+  void for_each_dirty_page(Visit visit) const {
+    for_each_page(Mark::dirty, visit);
+  }
+  void begin_dirty();
+  // Makes RAM pages zero and unwritten, as if never touched. For going back to a checkpoint; tells the code
+  // watcher.
+  void forget_pages(std::span<const HostPhys> pages);
+
+ private:
+  enum class Mark : u8 { written, dirty };
+  template <class Visit>
+  void for_each_page(Mark mark, Visit& visit) const {
     HostPhys page;
-    for (const u8* bytes = written_page_from(page); bytes != nullptr; bytes = written_page_from(page)) {
+    for (const u8* bytes = marked_page_from(mark, page); bytes != nullptr;
+         bytes = marked_page_from(mark, page)) {
       visit(page, bytes);
       page = page + page_bytes;
     }
   }
-  // The first written page at or after `page`, which is moved there; nullptr: none is left.
-  const u8* written_page_from(HostPhys& page) const;
+  // The first marked page at or after `page`, which is moved there; nullptr: none is left.
+  const u8* marked_page_from(Mark mark, HostPhys& page) const;
 
- private:
   struct Impl;
+  // The stretch of RAM or ROM that was read last; whole words, none before the first read and after a change
+  // of the map.
+  struct Window {
+    u64 first = 0, bytes = 0;
+    const u8* host = nullptr;
+  };
   void map_moved();
   std::unique_ptr<Impl> impl_;
   CodeWatcher* watcher_ = nullptr;
   u64 map_generation_ = 1;
   bool a20_ = true;
+  Window window_;
 };
 
 }  // namespace ringside

@@ -5,18 +5,24 @@
 
 namespace ringside {
 
-u64 reserved_entry_bits(const WalkState& state, unsigned level, u64 entry) {
+namespace {
+
+// Bits reserved in every present entry of PAE, 4-level and 5-level paging.
+u64 always_reserved_bits(const WalkState& state) {
   const unsigned top = state.rights.mode.four_or_five_levels() ? 51 : 62;
   u64 reserved = state.physical_bits <= top ? bit_range(state.physical_bits, top) : 0;
   if (!state.rights.mode.on(Efer::NXE)) reserved |= PageEntry::XD;
-  const bool ps = entry & PageEntry::PS;
-  if (level >= 4) reserved |= PageEntry::PS;
-  if (level == 3 && ps) reserved |= state.gigabyte_pages ? bit_range(13, 29) : PageEntry::PS;
-  if (level == 2 && ps) reserved |= bit_range(13, 20);
   return reserved;
 }
 
-namespace {
+// Those that depend on the level and on PS; `level` as in WalkStep.
+u64 level_reserved_bits(const WalkState& state, unsigned level, u64 entry) {
+  if (level >= 4) return PageEntry::PS;
+  if (!(entry & PageEntry::PS)) return 0;
+  if (level == 3) return state.gigabyte_pages ? bit_range(13, 29) : PageEntry::PS;
+  if (level == 2) return bit_range(13, 20);
+  return 0;
+}
 
 // One walk. `acting`: sets A and D bits; else it only looks, and may leave a trail.
 template <bool acting>
@@ -99,6 +105,7 @@ class Walker {
 
   // The levels of 64-bit entries from `level` down; `above` holds the first table's address.
   bool levels(u64 a, unsigned level, u64 above) {
+    const u64 always_reserved = always_reserved_bits(s_);
     for (;; --level) {
       const unsigned shift = 12 + 9 * (level - 1);
       Entry entry;
@@ -106,7 +113,7 @@ class Walker {
         return false;
       if (!(entry.value & PageEntry::P))
         return page_fault(PageFaultCause::not_present, "the entry is not present");
-      if (entry.value & reserved_entry_bits(s_, level, entry.value)) {
+      if (entry.value & (always_reserved | level_reserved_bits(s_, level, entry.value))) {
         return page_fault(PageFaultCause::reserved_bit, "the entry has a reserved bit set");
       }
       take_rights(entry.value);
@@ -172,7 +179,7 @@ class Walker {
       // Looking must not disturb a device: its registers are shown as a hole.
       entry.value = size == 8 ? ~u64{0} : 0xffffffff;
     } else {
-      entry.value = memory_.read(entry.host, size);
+      entry.value = size == 8 ? memory_.read_word<u64>(entry.host) : memory_.read_word<u32>(entry.host);
     }
     if (trace_ != nullptr) trace_->add({static_cast<u8>(level), false, at, entry.value, {}});
     return true;

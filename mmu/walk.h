@@ -66,8 +66,6 @@ struct Translation {
   bool stage_reads = true, stage_writes = true, stage_executes = true;
 };
 
-// Reserved bits of a present entry of PAE, 4-level or 5-level paging; `level` as in WalkStep.
-u64 reserved_entry_bits(const WalkState& state, unsigned level, u64 entry);
 // Reserved bits of a present PDPTE of PAE paging.
 constexpr u64 reserved_pdpte_bits(unsigned physical_bits) {
   return bit_range(1, 2) | bit_range(5, 8) | bit_range(physical_bits, 63);

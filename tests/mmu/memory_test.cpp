@@ -248,3 +248,31 @@ TEST_CASE("stores on code lines are told before they land, others are not") {
   m.write(HostPhys(0x10ff), 1, 1);
   CHECK(watcher.seen.size() == 4);
 }
+
+TEST_CASE("dirty pages are those written since the last checkpoint; forgotten pages are as new") {
+  PhysicalMemory m;
+  Watcher watcher;
+  REQUIRE(m.add_ram(HostPhys(0), 0x100000, "ram"));
+  m.set_code_watcher(&watcher);
+  auto dirty = [&] {
+    std::vector<u64> pages;
+    m.for_each_dirty_page([&](HostPhys page, const u8*) { pages.push_back(page.value); });
+    return pages;
+  };
+  m.write(HostPhys(0x1000), 1, 1);
+  m.write(HostPhys(0x3000), 1, 3);
+  CHECK(dirty() == std::vector<u64>{0x1000, 0x3000});
+  m.begin_dirty();
+  CHECK(dirty().empty());
+  CHECK(written(m) == std::vector<u64>{0x1000, 0x3000});
+  m.write(HostPhys(0x3fff), 1, 1);
+  m.pointer(HostPhys(0x5000), true);
+  CHECK(dirty() == std::vector<u64>{0x3000, 0x5000});
+  m.mark_code(HostPhys(0x3000), 1);
+  const HostPhys pages[] = {HostPhys(0x3000), HostPhys(0x900000)};
+  m.forget_pages(pages);
+  CHECK(watcher.seen.size() == 1);
+  CHECK(m.read(HostPhys(0x3000), 1) == 0);
+  CHECK(written(m) == std::vector<u64>{0x1000, 0x5000});
+  CHECK(dirty() == std::vector<u64>{0x5000});
+}

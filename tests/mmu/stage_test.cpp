@@ -176,3 +176,20 @@ TEST_CASE("looking asks the second stage's probe, whose steps join the trail") {
   CHECK(trace.count == 9);
   CHECK(trace.steps[8].second_stage);
 }
+
+TEST_CASE("a VM entry sets registers and second stage at once: one context more, not two") {
+  Nested m;
+  const u64 before = m.mmu.statistics().context_switches;
+  PagingRegisters guest = m.regs;
+  guest.vpid = 1;
+  Fake other;
+  other.id = 0x99;
+  m.mmu.set_registers(guest, &other);
+  CHECK(m.mmu.statistics().context_switches == before + 1);
+  CHECK(m.go(0x5678, read_s));
+  CHECK(other.calls.size() == 5);
+  m.mmu.set_registers(m.regs, nullptr);
+  CHECK(m.mmu.statistics().context_switches == before + 2);
+  CHECK(m.go(0x5678, read_s));
+  CHECK(m.at == HostPhys(0x8678));
+}

@@ -475,3 +475,63 @@ TEST_CASE("setting CR4.SMEP, clearing CR4.PCIDE and toggling CR4.PAE's kin drop 
   m.mmu.set_registers(m.regs);
   CHECK(m.none(0x5000));
 }
+
+TEST_CASE("large pages beyond number: their fragments are found, and other pages do not pay for ever") {
+  Machine m(40, 64 << 20);
+  m.long_mode(Cr4::PGE);
+  // 2 GiB of 2-MByte pages from 1 GiB on: more regions than a context remembers one by one.
+  for (u64 t = 0; t < 2; ++t) {
+    m.put64(0x11008 + 8 * t, (0x20000 + 0x1000 * t) | P | RW);
+    for (u64 i = 0; i < 512; ++i)
+      m.put64(0x20000 + 0x1000 * t + 8 * i, i % 32 << 21 | P | RW | PS | (i & 1 ? G : 0));
+  }
+  m.pte(0x5000, 0x8000 | P | RW);
+  auto base = [](u64 i) { return bit(30) + (i << 21); };
+  for (u64 i = 0; i < 1024; ++i) {
+    CHECK(m.go(base(i) + 0x3000, read_s));
+    CHECK(m.go(base(i) + (i << 12 & 0x1fffff), exec_s));
+  }
+  const u64 epoch = m.mmu.fetch_epoch();
+  for (unsigned i = 0; i < 300; ++i) {
+    CHECK(m.go(0x5000, write_s));
+    m.mmu.invlpg(LinAddr(0x5000));
+    CHECK_FALSE(m.read_tag(0x5000));
+  }
+  CHECK(m.mmu.fetch_epoch() != epoch);  // fetches had been evicted; nobody may trust them now
+  CHECK(m.read_tag(base(1023) + 0x3000));
+  m.mmu.invlpg(LinAddr(base(1023) + 0x1ff000));
+  CHECK_FALSE(m.read_tag(base(1023) + 0x3000));
+  for (u64 i = 0; i < 1023; ++i) {
+    CHECK(m.go(base(i) + 0x7000, read_s));
+    m.mmu.invlpg(LinAddr(base(i) + 0x1234));
+    CHECK_FALSE(m.read_tag(base(i) + 0x7000));
+    CHECK_FALSE(m.fetch_tag(base(i) + (i << 12 & 0x1fffff)));
+  }
+}
+
+TEST_CASE("a checkpoint takes the write tags away, so that the next write marks its page again") {
+  Pages m;
+  m.touch(0x5000);
+  m.cr3(1, true);
+  m.touch(0x105000);
+  m.memory.begin_dirty();
+  CHECK_FALSE(m.write_tag(0x105000));
+  m.cr3(0, true);
+  CHECK_FALSE(m.write_tag(0x5000));
+  CHECK(m.go(0x5000, read_s));
+  CHECK_FALSE(m.write_tag(0x5000));
+  CHECK(m.go(0x5000, write_s));
+  CHECK(m.write_tag(0x5000));
+  std::vector<u64> dirty;
+  m.memory.for_each_dirty_page([&](HostPhys page, const u8*) { dirty.push_back(page.value); });
+  CHECK(dirty == std::vector<u64>{0x105000});
+}
+
+TEST_CASE("bit 63 of a MOV to CR3 is not kept, so that setting the same registers again flushes nothing") {
+  Pages m;
+  m.touch(0x5000);
+  m.mmu.load_cr3(0x10000 | bit(63), true);
+  m.mmu.set_registers(m.regs);
+  CHECK(m.all(0x5000));
+  CHECK(m.mmu.registers().cr3 == 0x10000);
+}

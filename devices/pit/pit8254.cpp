@@ -95,9 +95,10 @@ void Pit8254::write_control(u16, unsigned, u32 value) {
   channels_[2].set_gate(clocks(), (value & 1) != 0);
 }
 
-bool Pit8254::speaker() {
-  channels_[2].run_to(clocks());
-  return (port_61_ & 2) && channels_[2].out();
+bool Pit8254::speaker() const {
+  PitChannel channel = channels_[2];
+  channel.run_to(clocks());
+  return (port_61_ & 2) && channel.out();
 }
 
 void Pit8254::fields(Fields& fields) {

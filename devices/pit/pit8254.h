@@ -26,7 +26,8 @@ class Pit8254 final {
   PortDevice& control_window() { return control_window_; }
   void attach_to(PortBus& bus);
 
-  bool speaker();  // what the loudspeaker sees: channel 2's OUT and bit 1 of port 0x61
+  // What the loudspeaker sees: channel 2's OUT and bit 1 of port 0x61. Looking changes nothing.
+  bool speaker() const;
   const PitChannel& channel(unsigned index) const { return channels_.at(index); }
 
   void reset();

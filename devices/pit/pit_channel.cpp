@@ -247,6 +247,7 @@ void PitChannel::fields(Fields& fields) {
   fields("count_latched", count_latched_);
   fields("latch_high", latch_high_);
   fields("status_latched", status_latched_);
+  if (count_ == 0) count_ = 0x10000;  // a snapshot is data from outside: nothing is divided by its zero
 }
 
 }  // namespace ringside

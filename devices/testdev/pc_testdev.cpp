@@ -47,6 +47,12 @@ void PcTestdev::mmio_write(u64 offset, unsigned size, u64 value) {
     io_ram_[(offset + i) % io_ram_bytes] = static_cast<u8>(value >> (8 * i));
 }
 
+void PcTestdev::reset() {
+  levels_ = scratch_ = 0;
+  io_ram_.assign(io_ram_bytes, 0);
+  restored();
+}
+
 void PcTestdev::fields(Fields& fields) {
   fields.group("testdev");
   fields("levels", levels_);

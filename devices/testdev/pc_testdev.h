@@ -32,6 +32,7 @@ class PcTestdev final : public MmioDevice {
   u64 mmio_read(u64 offset, unsigned size) override;
   void mmio_write(u64 offset, unsigned size, u64 value) override;
 
+  void reset();
   void fields(Fields& fields);
   void restored();
 

@@ -127,7 +127,7 @@ struct Board {
   }
   void reset() {
     uart.reset(), pit.reset(), rtc.reset(), kbc.reset(), acpi.reset(), reset_port.reset(), post.reset();
-    dma.reset(), ferr.reset(), fw_cfg.reset(), hpet.reset(), pci.reset(), pic.reset();
+    dma.reset(), ferr.reset(), fw_cfg.reset(), hpet.reset(), pci.reset(), testdev.reset(), pic.reset();
   }
 
   // One act of the guest, of the host or of time, the same for the same numbers. Returns what was seen.
@@ -219,6 +219,26 @@ TEST_CASE("sweep: a guest may do anything to the chips, and a restored board goe
     CHECK(board->clock.any_armed() == copy->clock.any_armed());
     if (round % 20 == 19) board->reset();
   }
+}
+
+TEST_CASE("no two chips claim a port, but for the reset register inside PCI's dwords") {
+  Board board;
+  const std::vector<PortBus::Range>& ranges = board.bus.ranges();
+  for (std::size_t i = 0; i < ranges.size(); ++i) {
+    for (std::size_t j = i + 1; j < ranges.size(); ++j) {
+      const bool apart = ranges[i].last < ranges[j].first || ranges[j].last < ranges[i].first;
+      const bool known = ranges[i].name == "pci" && ranges[j].name == "reset";
+      INFO(ranges[i].name, " and ", ranges[j].name);
+      CHECK((apart || known));
+    }
+  }
+}
+
+TEST_CASE("an idle board wakes nobody: no chip keeps a timer running that the guest has not asked for") {
+  Board board;
+  CHECK_FALSE(board.clock.any_armed());
+  board.clock.advance(u64{3600} * board.clock.frequency());
+  CHECK(board.clock.fired_ == 0);
 }
 
 TEST_CASE("sweep: every port of every chip can be read and written in every size") {

@@ -135,7 +135,7 @@ struct RowAttr {
 // Sizes mask: bit n for 2^n bytes.
 struct Sizes {
   static constexpr u8 none = 0, b = 1, w = 2, d = 4, q = 8, wd = 6, bq = 9, wq = 10, dq = 12, wdq = 14,
-                      bwdq = 15;
+                      bwd = 7, bwdq = 15;
 };
 
 // Which instantiation of a row: size (bits 0-1), form (bits 2-4), legacy addressing or stack (bit 5).

@@ -42,6 +42,8 @@ struct LazyFlags {
           (turn ? 1u << 8 : 0) | (f & Eflags::SF ? sign_delta : 0);
   }
   void set_cf(bool carry) { set_cf_of(carry, of()); }
+  void set_zf(bool zero) { set_image((image() & ~Eflags::ZF) | (zero ? Eflags::ZF : 0)); }
+  void set_af(bool carry) { aux = (aux & ~adjust) | (carry ? adjust : 0); }
   void set_cf_of(bool carry, bool overflow) {
     aux = (aux & ~(carry_in | carry_out)) | (carry ? carry_out : 0) | (carry != overflow ? carry_in : 0);
   }

@@ -1,5 +1,7 @@
 // Owns the handlers of the rows in cpu/decode/rows/control.inc.
-#include "cpu/exec/control/bodies.h"
+#include "cpu/exec/control/branches.h"
+#include "cpu/exec/control/stack.h"
+#include "cpu/exec/integer/moves.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {

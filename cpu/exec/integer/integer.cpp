@@ -1,5 +1,10 @@
 // Owns the handlers of the rows in cpu/decode/rows/integer.inc.
-#include "cpu/exec/integer/bodies.h"
+#include "cpu/exec/integer/arithmetic.h"
+#include "cpu/exec/integer/bits.h"
+#include "cpu/exec/integer/misc.h"
+#include "cpu/exec/integer/moves.h"
+#include "cpu/exec/integer/multiply.h"
+#include "cpu/exec/integer/shifts.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {

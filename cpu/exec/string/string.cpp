@@ -1,9 +1,11 @@
 // Owns the handlers of the rows in cpu/decode/rows/string.inc.
+#include "cpu/exec/string/ports.h"
+#include "cpu/exec/string/repeat.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {
 
-void string_handlers([[maybe_unused]] Handlers* next) {
+void string_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/row_macros.inc"
 #include "cpu/decode/rows/string.inc"

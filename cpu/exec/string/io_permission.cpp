@@ -1,0 +1,35 @@
+// Owns the I/O permission check and the way to the bus.
+#include "cpu/exec/string/io_permission.h"
+
+#include "cpu/exec/memory.h"
+
+namespace ringside {
+
+bool io_allowed(Cpu& cpu, u16 port, unsigned size) {
+  if (!cpu.mode.v86 && (!cpu.mode.protected_mode || cpu.cpl <= cpu.iopl())) return true;
+  const auto refuse = [&] {
+    cpu.raise(Vector::GP, 0);
+    return false;
+  };
+  // Only a 32-bit or 64-bit TSS (types 9 and 11) has a map; its offset is at byte 102.
+  constexpr u32 map_offset_at = 102;
+  const Segment& tss = cpu.segment[TR];
+  if (!tss.usable() || (tss.type() & ~2u) != 9 || tss.limit < map_offset_at + 1) return refuse();
+  const Loaded map = load_system(cpu, tss.base + map_offset_at, 2);
+  if (!map.ok) return false;
+  // Two bytes are read, whatever the alignment: both must lie inside the limit.
+  const u64 at = map.value + port / 8;
+  if (at + 1 > tss.limit) return refuse();
+  const Loaded bits = load_system(cpu, tss.base + at, 2);
+  if (!bits.ok) return false;
+  return (bits.value >> (port % 8) & ((1u << size) - 1)) == 0 || refuse();
+}
+
+u32 read_port(Cpu& cpu, u16 port, unsigned size) {
+  return cpu.ports ? cpu.ports->port_read(port, size) : ~u32{0};
+}
+void write_port(Cpu& cpu, u16 port, unsigned size, u32 value) {
+  if (cpu.ports) cpu.ports->port_write(port, size, value);
+}
+
+}  // namespace ringside

@@ -1,0 +1,41 @@
+// Owns the bodies of IN and OUT.
+#pragma once
+
+#include "cpu/exec/operands.h"
+#include "cpu/exec/string/io_permission.h"
+
+namespace ringside {
+
+template <class Dst>
+inline bool in_port(Cpu& cpu, const Op& op, u16 port) {
+  using T = typename Dst::Value;
+  return io_allowed(cpu, port, sizeof(T)) &&
+         Dst::write(cpu, op, static_cast<T>(read_port(cpu, port, sizeof(T))));
+}
+template <class Src>
+inline bool out_port(Cpu& cpu, const Op& op, u16 port) {
+  using T = typename Src::Value;
+  T value;
+  if (!Src::read(cpu, op, value) || !io_allowed(cpu, port, sizeof(T))) return false;
+  write_port(cpu, port, sizeof(T), static_cast<u32>(value));
+  return true;
+}
+
+template <class Dst, class>
+inline bool in_immediate(Cpu& cpu, const Op& op) {
+  return in_port<Dst>(cpu, op, static_cast<u8>(op.imm));
+}
+template <class Dst, class>
+inline bool in_dx(Cpu& cpu, const Op& op) {
+  return in_port<Dst>(cpu, op, static_cast<u16>(cpu.gpr[RDX]));
+}
+template <class, class Src>
+inline bool out_immediate(Cpu& cpu, const Op& op) {
+  return out_port<Src>(cpu, op, static_cast<u8>(op.imm));
+}
+template <class, class Src>
+inline bool out_dx(Cpu& cpu, const Op& op) {
+  return out_port<Src>(cpu, op, static_cast<u16>(cpu.gpr[RDX]));
+}
+
+}  // namespace ringside

@@ -8,6 +8,8 @@
 #include <optional>
 #include <vector>
 
+#include "cpu/arch/registers.h"
+
 namespace ringside {
 namespace {
 
@@ -272,14 +274,7 @@ void lower_operand(const ZydisDecodedOperand& o, unsigned n, const ZydisDecodedI
       (n == 0 ? op.r0 : n == 1 ? op.r1 : op.r2) = number;
       break;
     }
-    case ZYDIS_OPERAND_TYPE_MEMORY:
-      // Implied operands of string instructions only tell the segment.
-      if (o.visibility == ZYDIS_OPERAND_VISIBILITY_EXPLICIT) {
-        lower_memory(o, insn, code_bits, op, legacy);
-      } else if (o.mem.segment != ZYDIS_REGISTER_ES && o.mem.segment != ZYDIS_REGISTER_NONE) {
-        op.seg = segment_number(o.mem.segment);
-      }
-      break;
+    case ZYDIS_OPERAND_TYPE_MEMORY: lower_memory(o, insn, code_bits, op, legacy); break;
     case ZYDIS_OPERAND_TYPE_POINTER:
       op.imm64 = static_cast<s64>((static_cast<u64>(o.ptr.segment) << 32) | o.ptr.offset);
       break;
@@ -296,6 +291,17 @@ void lower_operand(const ZydisDecodedOperand& o, unsigned n, const ZydisDecodedI
       break;
     default: break;
   }
+}
+
+// The segment of an implied memory operand (MOVS, XLAT): the override, else DS.
+u8 implied_segment(const ZydisDecodedInstruction& insn) {
+  constexpr ZydisInstructionAttributes overrides[] = {
+      ZYDIS_ATTRIB_HAS_SEGMENT_ES, ZYDIS_ATTRIB_HAS_SEGMENT_CS, ZYDIS_ATTRIB_HAS_SEGMENT_SS,
+      ZYDIS_ATTRIB_HAS_SEGMENT_DS, ZYDIS_ATTRIB_HAS_SEGMENT_FS, ZYDIS_ATTRIB_HAS_SEGMENT_GS};
+  for (u8 number = 0; number < 6; ++number) {
+    if (insn.attributes & overrides[number]) return number;
+  }
+  return DS;
 }
 
 u8 attributes(const ZydisDecodedInstruction& insn, Operands operands, unsigned code_bits) {
@@ -373,6 +379,7 @@ DecodeStatus Decoder::lower(const u8* bytes, unsigned available, unsigned code_b
     if (!impl_->features.test(static_cast<std::size_t>(row.feature))) return DecodeStatus::undefined;
     op.row = index.order[k];
     op.size = static_cast<u8>(size);
+    op.seg = implied_segment(insn);
     bool legacy = false;
     for (unsigned n = 0; n < insn.operand_count_visible; ++n)
       lower_operand(operands[n], n, insn, code_bits, op, legacy);

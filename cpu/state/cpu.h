@@ -88,7 +88,9 @@ struct alignas(64) Cpu : RegisterFile {
   struct Msrs {
     u64 star = 0, lstar = 0, cstar = 0, fmask = 0, kernel_gs_base = 0, tsc_aux = 0;
     u64 sysenter_cs = 0, sysenter_esp = 0, sysenter_eip = 0;
-    u64 pat = 0x0007040600070406, misc_enable = 0, debugctl = 0, feature_control = 0;
+    // IA32_MISC_ENABLE: fast strings and MONITOR on, no branch trace store, no PEBS.
+    u64 pat = 0x0007040600070406, misc_enable = bit(0) | bit(11) | bit(12) | bit(18), debugctl = 0,
+        feature_control = 0;
     u64 tsc_offset = 0, tsc_adjust = 0, xss = 0, spec_ctrl = 0, smbase = 0x30000, microcode = 0;
     u64 mtrr_def_type = 0;
     std::array<u64, 11> mtrr_fixed{};
@@ -96,8 +98,8 @@ struct alignas(64) Cpu : RegisterFile {
     u64 mcg_status = 0;
     std::array<u64, 128> mc_banks{};  // CTL, STATUS, ADDR, MISC of each bank
     u64 pkrs = 0, umwait_control = 0;
-    u64 tsc_deadline = 0;         // as written: in the guest's own TSC, which the local APIC's clock is not
-    std::array<u64, 16> other{};  // for rows of the table without a member
+    std::array<u64, 32> mc_ctl2{};
+    u64 mcg_ctl = ~u64{0}, misc_features = 0, power_ctl = 0, monitor_filter = 0;
   } msr;
 
   // -- Events.

@@ -93,7 +93,6 @@ void visit_msrs(Cpu::Msrs& msr, Fields& visit) {
   visit("ia32_feature_control", msr.feature_control);
   visit("tsc_offset", msr.tsc_offset);
   visit("ia32_tsc_adjust", msr.tsc_adjust);
-  visit("ia32_tsc_deadline", msr.tsc_deadline);
   visit("ia32_xss", msr.xss);
   visit("ia32_spec_ctrl", msr.spec_ctrl);
   visit("ia32_smbase", msr.smbase);
@@ -105,7 +104,11 @@ void visit_msrs(Cpu::Msrs& msr, Fields& visit) {
   visit("ia32_mc", msr.mc_banks);
   visit("ia32_pkrs", msr.pkrs);
   visit("ia32_umwait_control", msr.umwait_control);
-  visit("other", msr.other);
+  visit("ia32_mc_ctl2", msr.mc_ctl2);
+  visit("ia32_mcg_ctl", msr.mcg_ctl);
+  visit("misc_features_enables", msr.misc_features);
+  visit("power_ctl", msr.power_ctl);
+  visit("ia32_monitor_filter_line_size", msr.monitor_filter);
 }
 
 void visit_events(Cpu& cpu, Fields& visit) {

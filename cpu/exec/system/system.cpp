@@ -1,9 +1,12 @@
 // Owns the handlers of the rows in cpu/decode/rows/system.inc.
+#include "cpu/exec/system/bodies.h"
+#include "cpu/exec/system/moves.h"
+#include "cpu/exec/system/tables.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {
 
-void system_handlers([[maybe_unused]] Handlers* next) {
+void system_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/row_macros.inc"
 #include "cpu/decode/rows/system.inc"

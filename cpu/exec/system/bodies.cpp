@@ -1,0 +1,215 @@
+// Owns the system instructions without operands: interrupt flag, halting, MSRs, time, CPUID, MONITOR.
+#include "cpu/exec/system/bodies.h"
+
+#include "cpu/exec/operands.h"
+#include "cpu/exec/system/control_registers.h"
+#include "cpu/exec/system/privilege.h"
+#include "cpu/state/msrs.h"
+
+namespace ringside {
+namespace {
+
+// Whose interrupt flag CLI and STI change: "Protected-Mode Virtual Interrupts", "Virtual-8086 Mode
+// Extensions".
+enum class InterruptFlag : u8 { IF, VIF, refused };
+InterruptFlag interrupt_flag(const Cpu& cpu) {
+  if (!(cpu.cr0 & Cr0::PE)) return InterruptFlag::IF;
+  if (cpu.mode.v86) {
+    if (cpu.iopl() == 3) return InterruptFlag::IF;
+    return cpu.cr4 & Cr4::VME ? InterruptFlag::VIF : InterruptFlag::refused;
+  }
+  if (cpu.iopl() >= cpu.cpl) return InterruptFlag::IF;
+  return cpu.cpl == 3 && (cpu.cr4 & Cr4::PVI) ? InterruptFlag::VIF : InterruptFlag::refused;
+}
+
+bool require_time_permission(Cpu& cpu) {
+  return !(cpu.cr4 & Cr4::TSD) || cpu.cpl == 0 || fail(cpu, Vector::GP);
+}
+
+bool monitor_available(Cpu& cpu) {
+  const bool available = cpu.cpl == 0 && !cpu.mode.v86 && (cpu.msr.misc_enable & MiscEnable::monitor);
+  return available || fail(cpu, Vector::UD);
+}
+
+}  // namespace
+
+bool clts(Cpu& cpu, const Op&) {
+  if (!require_privilege(cpu)) return false;
+  cpu.cr0 &= ~Cr0::TS;
+  return true;
+}
+
+bool hlt(Cpu& cpu, const Op&) {
+  if (!require_privilege(cpu)) return false;
+  cpu.activity = Activity::hlt;
+  cpu.attention |= Attention::activity;
+  return true;
+}
+
+bool cli(Cpu& cpu, const Op&) {
+  switch (interrupt_flag(cpu)) {
+    case InterruptFlag::IF: cpu.set_eflags(0, Eflags::IF); return true;
+    case InterruptFlag::VIF: cpu.set_eflags(0, Eflags::VIF); return true;
+    default: return fail(cpu, Vector::GP);
+  }
+}
+
+bool sti(Cpu& cpu, const Op&) {
+  switch (interrupt_flag(cpu)) {
+    case InterruptFlag::IF:
+      // Interrupts stay blocked for one more instruction, if they were before.
+      if (!cpu.flag(Eflags::IF)) {
+        cpu.interrupt_shadow |= Shadow::sti;
+        cpu.attention |= Attention::shadow;
+      }
+      cpu.set_eflags(Eflags::IF, Eflags::IF);
+      return true;
+    case InterruptFlag::VIF:
+      if (cpu.flag(Eflags::VIP)) return fail(cpu, Vector::GP);
+      cpu.set_eflags(Eflags::VIF, Eflags::VIF);
+      return true;
+    default: return fail(cpu, Vector::GP);
+  }
+}
+
+bool clac(Cpu& cpu, const Op&) {
+  if (cpu.cpl != 0 || cpu.mode.v86) return fail(cpu, Vector::UD);
+  cpu.set_eflags(0, Eflags::AC);
+  return true;
+}
+
+bool stac(Cpu& cpu, const Op&) {
+  if (cpu.cpl != 0 || cpu.mode.v86) return fail(cpu, Vector::UD);
+  cpu.set_eflags(Eflags::AC, Eflags::AC);
+  return true;
+}
+
+bool swapgs(Cpu& cpu, const Op&) {
+  if (!cpu.mode.bits64) return fail(cpu, Vector::UD);
+  if (!require_privilege(cpu)) return false;
+  std::swap(cpu.segment[GS].base, cpu.msr.kernel_gs_base);
+  return true;
+}
+
+bool privileged_nop(Cpu& cpu, const Op&) { return require_privilege(cpu); }
+
+bool serialize(Cpu&, const Op&) { return true; }
+
+bool rsm(Cpu& cpu, const Op&) { return fail(cpu, Vector::UD); }
+
+bool rdmsr(Cpu& cpu, const Op& op) {
+  u64 value;
+  if (!require_privilege(cpu)) return false;
+  if (!read_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), value, cpu.instruction_rip(op)))
+    return fail(cpu, Vector::GP);
+  set_edx_eax(cpu, value);
+  return true;
+}
+
+bool wrmsr(Cpu& cpu, const Op& op) {
+  if (!require_privilege(cpu)) return false;
+  return write_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu), cpu.instruction_rip(op)) ||
+         fail(cpu, Vector::GP);
+}
+
+bool rdtsc(Cpu& cpu, const Op&) {
+  if (!require_time_permission(cpu)) return false;
+  set_edx_eax(cpu, read_tsc(cpu));
+  return true;
+}
+
+bool rdtscp(Cpu& cpu, const Op&) {
+  if (!require_time_permission(cpu)) return false;
+  set_edx_eax(cpu, read_tsc(cpu));
+  cpu.gpr[RCX] = static_cast<u32>(cpu.msr.tsc_aux);
+  return true;
+}
+
+// The counters are those of the MSRs IA32_PMCn, which count nothing: CPUID announces no performance
+// monitoring.
+bool rdpmc(Cpu& cpu, const Op&) {
+  if (!(cpu.cr4 & Cr4::PCE) && cpu.cpl != 0) return fail(cpu, Vector::GP);
+  constexpr u32 counters = 8;
+  if (static_cast<u32>(cpu.gpr[RCX]) >= counters) return fail(cpu, Vector::GP);
+  set_edx_eax(cpu, 0);
+  return true;
+}
+
+CpuidContext cpuid_context(const Cpu& cpu) {
+  CpuidContext c;
+  c.apic_id = cpu.index;
+  c.cpus = cpu.cpus;
+  c.cr4 = cpu.cr4;
+  c.xcr0 = cpu.xcr0;
+  c.xss = cpu.msr.xss;
+  c.bits64 = cpu.mode.bits64;
+  c.misc_enable = cpu.msr.misc_enable;
+  u64 apic_base = 0;
+  constexpr u64 enable = bit(11);
+  c.apic_enabled = cpu.interrupts && cpu.interrupts->read_msr(msr_number::IA32_APIC_BASE, apic_base) &&
+                   (apic_base & enable);
+  return c;
+}
+
+bool cpuid_instruction(Cpu& cpu, const Op&) {
+  // "CPUID faulting", which IA32_MISC_FEATURES_ENABLES turns on.
+  if ((cpu.msr.misc_features & 1) && cpu.cpl != 0) return fail(cpu, Vector::GP);
+  const u32 leaf = static_cast<u32>(cpu.gpr[RAX]);
+  const CpuidResult r =
+      cpu.model ? cpuid(*cpu.model, cpuid_context(cpu), leaf, static_cast<u32>(cpu.gpr[RCX])) : CpuidResult{};
+  // "Determining the Signature": leaf 1 leaves the microcode's revision where RDMSR finds it.
+  if (leaf == 1 && cpu.model) cpu.msr.microcode = cpu.model->microcode << 32;
+  cpu.gpr[RAX] = r.eax;
+  cpu.gpr[RBX] = r.ebx;
+  cpu.gpr[RCX] = r.ecx;
+  cpu.gpr[RDX] = r.edx;
+  return true;
+}
+
+bool rdpkru(Cpu& cpu, const Op&) {
+  if (!(cpu.cr4 & Cr4::PKE)) return fail(cpu, Vector::UD);
+  if (static_cast<u32>(cpu.gpr[RCX])) return fail(cpu, Vector::GP);
+  set_edx_eax(cpu, cpu.pkru);
+  return true;
+}
+
+bool wrpkru(Cpu& cpu, const Op&) {
+  if (!(cpu.cr4 & Cr4::PKE)) return fail(cpu, Vector::UD);
+  if (static_cast<u32>(cpu.gpr[RCX]) || static_cast<u32>(cpu.gpr[RDX])) return fail(cpu, Vector::GP);
+  cpu.pkru = static_cast<u32>(cpu.gpr[RAX]);
+  cpu.update_translation();
+  return true;
+}
+
+bool xsetbv(Cpu& cpu, const Op&) {
+  if (!(cpu.cr4 & Cr4::OSXSAVE)) return fail(cpu, Vector::UD);
+  return require_privilege(cpu) && write_xcr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu));
+}
+
+bool monitor(Cpu& cpu, const Op& op) {
+  if (!monitor_available(cpu)) return false;
+  if (static_cast<u32>(cpu.gpr[RCX])) return fail(cpu, Vector::GP);
+  u64 offset = cpu.gpr[RAX];
+  if (op.attrs & OpAttr::address16) offset &= 0xffff;
+  if (op.attrs & OpAttr::address32) offset &= 0xffffffff;
+  const SegReg seg = static_cast<SegReg>(op.seg);
+  u64 linear;
+  u8 byte;
+  if (!linearize(cpu, seg, offset, 1, AccessKind::read, linear) || !load(cpu, linear, byte, seg))
+    return false;
+  cpu.monitor_address = linear & ~u64{63};
+  cpu.monitor_armed = true;
+  return true;
+}
+
+// Software has to expect that the wait ends for no reason: here it always does so at once, because a store
+// that should end it may come from anywhere.
+bool mwait(Cpu& cpu, const Op&) {
+  if (!monitor_available(cpu)) return false;
+  constexpr u32 break_on_masked_interrupt = 1;
+  if (static_cast<u32>(cpu.gpr[RCX]) & ~break_on_masked_interrupt) return fail(cpu, Vector::GP);
+  cpu.monitor_armed = false;
+  return true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,34 @@
+// Owns the declarations of system instructions without operands to match.
+#pragma once
+
+#include "cpu/state/cpu.h"
+
+namespace ringside {
+
+bool clts(Cpu& cpu, const Op& op);
+bool hlt(Cpu& cpu, const Op& op);
+bool cli(Cpu& cpu, const Op& op);
+bool sti(Cpu& cpu, const Op& op);
+bool clac(Cpu& cpu, const Op& op);
+bool stac(Cpu& cpu, const Op& op);
+bool swapgs(Cpu& cpu, const Op& op);
+bool privileged_nop(Cpu& cpu, const Op& op);  // INVD, WBINVD, WBNOINVD (to Zydis a WBINVD): nothing is cached
+bool serialize(Cpu& cpu, const Op& op);
+bool rsm(Cpu& cpu, const Op& op);
+
+bool rdmsr(Cpu& cpu, const Op& op);
+bool wrmsr(Cpu& cpu, const Op& op);
+bool rdtsc(Cpu& cpu, const Op& op);
+bool rdtscp(Cpu& cpu, const Op& op);
+bool rdpmc(Cpu& cpu, const Op& op);
+bool cpuid_instruction(Cpu& cpu, const Op& op);
+bool rdpkru(Cpu& cpu, const Op& op);
+bool wrpkru(Cpu& cpu, const Op& op);
+bool xsetbv(Cpu& cpu, const Op& op);
+bool monitor(Cpu& cpu, const Op& op);
+bool mwait(Cpu& cpu, const Op& op);
+
+// What CPUID looks at, of this CPU now.
+CpuidContext cpuid_context(const Cpu& cpu);
+
+}  // namespace ringside

@@ -1,5 +1,8 @@
 // Owns the handlers of the rows in cpu/decode/rows/x87.inc.
 #include "cpu/exec/table.h"
+#include "cpu/exec/x87/bodies_arith.h"
+#include "cpu/exec/x87/bodies_control.h"
+#include "cpu/exec/x87/bodies_move.h"
 
 namespace ringside {
 

@@ -191,10 +191,16 @@ inline bool compare_to_eflags(Cpu& cpu, const Op& op) {
   } else {
     codes = compare(st(cpu, 0), st(cpu, op.r1), quiet, control(cpu), raised);
   }
-  if (!suppressed(cpu, raised)) [[likely]] {
-    cpu.flags.set_image((codes & FpuStatus::C0 ? Eflags::CF : 0) | (codes & FpuStatus::C2 ? Eflags::PF : 0) |
-                        (codes & FpuStatus::C3 ? Eflags::ZF : 0));
-    if constexpr (popping) pop(cpu);
+  // OF, SF and AF go to zero in any case; an unmasked invalid operation leaves the others.
+  constexpr u64 told = Eflags::CF | Eflags::PF | Eflags::ZF;
+  u64 image = cpu.flags.image() & told;
+  if (!raised.suppresses_push(control(cpu))) [[likely]]
+    image = (codes & FpuStatus::C0 ? Eflags::CF : 0) | (codes & FpuStatus::C2 ? Eflags::PF : 0) |
+            (codes & FpuStatus::C3 ? Eflags::ZF : 0);
+  cpu.flags.set_image(image);
+  if constexpr (popping) {
+    if (!suppressed(cpu, raised)) [[likely]]
+      pop(cpu);
   }
   return complete(cpu, op, raised);
 }
@@ -225,7 +231,7 @@ inline bool binary(Cpu& cpu, const Op& op, F function, u16 cleared = 0) {
   FpuStatus raised;
   Float80 result = Float80::indefinite();
   if (is_empty(cpu, 0) || is_empty(cpu, 1)) [[unlikely]] {
-    if (!underflow(cpu, raised)) return complete(cpu, op, raised);
+    if (!underflow(cpu, raised)) return complete(cpu, op, raised, cleared);
   } else {
     result = function(st(cpu, 0), st(cpu, 1), control(cpu), raised);
     if (suppressed(cpu, raised)) [[unlikely]]
@@ -347,10 +353,14 @@ template <bool to_nearest>
 inline bool remainder(Cpu& cpu, const Op& op) {
   return x87::binary<false>(
       cpu, op,
-      [](Float80 a, Float80 b, FpuControl c, FpuStatus& s) {
-        return x87::partial_remainder(a, b, to_nearest, c, s);
+      [&](Float80 a, Float80 b, FpuControl c, FpuStatus& s) {
+        const Float80 result = x87::partial_remainder(a, b, to_nearest, c, s);
+        // Where there is no quotient, processors leave its bits C0 and C3 as they were.
+        if (!result.is_nan() && !s.suppresses_result(c))
+          cpu.x87.status &= static_cast<u16>(~(FpuStatus::C0 | FpuStatus::C3));
+        return result;
       },
-      x87::comparison_codes);
+      FpuStatus::C2);
 }
 inline bool fprem(Cpu& cpu, const Op& op) { return remainder<false>(cpu, op); }
 inline bool fprem1(Cpu& cpu, const Op& op) { return remainder<true>(cpu, op); }

@@ -122,7 +122,7 @@ template <class...>
 bool ffree(Cpu& cpu, const Op& op) {
   if (!x87::begin(cpu)) return false;
   x87::free_st(cpu, op.r0);
-  return true;
+  return x87::complete(cpu, op, {});
 }
 // Not in the manual's list, but in processors: FFREE and a pop.
 template <class...>
@@ -130,9 +130,11 @@ bool ffreep(Cpu& cpu, const Op& op) {
   if (!x87::begin(cpu)) return false;
   x87::free_st(cpu, op.r0);
   x87::pop(cpu);
-  return true;
+  return x87::complete(cpu, op, {});
 }
-inline bool fnop(Cpu& cpu, const Op& op) { return x87::begin(cpu) && x87::complete(cpu, op, {}); }
+inline bool fnop(Cpu& cpu, const Op& op) {
+  return x87::begin(cpu) && x87::complete(cpu, op, {}, 0, FpuStatus::C1);
+}
 // FENI, FDISI and FSETPM of the 8087 and the 287 do nothing.
 inline bool former_control(Cpu& cpu, const Op&) { return x87::begin_without_wait(cpu); }
 

@@ -160,10 +160,10 @@ inline bool conditional_move(Cpu& cpu, const Op& op, Condition condition) {
   FpuStatus raised;
   if (is_empty(cpu, 0) || is_empty(cpu, op.r1)) [[unlikely]] {
     if (underflow(cpu, raised)) set_st(cpu, 0, Float80::indefinite());
-  } else if (condition(cpu.flags)) {
-    set_st(cpu, 0, st(cpu, op.r1));
+    return complete(cpu, op, raised);
   }
-  return complete(cpu, op, raised);
+  if (condition(cpu.flags)) set_st(cpu, 0, st(cpu, op.r1));
+  return complete(cpu, op, raised, 0, FpuStatus::C1);
 }
 
 }  // namespace x87
@@ -179,9 +179,10 @@ bool fld(Cpu& cpu, const Op& op) {
     const unsigned i = op.r0;
     value = x87::st(cpu, i);
     if (x87::is_empty(cpu, i)) [[unlikely]] {
-      if (!x87::is_empty(cpu, 7)) return x87::push_loaded<Fixed>(cpu, op, value, raised);
+      // The missing source comes before a full stack.
       if (!x87::underflow(cpu, raised)) return x87::complete(cpu, op, raised);
-      value = Float80::indefinite();
+      x87::push(cpu, Float80::indefinite());
+      return x87::complete(cpu, op, raised);
     }
     return x87::push_loaded<Fixed>(cpu, op, value, raised);
   } else if constexpr (x87::is_address<Src>) {

@@ -97,9 +97,9 @@ struct DataOperand<Ea<A>> : DataOperand<Mem<A, u8>> {};
 // what was raised is added; `cleared` adds condition codes that the instruction defines. FDP and FDS follow
 // only unmasked exceptions (CPUID's FDP_EXCPTN_ONLY).
 template <class Operand = Fixed>
-inline bool complete(Cpu& cpu, const Op& op, FpuStatus raised, u16 cleared = 0) {
+inline bool complete(Cpu& cpu, const Op& op, FpuStatus raised, u16 cleared = 0, u16 kept = 0) {
   X87State& x87 = cpu.x87;
-  x87.status = static_cast<u16>((x87.status & ~(FpuStatus::C1 | cleared)) | raised.value);
+  x87.status = static_cast<u16>((x87.status & ~((FpuStatus::C1 & ~kept) | cleared)) | raised.value);
   x87.instruction_pointer = cpu.instruction_rip(op);
   x87.code_selector = cpu.segment[CS].selector;
   if ((raised.value & FpuStatus::exceptions & ~x87.control) != 0) [[unlikely]] {

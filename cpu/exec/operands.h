@@ -195,7 +195,7 @@ struct XmmLow {
     return true;
   }
   static bool write(Cpu& cpu, const Op& op, T value) {
-    std::memcpy(&Xmm<P>::at(cpu, op), &value, sizeof(T));
+    std::memcpy(Xmm<P>::at(cpu, op).q, &value, sizeof(T));
     return true;
   }
 };

@@ -1,9 +1,13 @@
 // Owns the handlers of the rows in cpu/decode/rows/sse.inc.
+#include "cpu/exec/sse/arithmetic.h"
+#include "cpu/exec/sse/compare.h"
+#include "cpu/exec/sse/convert.h"
+#include "cpu/exec/sse/moves.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {
 
-void sse_handlers([[maybe_unused]] Handlers* next) {
+void sse_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/row_macros.inc"
 #include "cpu/decode/rows/sse.inc"

@@ -1,0 +1,228 @@
+// Owns the bodies of SSE floating-point arithmetic: two operands, square roots, horizontal forms, dot products.
+#pragma once
+
+#include "cpu/exec/operands.h"
+#include "cpu/exec/sse/fast_float.h"
+
+namespace ringside {
+
+// Element by element in integers, with the flags settled. False: faulted, and `result` is not to be used.
+template <class Operation, class F>
+[[gnu::noinline]] bool exact_lanes(Cpu& cpu, const V128& a, const V128& b, V128& result) {
+  soft::Context context(cpu.vector.mxcsr);
+  const auto x = bits_as<LaneBits<F>>(a), y = bits_as<LaneBits<F>>(b);
+  LaneBits<F> r{};
+  for (unsigned i = 0; i < r.size(); ++i) r[i] = Operation::exact(context, x[i], y[i], i);
+  if (!settle(cpu, context)) return false;
+  result = bits_as<V128>(r);
+  return true;
+}
+template <class Operation, class F>
+[[gnu::noinline]] bool exact_scalar(Cpu& cpu, BitsOf<F> a, BitsOf<F> b, BitsOf<F>& result) {
+  soft::Context context(cpu.vector.mxcsr);
+  const BitsOf<F> r = Operation::exact(context, a, b, 0);
+  if (!settle(cpu, context)) return false;
+  result = r;
+  return true;
+}
+
+template <class Operation, class F>
+inline bool combine_lanes(Cpu& cpu, const V128& a, const V128& b, V128& result) {
+  const auto x = bits_as<VectorOf<F>>(a), y = bits_as<VectorOf<F>>(b);
+  const VectorOf<F> r = Operation::template host<F>(x, y);
+  if ((!Operation::rounding || host_rounds(cpu)) && all(Operation::template known<F>(x, y, r))) [[likely]] {
+    result = bits_as<V128>(r);
+    return true;
+  }
+  return exact_lanes<Operation, F>(cpu, a, b, result);
+}
+
+template <class Operation, class F, class Dst, class Src>
+inline bool packed_float(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  V128& a = Dst::at(cpu, op);
+  return combine_lanes<Operation, F>(cpu, a, b, a);
+}
+
+template <class Operation, class F, class Dst, class Src>
+inline bool scalar_float(Cpu& cpu, const Op& op) {
+  using U = BitsOf<F>;
+  U b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  const U a = static_cast<U>(Dst::at(cpu, op).q[0]);
+  const F x = bits_as<F>(a), y = bits_as<F>(b);
+  const F r = Operation::template host<F>(x, y);
+  U result = bits_as<U>(r);
+  if (!((!Operation::rounding || host_rounds(cpu)) && all(Operation::template known<F>(x, y, r)))) [[unlikely]] {
+    if (!exact_scalar<Operation, F>(cpu, a, b, result)) return false;
+  }
+  set_low(Dst::at(cpu, op), result);
+  return true;
+}
+
+template <class D, class S>
+constexpr auto addps = packed_float<AddFloat, float, D, S>;
+template <class D, class S>
+constexpr auto addpd = packed_float<AddFloat, double, D, S>;
+template <class D, class S>
+constexpr auto addss = scalar_float<AddFloat, float, D, S>;
+template <class D, class S>
+constexpr auto addsd = scalar_float<AddFloat, double, D, S>;
+template <class D, class S>
+constexpr auto subps = packed_float<SubFloat, float, D, S>;
+template <class D, class S>
+constexpr auto subpd = packed_float<SubFloat, double, D, S>;
+template <class D, class S>
+constexpr auto subss = scalar_float<SubFloat, float, D, S>;
+template <class D, class S>
+constexpr auto subsd = scalar_float<SubFloat, double, D, S>;
+template <class D, class S>
+constexpr auto mulps = packed_float<MulFloat, float, D, S>;
+template <class D, class S>
+constexpr auto mulpd = packed_float<MulFloat, double, D, S>;
+template <class D, class S>
+constexpr auto mulss = scalar_float<MulFloat, float, D, S>;
+template <class D, class S>
+constexpr auto mulsd = scalar_float<MulFloat, double, D, S>;
+template <class D, class S>
+constexpr auto divps = packed_float<DivFloat, float, D, S>;
+template <class D, class S>
+constexpr auto divpd = packed_float<DivFloat, double, D, S>;
+template <class D, class S>
+constexpr auto divss = scalar_float<DivFloat, float, D, S>;
+template <class D, class S>
+constexpr auto divsd = scalar_float<DivFloat, double, D, S>;
+template <class D, class S>
+constexpr auto minps = packed_float<MinFloat, float, D, S>;
+template <class D, class S>
+constexpr auto minpd = packed_float<MinFloat, double, D, S>;
+template <class D, class S>
+constexpr auto minss = scalar_float<MinFloat, float, D, S>;
+template <class D, class S>
+constexpr auto minsd = scalar_float<MinFloat, double, D, S>;
+template <class D, class S>
+constexpr auto maxps = packed_float<MaxFloat, float, D, S>;
+template <class D, class S>
+constexpr auto maxpd = packed_float<MaxFloat, double, D, S>;
+template <class D, class S>
+constexpr auto maxss = scalar_float<MaxFloat, float, D, S>;
+template <class D, class S>
+constexpr auto maxsd = scalar_float<MaxFloat, double, D, S>;
+template <class D, class S>
+constexpr auto addsubps = packed_float<AddSubFloat, float, D, S>;
+template <class D, class S>
+constexpr auto addsubpd = packed_float<AddSubFloat, double, D, S>;
+
+// HADDxx, HSUBxx: neighbours are combined, those of the destination below those of the source.
+template <class Operation, class F, class Dst, class Src>
+inline bool horizontal_float(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  V128& a = Dst::at(cpu, op);
+  const auto x = bits_as<LaneBits<F>>(a), y = bits_as<LaneBits<F>>(b);
+  LaneBits<F> even{}, odd{};
+  const unsigned half = even.size() / 2;
+  for (unsigned i = 0; i < half; ++i) {
+    even[i] = x[2 * i];
+    odd[i] = x[2 * i + 1];
+    even[half + i] = y[2 * i];
+    odd[half + i] = y[2 * i + 1];
+  }
+  return combine_lanes<Operation, F>(cpu, bits_as<V128>(even), bits_as<V128>(odd), a);
+}
+template <class D, class S>
+constexpr auto haddps = horizontal_float<AddFloat, float, D, S>;
+template <class D, class S>
+constexpr auto haddpd = horizontal_float<AddFloat, double, D, S>;
+template <class D, class S>
+constexpr auto hsubps = horizontal_float<SubFloat, float, D, S>;
+template <class D, class S>
+constexpr auto hsubpd = horizontal_float<SubFloat, double, D, S>;
+
+// Square roots. The host's is correctly rounded as IEEE 754 demands; only signs, zeros and NaNs need a look.
+template <class F>
+bool square_roots(Cpu& cpu, const BitsOf<F>* in, BitsOf<F>* out, unsigned lanes);
+extern template bool square_roots<float>(Cpu&, const u32*, u32*, unsigned);
+extern template bool square_roots<double>(Cpu&, const u64*, u64*, unsigned);
+
+template <class F, class Dst, class Src>
+inline bool sqrt_packed(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  const auto x = bits_as<LaneBits<F>>(b);
+  LaneBits<F> r;
+  if (!square_roots<F>(cpu, x.data(), r.data(), FloatTraits<F>::lanes)) return false;
+  Dst::at(cpu, op) = bits_as<V128>(r);
+  return true;
+}
+template <class F, class Dst, class Src>
+inline bool sqrt_scalar(Cpu& cpu, const Op& op) {
+  BitsOf<F> b, r;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b) || !square_roots<F>(cpu, &b, &r, 1)) [[unlikely]]
+    return false;
+  set_low(Dst::at(cpu, op), r);
+  return true;
+}
+template <class D, class S>
+constexpr auto sqrtps = sqrt_packed<float, D, S>;
+template <class D, class S>
+constexpr auto sqrtpd = sqrt_packed<double, D, S>;
+template <class D, class S>
+constexpr auto sqrtss = sqrt_scalar<float, D, S>;
+template <class D, class S>
+constexpr auto sqrtsd = sqrt_scalar<double, D, S>;
+
+// RCPxx, RSQRTxx: one answer on every host. See arithmetic.cpp for which.
+u32 approximate_reciprocal(u32 a);
+u32 approximate_reciprocal_root(u32 a);
+
+template <u32 (*function)(u32), class Dst, class Src>
+inline bool approximate_packed(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  auto lanes = bits_as<LaneBits<float>>(b);
+  for (u32& lane : lanes) lane = function(lane);
+  Dst::at(cpu, op) = bits_as<V128>(lanes);
+  return true;
+}
+template <u32 (*function)(u32), class Dst, class Src>
+inline bool approximate_scalar(Cpu& cpu, const Op& op) {
+  u32 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  b = function(b);
+  set_low(Dst::at(cpu, op), b);
+  return true;
+}
+template <class D, class S>
+constexpr auto rcpps = approximate_packed<approximate_reciprocal, D, S>;
+template <class D, class S>
+constexpr auto rcpss = approximate_scalar<approximate_reciprocal, D, S>;
+template <class D, class S>
+constexpr auto rsqrtps = approximate_packed<approximate_reciprocal_root, D, S>;
+template <class D, class S>
+constexpr auto rsqrtss = approximate_scalar<approximate_reciprocal_root, D, S>;
+
+// DPPS, DPPD. Each step settles its flags before the next one begins, as the manual's exceptions section says.
+bool dot_product_single(Cpu& cpu, V128& a, const V128& b, u8 control);
+bool dot_product_double(Cpu& cpu, V128& a, const V128& b, u8 control);
+
+template <bool (*function)(Cpu&, V128&, const V128&, u8), class Dst, class Src>
+inline bool with_control(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  return function(cpu, Dst::at(cpu, op), b, static_cast<u8>(op.imm));
+}
+template <class D, class S>
+constexpr auto dpps = with_control<dot_product_single, D, S>;
+template <class D, class S>
+constexpr auto dppd = with_control<dot_product_double, D, S>;
+
+}  // namespace ringside

@@ -1,0 +1,190 @@
+// Owns the bodies of SSE floating-point comparisons, logic, shuffles and blends.
+#pragma once
+
+#include "cpu/exec/sse/arithmetic.h"
+
+namespace ringside {
+
+// CMPxx: all ones where the predicate holds.
+template <class F>
+[[gnu::noinline]] bool exact_predicates(Cpu& cpu, const BitsOf<F>* a, const BitsOf<F>* b, BitsOf<F>* result,
+                                        unsigned lanes, unsigned number) {
+  soft::Context context(cpu.vector.mxcsr);
+  LaneBits<F> r{};
+  for (unsigned i = 0; i < lanes; ++i) {
+    r[i] = soft::predicate(context, a[i], b[i], number) ? static_cast<BitsOf<F>>(~BitsOf<F>{0}) : 0;
+  }
+  if (!settle(cpu, context)) return false;
+  for (unsigned i = 0; i < lanes; ++i) result[i] = r[i];
+  return true;
+}
+// Of numbers, none of them a NaN: UNORD never holds, ORD always.
+template <class M, class V>
+inline M host_predicate(V a, V b, unsigned number) {
+  const M none = static_cast<M>(a != a);
+  switch (number & 7) {
+    case 0: return static_cast<M>(a == b);
+    case 1: return static_cast<M>(a < b);
+    case 2: return static_cast<M>(a <= b);
+    case 3: return none;
+    case 4: return static_cast<M>(a != b);
+    case 5: return static_cast<M>(a >= b);
+    case 6: return static_cast<M>(a > b);
+    default: return static_cast<M>(a == a);
+  }
+}
+
+template <class F, class Dst, class Src>
+inline bool compare_packed(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  V128& a = Dst::at(cpu, op);
+  const auto x = bits_as<VectorOf<F>>(a), y = bits_as<VectorOf<F>>(b);
+  if (all(comparable<F>(x) & comparable<F>(y))) [[likely]] {
+    a = bits_as<V128>(host_predicate<typename FloatTraits<F>::Mask>(x, y, static_cast<unsigned>(op.imm)));
+    return true;
+  }
+  const auto left = bits_as<LaneBits<F>>(a), right = bits_as<LaneBits<F>>(b);
+  LaneBits<F> r;
+  if (!exact_predicates<F>(cpu, left.data(), right.data(), r.data(), r.size(), op.imm & 7)) return false;
+  a = bits_as<V128>(r);
+  return true;
+}
+template <class F, class Dst, class Src>
+inline bool compare_scalar(Cpu& cpu, const Op& op) {
+  using U = BitsOf<F>;
+  U b, r;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  const U a = static_cast<U>(Dst::at(cpu, op).q[0]);
+  const F x = bits_as<F>(a), y = bits_as<F>(b);
+  if (comparable<F>(x) & comparable<F>(y)) [[likely]] {
+    r = host_predicate<bool>(x, y, static_cast<unsigned>(op.imm)) ? ~U{0} : 0;
+  } else if (!exact_predicates<F>(cpu, &a, &b, &r, 1, op.imm & 7)) {
+    return false;
+  }
+  set_low(Dst::at(cpu, op), r);
+  return true;
+}
+template <class D, class S>
+constexpr auto cmpps = compare_packed<float, D, S>;
+template <class D, class S>
+constexpr auto cmppd = compare_packed<double, D, S>;
+template <class D, class S>
+constexpr auto cmpss = compare_scalar<float, D, S>;
+template <class D, class S>
+constexpr auto cmpsd_scalar = compare_scalar<double, D, S>;
+
+// COMISx, UCOMISx: ZF, PF, CF say the relation; OF, SF, AF are cleared.
+template <class F, bool signalling, class Dst, class Src>
+inline bool compare_to_flags(Cpu& cpu, const Op& op) {
+  using U = BitsOf<F>;
+  U b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  const U a = static_cast<U>(Dst::at(cpu, op).q[0]);
+  const F x = bits_as<F>(a), y = bits_as<F>(b);
+  u64 image;
+  if (comparable<F>(x) & comparable<F>(y)) [[likely]] {
+    image = (x == y ? Eflags::ZF : 0) | (x < y ? Eflags::CF : 0);
+  } else {
+    soft::Context context(cpu.vector.mxcsr);
+    const soft::Relation relation = soft::compare(context, a, b, signalling);
+    if (!settle(cpu, context)) return false;
+    image = relation == soft::Relation::unordered ? Eflags::ZF | Eflags::PF | Eflags::CF
+            : relation == soft::Relation::less    ? Eflags::CF
+            : relation == soft::Relation::equal   ? Eflags::ZF
+                                                  : 0;
+  }
+  cpu.flags.set_image(image);
+  return true;
+}
+template <class D, class S>
+constexpr auto comiss = compare_to_flags<float, true, D, S>;
+template <class D, class S>
+constexpr auto comisd = compare_to_flags<double, true, D, S>;
+template <class D, class S>
+constexpr auto ucomiss = compare_to_flags<float, false, D, S>;
+template <class D, class S>
+constexpr auto ucomisd = compare_to_flags<double, false, D, S>;
+
+// SHUFPS, SHUFPD, UNPCKxx.
+template <class Dst, class Src>
+inline bool shufps(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  const auto x = bits_as<LaneBits<float>>(Dst::at(cpu, op)), y = bits_as<LaneBits<float>>(b);
+  const unsigned select = static_cast<unsigned>(op.imm);
+  const LaneBits<float> r = {x[select & 3], x[select >> 2 & 3], y[select >> 4 & 3], y[select >> 6 & 3]};
+  Dst::at(cpu, op) = bits_as<V128>(r);
+  return true;
+}
+template <class Dst, class Src>
+inline bool shufpd(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  V128& a = Dst::at(cpu, op);
+  a = {{a.q[op.imm & 1], b.q[op.imm >> 1 & 1]}};
+  return true;
+}
+
+// BLENDVxx take their mask from XMM0's sign bits, BLENDxx from the immediate.
+template <class F, class Dst, class Src>
+inline bool blend_variable(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  auto r = bits_as<LaneBits<F>>(Dst::at(cpu, op));
+  const auto y = bits_as<LaneBits<F>>(b), mask = bits_as<LaneBits<F>>(cpu.vector.xmm[0]);
+  for (unsigned i = 0; i < r.size(); ++i) {
+    if (soft::negative(mask[i])) r[i] = y[i];
+  }
+  Dst::at(cpu, op) = bits_as<V128>(r);
+  return true;
+}
+template <class F, class Dst, class Src>
+inline bool blend_immediate(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  auto r = bits_as<LaneBits<F>>(Dst::at(cpu, op));
+  const auto y = bits_as<LaneBits<F>>(b);
+  for (unsigned i = 0; i < r.size(); ++i) {
+    if (op.imm >> i & 1) r[i] = y[i];
+  }
+  Dst::at(cpu, op) = bits_as<V128>(r);
+  return true;
+}
+template <class D, class S>
+constexpr auto blendvps = blend_variable<float, D, S>;
+template <class D, class S>
+constexpr auto blendvpd = blend_variable<double, D, S>;
+template <class D, class S>
+constexpr auto blendps = blend_immediate<float, D, S>;
+template <class D, class S>
+constexpr auto blendpd = blend_immediate<double, D, S>;
+
+// INSERTPS: the source element (from a register chosen by the immediate), its place, and the elements to clear.
+template <class Dst, class Src>
+inline bool insertps(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  const unsigned control = static_cast<unsigned>(op.imm);
+  u32 value;
+  if constexpr (Src::where == Where::mem) {
+    if (!Src::read(cpu, op, value)) return false;
+  } else {
+    value = bits_as<LaneBits<float>>(cpu.vector.xmm[op.r1])[control >> 6 & 3];
+  }
+  auto r = bits_as<LaneBits<float>>(Dst::at(cpu, op));
+  r[control >> 4 & 3] = value;
+  for (unsigned i = 0; i < 4; ++i) {
+    if (control >> i & 1) r[i] = 0;
+  }
+  Dst::at(cpu, op) = bits_as<V128>(r);
+  return true;
+}
+
+}  // namespace ringside

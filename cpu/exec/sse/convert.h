@@ -1,0 +1,266 @@
+// Owns the bodies of SSE conversions between integers and floating point, between the formats, and of ROUNDxx.
+#pragma once
+
+#include "cpu/exec/sse/arithmetic.h"
+
+namespace ringside {
+
+// How a conversion to integers rounds: by MXCSR.RC or towards zero.
+enum class Cut : u8 { control, truncate };
+
+template <class Integer, class F, Cut cut>
+[[gnu::noinline]] bool exact_to_integers(Cpu& cpu, const BitsOf<F>* in, Integer* out, unsigned lanes) {
+  soft::Context context(cpu.vector.mxcsr);
+  const soft::Rounding rounding = cut == Cut::truncate ? soft::Rounding::zero : context.rounding();
+  for (unsigned i = 0; i < lanes; ++i) out[i] = soft::to_integer<Integer>(context, in[i], rounding);
+  return settle(cpu, context);
+}
+
+// CVTSS2SI and its kin: one number into a general-purpose register.
+template <class F, Cut cut, class Dst, class Src>
+inline bool to_integer_scalar(Cpu& cpu, const Op& op) {
+  using Integer = std::make_signed_t<typename Dst::Value>;
+  constexpr F limit = sizeof(Integer) == 4 ? F(0x1p31) : F(0x1p63);
+  BitsOf<F> in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  Integer out;
+  const F x = bits_as<F>(in);
+  if (x > -limit && x < limit) [[likely]] {
+    out = static_cast<Integer>(x);
+    // A whole number is not rounded; a denormal is not one.
+    if (static_cast<F>(out) == x || (cut == Cut::truncate && host_rounds(cpu))) [[likely]]
+      return Dst::write(cpu, op, static_cast<typename Dst::Value>(out));
+  }
+  return exact_to_integers<Integer, F, cut>(cpu, &in, &out, 1) &&
+         Dst::write(cpu, op, static_cast<typename Dst::Value>(out));
+}
+template <class D, class S>
+constexpr auto cvtss2si = to_integer_scalar<float, Cut::control, D, S>;
+template <class D, class S>
+constexpr auto cvtsd2si = to_integer_scalar<double, Cut::control, D, S>;
+template <class D, class S>
+constexpr auto cvttss2si = to_integer_scalar<float, Cut::truncate, D, S>;
+template <class D, class S>
+constexpr auto cvttsd2si = to_integer_scalar<double, Cut::truncate, D, S>;
+
+// CVTSI2SS, CVTSI2SD.
+template <class F, class Dst, class Src>
+inline bool from_integer_scalar(Cpu& cpu, const Op& op) {
+  using Integer = std::make_signed_t<typename Src::Value>;
+  typename Src::Value in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  const Integer value = static_cast<Integer>(in);
+  constexpr s64 whole = s64{1} << (sizeof(F) == 4 ? 24 : 53);
+  BitsOf<F> out = bits_as<BitsOf<F>>(static_cast<F>(value));
+  if (!((value >= -whole && value <= whole) || host_rounds(cpu))) [[unlikely]] {
+    soft::Context context(cpu.vector.mxcsr);
+    out = soft::from_integer<BitsOf<F>>(context, value);
+    if (!settle(cpu, context)) return false;
+  }
+  set_low(Dst::at(cpu, op), out);
+  return true;
+}
+template <class D, class S>
+constexpr auto cvtsi2ss = from_integer_scalar<float, D, S>;
+template <class D, class S>
+constexpr auto cvtsi2sd = from_integer_scalar<double, D, S>;
+
+// CVTSS2SD, CVTSD2SS.
+template <class Dst, class Src>
+inline bool cvtss2sd(Cpu& cpu, const Op& op) {
+  u32 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  const float x = bits_as<float>(in);
+  if (comparable<float>(x)) [[likely]] {
+    Dst::at(cpu, op).q[0] = bits_as<u64>(static_cast<double>(x));
+    return true;
+  }
+  soft::Context context(cpu.vector.mxcsr);
+  const u64 out = soft::widen(context, in);
+  if (!settle(cpu, context)) return false;
+  Dst::at(cpu, op).q[0] = out;
+  return true;
+}
+template <class Dst, class Src>
+inline bool cvtsd2ss(Cpu& cpu, const Op& op) {
+  u64 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  const double x = bits_as<double>(in);
+  u32 out;
+  if (host_rounds(cpu) && ((magnitude_of(x) >= 0x1.000002p-126 && magnitude_of(x) <= 0x1.fffffep+127) || x == 0))
+      [[likely]] {
+    out = bits_as<u32>(static_cast<float>(x));
+  } else {
+    soft::Context context(cpu.vector.mxcsr);
+    out = soft::narrow(context, in);
+    if (!settle(cpu, context)) return false;
+  }
+  set_low(Dst::at(cpu, op), out);
+  return true;
+}
+
+// Packed conversions, all in integers but for the whole-register ones that need no rounding.
+using Doubles = LaneBits<double>;
+using Singles = LaneBits<float>;
+
+// CVTPS2PD takes 64 bits, CVTPD2PS gives 64 bits and zeros above.
+template <class Dst, class Src>
+inline bool cvtps2pd(Cpu& cpu, const Op& op) {
+  u64 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  soft::Context context(cpu.vector.mxcsr);
+  const V128 out = {
+      {soft::widen(context, static_cast<u32>(in)), soft::widen(context, static_cast<u32>(in >> 32))}};
+  if (!settle(cpu, context)) return false;
+  Dst::at(cpu, op) = out;
+  return true;
+}
+template <class Dst, class Src>
+inline bool cvtpd2ps(Cpu& cpu, const Op& op) {
+  V128 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  soft::Context context(cpu.vector.mxcsr);
+  const u64 low = soft::narrow(context, in.q[0]), high = soft::narrow(context, in.q[1]);
+  if (!settle(cpu, context)) return false;
+  Dst::at(cpu, op) = {{low | high << 32, 0}};
+  return true;
+}
+
+template <class Dst, class Src>
+inline bool cvtdq2ps(Cpu& cpu, const Op& op) {
+  V128 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  const auto x = bits_as<std::array<s32, 4>>(in);
+  Singles out;
+  if (host_rounds(cpu)) [[likely]] {
+    for (unsigned i = 0; i < 4; ++i) out[i] = bits_as<u32>(static_cast<float>(x[i]));
+  } else {
+    soft::Context context(cpu.vector.mxcsr);
+    for (unsigned i = 0; i < 4; ++i) out[i] = soft::from_integer<u32>(context, x[i]);
+    if (!settle(cpu, context)) return false;
+  }
+  Dst::at(cpu, op) = bits_as<V128>(out);
+  return true;
+}
+// Two 32-bit integers to doubles: always exact.
+inline V128 doubles_of(u64 integers) {
+  return {{bits_as<u64>(static_cast<double>(static_cast<s32>(integers))),
+           bits_as<u64>(static_cast<double>(static_cast<s32>(integers >> 32)))}};
+}
+template <class Dst, class Src>
+inline bool cvtdq2pd(Cpu& cpu, const Op& op) {
+  u64 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  Dst::at(cpu, op) = doubles_of(in);
+  return true;
+}
+
+// CVTPS2DQ, CVTTPS2DQ; CVTPD2DQ, CVTTPD2DQ.
+template <class F, Cut cut, class Dst, class Src>
+inline bool to_integer_packed(Cpu& cpu, const Op& op) {
+  V128 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  const auto x = bits_as<LaneBits<F>>(in);
+  std::array<s32, 4> out{};
+  if (!exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), FloatTraits<F>::lanes)) return false;
+  Dst::at(cpu, op) = bits_as<V128>(out);
+  return true;
+}
+template <class D, class S>
+constexpr auto cvtps2dq = to_integer_packed<float, Cut::control, D, S>;
+template <class D, class S>
+constexpr auto cvttps2dq = to_integer_packed<float, Cut::truncate, D, S>;
+template <class D, class S>
+constexpr auto cvtpd2dq = to_integer_packed<double, Cut::control, D, S>;
+template <class D, class S>
+constexpr auto cvttpd2dq = to_integer_packed<double, Cut::truncate, D, S>;
+
+// Between MMX and XMM registers. CVTPI2PD from memory leaves the x87 state alone.
+template <class Dst, class Src>
+inline bool cvtpi2ps(Cpu& cpu, const Op& op) {
+  u64 in;
+  if (!sse_ready(cpu) || !mmx_ready(cpu) || !Src::read(cpu, op, in)) return false;
+  soft::Context context(cpu.vector.mxcsr);
+  const u64 low = soft::from_integer<u32>(context, static_cast<s32>(in)),
+            high = soft::from_integer<u32>(context, static_cast<s32>(in >> 32));
+  if (!settle(cpu, context)) return false;
+  enter_mmx(cpu);
+  Dst::at(cpu, op).q[0] = low | high << 32;
+  return true;
+}
+template <class Dst, class Src>
+inline bool cvtpi2pd(Cpu& cpu, const Op& op) {
+  constexpr bool from_register = Src::where == Where::reg;
+  u64 in;
+  if (!sse_ready(cpu) || (from_register && !mmx_ready(cpu)) || !Src::read(cpu, op, in)) return false;
+  if constexpr (from_register) enter_mmx(cpu);
+  Dst::at(cpu, op) = doubles_of(in);
+  return true;
+}
+template <class F, Cut cut, class Dst, class Src>
+inline bool to_mmx(Cpu& cpu, const Op& op) {
+  typename Src::Value in;
+  if (!sse_ready(cpu) || !mmx_ready(cpu) || !Src::read(cpu, op, in)) return false;
+  const auto x = bits_as<std::array<BitsOf<F>, 2>>(in);
+  std::array<s32, 2> out;
+  if (!exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), 2)) return false;
+  enter_mmx(cpu);
+  return Dst::write(cpu, op, bits_as<u64>(out));
+}
+template <class D, class S>
+constexpr auto cvtps2pi = to_mmx<float, Cut::control, D, S>;
+template <class D, class S>
+constexpr auto cvttps2pi = to_mmx<float, Cut::truncate, D, S>;
+template <class D, class S>
+constexpr auto cvtpd2pi = to_mmx<double, Cut::control, D, S>;
+template <class D, class S>
+constexpr auto cvttpd2pi = to_mmx<double, Cut::truncate, D, S>;
+
+// ROUNDxx: bits 0-1 of the immediate are the rounding, bit 2 takes MXCSR's instead, bit 3 keeps PE as it is.
+template <class U>
+inline U round_by(soft::Context& c, U a, unsigned control) {
+  const auto rounding = control & 4 ? c.rounding() : static_cast<soft::Rounding>(control & 3);
+  return soft::round_to_integral(c, a, rounding, control & 8);
+}
+template <class F, class Dst, class Src>
+inline bool round_packed(Cpu& cpu, const Op& op) {
+  V128 in;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+    return false;
+  auto lanes = bits_as<LaneBits<F>>(in);
+  soft::Context context(cpu.vector.mxcsr);
+  for (auto& lane : lanes) lane = round_by(context, lane, static_cast<unsigned>(op.imm));
+  if (!settle(cpu, context)) return false;
+  Dst::at(cpu, op) = bits_as<V128>(lanes);
+  return true;
+}
+template <class F, class Dst, class Src>
+inline bool round_scalar(Cpu& cpu, const Op& op) {
+  BitsOf<F> value;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, value)) [[unlikely]]
+    return false;
+  soft::Context context(cpu.vector.mxcsr);
+  value = round_by(context, value, static_cast<unsigned>(op.imm));
+  if (!settle(cpu, context)) return false;
+  set_low(Dst::at(cpu, op), value);
+  return true;
+}
+template <class D, class S>
+constexpr auto roundps = round_packed<float, D, S>;
+template <class D, class S>
+constexpr auto roundpd = round_packed<double, D, S>;
+template <class D, class S>
+constexpr auto roundss = round_scalar<float, D, S>;
+template <class D, class S>
+constexpr auto roundsd = round_scalar<double, D, S>;
+
+}  // namespace ringside

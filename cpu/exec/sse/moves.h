@@ -1,0 +1,150 @@
+// Owns the bodies of SSE moves: whole registers, halves, scalars, non-temporal stores, duplicates.
+#pragma once
+
+#include "cpu/exec/operands.h"
+#include "cpu/exec/sse/ready.h"
+
+namespace ringside {
+
+// MOVAPS and all others that copy their operand as it is; the alignment is the operand class's business. A scalar or a
+// half that goes into a register keeps the rest (XmmLow), as MOVSS between registers and MOVLPS do.
+template <class Dst, class Src>
+inline bool sse_move(Cpu& cpu, const Op& op) {
+  typename Src::Value value;
+  return sse_ready(cpu) && Src::read(cpu, op, value) && Dst::write(cpu, op, value);
+}
+
+// The operand's 32 or 64 bits into the low end of a register, zeros above: MOVD, MOVQ, MOVSS and MOVSD from memory.
+template <class Dst, class Src>
+inline bool sse_move_zero(Cpu& cpu, const Op& op) {
+  typename Src::Value value;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, value)) [[unlikely]]
+    return false;
+  Dst::at(cpu, op) = {{value, 0}};
+  return true;
+}
+
+// The low 32 or 64 bits of a register: stores of MOVSS, MOVSD, MOVLPS, MOVQ, MOVD.
+template <class Dst, class Src>
+inline bool sse_move_low(Cpu& cpu, const Op& op) {
+  return sse_ready(cpu) && Dst::write(cpu, op, static_cast<typename Dst::Value>(Src::at(cpu, op).q[0]));
+}
+// The same between registers, where the destination keeps the rest: MOVSS, MOVSD.
+template <class T, class Dst, class Src>
+inline bool sse_merge_low(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  const T value = static_cast<T>(Src::at(cpu, op).q[0]);
+  set_low(Dst::at(cpu, op), value);
+  return true;
+}
+template <class D, class S>
+constexpr auto movss_registers = sse_merge_low<u32, D, S>;
+template <class D, class S>
+constexpr auto movsd_registers = sse_merge_low<u64, D, S>;
+
+// 64 bits of memory into one half: MOVLPS, MOVLPD, MOVHPS, MOVHPD.
+template <unsigned half, class Dst, class Src>
+inline bool load_half(Cpu& cpu, const Op& op) {
+  u64 value;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, value)) [[unlikely]]
+    return false;
+  Dst::at(cpu, op).q[half] = value;
+  return true;
+}
+template <class D, class S>
+constexpr auto load_low = load_half<0, D, S>;
+template <class D, class S>
+constexpr auto load_high = load_half<1, D, S>;
+template <class Dst, class Src>
+inline bool store_high(Cpu& cpu, const Op& op) {
+  return sse_ready(cpu) && Dst::write(cpu, op, Src::at(cpu, op).q[1]);
+}
+template <class Dst, class Src>
+inline bool movhlps(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  Dst::at(cpu, op).q[0] = Src::at(cpu, op).q[1];
+  return true;
+}
+template <class Dst, class Src>
+inline bool movlhps(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  Dst::at(cpu, op).q[1] = Src::at(cpu, op).q[0];
+  return true;
+}
+
+template <class Dst, class Src>
+inline bool movddup(Cpu& cpu, const Op& op) {
+  u64 value;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, value)) [[unlikely]]
+    return false;
+  Dst::at(cpu, op) = {{value, value}};
+  return true;
+}
+template <class Dst, class Src>
+inline bool movsldup(Cpu& cpu, const Op& op) {
+  V128 v;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, v)) [[unlikely]]
+    return false;
+  for (u64& q : v.q) q = (q & 0xffffffff) | q << 32;
+  Dst::at(cpu, op) = v;
+  return true;
+}
+template <class Dst, class Src>
+inline bool movshdup(Cpu& cpu, const Op& op) {
+  V128 v;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, v)) [[unlikely]]
+    return false;
+  for (u64& q : v.q) q = (q >> 32) | (q >> 32 << 32);
+  Dst::at(cpu, op) = v;
+  return true;
+}
+
+// MOVMSKPS, MOVMSKPD.
+template <class Dst, class Src>
+inline bool movmskps(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  const V128& v = Src::at(cpu, op);
+  const u64 low = (v.q[0] >> 31 & 1) | (v.q[0] >> 63) << 1, high = (v.q[1] >> 31 & 1) | (v.q[1] >> 63) << 1;
+  return Dst::write(cpu, op, static_cast<typename Dst::Value>(low | high << 2));
+}
+template <class Dst, class Src>
+inline bool movmskpd(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  const V128& v = Src::at(cpu, op);
+  return Dst::write(cpu, op, static_cast<typename Dst::Value>(v.q[0] >> 63 | (v.q[1] >> 63) << 1));
+}
+
+// Between MMX and XMM registers.
+template <class Dst, class Src>
+inline bool movq2dq(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu) || !mmx_ready(cpu)) return false;
+  const u64 value = Src::at(cpu, op).significand;
+  enter_mmx(cpu);
+  Dst::at(cpu, op) = {{value, 0}};
+  return true;
+}
+template <class Dst, class Src>
+inline bool movdq2q(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu) || !mmx_ready(cpu)) return false;
+  enter_mmx(cpu);
+  return Dst::write(cpu, op, Src::at(cpu, op).q[0]);
+}
+
+// LDMXCSR, STMXCSR.
+template <class Src>
+inline bool ldmxcsr(Cpu& cpu, const Op& op) {
+  u32 value;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, value)) return false;
+  if (value & ~mxcsr_mask) {
+    cpu.raise(Vector::GP, 0);
+    return false;
+  }
+  cpu.vector.mxcsr = value;
+  return true;
+}
+template <class Dst>
+inline bool stmxcsr(Cpu& cpu, const Op& op) {
+  return sse_ready(cpu) && Dst::write(cpu, op, cpu.vector.mxcsr);
+}
+
+}  // namespace ringside

@@ -1,9 +1,10 @@
 // Owns the handlers of the rows in cpu/decode/rows/mmx.inc.
+#include "cpu/exec/mmx/bodies.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {
 
-void mmx_handlers([[maybe_unused]] Handlers* next) {
+void mmx_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/row_macros.inc"
 #include "cpu/decode/rows/mmx.inc"

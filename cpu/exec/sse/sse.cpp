@@ -2,6 +2,7 @@
 #include "cpu/exec/sse/arithmetic.h"
 #include "cpu/exec/sse/compare.h"
 #include "cpu/exec/sse/convert.h"
+#include "cpu/exec/sse/extended_state.h"
 #include "cpu/exec/sse/moves.h"
 #include "cpu/exec/table.h"
 

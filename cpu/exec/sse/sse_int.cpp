@@ -1,9 +1,12 @@
 // Owns the handlers of the rows in cpu/decode/rows/sse_int.inc.
+#include "cpu/exec/sse/integer.h"
+#include "cpu/exec/sse/moves.h"
+#include "cpu/exec/sse/shuffle.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {
 
-void sse_int_handlers([[maybe_unused]] Handlers* next) {
+void sse_int_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/row_macros.inc"
 #include "cpu/decode/rows/sse_int.inc"

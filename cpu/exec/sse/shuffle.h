@@ -1,0 +1,172 @@
+// Owns the bodies of SSE integer instructions that move elements about: shuffles, inserts, extracts, masks, tests.
+#pragma once
+
+#include "cpu/exec/sse/packed.h"
+
+namespace ringside {
+
+struct ShuffleDwords {
+  V128 operator()(const V128&, const V128& b, u8 select) const {
+    const auto x = bits_as<LanesOf<u32>>(b);
+    const LanesOf<u32> r = {x[select & 3], x[select >> 2 & 3], x[select >> 4 & 3], x[select >> 6]};
+    return bits_as<V128>(r);
+  }
+};
+inline u64 shuffle_words(u64 x, u8 select) {
+  u64 r = 0;
+  for (unsigned i = 0; i < 4; ++i) r |= (x >> (select >> (2 * i) & 3) * 16 & 0xffff) << (16 * i);
+  return r;
+}
+struct ShuffleLowWords {
+  V128 operator()(const V128&, const V128& b, u8 select) const {
+    return {{shuffle_words(b.q[0], select), b.q[1]}};
+  }
+};
+struct ShuffleHighWords {
+  V128 operator()(const V128&, const V128& b, u8 select) const {
+    return {{b.q[0], shuffle_words(b.q[1], select)}};
+  }
+};
+// PALIGNR: destination above source, shifted right by bytes.
+struct AlignRight {
+  V128 operator()(const V128& a, const V128& b, u8 count) const {
+    std::array<u8, 48> bytes{};
+    std::memcpy(bytes.data(), b.q, 16);
+    std::memcpy(bytes.data() + 16, a.q, 16);
+    V128 r;
+    std::memcpy(r.q, bytes.data() + (count < 32 ? count : 32), 16);
+    return r;
+  }
+};
+struct BlendWords {
+  V128 operator()(const V128& a, const V128& b, u8 select) const {
+    auto r = bits_as<LanesOf<u16>>(a);
+    const auto y = bits_as<LanesOf<u16>>(b);
+    for (unsigned i = 0; i < 8; ++i) {
+      if (select >> i & 1) r[i] = y[i];
+    }
+    return bits_as<V128>(r);
+  }
+};
+// MPSADBW: a block of four source bytes against eight overlapping blocks of the destination.
+struct SumsOfDifferences {
+  V128 operator()(const V128& a, const V128& b, u8 control) const {
+    const auto x = bits_as<LanesOf<u8>>(a), y = bits_as<LanesOf<u8>>(b);
+    const unsigned from = (control >> 2 & 1) * 4, block = (control & 3) * 4;
+    LanesOf<u16> r{};
+    for (unsigned i = 0; i < 8; ++i) {
+      for (unsigned j = 0; j < 4; ++j) {
+        const int d = x[from + i + j] - y[block + j];
+        r[i] = static_cast<u16>(r[i] + (d < 0 ? -d : d));
+      }
+    }
+    return bits_as<V128>(r);
+  }
+};
+template <class D, class S>
+constexpr auto pshufd = packed_sse_control<ShuffleDwords, D, S>;
+template <class D, class S>
+constexpr auto pshuflw = packed_sse_control<ShuffleLowWords, D, S>;
+template <class D, class S>
+constexpr auto pshufhw = packed_sse_control<ShuffleHighWords, D, S>;
+template <class D, class S>
+constexpr auto sse_palignr = packed_sse_control<AlignRight, D, S>;
+template <class D, class S>
+constexpr auto pblendw = packed_sse_control<BlendWords, D, S>;
+template <class D, class S>
+constexpr auto mpsadbw = packed_sse_control<SumsOfDifferences, D, S>;
+
+// PSLLDQ, PSRLDQ.
+template <class Dst, class Src>
+inline bool pslldq(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  V128& a = Dst::at(cpu, op);
+  const unsigned count = static_cast<u8>(op.imm);
+  const u128 r = count > 15 ? 0 : bits_as<u128>(a) << (8 * count);
+  a = bits_as<V128>(r);
+  return true;
+}
+template <class Dst, class Src>
+inline bool psrldq(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  V128& a = Dst::at(cpu, op);
+  const unsigned count = static_cast<u8>(op.imm);
+  const u128 r = count > 15 ? 0 : bits_as<u128>(a) >> (8 * count);
+  a = bits_as<V128>(r);
+  return true;
+}
+
+template <class Dst, class Src>
+inline bool pblendvb(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) return false;
+  auto r = bits_as<LanesOf<u8>>(Dst::at(cpu, op));
+  const auto y = bits_as<LanesOf<u8>>(b), mask = bits_as<LanesOf<u8>>(cpu.vector.xmm[0]);
+  for (unsigned i = 0; i < 16; ++i) {
+    if (mask[i] & 0x80) r[i] = y[i];
+  }
+  Dst::at(cpu, op) = bits_as<V128>(r);
+  return true;
+}
+
+// PTEST: ZF says that a & b is zero, CF that b has nothing outside a.
+template <class Dst, class Src>
+inline bool ptest(Cpu& cpu, const Op& op) {
+  V128 b;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) return false;
+  const V128& a = Dst::at(cpu, op);
+  const u64 both = (a.q[0] & b.q[0]) | (a.q[1] & b.q[1]), outside = (~a.q[0] & b.q[0]) | (~a.q[1] & b.q[1]);
+  cpu.flags.set_image((both ? 0 : Eflags::ZF) | (outside ? 0 : Eflags::CF));
+  return true;
+}
+
+template <class Dst, class Src>
+inline bool sse_pmovmskb(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  const int mask = simde_mm_movemask_epi8(packed_of(Src::at(cpu, op)));
+  return Dst::write(cpu, op, static_cast<typename Dst::Value>(mask & 0xffff));
+}
+
+// One element of type T, counted modulo the number of elements.
+template <class T, class Dst, class Src>
+inline bool insert_element(Cpu& cpu, const Op& op) {
+  typename Src::Value value;
+  if (!sse_ready(cpu) || !Src::read(cpu, op, value)) return false;
+  auto lanes = bits_as<LanesOf<T>>(Dst::at(cpu, op));
+  lanes[static_cast<unsigned>(op.imm) % lanes.size()] = static_cast<T>(value);
+  Dst::at(cpu, op) = bits_as<V128>(lanes);
+  return true;
+}
+template <class T, class Dst, class Src>
+inline bool extract_element(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  const auto lanes = bits_as<LanesOf<T>>(Src::at(cpu, op));
+  return Dst::write(cpu, op, static_cast<typename Dst::Value>(lanes[static_cast<unsigned>(op.imm) % lanes.size()]));
+}
+template <class D, class S>
+constexpr auto pinsrb = insert_element<u8, D, S>;
+template <class D, class S>
+constexpr auto sse_pinsrw = insert_element<u16, D, S>;
+template <class D, class S>
+constexpr auto pinsrd = insert_element<u32, D, S>;
+template <class D, class S>
+constexpr auto pinsrq = insert_element<u64, D, S>;
+template <class D, class S>
+constexpr auto pextrb = extract_element<u8, D, S>;
+template <class D, class S>
+constexpr auto sse_pextrw = extract_element<u16, D, S>;
+template <class D, class S>
+constexpr auto pextrd = extract_element<u32, D, S>;
+template <class D, class S>
+constexpr auto pextrq = extract_element<u64, D, S>;
+
+// As maskmovq in cpu/exec/mmx/bodies.h.
+bool store_masked(Cpu& cpu, const Op& op, const u8* bytes, const u8* mask, unsigned count);
+template <class Dst, class Src>
+inline bool maskmovdqu(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  return store_masked(cpu, op, reinterpret_cast<const u8*>(Dst::at(cpu, op).q),
+                      reinterpret_cast<const u8*>(Src::at(cpu, op).q), 16);
+}
+
+}  // namespace ringside

@@ -168,7 +168,8 @@ inline bool mmx_pshufb(Cpu& cpu, const Op& op) {
   if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) return false;
   enter_mmx(cpu);
   const Packed select = packed_of(b & 0x8787878787878787);
-  return Dst::write(cpu, op, low_half(simde_mm_shuffle_epi8(packed_of(Dst::at(cpu, op).significand), select)));
+  return Dst::write(cpu, op,
+                    low_half(simde_mm_shuffle_epi8(packed_of(Dst::at(cpu, op).significand), select)));
 }
 template <class Dst, class Src>
 inline bool mmx_palignr(Cpu& cpu, const Op& op) {
@@ -218,7 +219,8 @@ template <class Dst, class Src>
 inline bool maskmovq(Cpu& cpu, const Op& op) {
   if (!mmx_ready(cpu)) return false;
   const u64 bytes = Dst::at(cpu, op).significand, mask = Src::at(cpu, op).significand;
-  if (!store_masked(cpu, op, reinterpret_cast<const u8*>(&bytes), reinterpret_cast<const u8*>(&mask), 8)) return false;
+  if (!store_masked(cpu, op, reinterpret_cast<const u8*>(&bytes), reinterpret_cast<const u8*>(&mask), 8))
+    return false;
   enter_mmx(cpu);
   return true;
 }

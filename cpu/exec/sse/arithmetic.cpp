@@ -24,9 +24,9 @@ bool square_roots(Cpu& cpu, const BitsOf<F>* in, BitsOf<F>* out, unsigned lanes)
 template bool square_roots<float>(Cpu&, const u32*, u32*, unsigned);
 template bool square_roots<double>(Cpu&, const u64*, u64*, unsigned);
 
-// The manual allows a relative error of 1.5 * 2^-12 and leaves the rest to the processor. Here the exact value is
-// rounded to a significand of 13 bits, half away from zero: an error of at most 2^-13. Denormal operands count as
-// zeros and tiny results become zeros, whatever MXCSR says; no flag is touched.
+// The manual allows a relative error of 1.5 * 2^-12 and leaves the rest to the processor. Here the exact
+// value is rounded to a significand of 13 bits, half away from zero: an error of at most 2^-13. Denormal
+// operands count as zeros and tiny results become zeros, whatever MXCSR says; no flag is touched.
 u32 approximate_reciprocal(u32 a) {
   const u32 sign = a & soft::sign_bit<u32>, m = soft::magnitude(a);
   if (soft::is_nan(a)) return a | soft::quiet_bit<u32>;

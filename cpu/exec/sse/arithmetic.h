@@ -1,4 +1,5 @@
-// Owns the bodies of SSE floating-point arithmetic: two operands, square roots, horizontal forms, dot products.
+// Owns the bodies of SSE floating-point arithmetic: two operands, square roots, horizontal forms, dot
+// products.
 #pragma once
 
 #include "cpu/exec/operands.h"
@@ -56,7 +57,8 @@ inline bool scalar_float(Cpu& cpu, const Op& op) {
   const F x = bits_as<F>(a), y = bits_as<F>(b);
   const F r = Operation::template host<F>(x, y);
   U result = bits_as<U>(r);
-  if (!((!Operation::rounding || host_rounds(cpu)) && all(Operation::template known<F>(x, y, r)))) [[unlikely]] {
+  if (!((!Operation::rounding || host_rounds(cpu)) && all(Operation::template known<F>(x, y, r))))
+      [[unlikely]] {
     if (!exact_scalar<Operation, F>(cpu, a, b, result)) return false;
   }
   set_low(Dst::at(cpu, op), result);
@@ -209,7 +211,8 @@ constexpr auto rsqrtps = approximate_packed<approximate_reciprocal_root, D, S>;
 template <class D, class S>
 constexpr auto rsqrtss = approximate_scalar<approximate_reciprocal_root, D, S>;
 
-// DPPS, DPPD. Each step settles its flags before the next one begins, as the manual's exceptions section says.
+// DPPS, DPPD. Each step settles its flags before the next one begins, as the manual's exceptions section
+// says.
 bool dot_product_single(Cpu& cpu, V128& a, const V128& b, u8 control);
 bool dot_product_double(Cpu& cpu, V128& a, const V128& b, u8 control);
 

@@ -167,7 +167,8 @@ constexpr auto blendps = blend_immediate<float, D, S>;
 template <class D, class S>
 constexpr auto blendpd = blend_immediate<double, D, S>;
 
-// INSERTPS: the source element (from a register chosen by the immediate), its place, and the elements to clear.
+// INSERTPS: the source element (from a register chosen by the immediate), its place, and the elements to
+// clear.
 template <class Dst, class Src>
 inline bool insertps(Cpu& cpu, const Op& op) {
   if (!sse_ready(cpu)) return false;

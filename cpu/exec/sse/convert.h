@@ -1,4 +1,5 @@
-// Owns the bodies of SSE conversions between integers and floating point, between the formats, and of ROUNDxx.
+// Owns the bodies of SSE conversions between integers and floating point, between the formats, and of
+// ROUNDxx.
 #pragma once
 
 #include "cpu/exec/sse/arithmetic.h"
@@ -91,8 +92,8 @@ inline bool cvtsd2ss(Cpu& cpu, const Op& op) {
     return false;
   const double x = bits_as<double>(in);
   u32 out;
-  if (host_rounds(cpu) && ((magnitude_of(x) >= 0x1.000002p-126 && magnitude_of(x) <= 0x1.fffffep+127) || x == 0))
-      [[likely]] {
+  if (host_rounds(cpu) &&
+      ((magnitude_of(x) >= 0x1.000002p-126 && magnitude_of(x) <= 0x1.fffffep+127) || x == 0)) [[likely]] {
     out = bits_as<u32>(static_cast<float>(x));
   } else {
     soft::Context context(cpu.vector.mxcsr);

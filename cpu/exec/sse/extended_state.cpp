@@ -92,8 +92,8 @@ bool is_initial(const X87State& x87) {
   for (const X87Register& r : x87.physical) {
     if (r.significand | r.sign_exponent) return false;
   }
-  return x87.control == 0x37f && !(x87.status | x87.top | x87.valid | x87.opcode | x87.code_selector |
-                                   x87.data_selector) &&
+  return x87.control == 0x37f &&
+         !(x87.status | x87.top | x87.valid | x87.opcode | x87.code_selector | x87.data_selector) &&
          !(x87.instruction_pointer | x87.data_pointer);
 }
 // As FNINIT, and the registers are cleared too.
@@ -185,7 +185,8 @@ bool xsave_at(Cpu& cpu, const Op& op, u64 linear, SaveForm form) {
     std::memcpy(image.data(), x87.data(), pointers_end);
     std::memcpy(&image[registers_at], &x87[registers_at], xmm_at - registers_at);
   }
-  // The standard form saves MXCSR with SSE or AVX state, even if the init optimisation leaves out the registers.
+  // The standard form saves MXCSR with SSE or AVX state, even if the init optimisation leaves out the
+  // registers.
   if (compacted ? (written & Xcr0::sse) != 0 : (requested & (Xcr0::sse | Xcr0::avx)) != 0) {
     put(&image[mxcsr_at], cpu.vector.mxcsr);
     put(&image[mxcsr_at + 4], mxcsr_mask);
@@ -227,7 +228,8 @@ bool xrstor_at(Cpu& cpu, const Op& op, u64 linear, bool supervisor) {
   if (compacted) {
     if (!cpu.model || !(cpu.model->has(Feature::xsavec) || cpu.model->has(Feature::xsaves)))
       return general_protection(cpu);
-    if ((layout & ~compact & ~enabled) || (present & ~layout) || !clear(16, 64)) return general_protection(cpu);
+    if ((layout & ~compact & ~enabled) || (present & ~layout) || !clear(16, 64))
+      return general_protection(cpu);
   } else if (supervisor || (present & ~enabled) || !clear(8, 24)) {
     return general_protection(cpu);
   }
@@ -235,8 +237,7 @@ bool xrstor_at(Cpu& cpu, const Op& op, u64 linear, bool supervisor) {
   const u64 requested = requested_components(cpu, supervisor);
   const u64 loaded = requested & present, initial = requested & ~present;
   const u32 mxcsr = get<u32>(&image[mxcsr_at]);
-  const bool load_mxcsr =
-      compacted ? (loaded & Xcr0::sse) != 0 : (requested & (Xcr0::sse | Xcr0::avx)) != 0;
+  const bool load_mxcsr = compacted ? (loaded & Xcr0::sse) != 0 : (requested & (Xcr0::sse | Xcr0::avx)) != 0;
   if (load_mxcsr && (mxcsr & ~mxcsr_mask)) return general_protection(cpu);
   u64 pkru = 0;
   unsigned next = legacy_and_header;
@@ -249,8 +250,7 @@ bool xrstor_at(Cpu& cpu, const Op& op, u64 linear, bool supervisor) {
   if (loaded & Xcr0::x87) get_x87(cpu.x87, op.size == 8, image.data());
   if (initial & Xcr0::x87) initialise(cpu.x87);
   const unsigned count = xmm_count(cpu);
-  if (loaded & Xcr0::sse)
-    std::memcpy(static_cast<void*>(cpu.vector.xmm.data()), &image[xmm_at], 16 * count);
+  if (loaded & Xcr0::sse) std::memcpy(static_cast<void*>(cpu.vector.xmm.data()), &image[xmm_at], 16 * count);
   if (initial & Xcr0::sse) std::fill_n(cpu.vector.xmm.begin(), count, V128{});
   if (load_mxcsr) {
     cpu.vector.mxcsr = mxcsr;
@@ -270,7 +270,8 @@ bool xgetbv(Cpu& cpu, const Op&) {
     return false;
   }
   const u32 index = static_cast<u32>(cpu.gpr[RCX]);
-  if (index > 1 || (index == 1 && !(cpu.model && cpu.model->has(Flag::xgetbv1)))) return general_protection(cpu);
+  if (index > 1 || (index == 1 && !(cpu.model && cpu.model->has(Flag::xgetbv1))))
+    return general_protection(cpu);
   const u64 value = index ? cpu.xcr0 & components_in_use(cpu) : cpu.xcr0;
   cpu.gpr[RAX] = static_cast<u32>(value);
   cpu.gpr[RDX] = value >> 32;

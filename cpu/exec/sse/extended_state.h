@@ -1,8 +1,8 @@
 // Owns the bodies of FXSAVE, FXRSTOR, the XSAVE family and XGETBV.
 //
-// XSAVEOPT, XSAVEC and XSAVES use the init optimisation: components in their initial state are not written. The modified
-// optimisation, which the manual leaves to the processor, is never used. XINUSE is a function of the state alone, so
-// that the image in memory is the same on every run.
+// XSAVEOPT, XSAVEC and XSAVES use the init optimisation: components in their initial state are not written.
+// The modified optimisation, which the manual leaves to the processor, is never used. XINUSE is a function of
+// the state alone, so that the image in memory is the same on every run.
 #pragma once
 
 #include "cpu/exec/operands.h"

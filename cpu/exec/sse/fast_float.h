@@ -1,10 +1,12 @@
-// Owns the fast path of SSE floating point: when the host's own arithmetic gives the guest's result and flags.
+// Owns the fast path of SSE floating point: when the host's own arithmetic gives the guest's result and
+// flags.
 //
-// The host stays in its default mode (to nearest, no flushing) and its flags are never looked at. A result of it is the
-// guest's if the guest rounds to nearest too, if PE is already set and masked, so that it does not matter whether the
-// result was exact, and if no other flag can come up: no operand is a NaN or denormal, and the result is well inside
-// the range. That is so for all but a handful of a program's operations; the others are computed by soft_float.h.
-// Neither MXCSR nor fenv of the host is ever read or written, so there is nothing for a compiler to reorder.
+// The host stays in its default mode (to nearest, no flushing) and its flags are never looked at. A result of
+// it is the guest's if the guest rounds to nearest too, if PE is already set and masked, so that it does not
+// matter whether the result was exact, and if no other flag can come up: no operand is a NaN or denormal, and
+// the result is well inside the range. That is so for all but a handful of a program's operations; the others
+// are computed by soft_float.h. Neither MXCSR nor fenv of the host is ever read or written, so there is
+// nothing for a compiler to reorder.
 #pragma once
 
 #include <cstring>

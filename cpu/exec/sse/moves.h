@@ -6,15 +6,17 @@
 
 namespace ringside {
 
-// MOVAPS and all others that copy their operand as it is; the alignment is the operand class's business. A scalar or a
-// half that goes into a register keeps the rest (XmmLow), as MOVSS between registers and MOVLPS do.
+// MOVAPS and all others that copy their operand as it is; the alignment is the operand class's business. A
+// scalar or a half that goes into a register keeps the rest (XmmLow), as MOVSS between registers and MOVLPS
+// do.
 template <class Dst, class Src>
 inline bool sse_move(Cpu& cpu, const Op& op) {
   typename Src::Value value;
   return sse_ready(cpu) && Src::read(cpu, op, value) && Dst::write(cpu, op, value);
 }
 
-// The operand's 32 or 64 bits into the low end of a register, zeros above: MOVD, MOVQ, MOVSS and MOVSD from memory.
+// The operand's 32 or 64 bits into the low end of a register, zeros above: MOVD, MOVQ, MOVSS and MOVSD from
+// memory.
 template <class Dst, class Src>
 inline bool sse_move_zero(Cpu& cpu, const Op& op) {
   typename Src::Value value;

@@ -1,8 +1,8 @@
 // Owns the templates that make bodies of packed-integer functions, for XMM and for MMX registers.
 //
-// A function takes and gives whole 128-bit values of SIMDe, which are the host's own where it has them. The MMX form of
-// an instruction is the same function on the low halves; where elements meet across the halves (packs, horizontal
-// sums) both operands are first laid side by side.
+// A function takes and gives whole 128-bit values of SIMDe, which are the host's own where it has them. The
+// MMX form of an instruction is the same function on the low halves; where elements meet across the halves
+// (packs, horizontal sums) both operands are first laid side by side.
 #pragma once
 
 #include <simde/x86/sse4.2.h>
@@ -92,8 +92,7 @@ inline bool packed_mmx_high(Cpu& cpu, const Op& op) {
   if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
   enter_mmx(cpu);
-  return Dst::write(
-      cpu, op, v128_of(Function{}(packed_of(Dst::at(cpu, op).significand), packed_of(b))).q[1]);
+  return Dst::write(cpu, op, v128_of(Function{}(packed_of(Dst::at(cpu, op).significand), packed_of(b))).q[1]);
 }
 template <class Function, class Dst, class Src>
 inline bool packed_mmx_shift(Cpu& cpu, const Op& op) {

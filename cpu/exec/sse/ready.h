@@ -1,5 +1,5 @@
-// Owns the checks in front of MMX and SSE instructions: availability, pending x87 errors, the step into MMX state, and
-// unmasked SIMD floating-point exceptions.
+// Owns the checks in front of MMX and SSE instructions: availability, pending x87 errors, the step into MMX
+// state, and unmasked SIMD floating-point exceptions.
 #pragma once
 
 #include <cstring>
@@ -39,8 +39,8 @@ inline void set_low(V128& v, T value) {
   std::memcpy(v.q, &value, sizeof value);
 }
 
-// Takes the flags of an operation into MXCSR. False: one was unmasked, and #XM (#UD without CR4.OSXMMEXCPT) is raised;
-// the result must not be written.
+// Takes the flags of an operation into MXCSR. False: one was unmasked, and #XM (#UD without CR4.OSXMMEXCPT)
+// is raised; the result must not be written.
 [[gnu::noinline]] bool settle(Cpu& cpu, const soft::Context& context);
 
 }  // namespace ringside

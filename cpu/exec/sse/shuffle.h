@@ -1,4 +1,5 @@
-// Owns the bodies of SSE integer instructions that move elements about: shuffles, inserts, extracts, masks, tests.
+// Owns the bodies of SSE integer instructions that move elements about: shuffles, inserts, extracts, masks,
+// tests.
 #pragma once
 
 #include "cpu/exec/sse/packed.h"
@@ -141,7 +142,8 @@ template <class T, class Dst, class Src>
 inline bool extract_element(Cpu& cpu, const Op& op) {
   if (!sse_ready(cpu)) return false;
   const auto lanes = bits_as<LanesOf<T>>(Src::at(cpu, op));
-  return Dst::write(cpu, op, static_cast<typename Dst::Value>(lanes[static_cast<unsigned>(op.imm) % lanes.size()]));
+  return Dst::write(cpu, op,
+                    static_cast<typename Dst::Value>(lanes[static_cast<unsigned>(op.imm) % lanes.size()]));
 }
 template <class D, class S>
 constexpr auto pinsrb = insert_element<u8, D, S>;

@@ -28,8 +28,8 @@ Number unpack(U a) {
   return {negative(a), field - F::bias, (fraction | smallest_normal<U>) << (63 - F::fraction)};
 }
 
-// Whether a value between two neighbours goes away from zero. `odd`: the lower neighbour's last bit; `half` -1, 0, 1:
-// below, at or above the middle.
+// Whether a value between two neighbours goes away from zero. `odd`: the lower neighbour's last bit; `half`
+// -1, 0, 1: below, at or above the middle.
 bool rounds_up(Rounding rounding, bool negative, bool odd, int half) {
   switch (rounding) {
     case Rounding::nearest: return half > 0 || (half == 0 && odd);
@@ -143,7 +143,8 @@ U add_magnitudes(Context& c, U a, U b) {
   if (ma < mb) std::swap(big, small);
   const int distance = big.exponent - small.exponent;
   u128 x = static_cast<u128>(big.significand) << 62, y = static_cast<u128>(small.significand) << 62;
-  // A bit that falls off is kept as the last bit: far below where it could change a rounding but by being there.
+  // A bit that falls off is kept as the last bit: far below where it could change a rounding but by being
+  // there.
   if (distance >= 126) {
     y = 1;
   } else if (distance != 0) {
@@ -293,8 +294,7 @@ u32 narrow(Context& c, u64 a) {
   const u32 sign = static_cast<u32>(a >> 32) & sign_bit<u32>;
   if (is_nan(a)) {
     if (is_snan(a)) c.before |= Mxcsr::IE;
-    return sign | infinity<u32> | quiet_bit<u32> |
-           (static_cast<u32>(a >> 29) & (smallest_normal<u32> - 1));
+    return sign | infinity<u32> | quiet_bit<u32> | (static_cast<u32>(a >> 29) & (smallest_normal<u32> - 1));
   }
   a = take(c, a);
   if (c.unmasked_before() || magnitude(a) == 0) return sign;
@@ -353,9 +353,8 @@ U round_to_integral(Context& c, U a, Rounding rounding, bool quiet) {
   if (magnitude(a) == 0 || magnitude(a) == infinity<U>) return a;
   const Number n = unpack(a);
   if (n.exponent >= Format<U>::fraction) return a;
-  const Rounded r = n.exponent >= -1
-                        ? round_off(rounding, n.negative, n.significand, 63 - n.exponent, false)
-                        : round_off(rounding, n.negative, 1, 64, true);
+  const Rounded r = n.exponent >= -1 ? round_off(rounding, n.negative, n.significand, 63 - n.exponent, false)
+                                     : round_off(rounding, n.negative, 1, 64, true);
   if (r.inexact && !quiet) c.after |= Mxcsr::PE;
   const U sign = a & sign_bit<U>;
   if (r.value == 0) return sign;
@@ -365,20 +364,20 @@ U round_to_integral(Context& c, U a, Rounding rounding, bool quiet) {
 }
 
 // One of each for both formats.
-#define RINGSIDE_FORMAT(U)                                         \
-  template U add(Context&, U, U);                                  \
-  template U sub(Context&, U, U);                                  \
-  template U mul(Context&, U, U);                                  \
-  template U div(Context&, U, U);                                  \
-  template U sqrt(Context&, U);                                    \
-  template U min(Context&, U, U);                                  \
-  template U max(Context&, U, U);                                  \
-  template Relation compare(Context&, U, U, bool);                 \
-  template bool predicate(Context&, U, U, unsigned);               \
-  template U from_integer(Context&, s32);                          \
-  template U from_integer(Context&, s64);                          \
-  template s32 to_integer(Context&, U, Rounding);                  \
-  template s64 to_integer(Context&, U, Rounding);                  \
+#define RINGSIDE_FORMAT(U)                           \
+  template U add(Context&, U, U);                    \
+  template U sub(Context&, U, U);                    \
+  template U mul(Context&, U, U);                    \
+  template U div(Context&, U, U);                    \
+  template U sqrt(Context&, U);                      \
+  template U min(Context&, U, U);                    \
+  template U max(Context&, U, U);                    \
+  template Relation compare(Context&, U, U, bool);   \
+  template bool predicate(Context&, U, U, unsigned); \
+  template U from_integer(Context&, s32);            \
+  template U from_integer(Context&, s64);            \
+  template s32 to_integer(Context&, U, Rounding);    \
+  template s64 to_integer(Context&, U, Rounding);    \
   template U round_to_integral(Context&, U, Rounding, bool)
 RINGSIDE_FORMAT(u32);
 RINGSIDE_FORMAT(u64);

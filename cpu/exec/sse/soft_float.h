@@ -1,8 +1,9 @@
 // Owns single and double precision arithmetic in integers, bit-exact to the manual's SSE rules on every host.
 //
 // The bodies use the host's own arithmetic wherever its result and flags are known in advance (see
-// cpu/exec/sse/fast_float.h); everything else comes here: NaNs, denormals, other roundings than to nearest, flags that
-// are not yet set, results near the ends of the range. Nothing here depends on the host's floating point.
+// cpu/exec/sse/fast_float.h); everything else comes here: NaNs, denormals, other roundings than to nearest,
+// flags that are not yet set, results near the ends of the range. Nothing here depends on the host's floating
+// point.
 #pragma once
 
 #include <bit>
@@ -12,8 +13,8 @@
 namespace ringside {
 
 struct Mxcsr {
-  static constexpr u32 IE = 1, DE = 2, ZE = 4, OE = 8, UE = 16, PE = 32, flags = 63, DAZ = 64, masks = 63 << 7,
-                       RC = 3 << 13, FTZ = 1 << 15, initial = 0x1f80;
+  static constexpr u32 IE = 1, DE = 2, ZE = 4, OE = 8, UE = 16, PE = 32, flags = 63, DAZ = 64,
+                       masks = 63 << 7, RC = 3 << 13, FTZ = 1 << 15, initial = 0x1f80;
   static constexpr unsigned mask_shift = 7, rounding_shift = 13;
 };
 

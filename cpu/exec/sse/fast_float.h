@@ -60,12 +60,15 @@ inline VectorOf<double> magnitude_of(VectorOf<double> x) {
   using Mask = FloatTraits<double>::Mask;
   return bits_as<VectorOf<double>>(bits_as<Mask>(x) & 0x7fffffffffffffff);
 }
-inline bool all(bool answer) { return answer; }
-inline bool all(FloatTraits<float>::Mask mask) {
-  const V128 v = bits_as<V128>(mask);
-  return (v.q[0] & v.q[1]) == ~u64{0};
+template <class Mask>
+inline bool all(Mask mask) {
+  if constexpr (sizeof(Mask) < sizeof(V128)) {
+    return mask != 0;
+  } else {
+    const V128 v = bits_as<V128>(mask);
+    return (v.q[0] & v.q[1]) == ~u64{0};
+  }
 }
-inline bool all(FloatTraits<double>::Mask mask) { return (mask[0] & mask[1]) == -1; }
 
 // Zero or a normal number.
 template <class F, class V>

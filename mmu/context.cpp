@@ -126,6 +126,7 @@ void Mmu::Context::flush(u64& epochs) {
   large.clear();
   huge.clear();
   fruitless = 0;
+  structure_pages.clear();
   user_keys = supervisor_keys = 0;
 }
 

@@ -216,6 +216,7 @@ struct Mmu::Context {
   // any other address need not look for them.
   RegionSet<512> large{21};
   RegionSet<64> huge{30};
+  StructurePages structure_pages;
   unsigned fruitless = 0;  // searches in vain since the two were last exact
   // PKRU and IA32_PKRS that the entries were judged with, and the keys that matter to some entry.
   u32 pkru = 0, pkrs = 0;

@@ -127,6 +127,7 @@ void Mmu::select_context() {
   walk_state_.rights.pkru = registers_.pkru;
   walk_state_.rights.pkrs = registers_.pkrs;
   walk_state_.cr3 = registers_.cr3;
+  walk_state_.structure_pages = &context_->structure_pages;
   select_views();
 }
 

@@ -169,12 +169,7 @@ class Walker {
     entry.at = at;
     entry.host = HostPhys(at.value);
     entry.size = size;
-    if (s_.stage != nullptr) {
-      SecondStage::Result r;
-      if (!second_stage(at, Access{AccessKind::read}, true, r)) return false;
-      entry.host = r.address;
-      entry.host_writable = r.writable;
-    }
+    if (s_.stage != nullptr && !place_entry(entry)) return false;
     if (!acting && memory_.is_mmio(entry.host)) {
       // Looking must not disturb a device: its registers are shown as a hole.
       entry.value = size == 8 ? ~u64{0} : 0xffffffff;
@@ -182,6 +177,24 @@ class Walker {
       entry.value = size == 8 ? memory_.read_word<u64>(entry.host) : memory_.read_word<u32>(entry.host);
     }
     if (trace_ != nullptr) trace_->add({static_cast<u8>(level), false, at, entry.value, {}});
+    return true;
+  }
+
+  // The host-physical address of an entry, by the second stage or from what it said before.
+  bool place_entry(Entry& entry) {
+    const bool cached = acting && s_.structure_pages != nullptr;
+    if (cached) {
+      if (const StructurePages::Entry* known = s_.structure_pages->find(entry.at)) {
+        entry.host = known->host + entry.at.page_offset();
+        entry.host_writable = known->writable;
+        return true;
+      }
+    }
+    SecondStage::Result r;
+    if (!second_stage(entry.at, Access{AccessKind::read}, true, r)) return false;
+    entry.host = r.address;
+    entry.host_writable = r.writable;
+    if (cached) s_.structure_pages->put(entry.at, r.address, r.writable);
     return true;
   }
 

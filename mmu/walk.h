@@ -44,6 +44,28 @@ struct PageEntry {
                        D = bit(6), PS = bit(7), G = bit(8), key = bit_range(59, 62), XD = bit(63);
 };
 
+// Where the second stage put the pages of paging structures: the manual's cached guest-physical mappings.
+// Belongs to one second stage; its owner clears it with INVEPT and the like.
+class StructurePages {
+ public:
+  struct Entry {
+    u64 guest = ~u64{0};  // page address; the initial value is none
+    HostPhys host;
+    bool writable = false;
+  };
+  const Entry* find(GuestPhys address) const {
+    const Entry& entry = entries_[address.value / page_bytes % entries_.size()];
+    return entry.guest == address.page().value ? &entry : nullptr;
+  }
+  void put(GuestPhys address, HostPhys host, bool writable) {
+    entries_[address.value / page_bytes % entries_.size()] = {address.page().value, host.page(), writable};
+  }
+  void clear() { entries_.fill(Entry{}); }
+
+ private:
+  std::array<Entry, 64> entries_;
+};
+
 // What a walk depends on besides the address and memory.
 struct WalkState {
   RightsState rights;
@@ -53,6 +75,7 @@ struct WalkState {
   bool gigabyte_pages = true;   // CPUID.80000001H:EDX.Page1GB
   SecondStage* stage = nullptr;
   const SecondStageProbe* stage_probe = nullptr;  // used for looking; without it looking uses `stage`
+  StructurePages* structure_pages = nullptr;      // of `stage`; not used for looking
 };
 
 // What a walk found out about a page.

@@ -46,6 +46,7 @@ struct Quiet : SecondStageProbe {
 
 struct Nested : Machine {
   Fake stage;
+  void invept() { mmu.flush_second_stage(stage.id, false); }
   Nested() {
     long_mode();  // the copy without a second stage
     pte(0x5000, 0x8000 | P | RW | US);
@@ -86,6 +87,7 @@ TEST_CASE("refusals name the guest-physical address, the linear address and whet
   CHECK(m.fault.stage.bits == 0x123);
   CHECK(m.get64(0x213028) == (0x8000 | P | RW | US));  // neither A nor D
   m.stage.no_read = {0x13000};
+  m.invept();
   CHECK_FALSE(m.go(0x5678, read_s));
   CHECK(m.fault.stage.address == GuestPhys(0x13028));
   CHECK(m.fault.stage.page_walk);
@@ -192,4 +194,29 @@ TEST_CASE("a VM entry sets registers and second stage at once: one context more,
   CHECK(m.mmu.statistics().context_switches == before + 2);
   CHECK(m.go(0x5678, read_s));
   CHECK(m.at == HostPhys(0x8678));
+}
+
+TEST_CASE("where paging structures are is remembered until INVEPT, whatever the linear address") {
+  Nested m;
+  m.put64(0x213030, 0x9000 | P | RW | US);
+  CHECK(m.go(0x5678, read_s));
+  m.stage.calls.clear();
+  CHECK(m.go(0x6678, read_s));
+  CHECK(m.stage.calls.size() == 1);
+  CHECK(m.at == HostPhys(0x209678));
+  m.mmu.load_cr3(0x10000, false);
+  m.stage.calls.clear();
+  CHECK(m.go(0x6678, read_s));
+  CHECK(m.stage.calls.size() == 1);
+  m.stage.shift = 0x400000;
+  CHECK(m.go(0x5678, read_s));  // stale, as the manual allows before INVEPT
+  std::vector<u8> tables(0x6000);
+  m.memory.read_block(HostPhys(0x20f000), tables.data(), tables.size());
+  m.memory.write_block(HostPhys(0x40f000), tables.data(), tables.size());
+  m.put64(0x413028, 0xa000 | P | RW | US);
+  m.invept();
+  m.stage.calls.clear();
+  CHECK(m.go(0x5678, read_s));
+  CHECK(m.at == HostPhys(0x40a678));
+  CHECK(m.stage.calls.size() == 5);
 }

@@ -59,7 +59,7 @@ void Mmu::Context::drop_page(u64 address, bool globals_only, u64& epochs) {
   if (!in_huge && !large.may_have(address)) return;
   const u64 size = in_huge ? bit(30) : key.mode.thirty_two_bit() ? bit(22) : bit(21);
   if (drop_fragments(address & ~(size - 1), size, globals_only, epochs)) return;
-  if (++fruitless == 64) recount_regions(epochs);
+  if (++fruitless == 64) recount_regions();
 }
 
 bool Mmu::Context::drop_fragments(u64 first, u64 bytes, bool globals_only, u64& epochs) {
@@ -78,7 +78,7 @@ bool Mmu::Context::drop_fragments(u64 first, u64 bytes, bool globals_only, u64& 
 }
 
 // The sets of regions only grow, and two regions may share a place in them.
-void Mmu::Context::recount_regions(u64& epochs) {
+void Mmu::Context::recount_regions() {
   fruitless = 0;
   // A set that stands for 1-GByte pages cannot be told from one for smaller ones by the tags: each stays what
   // it was.
@@ -95,11 +95,8 @@ void Mmu::Context::recount_regions(u64& epochs) {
     side->read.for_each_fragment(keep);
     side->write.for_each_fragment(keep);
   }
-  for (FetchSide& side : fetch) {
-    side.tags.for_each_fragment(keep);
-    // What was evicted is not counted, so nobody may trust it from here on.
-    if (side.any_evicted) new_epoch(side, epochs);
-  }
+  // Evicted fetches are not counted: the search that led here has given their side a new epoch.
+  for (FetchSide& side : fetch) side.tags.for_each_fragment(keep);
 }
 
 void Mmu::Context::flush_non_global(u64& epochs) {

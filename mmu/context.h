@@ -245,7 +245,7 @@ struct Mmu::Context {
 
  private:
   bool drop_fragments(u64 first, u64 bytes, bool globals_only, u64& epochs);
-  void recount_regions(u64& epochs);
+  void recount_regions();
   static void new_epoch(FetchSide& side, u64& epochs);
 };
 

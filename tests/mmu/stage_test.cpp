@@ -106,6 +106,8 @@ TEST_CASE("setting A and D bits is a write to the table's page") {
   CHECK(m.fault.stage.address == GuestPhys(0x13028));
   CHECK(m.fault.stage.page_walk);
   CHECK(m.stage.calls.back() == std::tuple{u64{0x13028}, AccessKind::write, true});
+  CHECK_FALSE(m.go(0x5678, read_s));  // the same when the table's place is remembered
+  CHECK(m.get64(0x213028) == (0x8000 | P | RW | US));
   m.put64(0x213028, 0x8000 | P | RW | US | A | D);
   CHECK(m.go(0x5678, write_s));
 }

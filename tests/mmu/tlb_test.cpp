@@ -535,3 +535,18 @@ TEST_CASE("bit 63 of a MOV to CR3 is not kept, so that setting the same register
   CHECK(m.all(0x5000));
   CHECK(m.mmu.registers().cr3 == 0x10000);
 }
+
+TEST_CASE("1-GByte pages whose regions share a place in the set: found after many searches in vain") {
+  Machine m(40, 64 << 20);
+  m.long_mode();
+  for (const u64 i : {3, 67}) {
+    m.put64(0x11000 + 8 * i, P | RW | PS);
+    CHECK(m.go((i << 30) + (i << 12), read_s));  // slots 3 and 67
+  }
+  for (unsigned i = 0; i < 200; ++i) m.mmu.invlpg(LinAddr(u64{131} << 30));
+  m.mmu.invlpg(LinAddr((u64{3} << 30) + 0x12345678));
+  CHECK_FALSE(m.read_tag((u64{3} << 30) + 0x3000));
+  CHECK(m.read_tag((u64{67} << 30) + 0x43000));
+  m.mmu.invlpg(LinAddr((u64{67} << 30) + 0x12345678));
+  CHECK_FALSE(m.read_tag((u64{67} << 30) + 0x43000));
+}

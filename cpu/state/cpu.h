@@ -109,7 +109,18 @@ struct alignas(64) Cpu : RegisterFile {
   bool ferr = false;  // the FERR# pin: unmasked x87 error with CR0.NE = 0
   Activity activity = Activity::active;
   u8 sipi_vector = 0;
-  u64 pending_debug = 0;    // DR6 bits (B0..B3, BS, BD) that trap at the next boundary
+  u64 pending_debug = 0;       // DR6 bits (B0..B3, BS, BD) that trap at the next boundary
+  bool step_consumed = false;  // the instruction took TF away (INT n, SYSCALL): no single step follows it
+  // The exceptions that led to Activity::shutdown, in their order.
+  struct FailedDelivery {
+    Vector vector = Vector::DE;
+    u32 error = 0;
+    u64 address = 0;  // of #PF
+    u16 cs = 0;
+    u64 rip = 0;
+  };
+  std::array<FailedDelivery, 4> shutdown_chain{};
+  u8 shutdown_chain_length = 0;
   Fault fault;              // valid when a body returned false
   u64 monitor_address = 0;  // MONITOR's line; armed while monitor_armed
   bool monitor_armed = false;

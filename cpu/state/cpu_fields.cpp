@@ -120,6 +120,15 @@ void visit_events(Cpu& cpu, Fields& visit) {
   visit("activity", cpu.activity);
   visit("sipi_vector", cpu.sipi_vector);
   visit("pending_debug", cpu.pending_debug);
+  visit("step_consumed", cpu.step_consumed);
+  for (Cpu::FailedDelivery& f : cpu.shutdown_chain) {
+    visit("shutdown_vector", f.vector);
+    visit("shutdown_error", f.error);
+    visit("shutdown_address", f.address);
+    visit("shutdown_cs", f.cs);
+    visit("shutdown_rip", f.rip);
+  }
+  visit("shutdown_chain_length", cpu.shutdown_chain_length);
   visit("monitor_address", cpu.monitor_address);
   visit("monitor_armed", cpu.monitor_armed);
 }

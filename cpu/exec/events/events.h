@@ -1,6 +1,8 @@
 // Owns the delivery of interrupts and exceptions, and what happens at an instruction boundary.
 #pragma once
 
+#include <string>
+
 #include "cpu/state/cpu.h"
 
 namespace ringside {
@@ -22,28 +24,42 @@ struct Event {
   u32 error = 0;
 };
 
-// Delivers one event through the IDT (or the real-mode IVT, or virtual-8086 redirection), saving `return_rip`. On
-// success cpu.rip is the handler's first instruction. False: the delivery itself faulted; cpu.fault says how and the
-// state is as before. The manual's "Interrupt and Exception Handling" and "Interrupt and Exception Handling in
-// 64-bit Mode".
+// Delivers one event through the IDT (or the real-mode IVT, or virtual-8086 redirection), saving
+// `return_rip`. On success cpu.rip is the handler's first instruction. False: the delivery itself faulted;
+// cpu.fault says how and the state is as before. The manual's "Interrupt and Exception Handling" and
+// "Interrupt and Exception Handling in 64-bit Mode".
 bool deliver_event(Cpu& cpu, const Event& event, u64 return_rip);
 
-// Delivers cpu.fault at cpu.rip, with double faults and shutdown (MachineControl::reset is not called; the CPU enters
-// Activity::shutdown and says why in cpu.shutdown_reason()). Sets CR2, DR6, RF as the exception asks.
+// Delivers cpu.fault at cpu.rip, with double faults and shutdown (MachineControl::reset is not called; the
+// CPU enters Activity::shutdown and shutdown_reason() says why). Sets CR2, DR6, RF as the exception asks.
 void deliver_fault(Cpu& cpu);
 
-// INT n, INT3, INTO, INT1 with their privilege checks; called by bodies of kind leave. False: faulted.
+// The chain of exceptions that ended in shutdown, in words; empty if the CPU is not shut down.
+std::string shutdown_reason(const Cpu& cpu);
+
+// INT n, INT3, INTO, INT1 with their privilege checks; called by bodies of kind leave. The target is left in
+// cpu.next_rip. False: faulted.
 bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip);
 
-// At a boundary with cpu.attention != 0, before the next instruction: in the manual's order of priority ("Priority
-// Among Concurrent Events") takes reset/INIT/SIPI, traps (#DB, pending_debug), NMI, external interrupts, honouring
-// shadows, IF, nmi_blocked; clears attention bits that no longer hold. Wakes a halted CPU. False: the CPU cannot run
-// now (halted, waiting for SIPI, shutdown, stopped).
+// At a boundary with cpu.attention != 0, before the next instruction: in the manual's order of priority
+// ("Priority Among Concurrent Events") takes reset/INIT/SIPI, traps (#DB, pending_debug), NMI, external
+// interrupts, honouring shadows, IF, nmi_blocked; clears attention bits that no longer hold. Wakes a halted
+// CPU. False: the CPU cannot run now (halted, waiting for SIPI, shutdown, stopped).
 bool service_boundary(Cpu& cpu);
 
 // Before an instruction runs alone: instruction breakpoints (DR0-3). False: a fault is in cpu.fault.
 bool check_instruction_breakpoint(Cpu& cpu);
-// After an instruction ran alone: TF's single step, data breakpoints hit, end of a shadow that was there before.
+// After an instruction ran alone: TF's single step, data breakpoints hit, end of a shadow that was there
+// before.
 void after_alone(Cpu& cpu, bool trap_flag_before, u8 shadow_before);
+
+// The DR6 bits B0 to B3 of the I/O breakpoints that an access of `size` bytes meets; 0 without CR4.DE.
+// Whoever makes the access hands them to raise_debug_trap() once it is done.
+u64 io_breakpoints_met(const Cpu& cpu, u16 port, unsigned size);
+inline void raise_debug_trap(Cpu& cpu, u64 dr6_bits) {
+  if (!dr6_bits) return;
+  cpu.pending_debug |= dr6_bits;
+  cpu.attention |= Attention::trap;
+}
 
 }  // namespace ringside

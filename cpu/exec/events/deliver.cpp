@@ -1,0 +1,88 @@
+// Owns the delivery of one event: real-address mode, and the choice of the way by mode.
+#include "cpu/exec/events/deliver.h"
+
+#include "cpu/exec/events/system_access.h"
+
+namespace ringside {
+namespace {
+
+// The manual's "Masking Instruction-Breakpoint Debug Exceptions": which value of RF is saved. A #DB of an
+// instruction breakpoint never finds RF set.
+u64 saved_flags(const Cpu& cpu, const Event& event) {
+  const bool fault = event.type == EventType::hardware_exception && event.vector != 1 && event.vector != 18;
+  return cpu.eflags() | (fault ? Eflags::RF : 0);
+}
+
+}  // namespace
+
+bool deliver_in_real_address_mode(Cpu& cpu, const Delivery& d) {
+  const u8 vector = d.event.vector;
+  if (vector * 4u + 3 > cpu.idtr.limit) return refuse_vector(cpu, Vector::GP, vector);
+  u32 pointer;
+  if (!read_system(cpu, cpu.idtr.base + vector * 4u, pointer)) return false;
+  Frame frame(2);
+  frame.push(d.flags & 0xffff);
+  frame.push(cpu.segment[CS].selector);
+  frame.push(d.return_rip & 0xffff);
+  const FrameStack stack{&cpu.segment[SS], cpu.gpr[RSP] & (cpu.mode.stack_bits == 16 ? 0xffff : 0xffffffff)};
+  const u16 ip = static_cast<u16>(pointer);
+  if (!reserve_frame(cpu, stack, frame)) return false;
+  if (ip > cpu.segment[CS].limit) return refuse(cpu, Vector::GP);
+  if (!write_frame(cpu, stack, frame)) return false;
+  cpu.gpr[RSP] = stack.register_after(cpu.gpr[RSP], frame);
+  cpu.set_eflags(0, Eflags::IF | Eflags::TF | Eflags::AC | Eflags::RF);
+  enter_code(cpu, real_mode_segment(cpu, CS, static_cast<u16>(pointer >> 16)), 0, ip);
+  return true;
+}
+
+bool check_handler_segment(Cpu& cpu, u16 selector, Descriptor& code, u8& cpl) {
+  if (is_null(selector)) return refuse(cpu, Vector::GP);
+  if (!fetch_descriptor(cpu, selector, Vector::GP, code)) return false;
+  if (!code.is_code() || code.dpl() > cpu.cpl) return refuse(cpu, Vector::GP, selector);
+  if (cpu.mode.long_mode && (!code.long_mode() || code.default_big()))
+    return refuse(cpu, Vector::GP, selector);
+  if (!code.present()) return refuse(cpu, Vector::NP, selector);
+  cpl = code.conforming() ? cpu.cpl : static_cast<u8>(code.dpl());
+  if (cpu.mode.v86 && cpl != 0) return refuse(cpu, Vector::GP, selector);
+  return set_accessed(cpu, code);
+}
+
+bool deliver(Cpu& cpu, const Delivery& d) {
+  bool delivered;
+  if (cpu.mode.long_mode) [[likely]]
+    delivered = deliver_in_ia32e_mode(cpu, d);
+  else if (cpu.mode.protected_mode || cpu.mode.v86)
+    delivered = deliver_in_protected_mode(cpu, d);
+  else
+    delivered = deliver_in_real_address_mode(cpu, d);
+  if (delivered) [[likely]]
+    return true;
+  switch (cpu.fault.vector) {
+    case Vector::TS:
+    case Vector::NP:
+    case Vector::SS:
+    case Vector::GP: cpu.fault.error |= d.ext(); break;
+    default: break;
+  }
+  return false;
+}
+
+bool deliver_event(Cpu& cpu, const Event& event, u64 return_rip) {
+  const bool alone = cpu.alone;
+  cpu.alone = true;  // between instructions nothing runs that a write could pull away
+  const bool delivered = deliver(cpu, {event, return_rip, saved_flags(cpu, event)});
+  cpu.alone = alone;
+  if (delivered) cpu.rip = cpu.next_rip;
+  return delivered;
+}
+
+bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip) {
+  const bool stepping = cpu.flag(Eflags::TF);
+  const Delivery d{{type, vector, false, 0}, return_rip, cpu.eflags()};
+  const bool redirected = cpu.mode.v86 && type == EventType::software_interrupt;
+  if (!(redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d))) return false;
+  cpu.step_consumed = stepping;
+  return true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,87 @@
+// Owns the pushing and reading of whole frames on any stack.
+#include "cpu/exec/events/frame.h"
+
+#include "cpu/exec/events/system_access.h"
+#include "cpu/exec/stack.h"
+
+namespace ringside {
+namespace {
+
+bool linear_of_slot(Cpu& cpu, const FrameStack& stack, u64 offset, unsigned width, u64& linear) {
+  if (stack.flat64) {
+    linear = offset;
+    if (cpu.mmu.canonical(offset) && cpu.mmu.canonical(offset + width - 1)) [[likely]]
+      return true;
+    return refuse(cpu, Vector::SS);
+  }
+  const Segment& ss = *stack.ss;
+  if (offset < ss.write_low || offset + width - 1 > ss.write_high)
+    return refuse(cpu, Vector::SS, stack.inner ? ss.selector : 0);
+  linear = static_cast<u32>(ss.base + offset);
+  return true;
+}
+
+bool probe_slots(Cpu& cpu, const FrameStack& stack, u64 linear, unsigned bytes) {
+  return stack.inner ? probe_write_system(cpu, linear, bytes) : probe_write(cpu, linear, bytes, SS);
+}
+
+bool store_slot(Cpu& cpu, const FrameStack& stack, u64 linear, unsigned width, u64 value) {
+  if (stack.inner) return store_system(cpu, linear, width, value);
+  switch (width) {
+    case 2: return store(cpu, linear, static_cast<u16>(value), SS);
+    case 4: return store(cpu, linear, static_cast<u32>(value), SS);
+    default: return store(cpu, linear, value, SS);
+  }
+}
+
+}  // namespace
+
+bool reserve_frame(Cpu& cpu, const FrameStack& stack, const Frame& frame) {
+  u64 offset = stack.pointer, linear = 0;
+  for (unsigned i = 0; i < frame.count; ++i) {
+    offset = (offset - frame.width) & stack.mask();
+    if (!linear_of_slot(cpu, stack, offset, frame.width, linear)) return false;
+  }
+  // In one piece unless the stack wrapped on the way; `linear` is now of the lowest slot.
+  const bool wrapped = !stack.flat64 && linear + frame.bytes() > bit(32);
+  if (offset == stack.pointer - frame.bytes() && !wrapped)
+    return probe_slots(cpu, stack, linear, frame.bytes());
+  offset = stack.pointer;
+  for (unsigned i = 0; i < frame.count; ++i) {
+    offset = (offset - frame.width) & stack.mask();
+    if (!linear_of_slot(cpu, stack, offset, frame.width, linear) ||
+        !probe_slots(cpu, stack, linear, frame.width))
+      return false;
+  }
+  return true;
+}
+
+bool write_frame(Cpu& cpu, const FrameStack& stack, const Frame& frame) {
+  u64 offset = stack.pointer, linear = 0;
+  for (unsigned i = 0; i < frame.count; ++i) {
+    offset = (offset - frame.width) & stack.mask();
+    if (!linear_of_slot(cpu, stack, offset, frame.width, linear) ||
+        !store_slot(cpu, stack, linear, frame.width, frame.values[i]))
+      return false;
+  }
+  return true;
+}
+
+bool peek_stack(Cpu& cpu, u64 offset, unsigned size, u64& value) {
+  const u64 at = stack_offset<Legacy>(cpu, stack_pointer<Legacy>(cpu) + offset);
+  u16 word = 0;
+  u32 dword = 0;
+  switch (size) {
+    case 2:
+      if (!load_stack<Legacy>(cpu, at, word)) return false;
+      value = word;
+      return true;
+    case 4:
+      if (!load_stack<Legacy>(cpu, at, dword)) return false;
+      value = dword;
+      return true;
+    default: return load_stack<Legacy>(cpu, at, value);
+  }
+}
+
+}  // namespace ringside

@@ -115,6 +115,9 @@ struct Unpacked {
   int exponent;
   u64 significand;
 
+  static constexpr Unpacked of_normal(Float80 value) {
+    return {value.sign(), value.exponent(), value.significand};
+  }
   // `value` is normal, denormal or pseudo-denormal.
   static constexpr Unpacked of(Float80 value) {
     if (value.exponent() != 0) return {value.sign(), value.exponent(), value.significand};

@@ -31,11 +31,10 @@ inline Float80 add_unpacked(Unpacked a, Unpacked b, FpuControl control, FpuStatu
   }
   if (a.sign == b.sign) {
     u128 sum = larger + smaller;
-    int exponent = a.exponent;
-    if (sum < larger) {
-      sum = sum >> 1 | (sum & 1) | static_cast<u128>(1) << 127;
-      ++exponent;
-    }
+    // Without a branch: whether sums carry is anyone's guess.
+    const unsigned carry = sum < larger ? 1 : 0;
+    sum = sum >> carry | (sum & carry) | static_cast<u128>(carry) << 127;
+    const int exponent = a.exponent + static_cast<int>(carry);
     return finish(a.sign, exponent, static_cast<u64>(sum >> 64), static_cast<u64>(sum), control, raised);
   }
   bool sign = a.sign;
@@ -82,22 +81,22 @@ inline Float80 divide_unpacked(Unpacked a, Unpacked b, FpuControl control, FpuSt
 // FADD, FSUB (a - b), FMUL, FDIV (a / b); the reversed forms exchange the operands.
 inline Float80 add(Float80 a, Float80 b, FpuControl control, FpuStatus& raised) {
   if (a.is_normal() && b.is_normal()) [[likely]]
-    return add_unpacked(Unpacked::of(a), Unpacked::of(b), control, raised);
+    return add_unpacked(Unpacked::of_normal(a), Unpacked::of_normal(b), control, raised);
   return add_any(a, b, false, control, raised);
 }
 inline Float80 subtract(Float80 a, Float80 b, FpuControl control, FpuStatus& raised) {
   if (a.is_normal() && b.is_normal()) [[likely]]
-    return add_unpacked(Unpacked::of(a), Unpacked::of(b.negated()), control, raised);
+    return add_unpacked(Unpacked::of_normal(a), Unpacked::of_normal(b.negated()), control, raised);
   return add_any(a, b, true, control, raised);
 }
 inline Float80 multiply(Float80 a, Float80 b, FpuControl control, FpuStatus& raised) {
   if (a.is_normal() && b.is_normal()) [[likely]]
-    return multiply_unpacked(Unpacked::of(a), Unpacked::of(b), control, raised);
+    return multiply_unpacked(Unpacked::of_normal(a), Unpacked::of_normal(b), control, raised);
   return multiply_any(a, b, control, raised);
 }
 inline Float80 divide(Float80 a, Float80 b, FpuControl control, FpuStatus& raised) {
   if (a.is_normal() && b.is_normal()) [[likely]]
-    return divide_unpacked(Unpacked::of(a), Unpacked::of(b), control, raised);
+    return divide_unpacked(Unpacked::of_normal(a), Unpacked::of_normal(b), control, raised);
   return divide_any(a, b, control, raised);
 }
 

@@ -41,6 +41,16 @@ void shift_right_sticky(u64& hi, u64& lo, unsigned count) {
 Float80 round_and_pack(bool sign, int exponent, u64 hi, u64 lo, FpuControl control, FpuStatus& raised) {
   const unsigned drop = control.dropped_bits();
   const Rounding rounding = control.rounding();
+  // 53 bits to nearest is what some systems run everything with.
+  if (drop != 0 && rounding == Rounding::Nearest && exponent >= 1 && exponent < 0x7ffe) [[likely]] {
+    const u64 rest = hi << (64 - drop) | static_cast<u64>(lo != 0);
+    const u64 whole = hi >> drop;
+    const u64 up = (rest >> 63) & static_cast<u64>((rest << 1 | (whole & 1)) != 0);
+    const u64 sum = (whole + up) << drop;
+    const u64 carry = static_cast<u64>(sum == 0);
+    raised.raise(static_cast<u16>((rest != 0 ? FpuStatus::PE : 0) | up << 9));
+    return Float80::make(sign, exponent + static_cast<int>(carry), sum | carry << 63);
+  }
   RoundedSignificand rounded = round_significand(hi, lo, drop, rounding, sign);
   const int biased = exponent + (rounded.carried ? 1 : 0);
   const auto pack = [&](int at) {

@@ -38,7 +38,7 @@ class Hpet final : public MmioDevice {
 
   u64 mmio_read(u64 offset, unsigned size) override;
   void mmio_write(u64 offset, unsigned size, u64 value) override;
-  u32 block_id() const { return static_cast<u32>(capabilities()); }  // for the ACPI table
+  static constexpr u32 block_id() { return static_cast<u32>(capabilities()); }  // for the ACPI table
 
   void reset();
   void fields(Fields& fields);

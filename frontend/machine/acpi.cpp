@@ -1,0 +1,167 @@
+// Owns the ACPI tables: what they say of this machine, and where they lie.
+// Source: ACPI Specification 5.0, "ACPI Software Programming Model"; "IA-PC HPET Specification".
+#include "frontend/machine/acpi.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "devices/acpi/acpi_pm.h"
+#include "devices/acpi/reset_port.h"
+#include "devices/apic/io_apic.h"
+#include "devices/hpet/hpet.h"
+#include "frontend/machine/boot.h"
+
+namespace ringside {
+namespace {
+
+#include "dsdt.hex"
+
+constexpr u64 local_apic_address = 0xfee00000;
+constexpr std::size_t header_bytes = 36, length_at = 4, checksum_at = 9;
+
+TableBytes table(std::string_view signature, u8 revision) {
+  TableBytes t;
+  t.text(signature).add<u32>(0).add<u8>(revision).add<u8>(0).text("RNGSDE").text("RINGSIDE");
+  t.add<u32>(1).text("RNGS").add<u32>(1);
+  return t;
+}
+void seal(TableBytes& t) {
+  t.set(length_at, static_cast<u32>(t.size()));
+  t.checksum(checksum_at, t.size());
+}
+
+void add_port(TableBytes& t, u16 port, u8 bytes, u8 access) {  // a generic address in I/O space
+  t.add<u8>(1).add<u8>(static_cast<u8>(bytes * 8)).add<u8>(0).add<u8>(access).add<u64>(port);
+}
+void add_memory(TableBytes& t, u64 address, u8 bits) {
+  t.add<u8>(0).add<u8>(bits).add<u8>(0).add<u8>(0).add<u64>(address);
+}
+
+// The compiled table, with the number of CPUs, and with our name for the compiler: its version is no business
+// of the guest's.
+TableBytes dsdt(unsigned cpus) {
+  TableBytes t;
+  t.bytes().assign(std::begin(dsdt_aml_code), std::end(dsdt_aml_code));
+  std::memcpy(t.bytes().data() + 28, "RNGS\1\0\0\0", 8);
+  static constexpr u8 name_cpus[] = {0x08, 'C', 'P', 'U', 'S', 0x0a};  // Name (CPUS, <byte>)
+  const auto found =
+      std::search(t.bytes().begin(), t.bytes().end(), std::begin(name_cpus), std::end(name_cpus));
+  if (t.bytes().end() - found > static_cast<std::ptrdiff_t>(sizeof name_cpus))
+    found[sizeof name_cpus] = static_cast<u8>(cpus);
+  seal(t);
+  return t;
+}
+
+TableBytes facs() {
+  TableBytes t;
+  t.text("FACS").add<u32>(64).zeros(24).add<u8>(2).zeros(31);
+  return t;
+}
+
+TableBytes fadt(u64 facs_at, u64 dsdt_at) {
+  constexpr u32 wbinvd = bit(0), proc_c1 = bit(2), no_sleep_button = bit(5), rtc_not_fixed = bit(6),
+                timer_32_bits = bit(8), reset_register = bit(10);
+  constexpr u16 legacy_devices = bit(0), has_8042 = bit(1), no_vga = bit(2);
+  constexpr u16 no_c2 = 0xfff, no_c3 = 0xfff;
+
+  TableBytes t = table("FACP", 5);
+  t.add<u32>(static_cast<u32>(facs_at)).add<u32>(static_cast<u32>(dsdt_at));
+  t.add<u8>(0).add<u8>(0);  // reserved, no preferred power profile
+  t.add<u16>(AcpiPm::sci_irq).add<u32>(AcpiPm::smi_cmd);
+  t.add<u8>(AcpiPm::acpi_enable).add<u8>(AcpiPm::acpi_disable).add<u8>(0).add<u8>(0);
+  t.add<u32>(AcpiPm::pm1a_evt_blk).add<u32>(0).add<u32>(AcpiPm::pm1a_cnt_blk).add<u32>(0);
+  t.add<u32>(0).add<u32>(AcpiPm::pm_tmr_blk).add<u32>(AcpiPm::gpe0_blk).add<u32>(0);
+  t.add<u8>(AcpiPm::pm1_evt_len).add<u8>(AcpiPm::pm1_cnt_len).add<u8>(0).add<u8>(AcpiPm::pm_tmr_len);
+  t.add<u8>(AcpiPm::gpe0_blk_len).add<u8>(0).add<u8>(0).add<u8>(0);
+  t.add<u16>(no_c2).add<u16>(no_c3).add<u16>(0).add<u16>(0);
+  t.add<u8>(0).add<u8>(0);                // no duty cycle
+  t.add<u8>(0).add<u8>(0).add<u8>(0x32);  // RTC: no day or month alarm, the century's byte
+  t.add<u16>(legacy_devices | has_8042 | no_vga).add<u8>(0);
+  t.add<u32>(wbinvd | proc_c1 | no_sleep_button | rtc_not_fixed | timer_32_bits | reset_register);
+  add_port(t, ResetPort::ports.first, 1, 1);
+  t.add<u8>(0x06).zeros(3);  // a full reset
+  t.add<u64>(facs_at).add<u64>(dsdt_at);
+  add_port(t, AcpiPm::pm1a_evt_blk, AcpiPm::pm1_evt_len, 2);
+  t.zeros(12);
+  add_port(t, AcpiPm::pm1a_cnt_blk, AcpiPm::pm1_cnt_len, 2);
+  t.zeros(24);
+  add_port(t, AcpiPm::pm_tmr_blk, AcpiPm::pm_tmr_len, 3);
+  add_port(t, AcpiPm::gpe0_blk, AcpiPm::gpe0_blk_len, 1);
+  t.zeros(36);  // no GPE1, no sleep registers
+  seal(t);
+  return t;
+}
+
+TableBytes madt(unsigned cpus) {
+  constexpr u32 has_pics = 1;
+  constexpr u16 as_the_bus = 0, active_high_level = 0xd;
+  TableBytes t = table("APIC", 3);
+  t.add<u32>(local_apic_address).add<u32>(has_pics);
+  for (unsigned n = 0; n < cpus; ++n)
+    t.add<u8>(0).add<u8>(8).add<u8>(static_cast<u8>(n)).add<u8>(static_cast<u8>(n)).add<u32>(1);
+  t.add<u8>(1).add<u8>(12).add<u8>(io_apic_id).add<u8>(0);
+  t.add<u32>(static_cast<u32>(IoApic::default_address)).add<u32>(0);
+  const auto override_irq = [&](u8 irq, u32 gsi, u16 flags) {
+    t.add<u8>(2).add<u8>(10).add<u8>(0).add<u8>(irq).add<u32>(gsi).add<u16>(flags);
+  };
+  override_irq(0, pit_gsi, as_the_bus);
+  for (u8 irq : level_irqs) override_irq(irq, irq, active_high_level);
+  t.add<u8>(4).add<u8>(6).add<u8>(0xff).add<u16>(0).add<u8>(1);  // NMI at LINT1 of every CPU
+  seal(t);
+  return t;
+}
+
+TableBytes hpet() {
+  constexpr u16 min_tick = 0x80;
+  TableBytes t = table("HPET", 1);
+  t.add<u32>(Hpet::block_id());
+  add_memory(t, Hpet::base.value, 64);
+  t.add<u8>(0).add<u16>(min_tick).add<u8>(0);
+  seal(t);
+  return t;
+}
+
+template <class T>
+TableBytes root(std::string_view signature, const std::vector<u64>& tables) {
+  TableBytes t = table(signature, 1);
+  for (u64 at : tables) t.add<T>(static_cast<T>(at));
+  seal(t);
+  return t;
+}
+
+TableBytes rsdp(u64 rsdt_at, u64 xsdt_at) {
+  TableBytes t;
+  t.text("RSD PTR ").add<u8>(0).text("RNGSDE").add<u8>(2).add<u32>(static_cast<u32>(rsdt_at));
+  t.add<u32>(36).add<u64>(xsdt_at).add<u8>(0).zeros(3);
+  t.checksum(8, 20);
+  t.checksum(32, 36);
+  return t;
+}
+
+}  // namespace
+
+u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
+  cpus = std::clamp(cpus, 1u, most_cpus);
+  constexpr u64 rsdp_at = tables_start, alignment = 64;
+  u64 next = rsdp_at + alignment;
+  const auto lay = [&](const TableBytes& t) {
+    const u64 at = next;
+    memory.write_block(HostPhys(at), t.bytes().data(), t.size());
+    next = (at + t.size() + alignment - 1) & ~(alignment - 1);
+    return at;
+  };
+  const u64 facs_at = lay(facs());
+  const u64 dsdt_at = lay(dsdt(cpus));
+  const std::vector<u64> tables{lay(fadt(facs_at, dsdt_at)), lay(madt(cpus)), lay(hpet())};
+  const u64 rsdt_at = lay(root<u32>("RSDT", tables));
+  const u64 xsdt_at = lay(root<u64>("XSDT", tables));
+  static_assert(sizeof dsdt_aml_code + 0x1000 < mp_table_start - tables_start);
+
+  const TableBytes pointer = rsdp(rsdt_at, xsdt_at);
+  memory.write_block(HostPhys(rsdp_at), pointer.bytes().data(), pointer.size());
+  const TableBytes mp = mp_tables(cpus);
+  memory.write_block(HostPhys(mp_table_start), mp.bytes().data(), mp.size());
+  return rsdp_at;
+}
+
+}  // namespace ringside

@@ -1,0 +1,52 @@
+// Owns what firmware would have left behind when a kernel is booted without it: memory map, memory types, the
+// BIOS data area.
+#include <algorithm>
+
+#include "frontend/machine/boot.h"
+#include "frontend/machine/load_protocols.h"
+
+namespace ringside {
+namespace {
+
+constexpr u64 conventional_end = 0x9fc00;  // the extended BIOS data area follows, 1 KiB
+constexpr u64 vga_start = 0xa0000, bios_start = 0xe0000, extended_start = 0x100000;
+constexpr u64 flash_start = 0xfffc0000, four_gib = u64{1} << 32;
+
+constexpr u64 type_wb = 6, type_wp = 5;
+constexpr u64 every(u64 type) { return type * 0x0101010101010101; }
+
+}  // namespace
+
+std::vector<MemoryRange> standard_memory_map(u64 ram_bytes) {
+  const u64 low = std::min(ram_bytes, low_ram_limit);
+  std::vector<MemoryRange> map{{0, conventional_end, 1},
+                               {conventional_end, vga_start - conventional_end, 2},
+                               {bios_start, extended_start - bios_start, 2}};
+  if (low > extended_start) map.push_back({extended_start, low - extended_start, 1});
+  map.push_back({flash_start, four_gib - flash_start, 2});
+  if (ram_bytes > low) map.push_back({four_gib, ram_bytes - low, 1});
+  return map;
+}
+
+// Source: "Memory Cache Control", "Memory Type Range Registers (MTRRs)".
+void set_memory_types(Cpu& cpu) {
+  if (cpu.model == nullptr || !cpu.model->has(Flag::mtrr)) return;
+  auto& fixed = cpu.msr.mtrr_fixed;
+  fixed.fill(every(type_wp));  // 0xc0000..0xfffff
+  fixed[0] = fixed[1] = every(type_wb);
+  fixed[2] = 0;  // 0xa0000..0xbffff
+  cpu.msr.mtrr_variable.fill(0);
+  cpu.msr.mtrr_variable[0] = low_ram_limit;
+  cpu.msr.mtrr_variable[1] =
+      (bit_range(0, cpu.model->physical_bits - 1) & ~(four_gib - low_ram_limit - 1)) | bit(11);
+  cpu.msr.mtrr_def_type = bit(11) | bit(10) | type_wb;
+}
+
+void write_bios_data(PhysicalMemory& memory) {
+  memory.write(HostPhys(0x400), 2, 0x3f8);                  // COM1
+  memory.write(HostPhys(0x40e), 2, conventional_end >> 4);  // segment of the extended BIOS data area
+  memory.write(HostPhys(0x413), 2, conventional_end >> 10);
+  memory.write(HostPhys(conventional_end), 1, 1);  // its size in KiB
+}
+
+}  // namespace ringside

@@ -1,0 +1,97 @@
+// Owns the run of one vector instruction by the handler of its row.
+#include "cpu/decode/lower.h"
+#include "cpu/exec/table.h"
+#include "tests/oracle/sse_harness.h"
+
+namespace ringside::test {
+namespace {
+
+constexpr u64 memory_at = 0x3000;
+
+const Op* stop(Cpu&, const Op* op) { return op; }
+
+FeatureSet all_features() {
+  FeatureSet features;
+  features.set();
+  features.reset(static_cast<std::size_t>(Feature::never));
+  return features;
+}
+
+}  // namespace
+
+struct EmulatedVector::Impl {
+  PhysicalMemory memory;
+  std::unique_ptr<Mmu> mmu;
+  std::unique_ptr<Cpu> cpu;
+  CpuModel model;
+  Decoder decoder{all_features()};
+  Op ops[2];
+  Engine engine;
+  u8* ram = nullptr;
+};
+
+EmulatedVector::EmulatedVector() : impl_(std::make_unique<Impl>()) {
+  Impl& m = *impl_;
+  m.memory.add_ram(HostPhys(0), 0x10000, "ram");
+  m.mmu = std::make_unique<Mmu>(m.memory, 46);
+  m.cpu = std::make_unique<Cpu>(*m.mmu);
+  Cpu& cpu = *m.cpu;
+  m.model.features = all_features();
+  cpu.model = &m.model;
+  cpu.engine = &m.engine;
+  cpu.reset(false);
+  cpu.cr0 = Cr0::PE | Cr0::NE | Cr0::ET;
+  cpu.cr4 = Cr4::OSFXSR | Cr4::OSXMMEXCPT;
+  cpu.update_mode();
+  cpu.update_translation();
+  // The page as the handlers of 64-bit mode see it; paging itself is not under test.
+  cpu.mode.bits64 = true;
+  cpu.mode.code_bits = 64;
+  cpu.alone = true;
+  m.ram = m.memory.pointer(HostPhys(memory_at), true);
+  m.ops[1].handler = stop;
+}
+EmulatedVector::~EmulatedVector() = default;
+
+bool EmulatedVector::set(std::span<const u8> instruction) {
+  Impl& m = *impl_;
+  Lowered lowered;
+  if (m.decoder.lower(instruction.data(), static_cast<unsigned>(instruction.size()), 64, false, 0, lowered) !=
+      DecodeStatus::ok)
+    return false;
+  m.ops[0] = lowered.op;
+  m.ops[0].handler = all_handlers()[lowered.op.row].fast[lowered.op.variant];
+  return m.ops[0].handler != nullptr;
+}
+u16 EmulatedVector::row() const { return impl_->ops[0].row; }
+
+void EmulatedVector::run(VectorCase& state) {
+  Impl& m = *impl_;
+  Cpu& cpu = *m.cpu;
+  for (unsigned i = 0; i < 2; ++i) {
+    cpu.vector.xmm[i] = {{state.xmm[i][0], state.xmm[i][1]}};
+    cpu.x87.physical[i] = {state.mmx[i], 0xffff};
+  }
+  cpu.x87.top = 0;
+  cpu.x87.valid = 0xff;
+  cpu.gpr[RAX] = state.rax;
+  cpu.gpr[RCX] = state.rcx;
+  cpu.gpr[RDX] = state.rdx;
+  cpu.gpr[RBX] = memory_at;
+  cpu.flags.set_image(state.flags);
+  cpu.vector.mxcsr = state.mxcsr;
+  std::memcpy(m.ram, state.memory.data(), 16);
+  state.trap = m.ops[0].handler(cpu, &m.ops[0]) ? 0 : static_cast<u32>(cpu.fault.vector);
+  for (unsigned i = 0; i < 2; ++i) {
+    state.xmm[i] = {cpu.vector.xmm[i].q[0], cpu.vector.xmm[i].q[1]};
+    state.mmx[i] = cpu.x87.physical[i].significand;
+  }
+  state.rax = cpu.gpr[RAX];
+  state.rcx = cpu.gpr[RCX];
+  state.rdx = cpu.gpr[RDX];
+  state.flags = cpu.flags.image();
+  state.mxcsr = cpu.vector.mxcsr;
+  std::memcpy(state.memory.data(), m.ram, 16);
+}
+
+}  // namespace ringside::test

@@ -1,0 +1,53 @@
+// Owns the two ways of running one vector instruction: on the host's own processor, and by the handler of its row.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <span>
+
+#include "cpu/arch/types.h"
+
+namespace ringside::test {
+
+// What an instruction under test may read and write. Operands: xmm0 and xmm1, mm0 and mm1, rax, rcx, rdx, [rbx].
+struct alignas(64) VectorCase {
+  std::array<std::array<u64, 2>, 2> xmm{};
+  std::array<u64, 2> mmx{};
+  u64 rax = 0, rcx = 0, rdx = 0;
+  u64 flags = 0;  // arithmetic flags only
+  u32 mxcsr = 0x1f80;
+  u32 trap = 0;  // 0, or the exception's vector: 6 (#UD), 19 (#XM)
+  alignas(16) std::array<u64, 2> memory{};
+  bool operator==(const VectorCase&) const = default;
+};
+
+// Runs one instruction natively. Only where there is an x86-64 host: see available().
+class NativeVector {
+ public:
+  NativeVector();
+  ~NativeVector();
+  static bool available();
+  void set(std::span<const u8> instruction);
+  void run(VectorCase& state);
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Runs one instruction by its handler, in 64-bit mode.
+class EmulatedVector {
+ public:
+  EmulatedVector();
+  ~EmulatedVector();
+  // False: the instruction cannot be lowered.
+  bool set(std::span<const u8> instruction);
+  void run(VectorCase& state);
+  u16 row() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ringside::test

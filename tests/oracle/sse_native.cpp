@@ -1,0 +1,119 @@
+// Owns the run of one vector instruction on the host.
+#include "tests/oracle/sse_harness.h"
+
+#if defined(__x86_64__) && defined(__linux__)
+
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <vector>
+
+namespace ringside::test {
+namespace {
+
+// The routine that runs now, for the signal handler: an instruction that traps continues at the epilogue.
+struct Running {
+  u64 instruction = 0, epilogue = 0;
+  volatile u32 trap = 0;
+} running;
+
+void on_signal(int signal, siginfo_t*, void* context) {
+  auto* uc = static_cast<ucontext_t*>(context);
+  greg_t& rip = uc->uc_mcontext.gregs[REG_RIP];
+  if (static_cast<u64>(rip) != running.instruction) {
+    std::signal(signal, SIG_DFL);
+    return;
+  }
+  running.trap = signal == SIGFPE ? 19 : 6;
+  rip = static_cast<greg_t>(running.epilogue);
+}
+
+}  // namespace
+
+struct NativeVector::Impl {
+  static constexpr std::size_t bytes = 4096;
+  u8* page = nullptr;
+  std::vector<u8> code;
+  struct sigaction old_fpe {}, old_ill {};
+
+  void emit(std::initializer_list<int> list) {
+    for (int byte : list) code.push_back(static_cast<u8>(byte));
+  }
+  static int at(std::size_t offset) { return static_cast<int>(offset); }
+};
+
+bool NativeVector::available() { return true; }
+
+NativeVector::NativeVector() : impl_(std::make_unique<Impl>()) {
+  impl_->page = static_cast<u8*>(
+      mmap(nullptr, Impl::bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  struct sigaction action {};
+  action.sa_sigaction = on_signal;
+  action.sa_flags = SA_SIGINFO;
+  sigaction(SIGFPE, &action, &impl_->old_fpe);
+  sigaction(SIGILL, &action, &impl_->old_ill);
+}
+NativeVector::~NativeVector() {
+  sigaction(SIGFPE, &impl_->old_fpe, nullptr);
+  sigaction(SIGILL, &impl_->old_ill, nullptr);
+  munmap(impl_->page, Impl::bytes);
+}
+
+void NativeVector::set(std::span<const u8> instruction) {
+  Impl& m = *impl_;
+  m.code.clear();
+  using C = VectorCase;
+  constexpr int xmm = offsetof(C, xmm), mmx = offsetof(C, mmx), rax = offsetof(C, rax), rcx = offsetof(C, rcx),
+                rdx = offsetof(C, rdx), flags = offsetof(C, flags), mxcsr = offsetof(C, mxcsr),
+                memory = offsetof(C, memory);
+  static_assert(sizeof(C) <= 128);
+  m.emit({0x53});                                // push rbx
+  m.emit({0x48, 0x8d, 0x5f, memory});            // lea rbx, [rdi + memory]
+  m.emit({0x0f, 0x10, 0x47, xmm});               // movups xmm0, [rdi + xmm]
+  m.emit({0x0f, 0x10, 0x4f, xmm + 16});          // movups xmm1
+  m.emit({0x0f, 0x6f, 0x47, mmx});               // movq mm0
+  m.emit({0x0f, 0x6f, 0x4f, mmx + 8});           // movq mm1
+  m.emit({0x48, 0x8b, 0x47, rax, 0x48, 0x8b, 0x4f, rcx, 0x48, 0x8b, 0x57, rdx});
+  m.emit({0xff, 0x77, flags, 0x9d});             // push [rdi + flags]; popfq
+  m.emit({0x0f, 0xae, 0x57, mxcsr});             // ldmxcsr
+  const std::size_t begin = m.code.size();
+  m.code.insert(m.code.end(), instruction.begin(), instruction.end());
+  const std::size_t end = m.code.size();
+  m.emit({0x0f, 0xae, 0x5f, mxcsr});             // stmxcsr
+  m.emit({0x9c, 0x8f, 0x47, flags});             // pushfq; pop [rdi + flags]
+  m.emit({0x48, 0x89, 0x47, rax, 0x48, 0x89, 0x4f, rcx, 0x48, 0x89, 0x57, rdx});
+  m.emit({0x0f, 0x7f, 0x47, mmx, 0x0f, 0x7f, 0x4f, mmx + 8});
+  m.emit({0x0f, 0x11, 0x47, xmm, 0x0f, 0x11, 0x4f, xmm + 16});
+  m.emit({0x68, 0x80, 0x1f, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x58});  // push 0x1f80; ldmxcsr [rsp]; pop rax
+  m.emit({0x0f, 0x77, 0xfc, 0x5b, 0xc3});        // emms; cld; pop rbx; ret
+  mprotect(m.page, Impl::bytes, PROT_READ | PROT_WRITE);
+  std::memcpy(m.page, m.code.data(), m.code.size());
+  mprotect(m.page, Impl::bytes, PROT_READ | PROT_EXEC);
+  running.instruction = reinterpret_cast<u64>(m.page + begin);
+  running.epilogue = reinterpret_cast<u64>(m.page + end);
+}
+
+void NativeVector::run(VectorCase& state) {
+  running.trap = 0;
+  state.flags |= 0x202;
+  reinterpret_cast<void (*)(VectorCase*)>(impl_->page)(&state);
+  state.flags &= 0x8d5;
+  state.trap = running.trap;
+}
+
+}  // namespace ringside::test
+
+#else
+
+namespace ringside::test {
+struct NativeVector::Impl {};
+NativeVector::NativeVector() = default;
+NativeVector::~NativeVector() = default;
+bool NativeVector::available() { return false; }
+void NativeVector::set(std::span<const u8>) {}
+void NativeVector::run(VectorCase&) {}
+}  // namespace ringside::test
+
+#endif

@@ -1,4 +1,5 @@
-// Owns the two ways of running one vector instruction: on the host's own processor, and by the handler of its row.
+// Owns the two ways of running one vector instruction: on the host's own processor, and by the handler of its
+// row.
 #pragma once
 
 #include <array>
@@ -9,7 +10,8 @@
 
 namespace ringside::test {
 
-// What an instruction under test may read and write. Operands: xmm0 and xmm1, mm0 and mm1, rax, rcx, rdx, [rbx].
+// What an instruction under test may read and write. Operands: xmm0 and xmm1, mm0 and mm1, rax, rcx, rdx,
+// [rbx].
 struct alignas(64) VectorCase {
   std::array<std::array<u64, 2>, 2> xmm{};
   std::array<u64, 2> mmx{};

@@ -36,7 +36,8 @@ struct NativeVector::Impl {
   static constexpr std::size_t bytes = 4096;
   u8* page = nullptr;
   std::vector<u8> code;
-  struct sigaction old_fpe {}, old_ill {};
+  struct sigaction old_fpe {
+  }, old_ill{};
 
   void emit(std::initializer_list<int> list) {
     for (int byte : list) code.push_back(static_cast<u8>(byte));
@@ -65,29 +66,29 @@ void NativeVector::set(std::span<const u8> instruction) {
   Impl& m = *impl_;
   m.code.clear();
   using C = VectorCase;
-  constexpr int xmm = offsetof(C, xmm), mmx = offsetof(C, mmx), rax = offsetof(C, rax), rcx = offsetof(C, rcx),
-                rdx = offsetof(C, rdx), flags = offsetof(C, flags), mxcsr = offsetof(C, mxcsr),
-                memory = offsetof(C, memory);
+  constexpr int xmm = offsetof(C, xmm), mmx = offsetof(C, mmx), rax = offsetof(C, rax),
+                rcx = offsetof(C, rcx), rdx = offsetof(C, rdx), flags = offsetof(C, flags),
+                mxcsr = offsetof(C, mxcsr), memory = offsetof(C, memory);
   static_assert(sizeof(C) <= 128);
-  m.emit({0x53});                                // push rbx
-  m.emit({0x48, 0x8d, 0x5f, memory});            // lea rbx, [rdi + memory]
-  m.emit({0x0f, 0x10, 0x47, xmm});               // movups xmm0, [rdi + xmm]
-  m.emit({0x0f, 0x10, 0x4f, xmm + 16});          // movups xmm1
-  m.emit({0x0f, 0x6f, 0x47, mmx});               // movq mm0
-  m.emit({0x0f, 0x6f, 0x4f, mmx + 8});           // movq mm1
+  m.emit({0x53});                        // push rbx
+  m.emit({0x48, 0x8d, 0x5f, memory});    // lea rbx, [rdi + memory]
+  m.emit({0x0f, 0x10, 0x47, xmm});       // movups xmm0, [rdi + xmm]
+  m.emit({0x0f, 0x10, 0x4f, xmm + 16});  // movups xmm1
+  m.emit({0x0f, 0x6f, 0x47, mmx});       // movq mm0
+  m.emit({0x0f, 0x6f, 0x4f, mmx + 8});   // movq mm1
   m.emit({0x48, 0x8b, 0x47, rax, 0x48, 0x8b, 0x4f, rcx, 0x48, 0x8b, 0x57, rdx});
-  m.emit({0xff, 0x77, flags, 0x9d});             // push [rdi + flags]; popfq
-  m.emit({0x0f, 0xae, 0x57, mxcsr});             // ldmxcsr
+  m.emit({0xff, 0x77, flags, 0x9d});  // push [rdi + flags]; popfq
+  m.emit({0x0f, 0xae, 0x57, mxcsr});  // ldmxcsr
   const std::size_t begin = m.code.size();
   m.code.insert(m.code.end(), instruction.begin(), instruction.end());
   const std::size_t end = m.code.size();
-  m.emit({0x0f, 0xae, 0x5f, mxcsr});             // stmxcsr
-  m.emit({0x9c, 0x8f, 0x47, flags});             // pushfq; pop [rdi + flags]
+  m.emit({0x0f, 0xae, 0x5f, mxcsr});  // stmxcsr
+  m.emit({0x9c, 0x8f, 0x47, flags});  // pushfq; pop [rdi + flags]
   m.emit({0x48, 0x89, 0x47, rax, 0x48, 0x89, 0x4f, rcx, 0x48, 0x89, 0x57, rdx});
   m.emit({0x0f, 0x7f, 0x47, mmx, 0x0f, 0x7f, 0x4f, mmx + 8});
   m.emit({0x0f, 0x11, 0x47, xmm, 0x0f, 0x11, 0x4f, xmm + 16});
   m.emit({0x68, 0x80, 0x1f, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x58});  // push 0x1f80; ldmxcsr [rsp]; pop rax
-  m.emit({0x0f, 0x77, 0xfc, 0x5b, 0xc3});        // emms; cld; pop rbx; ret
+  m.emit({0x0f, 0x77, 0xfc, 0x5b, 0xc3});                          // emms; cld; pop rbx; ret
   mprotect(m.page, Impl::bytes, PROT_READ | PROT_WRITE);
   std::memcpy(m.page, m.code.data(), m.code.size());
   mprotect(m.page, Impl::bytes, PROT_READ | PROT_EXEC);

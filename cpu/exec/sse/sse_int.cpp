@@ -1,7 +1,9 @@
 // Owns the handlers of the rows in cpu/decode/rows/sse_int.inc.
+#include "cpu/exec/sse/crypto.h"
 #include "cpu/exec/sse/integer.h"
 #include "cpu/exec/sse/moves.h"
 #include "cpu/exec/sse/shuffle.h"
+#include "cpu/exec/sse/text.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {

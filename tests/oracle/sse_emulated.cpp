@@ -6,8 +6,6 @@
 namespace ringside::test {
 namespace {
 
-constexpr u64 memory_at = 0x3000;
-
 const Op* stop(Cpu&, const Op* op) { return op; }
 
 FeatureSet all_features() {
@@ -37,6 +35,7 @@ EmulatedVector::EmulatedVector() : impl_(std::make_unique<Impl>()) {
   m.cpu = std::make_unique<Cpu>(*m.mmu);
   Cpu& cpu = *m.cpu;
   m.model.features = all_features();
+  m.model.flags.set();
   cpu.model = &m.model;
   cpu.engine = &m.engine;
   cpu.reset(false);
@@ -63,7 +62,15 @@ bool EmulatedVector::set(std::span<const u8> instruction) {
   m.ops[0].handler = all_handlers()[lowered.op.row].fast[lowered.op.variant];
   return m.ops[0].handler != nullptr;
 }
-u16 EmulatedVector::row() const { return impl_->ops[0].row; }
+bool EmulatedVector::step() {
+  impl_->cpu->fault = Fault();
+  impl_->cpu->left = Left::fault;
+  const Op* next = impl_->ops[0].handler(*impl_->cpu, &impl_->ops[0]);
+  // Rows of kind leave end the chain.
+  return next || impl_->cpu->left == Left::boundary;
+}
+Cpu& EmulatedVector::cpu() { return *impl_->cpu; }
+u8* EmulatedVector::memory() { return impl_->ram; }
 
 void EmulatedVector::run(VectorCase& state) {
   Impl& m = *impl_;
@@ -81,7 +88,7 @@ void EmulatedVector::run(VectorCase& state) {
   cpu.flags.set_image(state.flags);
   cpu.vector.mxcsr = state.mxcsr;
   std::memcpy(m.ram, state.memory.data(), 16);
-  state.trap = m.ops[0].handler(cpu, &m.ops[0]) ? 0 : static_cast<u32>(cpu.fault.vector);
+  state.trap = step() ? 0 : static_cast<u32>(cpu.fault.vector);
   for (unsigned i = 0; i < 2; ++i) {
     state.xmm[i] = {cpu.vector.xmm[i].q[0], cpu.vector.xmm[i].q[1]};
     state.mmx[i] = cpu.x87.physical[i].significand;

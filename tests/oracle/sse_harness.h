@@ -6,7 +6,7 @@
 #include <memory>
 #include <span>
 
-#include "cpu/arch/types.h"
+#include "cpu/state/cpu.h"
 
 namespace ringside::test {
 
@@ -45,7 +45,12 @@ class EmulatedVector {
   // False: the instruction cannot be lowered.
   bool set(std::span<const u8> instruction);
   void run(VectorCase& state);
-  u16 row() const;
+  // Only the instruction, on whatever state the CPU has. False: it faulted.
+  bool step();
+  Cpu& cpu();
+  // The page of guest memory that rbx points to after run(); its linear address.
+  u8* memory();
+  static constexpr u64 memory_at = 0x3000;
 
  private:
   struct Impl;

@@ -138,18 +138,20 @@ unsigned save_area_bytes(u64 components, bool compacted) {
 
 bool fxsave_at(Cpu& cpu, const Op& op, u64 linear) {
   if (misaligned(cpu, linear, 16)) return false;
+  const SegReg seg = segment_of(op);
   std::array<u8, xmm_at + 256> image{};
-  unsigned bytes = xmm_at;
   put_x87(cpu.x87, op.size == 8, image.data());
+  if (!probe_write(cpu, linear, legacy_bytes, seg)) return false;
   // Without CR4.OSFXSR the processor may leave SSE state alone, and this one does.
-  if (cpu.cr4 & Cr4::OSFXSR) {
-    put(&image[mxcsr_at], cpu.vector.mxcsr);
-    put(&image[mxcsr_at + 4], mxcsr_mask);
-    bytes += 16 * xmm_count(cpu);
-    std::memcpy(&image[xmm_at], cpu.vector.xmm.data(), bytes - xmm_at);
+  if (!(cpu.cr4 & Cr4::OSFXSR)) {
+    return store_bytes(cpu, linear, image.data(), pointers_end, seg) &&
+           store_bytes(cpu, linear + registers_at, &image[registers_at], xmm_at - registers_at, seg);
   }
-  return probe_write(cpu, linear, legacy_bytes, segment_of(op)) &&
-         store_bytes(cpu, linear, image.data(), bytes, segment_of(op));
+  const unsigned bytes = xmm_at + 16 * xmm_count(cpu);
+  put(&image[mxcsr_at], cpu.vector.mxcsr);
+  put(&image[mxcsr_at + 4], mxcsr_mask);
+  std::memcpy(&image[xmm_at], cpu.vector.xmm.data(), bytes - xmm_at);
+  return store_bytes(cpu, linear, image.data(), bytes, seg);
 }
 
 bool fxrstor_at(Cpu& cpu, const Op& op, u64 linear) {

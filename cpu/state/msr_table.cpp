@@ -12,7 +12,7 @@ namespace {
 
 using M = Cpu::Msrs;
 constexpr u64 all = ~u64{0};
-constexpr u64 upper_half = 0xffffffff00000000;
+constexpr u64 upper_half = 0xffffffff00000000, lower_half = 0xffffffff;
 
 // -- Reads and writes that are more than a member.
 

@@ -112,7 +112,7 @@ struct SystemBox {
     Op& op = lowered.op;
     op.left = 1;
     const Handler handler = all_handlers()[op.row].fast[op.variant];
-    REQUIRE(handler);
+    REQUIRE((handler != nullptr));
     REQUIRE(lowered.kind == Kind::leave);
     cpu.rip_base = 0;
     cpu.alone = true;

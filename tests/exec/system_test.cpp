@@ -67,11 +67,11 @@ TEST_CASE("RDMSR and WRMSR: privilege, EDX:EAX, unknown numbers") {
   CHECK(b.run({0x0f, 0x32}) == done);
   CHECK(b.cpu.gpr[RAX] == 0x12345678);
   CHECK(b.cpu.gpr[RDX] == 0x7abc);
-  b.cpu.gpr[RDX] = 0x8000;
+  b.cpu.gpr[RDX] = 0x1000000;
   CHECK(b.run({0x0f, 0x30}) == GP);
   b.cpu.gpr[RCX] = 0xdead;
   CHECK(b.run({0x0f, 0x32}) == GP);
-  CHECK(b.cpu.gpr[RDX] == 0x8000);
+  CHECK(b.cpu.gpr[RDX] == 0x1000000);
   REQUIRE(b.cpu.unknown_msrs.size() == 1);
   CHECK(b.cpu.unknown_msrs[0].first_rip == 0x500);
   b.cpu.gpr[RCX] = 0xc0000102;

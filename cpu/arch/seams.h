@@ -122,6 +122,8 @@ class InterruptSource {
   // IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC registers 0x800..0x8ff. False: the access is a #GP(0).
   virtual bool read_msr(u32 msr, u64& value) = 0;
   virtual bool write_msr(u32 msr, u64 value) = 0;
+  // IA32_TSC minus the clock, after the CPU changed it: IA32_TSC_DEADLINE is compared with the former.
+  virtual void set_tsc_offset(s64 offset) { static_cast<void>(offset); }
 };
 
 // What a local APIC (or the platform) tells a CPU.

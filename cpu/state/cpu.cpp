@@ -68,6 +68,8 @@ void Cpu::reset(bool init) {
     msr = Msrs{};
     msr.microcode = model ? model->microcode << 32 : 0;
     if (clock) msr.tsc_offset = u64{0} - clock->now();  // the TSC itself starts at 0
+    if (interrupts) interrupts->set_tsc_offset(static_cast<s64>(msr.tsc_offset));
+    if (model) mmu.set_gigabyte_pages(model->has(Flag::pdpe1gb));
   }
 
   attention &= Attention::stop;

@@ -21,10 +21,10 @@ constexpr u64 skylake =
     nehalem | feature_mask(F::movbe, F::aes, F::pclmulqdq, F::xsave, F::xsaveopt, F::xsavec, F::xsaves,
                            F::rdrand, F::fsgsbase, F::erms, F::invpcid, F::rdseed, F::adx, F::smap,
                            F::clflushopt, F::clwb, F::pku, F::three_dnow_prefetch, F::lzcnt);
-constexpr u64 icelake = skylake | feature_mask(F::umip, F::rdpid, F::wbnoinvd, F::fsrm, F::sha);
+constexpr u64 icelake = skylake | feature_mask(F::umip, F::rdpid, F::wbnoinvd, F::fsrm, F::sha, F::gfni);
 // Everything that has an instruction behind it: what "+feature" may ask for. A test holds it against the
 // rows.
-constexpr u64 all_features = icelake | feature_mask(F::serialize);
+constexpr u64 all_features = icelake | feature_mask(F::serialize, F::movdiri);
 
 template <class... Names>
 constexpr u64 flag_mask(Names... names) {

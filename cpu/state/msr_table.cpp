@@ -34,7 +34,10 @@ bool write_canonical(Cpu& cpu, const MsrInfo& info, u64 value) {
 
 // -- Time.
 
-void move_tsc(Cpu& cpu, u64 delta) { cpu.msr.tsc_offset += delta; }
+void move_tsc(Cpu& cpu, u64 delta) {
+  cpu.msr.tsc_offset += delta;
+  if (cpu.interrupts) cpu.interrupts->set_tsc_offset(static_cast<s64>(cpu.msr.tsc_offset));
+}
 bool read_time(const Cpu& cpu, const MsrInfo&, u64& value) {
   value = read_tsc(cpu);
   return true;

@@ -88,7 +88,7 @@ class LocalApic final : public InterruptSource, public MmioDevice {
   void corrected_machine_check() { deliver(Lvt::Cmci); }
 
   // IA32_TSC minus the clock, as the CPU's IA32_TSC and IA32_TSC_ADJUST make it.
-  void set_tsc_offset(s64 offset) { timer_.set_tsc_offset(offset); }
+  void set_tsc_offset(s64 offset) override { timer_.set_tsc_offset(offset); }
 
   // For the bus.
   bool is_destination(const ApicMessage& message) const;

@@ -22,7 +22,9 @@ struct TestClock : Clock {
 struct TestApic : InterruptSource {
   u64 base = 0xfee00900, deadline = 0, x2apic = 0;
   u32 last = 0;
+  s64 offset = 0;
   void init() {}
+  void set_tsc_offset(s64 value) { offset = value; }
   bool pending() const { return false; }
   u8 acknowledge() { return 0; }
   u8 task_priority() const { return 0; }
@@ -206,6 +208,7 @@ TEST_CASE("the time-stamp counter and its adjustment move each other") {
   CHECK(b.read(0x10) == 500);
   CHECK(b.write(0x3b, ~u64{0}));  // -1
   CHECK(b.read(0x10) == 499);
+  CHECK(b.apic.offset == static_cast<s64>(499 - b.clock.time));
   b.cpu.reset(true);
   CHECK(b.read(0x10) == 499);
   b.cpu.reset(false);

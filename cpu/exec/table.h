@@ -192,6 +192,7 @@ void fill_size(Handlers& handlers, unsigned size_log2) {
     handlers.fast[v] = wrapper<B, kind>();
     handlers.checked[v] = checked_wrapper<B, kind>();
   } else if constexpr (O1 == Operand::none) {
+    static_assert(O0 != Operand::rmi, "one operand has no form of its own for immediates: two rows");
     [&]<class... Firsts>(List<Firsts...>) {
       (put<Body, kind, stack, A, Firsts>(handlers, size_log2, form_of<Firsts>()), ...);
     }(classes<O0, 0, T, A>());

@@ -126,7 +126,7 @@ inline bool xadd(Cpu& cpu, const Op& op) {
   return true;
 }
 
-// The destination is written in either case, as the manual says of the bus cycle.
+// Memory is written in either case, as the manual says of the bus cycle.
 template <class Dst, class Src>
 inline bool cmpxchg(Cpu& cpu, const Op& op) {
   using T = typename Dst::Value;
@@ -139,7 +139,8 @@ inline bool cmpxchg(Cpu& cpu, const Op& op) {
   if (expected == found) {
     Dst::commit(cpu, op, slot, replacement);
   } else {
-    Dst::commit(cpu, op, slot, found);
+    // A register keeps even its upper half.
+    if constexpr (Dst::where == Where::mem) Dst::commit(cpu, op, slot, found);
     if constexpr (sizeof(T) == 4)
       cpu.gpr[RAX] = found;
     else

@@ -231,15 +231,3 @@ TEST_CASE("a triple fault shuts the CPU down and says why") {
         "then #DF(0x0) at 0028:0x10000, then #GP(0x43) at 0028:0x10000");
   CHECK_FALSE(service_boundary(m.cpu));
 }
-
-TEST_CASE("INT and IRETQ run") {
-  LongMachine m;
-  m.put(at::idt + 16 * 0x80, gate(sel::code64, at::handler(0x80), 14, 3));
-  m.code(at::user_code, {0xcd, 0x80, 0x90});  // int 80h; nop
-  m.code(at::handler(0x80), {0x48, 0xcf});    // iretq
-  m.to_user();
-  CHECK(run(m.cpu, 3) == 3);
-  CHECK(m.cpu.rip == at::user_code + 3);
-  CHECK(m.cpu.cpl == 3);
-  CHECK(m.cpu.gpr[RSP] == at::stack3);
-}

@@ -3,9 +3,7 @@
 
 #include <initializer_list>
 
-#include "cpu/exec/block_cache.h"
 #include "cpu/exec/events/events.h"
-#include "cpu/exec/run.h"
 #include "cpu/exec/segments.h"
 #include "cpu/state/model.h"
 
@@ -62,8 +60,6 @@ struct SmallMachine {
   CpuModel model = default_model();
   std::unique_ptr<Mmu> mmu;
   std::unique_ptr<Cpu> owner;
-  Engine engine;
-  std::unique_ptr<BlockCache> cache;
   FakeInterrupts interrupts;
   Cpu& cpu;
 
@@ -75,12 +71,9 @@ struct SmallMachine {
   SmallMachine()
       : mmu((memory.add_ram(HostPhys(0), 16 << 20, "ram"), std::make_unique<Mmu>(memory, 46))),
         owner(std::make_unique<Cpu>(*mmu)),
-        cache(std::make_unique<BlockCache>(memory, model)),
         cpu(*owner) {
     cpu.model = &model;
-    cpu.engine = &engine;
     cpu.interrupts = &interrupts;
-    cache->attach(cpu);
     cpu.reset(false);
   }
 

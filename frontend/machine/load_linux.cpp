@@ -17,7 +17,7 @@ constexpr u64 setup_sects = 0x1f1, vid_mode = 0x1fa, boot_flag = 0x1fe, jump_len
               version = 0x206, type_of_loader = 0x210, loadflags = 0x211, code32_start = 0x214,
               ramdisk_image = 0x218, ramdisk_size = 0x21c, cmd_line_ptr = 0x228, initrd_addr_max = 0x22c,
               kernel_alignment = 0x230, relocatable_kernel = 0x234, xloadflags = 0x236, cmdline_size = 0x238,
-              setup_data = 0x250, pref_address = 0x258, init_size = 0x260;
+              setup_data = 0x250, pref_address = 0x258, init_size = 0x260, end = 0x290;
 }
 // Only in the zero page.
 namespace zero_page {
@@ -43,6 +43,8 @@ struct Setup {
 
 bool read_setup(const LoadJob& job, Setup& setup) {
   const Image& k = job.kernel;
+  if (!k.holds(0, header::end))
+    return job.fail("is cut short: it ends inside the Linux setup header; get the whole bzImage");
   setup.version = k.at<u16>(header::version);
   if (setup.version < oldest_version)
     return job.fail(fmt::format(
@@ -78,23 +80,20 @@ bool read_setup(const LoadJob& job, Setup& setup) {
   return true;
 }
 
+// A relocatable kernel below its preferred address would move itself up there: it must fit there in any case.
 bool place_kernel(const LoadJob& job, const Setup& setup, u64& base) {
   const u64 limit = std::min(job.plan.platform().low_ram_end, four_gib);
+  const u64 lowest = std::max(setup.preferred, one_mib);
   std::optional<u64> at;
-  if (setup.preferred >= one_mib && setup.preferred < limit &&
-      job.plan.is_ram(setup.preferred, setup.init_size))
-    at = setup.preferred;
+  if (lowest < limit && job.plan.is_ram(lowest, setup.init_size))
+    at = lowest;
   else if (setup.relocatable)
-    at = job.plan.lowest(setup.init_size, setup.alignment, one_mib, limit);
+    at = job.plan.lowest(setup.init_size, setup.alignment, lowest, limit);
   std::string problem;
-  if (!at || !job.plan.claim(*at, setup.init_size, "the kernel", problem)) {
-    if (!problem.empty()) return job.fail(problem);
-    return job.fail(fmt::format(
-        "needs {} of memory {}, the machine has {} in all; give it more with -m",
-        size_in_words(setup.init_size),
-        setup.relocatable ? std::string("in one piece") : fmt::format("at {:#x}", setup.preferred),
-        size_in_words(job.plan.ram_bytes())));
-  }
+  if (!at || !job.plan.claim(*at, setup.init_size, "the kernel", problem))
+    return job.fail(
+        fmt::format("needs {} of memory from {:#x} on, the machine has {} in all; give it more with -m",
+                    size_in_words(setup.init_size), lowest, size_in_words(job.plan.ram_bytes())));
   base = *at;
   job.plan.put_view(base, job.kernel.bytes.data() + setup.kernel_offset, setup.kernel_bytes);
   return true;

@@ -30,6 +30,15 @@ struct Entry {
 
 bool is_linux(const Image& image);
 bool load_linux(const LoadJob& job, Entry& entry);
+bool is_multiboot1(const Image& image);
+bool load_multiboot1(const LoadJob& job, Entry& entry);
+bool is_multiboot2(const Image& image);
+bool load_multiboot2(const LoadJob& job, Entry& entry);
+bool load_pvh(const LoadJob& job, Entry& entry);  // of an ELF
+
+// Memory below 640 KiB, and from 1 MiB to the first hole.
+u32 lower_memory_kib(const BootPlatform& platform);
+u32 upper_memory_kib(const BootPlatform& platform);
 
 void write_bios_data(PhysicalMemory& memory);
 

@@ -1,0 +1,22 @@
+// Owns the list of modules that multiboot and PVH kernels are given.
+#pragma once
+
+#include "frontend/machine/load_protocols.h"
+
+namespace ringside {
+
+struct LoadedModule {
+  u64 address, bytes;
+  u64 command_line;  // address of the string: file name and arguments
+  std::string text;  // the same
+};
+
+// Reads the modules of request.initrd, "file args,file args" (",," is a comma in an argument), and plans each
+// at the first free page from `from` on, below 4 GiB. False: job.error names the file, what is wrong and the
+// cure.
+bool load_modules(const LoadJob& job, u64 from, std::vector<LoadedModule>& modules);
+
+// "file args": what multiboot kernels get as their command line.
+std::string command_line_with_name(const LoadJob& job);
+
+}  // namespace ringside

@@ -108,6 +108,29 @@ TEST_CASE("HLT wakes for what can be delivered") {
   CHECK(m.cpu.rip == at::handler(2));
 }
 
+TEST_CASE("MWAIT wakes for an interrupt that IF masks, without taking it") {
+  BoundaryMachine m;
+  m.cpu.activity = Activity::mwait;
+  m.cpu.attention |= Attention::activity;
+  CHECK_FALSE(service_boundary(m.cpu));
+  m.raise_interrupt(0x40);
+  CHECK(service_boundary(m.cpu));
+  CHECK(m.cpu.rip == at::code);
+  CHECK(m.cpu.activity == Activity::active);
+}
+
+TEST_CASE("shutdown ends by NMI or INIT, not by an interrupt") {
+  BoundaryMachine m;
+  m.cpu.activity = Activity::shutdown;
+  m.cpu.attention |= Attention::activity;
+  m.cpu.set_eflags(Eflags::IF, Eflags::IF);
+  m.raise_interrupt(0x40);
+  CHECK_FALSE(service_boundary(m.cpu));
+  m.cpu.attention |= Attention::init;
+  CHECK(service_boundary(m.cpu));
+  CHECK(m.cpu.rip == 0xfff0);
+}
+
 TEST_CASE("INIT and SIPI") {
   BoundaryMachine m;
   m.cpu.index = 1;

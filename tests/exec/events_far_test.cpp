@@ -126,6 +126,22 @@ TEST_CASE("call gates: the gate's own checks, and JMP never changes level") {
   CHECK(m.cpu.gpr[RSP] == at::stack0 - 8);
 }
 
+TEST_CASE("a call gate at the same level pushes the return address only") {
+  FarMachine m;
+  m.set_descriptor(sel::free0, gate(sel::code0, 0x2000, 12, 0, true, 3));
+  m.cpu.next_rip = 0x10007;
+  REQUIRE(far_call(m.cpu, sel::free0, 0, 2));  // the gate's width counts, not the operand's
+  CHECK(m.cpu.next_rip == 0x2000);
+  CHECK(m.cpu.gpr[RSP] == at::stack0 - 8);
+  CHECK(m.slot(0) == 0x10007);
+  CHECK(m.slot(1) == sel::code0);
+  m.to_user();
+  m.set_descriptor(sel::free0, gate(sel::conforming0, 0x2000, 12, 3));
+  REQUIRE(far_call(m.cpu, sel::free0, 0, 4));
+  CHECK(m.cpu.cpl == 3);
+  CHECK(m.cpu.gpr[RSP] == at::stack3 - 8);
+}
+
 TEST_CASE("64-bit call gates") {
   FarMachine m(true);
   m.set_descriptor(sel::free0, gate(sel::code64, 0x2000, 12, 3));

@@ -121,6 +121,20 @@ TEST_CASE("TF traps after each instruction; an instruction breakpoint before one
   CHECK(b.cpu.rip == at::code + 3);
 }
 
+TEST_CASE("with BTF only branches that are taken trap") {
+  LongRun m;
+  m.code(at::code, {0x90, 0x75, 0x02, 0xeb, 0x04});  // nop; jnz +2; jmp +4
+  m.cpu.flags.set_image(Eflags::ZF);                 // not taken
+  m.cpu.msr.debugctl = 2;
+  m.cpu.set_eflags(Eflags::TF, Eflags::TF);
+  run(m.cpu, 2);
+  CHECK(m.cpu.rip == at::code + 3);
+  run(m.cpu, 2);
+  CHECK(m.cpu.rip == at::handler(1));
+  CHECK(m.get(m.cpu.gpr[RSP]) == at::code + 9);
+  CHECK(m.cpu.msr.debugctl == 0);
+}
+
 TEST_CASE("HLT waits for an interrupt, which is delivered after it") {
   LongRun m;
   m.code(at::code, {0xfb, 0xf4, 0x90});  // sti; hlt

@@ -24,9 +24,19 @@ constexpr u32 stack_rights(unsigned dpl) {
   return common | Rights::DB | Rights::writable | dpl << Rights::dpl_shift;
 }
 
+// Made once: the ranges that Segment::update derives cost more than the copy.
+const Segment stacks[2] = {flat_segment(0, stack_rights(0)), flat_segment(0, stack_rights(3))};
+const Segment codes[2][2] = {{flat_segment(0, code_rights(false, 0)), flat_segment(0, code_rights(false, 3))},
+                             {flat_segment(0, code_rights(true, 0)), flat_segment(0, code_rights(true, 3))}};
+
+// `cpl` is 0 or 3.
 void enter_flat(Cpu& cpu, u16 cs, u16 ss, bool wide, u8 cpl, u64 rip) {
-  cpu.segment[SS] = flat_segment(ss, stack_rights(cpl));
-  enter_code(cpu, flat_segment(cs, code_rights(wide, cpl)), cpl, rip);
+  const unsigned user = cpl ? 1 : 0;
+  cpu.segment[SS] = stacks[user];
+  cpu.segment[SS].selector = ss;
+  Segment code = codes[wide][user];
+  code.selector = cs;
+  enter_code(cpu, code, cpl, rip);
 }
 
 bool undefined(Cpu& cpu) {

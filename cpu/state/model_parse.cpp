@@ -130,18 +130,19 @@ unsigned distance(std::string_view a, std::string_view b) {
 
 // The names nearest to what was typed, at most three, "a, b or c"; empty if none is near.
 std::string nearest(const std::string& typed, const std::vector<std::string>& names) {
-  std::vector<std::pair<unsigned, std::string>> ranked;
-  for (const std::string& n : names) {
-    const std::string plain = normal(n);
+  // By distance, then in the order of `names`.
+  std::vector<std::pair<unsigned, std::size_t>> ranked;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string plain = normal(names[i]);
     const bool inside = !typed.empty() && plain.find(typed) != std::string::npos;
     const unsigned d = inside ? 1 : distance(typed, plain);
-    if (d <= 1 + typed.size() / 3) ranked.emplace_back(d, n);
+    if (d <= 1 + typed.size() / 3) ranked.emplace_back(d, i);
   }
-  std::stable_sort(ranked.begin(), ranked.end(), [](auto& a, auto& b) { return a.first < b.first; });
+  std::sort(ranked.begin(), ranked.end());
   std::string text;
   const std::size_t count = std::min<std::size_t>(ranked.size(), 3);
   for (std::size_t i = 0; i < count; ++i)
-    text += (i == 0 ? "" : i + 1 == count ? " or " : ", ") + ranked[i].second;
+    text += (i == 0 ? "" : i + 1 == count ? " or " : ", ") + names[ranked[i].second];
   return text;
 }
 

@@ -74,6 +74,7 @@ bool read_efer(const Cpu& cpu, const MsrInfo&, u64& value) {
 bool write_efer(Cpu& cpu, const MsrInfo&, u64 value) {
   value = (value & ~Efer::LMA) | (cpu.efer & Efer::LMA);
   if (value & ~(supported_efer(*cpu.model) | Efer::LMA)) return false;
+  if ((value & Efer::NXE) && (cpu.msr.misc_enable & MiscEnable::xd_disable)) return false;
   if ((cpu.cr0 & Cr0::PG) && ((value ^ cpu.efer) & Efer::LME)) return false;
   cpu.efer = value;
   cpu.update_mode();

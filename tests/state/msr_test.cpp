@@ -147,6 +147,10 @@ TEST_CASE("EFER: LMA is the processor's, LME is frozen under paging, bits that t
   CHECK(b.cpu.efer == (Efer::LME | Efer::NXE | Efer::LMA));
   CHECK(b.mmu.registers().efer == b.cpu.efer);
   for (unsigned n : {1u, 2u, 7u, 9u, 12u, 14u, 63u}) CHECK_FALSE(b.write(0xc0000080, b.cpu.efer | bit(n)));
+  Box disabled;
+  CHECK(disabled.write(0x1a0, disabled.read(0x1a0) | MiscEnable::xd_disable));
+  CHECK_FALSE(disabled.write(0xc0000080, Efer::NXE));
+  CHECK(disabled.write(0xc0000080, Efer::LME));
   Box no_nx("max,-nx");
   CHECK_FALSE(no_nx.write(0xc0000080, Efer::NXE));
   CHECK(no_nx.write(0xc0000080, Efer::SCE));

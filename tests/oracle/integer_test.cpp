@@ -99,8 +99,10 @@ class Comparison {
  public:
   void run(unsigned encodings, unsigned values) {
     REQUIRE(native_.ready());
-    for (const RowInfo& row : rows().subspan(0, string_rows + string_row_count)) {
-      if (!comparable(row)) continue;
+    for (unsigned number = 0; number < string_rows + string_row_count; ++number) {
+      const bool far = number >= far_rows && number < far_rows + far_row_count;
+      const RowInfo& row = rows()[number];
+      if (far || !comparable(row)) continue;
       unsigned encoded = 0;
       generate(row, encodings, random_, [&](const Encoded& e) {
         ++encoded;
@@ -231,7 +233,7 @@ class Comparison {
 #if defined(__x86_64__) && defined(__linux__)
 TEST_CASE("general-purpose instructions do what the host processor does") {
   Comparison comparison;
-  comparison.run(3, 40);
+  comparison.run(5, 50);
   std::string silent;
   for (const auto m : comparison.silent_) silent += std::string(m) + " ";
   MESSAGE(fmt::format("{} cases, {} skipped; not encoded: {}", comparison.cases, comparison.skipped, silent));

@@ -112,6 +112,8 @@ class PortSpace {
 class InterruptSource {
  public:
   virtual ~InterruptSource() = default;
+  // The CPU takes an INIT: the local APIC is initialised with it.
+  virtual void init() = 0;
   // True while an interrupt of sufficient priority (or an ExtINT from the PIC) waits.
   virtual bool pending() const = 0;
   // The interrupt-acknowledge cycle: moves the vector into service and returns it; spurious if none waits.

@@ -85,6 +85,7 @@ void Cpu::reset(bool init) {
   activity = index == 0 ? Activity::active : Activity::wait_for_sipi;
   if (activity != Activity::active) attention |= Attention::activity;
   if (interrupts) {
+    if (init) interrupts->init();
     if (interrupts->pending()) attention |= Attention::interrupt;
   }
 

@@ -49,7 +49,7 @@ class LocalApic final : public InterruptSource, public MmioDevice {
   void reset();
   // What INIT does to the local APIC: mode, base and ID stay, all else is as after reset. The CPU calls it
   // when it takes the INIT (which may be later than CpuSignals::init(): VMX root operation holds INIT back).
-  void init();
+  void init() override;
 
   // InterruptSource.
   bool pending() const override { return pending_; }

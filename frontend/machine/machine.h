@@ -12,18 +12,20 @@
 
 namespace ringside {
 
+constexpr u64 most_ram = u64{64} << 30;
+
 struct MachineConfig {
   u64 ram_bytes = 128u << 20;
-  unsigned cpus = 1;                      // 1 to 8
+  unsigned cpus = 1;  // 1 to 8
   CpuModel model;
   bool strict_msrs = true;
-  s64 start_time = 1'700'000'000;         // the real-time clock at power-up, seconds since 1970
+  s64 start_time = 1'700'000'000;  // the real-time clock at power-up, seconds since 1970
   struct DebugExit {
     u16 port = 0xf4, bytes = 4;
   };
-  std::optional<DebugExit> debug_exit;    // -device isa-debug-exit
-  bool test_device = false;               // -device pc-testdev
-  BootRequest boot;                       // -kernel, -initrd, -append, -bios
+  std::optional<DebugExit> debug_exit;  // -device isa-debug-exit
+  bool test_device = false;             // -device pc-testdev
+  BootRequest boot;                     // -kernel, -initrd, -append, -bios
 };
 
 // How a machine came to its end.
@@ -39,12 +41,15 @@ class Machine final : public MachineControl {
   static std::unique_ptr<Machine> create(MachineConfig config, std::string& error);
   ~Machine() override;
 
-  // Runs until `instructions` more were retired by all CPUs together, or the machine ended, or `interrupt_requested`
-  // was set by interrupt(). An idle machine (all CPUs wait, no timer armed) ends with Why::idle; input may revive it.
+  // Runs until `instructions` more were retired by all CPUs together, or the machine ended, or
+  // `interrupt_requested` was set by interrupt(). An idle machine (all CPUs wait, no timer armed) ends with
+  // Why::idle; input may revive it.
   const Ending& run(u64 instructions);
   void interrupt() { interrupted_ = true; }  // async-signal-safe; run() returns soon
   const Ending& ending() const { return ending_; }
-  void reboot();  // after Why::reset: to the state after create()
+  // After Why::reset: to the state after create(). False: the files to load have changed under us; see
+  // `error`.
+  bool reboot(std::string& error);
 
   u64 retired() const;     // by all CPUs
   Ticks now() const;       // virtual time
@@ -54,11 +59,12 @@ class Machine final : public MachineControl {
   PhysicalMemory& memory();
 
   // The outside world. Serial and debug-console output is handed over byte by byte.
-  void on_serial(std::function<void(u8)> sink);
-  void on_debug_console(std::function<void(u8)> sink);
+  void on_serial(std::function<void(u8)> sink) { serial_ = std::move(sink); }
+  void on_debug_console(std::function<void(u8)> sink) { console_ = std::move(sink); }
   bool serial_input(u8 byte);  // false: the receiver is full, offer it again later
 
-  // State as fields, for dumps and the hash. The hash covers all of it and every RAM page that is not all zero.
+  // State as fields, for dumps and the hash. The hash covers all of it and every RAM page that is not all
+  // zero.
   void fields(Fields& visit);
   std::string state_hash();
 
@@ -70,8 +76,13 @@ class Machine final : public MachineControl {
  private:
   struct Parts;
   explicit Machine(MachineConfig config);
+  bool assemble(std::string& error);
+  void end_with(Ending ending);
+
+  MachineConfig config_;
   std::unique_ptr<Parts> parts_;
-  Ending ending_;
+  std::function<void(u8)> serial_, console_;
+  Ending ending_, idle_;
   volatile bool interrupted_ = false;
 };
 

@@ -1,0 +1,246 @@
+// Owns the machine's life: assembly, the round robin of its CPUs, its end, and the state hash.
+#include "frontend/machine/machine.h"
+
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include <algorithm>
+#include <fstream>
+#include <limits>
+
+#include "cpu/exec/block_cache.h"
+#include "cpu/exec/events/events.h"
+#include "frontend/machine/board.h"
+#include "frontend/machine/clock.h"
+
+namespace ringside {
+
+struct Machine::Parts {
+  // Instructions that a CPU runs before the next has its turn.
+  static constexpr u64 quantum = 20'000;
+
+  explicit Parts(const MachineConfig& config) : clock(config.model.tsc_hertz) {}
+
+  PhysicalMemory memory;
+  MachineClock clock;
+  std::vector<std::unique_ptr<Mmu>> mmus;
+  std::vector<std::unique_ptr<Engine>> engines;
+  std::vector<std::unique_ptr<Cpu>> cpus;
+  std::unique_ptr<BlockCache> cache;
+  std::unique_ptr<Board> board;
+  unsigned turn = 0;
+  u64 turn_left = quantum;
+  u64 retired = 0;
+};
+
+namespace {
+
+class Hash final : public Fields {
+ public:
+  Hash() : state_(XXH3_createState()) { XXH3_128bits_reset(state_); }
+  ~Hash() override { XXH3_freeState(state_); }
+  Hash(const Hash&) = delete;
+  Hash& operator=(const Hash&) = delete;
+  void group(std::string_view name) override { add(name.data(), name.size()); }
+  void bytes(std::string_view name, void* data, std::size_t size) override {
+    add(name.data(), name.size());
+    add(data, size);
+  }
+  void add(const void* data, std::size_t size) { XXH3_128bits_update(state_, data, size); }
+  std::string text() const {
+    const XXH128_hash_t h = XXH3_128bits_digest(state_);
+    return fmt::format("{:016x}{:016x}", h.high64, h.low64);
+  }
+
+ private:
+  XXH3_state_t* state_;
+};
+
+bool all_zero(const u8* page) {
+  return std::all_of(page, page + page_bytes, [](u8 byte) { return byte == 0; });
+}
+
+bool load_bios(const std::string& name, PhysicalMemory& memory, std::string& error) {
+  std::ifstream file(name, std::ios::binary);
+  std::vector<u8> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  if (!file.good() && !file.eof()) {
+    error = fmt::format("{}: cannot read the BIOS image; name a readable file with -bios", name);
+    return false;
+  }
+  if (bytes.empty() || bytes.size() % 0x10000 || bytes.size() > (16u << 20)) {
+    error =
+        fmt::format("{}: {} bytes is no BIOS image's size; it must be a multiple of 64 KiB, at most 16 MiB",
+                    name, bytes.size());
+    return false;
+  }
+  const u64 low = std::min<u64>(bytes.size(), 0x20000);
+  memory.add_rom(HostPhys((u64{1} << 32) - bytes.size()), bytes, "bios");
+  // Below 1 MiB it is shadowed in RAM, so that the BIOS may write to itself.
+  memory.write_block(HostPhys(0x100000 - low), bytes.data() + bytes.size() - low, low);
+  return true;
+}
+
+}  // namespace
+
+Machine::Machine(MachineConfig config) : config_(std::move(config)) {}
+Machine::~Machine() = default;
+
+std::unique_ptr<Machine> Machine::create(MachineConfig config, std::string& error) {
+  std::unique_ptr<Machine> machine(new Machine(std::move(config)));
+  if (!machine->assemble(error)) return nullptr;
+  return machine;
+}
+
+bool Machine::assemble(std::string& error) {
+  auto made = std::make_unique<Parts>(config_);
+  Parts& p = *made;
+  const u64 low = std::min(config_.ram_bytes, low_ram_limit);
+  if (config_.ram_bytes < (1u << 20) || config_.ram_bytes % page_bytes || config_.ram_bytes > most_ram) {
+    error = fmt::format("{} bytes of memory: give between 1M and 64G, a multiple of 4K, with -m",
+                        config_.ram_bytes);
+    return false;
+  }
+  const bool added = p.memory.add_ram(HostPhys(0), low, "ram") &&
+                     (config_.ram_bytes == low ||
+                      p.memory.add_ram(HostPhys(u64{1} << 32), config_.ram_bytes - low, "ram above 4 GiB"));
+  if (!added) {
+    error = fmt::format("the host refuses {} MiB of address space: give the guest less with -m",
+                        config_.ram_bytes >> 20);
+    return false;
+  }
+  p.cache = std::make_unique<BlockCache>(p.memory, config_.model);
+  for (unsigned n = 0; n < config_.cpus; ++n) {
+    p.mmus.push_back(std::make_unique<Mmu>(p.memory, config_.model.physical_bits));
+    p.engines.push_back(std::make_unique<Engine>());
+    p.cpus.push_back(std::make_unique<Cpu>(*p.mmus[n]));
+    Cpu& cpu = *p.cpus[n];
+    cpu.model = &config_.model;
+    cpu.engine = p.engines[n].get();
+    cpu.clock = &p.clock;
+    cpu.control = this;
+    cpu.index = n;
+    cpu.cpus = config_.cpus;
+    cpu.strict_msrs = config_.strict_msrs;
+    p.cache->attach(cpu);
+  }
+  p.board = std::make_unique<Board>(config_, p.memory, p.clock, *this, p.cpus);
+  for (auto& cpu : p.cpus) cpu->reset(false);
+  if (!config_.boot.kernel.empty()) {
+    BootPlatform platform;
+    platform.memory = &p.memory;
+    platform.bsp = p.cpus[0].get();
+    platform.memory_map = standard_memory_map(config_.ram_bytes);
+    platform.low_ram_end = low;
+    platform.rsdp = write_acpi_tables(p.memory, config_.cpus);
+    p.board->prepare_direct_boot();
+    for (auto& cpu : p.cpus) set_memory_types(*cpu);
+    if (!load_kernel(config_.boot, platform, error)) return false;
+  } else if (!config_.boot.bios.empty()) {
+    if (!load_bios(config_.boot.bios, p.memory, error)) return false;
+  }
+  p.board->serial_out.call = [this](u8 byte) {
+    if (serial_) serial_(byte);
+  };
+  p.board->console_out.call = [this](u8 byte) {
+    if (console_) console_(byte);
+  };
+  parts_ = std::move(made);
+  ending_ = Ending{};
+  return true;
+}
+
+bool Machine::reboot(std::string& error) { return assemble(error); }
+
+const Ending& Machine::run(u64 instructions) {
+  Parts& p = *parts_;
+  const u64 end = instructions > std::numeric_limits<u64>::max() - p.retired ? std::numeric_limits<u64>::max()
+                                                                             : p.retired + instructions;
+  const unsigned cpus = static_cast<unsigned>(p.cpus.size());
+  unsigned waiting = 0;  // CPUs in a row that could not run
+  interrupted_ = false;
+  while (ending_.why == Ending::Why::running && !interrupted_ && p.retired < end) {
+    p.clock.fire_due();
+    const Ticks now = p.clock.now(), next = p.clock.next_deadline();
+    const u64 until_timer = next == MachineClock::never ? Parts::quantum : next - now;
+    const u64 most = std::min({p.turn_left, until_timer, end - p.retired});
+    Cpu& cpu = *p.cpus[p.turn];
+    p.board->set_running(p.turn);
+    p.clock.begin(cpu);
+    const u64 ran = ringside::run(cpu, most);
+    p.clock.end();
+    p.retired += ran;
+    p.turn_left -= ran;
+    if (cpu.activity == Activity::shutdown && ending_.why == Ending::Why::running) {
+      end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
+      break;
+    }
+    const bool rests = cpu.activity != Activity::active;
+    waiting = ran == 0 ? waiting + 1 : 0;
+    if (p.turn_left == 0 || rests || ran == 0) {
+      p.turn = (p.turn + 1) % cpus;
+      p.turn_left = Parts::quantum;
+    }
+    if (waiting < cpus) continue;
+    waiting = 0;
+    // Nobody can run: time jumps to the next alarm.
+    if (p.clock.next_deadline() == MachineClock::never) {
+      idle_ = {Ending::Why::idle, 0, "every CPU waits for an interrupt and no timer is armed"};
+      return idle_;
+    }
+    p.clock.jump_to(p.clock.next_deadline());
+  }
+  return ending_;
+}
+
+void Machine::end_with(Ending ending) {
+  if (ending_.why != Ending::Why::running) return;
+  ending_ = std::move(ending);
+  for (auto& cpu : parts_->cpus) {
+    cpu->attention |= Attention::stop;
+    end_run_at(*cpu, 0);
+  }
+}
+
+void Machine::power_off() { end_with({Ending::Why::power_off, 0, "the guest powered the machine off"}); }
+void Machine::reset(const char* why) {
+  end_with({Ending::Why::reset, 0, fmt::format("the guest asked for a reset: {}", why)});
+}
+void Machine::debug_exit(int status) {
+  end_with({Ending::Why::debug_exit, status,
+            fmt::format("the guest ended the run by isa-debug-exit, status {}", status & 0xff)});
+}
+
+u64 Machine::retired() const { return parts_->retired; }
+Ticks Machine::now() const { return parts_->clock.now(); }
+double Machine::seconds() const {
+  return static_cast<double>(parts_->clock.now()) / static_cast<double>(parts_->clock.frequency());
+}
+Cpu& Machine::cpu(unsigned n) { return *parts_->cpus.at(n); }
+unsigned Machine::cpus() const { return static_cast<unsigned>(parts_->cpus.size()); }
+PhysicalMemory& Machine::memory() { return parts_->memory; }
+bool Machine::serial_input(u8 byte) { return parts_->board->serial().input(byte); }
+
+void Machine::fields(Fields& visit) {
+  Parts& p = *parts_;
+  p.clock.fields(visit);
+  visit.group("schedule");
+  visit("retired", p.retired);
+  visit("turn", p.turn);
+  visit("turn_left", p.turn_left);
+  visit.end();
+  for (auto& cpu : p.cpus) cpu->fields(visit);
+  p.board->fields(visit);
+}
+
+std::string Machine::state_hash() {
+  Hash hash;
+  fields(hash);
+  parts_->memory.for_each_written_page([&](HostPhys page, const u8* bytes) {
+    if (all_zero(bytes)) return;
+    hash.add(&page.value, sizeof page.value);
+    hash.add(bytes, page_bytes);
+  });
+  return hash.text();
+}
+
+}  // namespace ringside

@@ -329,16 +329,15 @@ Form form_of(const RowInfo& row, const ZydisDecodedInstruction& insn, Operands o
   const auto is_mem = [&](unsigned n) {
     return operands[n].type == ZYDIS_OPERAND_TYPE_MEMORY && row.operands[n] != Operand::any;
   };
-  if (insn.operand_count_visible == 1) {
-    return is_mem(0) ? Form::M : Form::R;
-  }
-  // `one` is an immediate to Zydis and a class of its own here.
-  const bool immediate = operands[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
-                         row.operands[1] != Operand::one && row.operands[1] != Operand::any &&
-                         row.operands[1] != Operand::rel;
-  if (is_mem(0)) return immediate ? Form::MI : Form::MR;
+  // `one` and `rel` are immediates to Zydis and classes of their own here.
+  const auto is_immediate = [&](unsigned n) {
+    return operands[n].type == ZYDIS_OPERAND_TYPE_IMMEDIATE &&
+           (row.operands[n] == Operand::i || row.operands[n] == Operand::rmi);
+  };
+  if (insn.operand_count_visible == 1) return is_mem(0) ? Form::M : is_immediate(0) ? Form::RI : Form::R;
+  if (is_mem(0)) return is_immediate(1) ? Form::MI : Form::MR;
   if (is_mem(1)) return Form::RM;
-  return immediate ? Form::RI : Form::RR;
+  return is_immediate(1) ? Form::RI : Form::RR;
 }
 
 bool is_branch(Kind kind) {

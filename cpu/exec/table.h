@@ -147,7 +147,7 @@ constexpr bool may_be_memory(Operand o) {
 
 template <class First>
 constexpr Form form_of() {
-  return First::where == Where::mem ? Form::M : Form::R;
+  return First::where == Where::mem ? Form::M : First::where == Where::imm ? Form::RI : Form::R;
 }
 template <class First, class Second>
 constexpr Form form_of() {

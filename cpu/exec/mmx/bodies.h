@@ -110,11 +110,11 @@ constexpr auto mmx_pmaddubsw = packed_mmx<Two<simde_mm_maddubs_epi16>, D, S>;
 template <class D, class S>
 constexpr auto mmx_pmulhrsw = packed_mmx<Two<simde_mm_mulhrs_epi16>, D, S>;
 template <class D, class S>
-constexpr auto mmx_psignb = packed_mmx<Two<simde_mm_sign_epi8>, D, S>;
+constexpr auto mmx_psignb = packed_mmx<Two<apply_signs<u8>>, D, S>;
 template <class D, class S>
-constexpr auto mmx_psignw = packed_mmx<Two<simde_mm_sign_epi16>, D, S>;
+constexpr auto mmx_psignw = packed_mmx<Two<apply_signs<u16>>, D, S>;
 template <class D, class S>
-constexpr auto mmx_psignd = packed_mmx<Two<simde_mm_sign_epi32>, D, S>;
+constexpr auto mmx_psignd = packed_mmx<Two<apply_signs<u32>>, D, S>;
 template <class D, class S>
 constexpr auto mmx_punpckhbw = packed_mmx_high<Two<simde_mm_unpacklo_epi8>, D, S>;
 template <class D, class S>
@@ -168,8 +168,7 @@ inline bool mmx_pshufb(Cpu& cpu, const Op& op) {
   if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) return false;
   enter_mmx(cpu);
   const Packed select = packed_of(b & 0x8787878787878787);
-  return Dst::write(cpu, op,
-                    low_half(simde_mm_shuffle_epi8(packed_of(Dst::at(cpu, op).significand), select)));
+  return Dst::write(cpu, op, low_half(shuffle_bytes(packed_of(Dst::at(cpu, op).significand), select)));
 }
 template <class Dst, class Src>
 inline bool mmx_palignr(Cpu& cpu, const Op& op) {

@@ -2,6 +2,8 @@
 // ROUNDxx.
 #pragma once
 
+#include <cmath>
+
 #include "cpu/exec/sse/arithmetic.h"
 
 namespace ringside {
@@ -68,6 +70,12 @@ constexpr auto cvtsi2ss = from_integer_scalar<float, D, S>;
 template <class D, class S>
 constexpr auto cvtsi2sd = from_integer_scalar<double, D, S>;
 
+// The host narrows this as the guest would, but for PE.
+inline bool narrows(double x) {
+  const double m = magnitude_of(x);
+  return (m >= 0x1.000002p-126 && m <= 0x1.fffffep+127) || x == 0;
+}
+
 // CVTSS2SD, CVTSD2SS.
 template <class Dst, class Src>
 inline bool cvtss2sd(Cpu& cpu, const Op& op) {
@@ -92,8 +100,7 @@ inline bool cvtsd2ss(Cpu& cpu, const Op& op) {
     return false;
   const double x = bits_as<double>(in);
   u32 out;
-  if (host_rounds(cpu) &&
-      ((magnitude_of(x) >= 0x1.000002p-126 && magnitude_of(x) <= 0x1.fffffep+127) || x == 0)) [[likely]] {
+  if (host_rounds(cpu) && narrows(x)) [[likely]] {
     out = bits_as<u32>(static_cast<float>(x));
   } else {
     soft::Context context(cpu.vector.mxcsr);
@@ -114,6 +121,11 @@ inline bool cvtps2pd(Cpu& cpu, const Op& op) {
   u64 in;
   if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
+  const float low = bits_as<float>(static_cast<u32>(in)), high = bits_as<float>(static_cast<u32>(in >> 32));
+  if (comparable<float>(low) & comparable<float>(high)) [[likely]] {
+    Dst::at(cpu, op) = {{bits_as<u64>(static_cast<double>(low)), bits_as<u64>(static_cast<double>(high))}};
+    return true;
+  }
   soft::Context context(cpu.vector.mxcsr);
   const V128 out = {
       {soft::widen(context, static_cast<u32>(in)), soft::widen(context, static_cast<u32>(in >> 32))}};
@@ -126,9 +138,17 @@ inline bool cvtpd2ps(Cpu& cpu, const Op& op) {
   V128 in;
   if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
-  soft::Context context(cpu.vector.mxcsr);
-  const u64 low = soft::narrow(context, in.q[0]), high = soft::narrow(context, in.q[1]);
-  if (!settle(cpu, context)) return false;
+  const double x = bits_as<double>(in.q[0]), y = bits_as<double>(in.q[1]);
+  u64 low, high;
+  if (host_rounds(cpu) && narrows(x) && narrows(y)) [[likely]] {
+    low = bits_as<u32>(static_cast<float>(x));
+    high = bits_as<u32>(static_cast<float>(y));
+  } else {
+    soft::Context context(cpu.vector.mxcsr);
+    low = soft::narrow(context, in.q[0]);
+    high = soft::narrow(context, in.q[1]);
+    if (!settle(cpu, context)) return false;
+  }
   Dst::at(cpu, op) = {{low | high << 32, 0}};
   return true;
 }
@@ -164,6 +184,13 @@ inline bool cvtdq2pd(Cpu& cpu, const Op& op) {
   return true;
 }
 
+// Of a number that fits. Beyond 2^52 doubles have no fractions: adding that rounds to nearest.
+template <Cut cut>
+inline s32 host_integer(double x) {
+  constexpr double shift = 0x1.8p52;
+  return static_cast<s32>(cut == Cut::truncate ? x : (x + shift) - shift);
+}
+
 // CVTPS2DQ, CVTTPS2DQ; CVTPD2DQ, CVTTPD2DQ.
 template <class F, Cut cut, class Dst, class Src>
 inline bool to_integer_packed(Cpu& cpu, const Op& op) {
@@ -172,7 +199,11 @@ inline bool to_integer_packed(Cpu& cpu, const Op& op) {
     return false;
   const auto x = bits_as<LaneBits<F>>(in);
   std::array<s32, 4> out{};
-  if (!exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), FloatTraits<F>::lanes)) return false;
+  if (host_rounds(cpu) && all(magnitude_of(bits_as<VectorOf<F>>(in)) < F(0x7fffff80))) [[likely]] {
+    for (unsigned i = 0; i < FloatTraits<F>::lanes; ++i) out[i] = host_integer<cut>(bits_as<F>(x[i]));
+  } else if (!exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), FloatTraits<F>::lanes)) {
+    return false;
+  }
   Dst::at(cpu, op) = bits_as<V128>(out);
   return true;
 }
@@ -227,9 +258,31 @@ template <class D, class S>
 constexpr auto cvttpd2pi = to_mmx<double, Cut::truncate, D, S>;
 
 // ROUNDxx: bits 0-1 of the immediate are the rounding, bit 2 takes MXCSR's instead, bit 3 keeps PE as it is.
+// The host's functions round numbers that are no NaNs or denormals; std::nearbyint in the host's default
+// mode.
+template <class F>
+inline F host_round(F x, soft::Rounding rounding) {
+  switch (rounding) {
+    case soft::Rounding::nearest: return std::nearbyint(x);
+    case soft::Rounding::down: return std::floor(x);
+    case soft::Rounding::up: return std::ceil(x);
+    case soft::Rounding::zero: break;
+  }
+  return std::trunc(x);
+}
+inline u32 host_round(u32 a, soft::Rounding r) { return bits_as<u32>(host_round(bits_as<float>(a), r)); }
+inline u64 host_round(u64 a, soft::Rounding r) { return bits_as<u64>(host_round(bits_as<double>(a), r)); }
+
 template <class U>
 inline U round_by(soft::Context& c, U a, unsigned control) {
   const auto rounding = control & 4 ? c.rounding() : static_cast<soft::Rounding>(control & 3);
+  const bool ordinary_operand =
+      soft::magnitude(a) == 0 || (soft::magnitude(a) >= soft::smallest_normal<U> && !soft::is_nan(a));
+  if (ordinary_operand) [[likely]] {
+    const U r = host_round(a, rounding);
+    if (r != a && !(control & 8)) c.after |= Mxcsr::PE;
+    return r;
+  }
   return soft::round_to_integral(c, a, rounding, control & 8);
 }
 template <class F, class Dst, class Src>

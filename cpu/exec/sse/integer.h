@@ -111,11 +111,11 @@ constexpr auto sse_pmaddubsw = packed_sse<Two<simde_mm_maddubs_epi16>, D, S>;
 template <class D, class S>
 constexpr auto sse_pmulhrsw = packed_sse<Two<simde_mm_mulhrs_epi16>, D, S>;
 template <class D, class S>
-constexpr auto sse_psignb = packed_sse<Two<simde_mm_sign_epi8>, D, S>;
+constexpr auto sse_psignb = packed_sse<Two<apply_signs<u8>>, D, S>;
 template <class D, class S>
-constexpr auto sse_psignw = packed_sse<Two<simde_mm_sign_epi16>, D, S>;
+constexpr auto sse_psignw = packed_sse<Two<apply_signs<u16>>, D, S>;
 template <class D, class S>
-constexpr auto sse_psignd = packed_sse<Two<simde_mm_sign_epi32>, D, S>;
+constexpr auto sse_psignd = packed_sse<Two<apply_signs<u32>>, D, S>;
 template <class D, class S>
 constexpr auto sse_punpcklqdq = packed_sse<Two<simde_mm_unpacklo_epi64>, D, S>;
 template <class D, class S>
@@ -127,7 +127,7 @@ constexpr auto sse_punpckhdq = packed_sse<Two<simde_mm_unpackhi_epi32>, D, S>;
 template <class D, class S>
 constexpr auto sse_punpckhqdq = packed_sse<Two<simde_mm_unpackhi_epi64>, D, S>;
 template <class D, class S>
-constexpr auto sse_pshufb = packed_sse<Two<simde_mm_shuffle_epi8>, D, S>;
+constexpr auto sse_pshufb = packed_sse<Two<shuffle_bytes>, D, S>;
 template <class D, class S>
 constexpr auto sse_pcmpeqq = packed_sse<Two<simde_mm_cmpeq_epi64>, D, S>;
 template <class D, class S>

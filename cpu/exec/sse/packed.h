@@ -118,4 +118,24 @@ struct One128 {
   Packed operator()(Packed b) const { return function(b); }
 };
 
+// PSIGNx: the destination, negated where the source is negative, zero where it is zero. (SIMDe negates signed
+// numbers, which the smallest does not survive.)
+template <class T>
+inline Packed apply_signs(Packed a, Packed b) {
+  using Signed = std::make_signed_t<T>;
+  auto r = bits_as<LanesOf<T>>(a);
+  const auto signs = bits_as<LanesOf<Signed>>(b);
+  for (unsigned i = 0; i < r.size(); ++i) {
+    r[i] = signs[i] < 0 ? static_cast<T>(T{0} - r[i]) : signs[i] == 0 ? T{0} : r[i];
+  }
+  return bits_as<Packed>(r);
+}
+// PSHUFB; SIMDe's way without SSSE3 is slower.
+inline Packed shuffle_bytes(Packed a, Packed b) {
+  const auto x = bits_as<LanesOf<u8>>(a), select = bits_as<LanesOf<u8>>(b);
+  LanesOf<u8> r;
+  for (unsigned i = 0; i < 16; ++i) r[i] = select[i] & 0x80 ? u8{0} : x[select[i] & 15];
+  return bits_as<Packed>(r);
+}
+
 }  // namespace ringside

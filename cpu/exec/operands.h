@@ -213,7 +213,10 @@ struct Mmx {
     return true;
   }
   static bool write(Cpu& cpu, const Op& op, u64 value) {
-    at(cpu, op) = {value, 0xffff};
+    // Member by member: a copy of the whole would be read back from the stack in one piece, and wait for it.
+    X87Register& r = at(cpu, op);
+    r.significand = value;
+    r.sign_exponent = 0xffff;
     return true;
   }
 };

@@ -131,6 +131,7 @@ void visit_events(Cpu& cpu, Fields& visit) {
   visit("shutdown_chain_length", cpu.shutdown_chain_length);
   visit("monitor_address", cpu.monitor_address);
   visit("monitor_armed", cpu.monitor_armed);
+  visit("random_state", cpu.random_state);
 }
 
 }  // namespace

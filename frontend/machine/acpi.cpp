@@ -79,8 +79,8 @@ TableBytes fadt(u64 facs_at, u64 dsdt_at) {
   t.add<u16>(legacy_devices | has_8042 | no_vga).add<u8>(0);
   t.add<u32>(wbinvd | proc_c1 | no_sleep_button | rtc_not_fixed | timer_32_bits | reset_register);
   add_port(t, ResetPort::ports.first, 1, 1);
-  t.add<u8>(0x06).zeros(3);  // a full reset
-  t.add<u64>(facs_at).add<u64>(dsdt_at);
+  t.add<u8>(0x06).zeros(3);         // a full reset
+  t.add<u64>(0).add<u64>(dsdt_at);  // the FACS may be named once only
   add_port(t, AcpiPm::pm1a_evt_blk, AcpiPm::pm1_evt_len, 2);
   t.zeros(12);
   add_port(t, AcpiPm::pm1a_cnt_blk, AcpiPm::pm1_cnt_len, 2);

@@ -1,0 +1,18 @@
+// Owns the guest that is built in: what runs when nothing is named.
+#include "frontend/headless/embedded.h"
+
+#include <vector>
+
+#include "roms/hello.h"
+
+namespace ringside {
+
+void install_embedded(Machine& machine) {
+  const auto rom = roms::hello();
+  // The chip ends at 4 GiB, and chipsets show its last part below 1 MiB too, where real mode reaches it.
+  machine.memory().add_rom(HostPhys((u64{1} << 32) - rom.size()), std::vector<u8>(rom.begin(), rom.end()),
+                           "hello");
+  machine.memory().write_block(HostPhys(0x100000 - rom.size()), rom.data(), rom.size());
+}
+
+}  // namespace ringside

@@ -1,0 +1,18 @@
+// Owns what Ringside tells about itself: devices, CPU models, machine types, accelerators.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace ringside {
+
+std::string devices_text();
+std::string cpus_text();
+std::string machines_text();
+std::string accelerators_text();
+std::string version_text();
+
+// False and one line in `error` for a name that -accel does not know.
+bool known_accelerator(std::string_view name, std::string& error);
+
+}  // namespace ringside

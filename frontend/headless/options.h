@@ -1,0 +1,65 @@
+// Owns what the command line asks for, and the parser's face.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frontend/machine/machine.h"
+
+namespace ringside {
+
+// Where bytes from the guest go to.
+struct Sink {
+  enum class Kind : u8 { none, standard, file } kind = Kind::none;
+  std::string path;  // of a file
+};
+
+struct RunOptions {
+  MachineConfig machine;
+  std::optional<Sink> serial;    // not given: standard, or none after -nodefaults
+  std::optional<Sink> debugcon;  // not given: none
+  bool no_defaults = false;
+  bool no_reboot = false;
+  double timeout = 0;        // host seconds; 0: no limit
+  u64 max_instructions = 0;  // by all CPUs together; 0: no limit
+  std::string expect;        // regular expression; empty: nothing is expected
+  std::string stats;         // file; empty: no statistics
+  std::string name = "ringside";
+  std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
+};
+
+// What is to be done instead of a run.
+enum class Answer : u8 { run, help, version, devices, cpus, machines, accelerators };
+
+struct Parsed {
+  RunOptions run;
+  Answer answer = Answer::run;
+};
+
+// Reads QEMU's style: "-flag value", "--flag value", "--flag=value". On error nullopt and one line in `error`
+// that names the thing and the cure.
+std::optional<Parsed> parse_options(std::span<const std::string_view> arguments, std::string& error);
+
+// One flag. `argument` is what help shows for its value; empty: the flag stands alone.
+struct Option {
+  std::string_view name;
+  std::string_view argument;
+  std::string_view help;
+  using Apply = bool (*)(Parsed& parsed, std::string_view value, std::string& error);
+  Apply apply;
+};
+
+// Everything the command line knows, in groups: a row without a name is a group's title.
+std::span<const Option> option_table();
+
+// The flags for a terminal, and as a table for the README; both come from option_table().
+std::string help_text();
+std::string help_markdown();
+
+// Exit statuses; QEMU's where QEMU has one, timeout(1)'s for a limit that was reached.
+constexpr int exit_ok = 0, exit_failed = 1, exit_usage = 2, exit_limit = 124, exit_interrupted = 130;
+
+}  // namespace ringside

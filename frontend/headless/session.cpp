@@ -1,0 +1,257 @@
+// Owns one run from the command line to its exit status.
+#include "frontend/headless/session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "frontend/headless/embedded.h"
+#include "frontend/headless/expect.h"
+#include "frontend/headless/output.h"
+#include "frontend/headless/stats.h"
+#include "frontend/headless/terminal.h"
+
+namespace ringside {
+namespace {
+
+using HostClock = std::chrono::steady_clock;
+
+double seconds_since(HostClock::time_point start) {
+  return std::chrono::duration<double>(HostClock::now() - start).count();
+}
+
+void say(const std::string& line) { fmt::print(stderr, "ringside: {}\n", line); }
+
+class Session {
+ public:
+  explicit Session(RunOptions options) : options_(std::move(options)) {}
+
+  int run() {
+    if (!prepare()) return exit_failed;
+    {
+      Input input(options_.serial->kind == Sink::Kind::standard);
+      loop(input);
+      serial_.flush();
+      console_.flush();
+    }  // the terminal is its owner's again before anything more is said
+    return conclude();
+  }
+
+ private:
+  // Instructions between two looks at the host. Input arrives at these borders only, so that a file as input
+  // arrives at the same instructions every time.
+  static constexpr u64 batch_slice = 200'000, interactive_slice = 50'000;
+  static constexpr double longest_nap = 0.05;
+
+  bool prepare();
+  void connect();
+  void loop(Input& input);
+  bool step(Input& input);
+  bool machine_ended(Input& input);
+  bool offer(Input& input);
+  void keep_pace(Input& input);
+  void end(std::string ending, std::string reason, int status);
+  double time_left() const { return options_.timeout - seconds_since(start_); }
+  int conclude();
+
+  RunOptions options_;
+  SignalGuard signals_;
+  std::unique_ptr<Machine> machine_;
+  Stream serial_, console_;
+  Expect expect_;
+  RunSummary summary_;
+  u64 retired_before_ = 0;  // by the machine before its last reboot
+  HostClock::time_point start_ = HostClock::now();
+  // When the host's and the guest's time last agreed.
+  HostClock::time_point pace_host_ = start_;
+  double pace_guest_ = 0;
+};
+
+bool Session::prepare() {
+  std::string error;
+  const auto refuse = [&] {
+    say(error);
+    return false;
+  };
+  for (const std::string& warning : options_.warnings) say("warning: " + warning);
+  if (!options_.expect.empty() && !expect_.compile(options_.expect, error)) return refuse();
+  // Before the guest runs: a day's run must not end with a file that cannot be written.
+  if (!options_.stats.empty() && !check_writable("--stats", options_.stats, error)) return refuse();
+  const auto check = [&](const char* flag, const Sink& sink) {
+    return sink.kind != Sink::Kind::file || check_writable(flag, sink.path, error);
+  };
+  if (!check("-serial", *options_.serial) || !check("-debugcon", *options_.debugcon)) return refuse();
+  machine_ = Machine::create(options_.machine, error);
+  if (!machine_) return refuse();
+  const BootRequest& boot = options_.machine.boot;
+  if (boot.kernel.empty() && boot.bios.empty()) install_embedded(*machine_);
+  if (!serial_.open("-serial", *options_.serial, error)) return refuse();
+  if (!console_.open("-debugcon", *options_.debugcon, error)) return refuse();
+  connect();
+  signals_.watch(machine_.get());
+  return true;
+}
+
+void Session::connect() {
+  machine_->on_serial([this](u8 byte) {
+    serial_.put(byte);
+    if (expect_.output(byte)) machine_->interrupt();
+  });
+  // Both on standard output: one order, that of the guest.
+  const bool shared =
+      options_.debugcon->kind == Sink::Kind::standard && options_.serial->kind == Sink::Kind::standard;
+  machine_->on_debug_console([this, shared](u8 byte) { (shared ? serial_ : console_).put(byte); });
+}
+
+void Session::loop(Input& input) {
+  start_ = pace_host_ = HostClock::now();
+  while (step(input)) {
+  }
+  summary_.host_seconds = seconds_since(start_);
+}
+
+// One slice; false: the run is over and summary_ says how.
+bool Session::step(Input& input) {
+  u64 slice = input.interactive() ? interactive_slice : batch_slice;
+  if (options_.max_instructions) {
+    const u64 done = retired_before_ + machine_->retired();
+    slice = std::min(slice, options_.max_instructions - std::min(done, options_.max_instructions));
+    if (slice == 0) {
+      end("max-instructions", fmt::format("--max-instructions {}: reached", options_.max_instructions),
+          exit_limit);
+      return false;
+    }
+  }
+  machine_->run(slice);
+  serial_.flush();
+  console_.flush();
+  for (const Stream* stream : {&serial_, &console_}) {
+    if (stream->failure().empty()) continue;
+    end("output", stream->failure(), exit_failed);
+    return false;
+  }
+  if (expect_.matched()) {
+    end("expected", "the serial output matched --expect", exit_ok);
+    return false;
+  }
+  if (const int number = signals_.caught()) {
+    end("interrupted", fmt::format("interrupted by signal {}", number), 128 + number);
+    return false;
+  }
+  if (options_.timeout > 0 && time_left() <= 0) {
+    end("timeout", fmt::format("--timeout {}: reached", options_.timeout), exit_limit);
+    return false;
+  }
+  if (machine_->ending().why != Ending::Why::running) return !machine_ended(input);
+  input.poll(0);
+  if (input.quit()) {
+    end("quit", "ended by the escape key", exit_ok);
+    return false;
+  }
+  offer(input);
+  if (input.interactive()) keep_pace(input);
+  return true;
+}
+
+// Hands input over until the guest's receiver is full; true if some went.
+bool Session::offer(Input& input) {
+  bool went = false;
+  while (!input.empty() && machine_->serial_input(input.front())) {
+    input.pop();
+    went = true;
+  }
+  return went;
+}
+
+// A guest that only waits for its timers would run ahead of the person in front of it, and keep the host
+// busy. What it sees does not change: its time is counted in instructions.
+void Session::keep_pace(Input& input) {
+  const double guest = machine_->seconds();
+  const double ahead = (guest - pace_guest_) - seconds_since(pace_host_);
+  if (ahead <= 0) {
+    pace_host_ = HostClock::now();
+    pace_guest_ = guest;
+    return;
+  }
+  if (const int nap = static_cast<int>(std::min(ahead, longest_nap) * 1000); nap > 0) {
+    input.poll(nap);
+    offer(input);
+  }
+}
+
+// True: the run is over.
+bool Session::machine_ended(Input& input) {
+  const Ending ending = machine_->ending();
+  std::string error;
+  switch (ending.why) {
+    case Ending::Why::running: return false;
+    case Ending::Why::power_off: end("power-off", ending.reason, exit_ok); return true;
+    case Ending::Why::debug_exit: end("debug-exit", ending.reason, ending.status & 0xff); return true;
+    case Ending::Why::shutdown: end("shutdown", ending.reason, exit_failed); return true;
+    case Ending::Why::reset:
+      if (options_.no_reboot) {
+        end("reset", ending.reason, exit_ok);
+        return true;
+      }
+      retired_before_ += machine_->retired();
+      ++summary_.reboots;
+      if (!machine_->reboot(error)) {
+        end("reset", fmt::format("{}; it cannot be started again: {}", ending.reason, error), exit_failed);
+        return true;
+      }
+      if (options_.machine.boot.kernel.empty() && options_.machine.boot.bios.empty())
+        install_embedded(*machine_);
+      pace_host_ = HostClock::now();
+      pace_guest_ = 0;
+      return false;
+    case Ending::Why::idle: break;
+  }
+  while (!offer(input)) {
+    if (!input.open()) {
+      end("idle", fmt::format("the guest halted for ever: {}", ending.reason), exit_failed);
+      return true;
+    }
+    const double wait = options_.timeout > 0 ? std::clamp(time_left(), 0.0, 3600.0) : -1;
+    input.poll(wait < 0 ? -1 : static_cast<int>(std::ceil(wait * 1000)));
+    if (input.quit() || signals_.caught() || (options_.timeout > 0 && time_left() <= 0)) break;
+  }
+  if (input.quit()) {
+    end("quit", "ended by the escape key", exit_ok);
+    return true;
+  }
+  return false;
+}
+
+void Session::end(std::string ending, std::string reason, int status) {
+  summary_.ending = std::move(ending);
+  summary_.reason = std::move(reason);
+  summary_.status = status;
+}
+
+int Session::conclude() {
+  const bool failed = summary_.ending == "shutdown" || summary_.ending == "idle" ||
+                      summary_.ending == "output" ||
+                      (summary_.ending == "reset" && summary_.status != exit_ok);
+  if (failed || summary_.status == exit_limit || summary_.ending == "interrupted") {
+    say(fmt::format("{} (after {} instructions)", summary_.reason, retired_before_ + machine_->retired()));
+  }
+  if (expect_.active() && !expect_.matched() && summary_.status < exit_limit) {
+    say(fmt::format("--expect {}: the run ended without a match ({})", options_.expect, summary_.reason));
+    summary_.status = exit_failed;
+  }
+  std::string error;
+  if (!options_.stats.empty() &&
+      !write_whole_file("--stats", options_.stats, stats_json(options_, *machine_, summary_), error)) {
+    say(error);
+    return exit_failed;
+  }
+  return summary_.status;
+}
+
+}  // namespace
+
+int run_session(RunOptions options) { return Session(std::move(options)).run(); }
+
+}  // namespace ringside

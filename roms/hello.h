@@ -1,0 +1,13 @@
+// Owns the declaration of the built-in guest's image; the build makes it of roms/hello.
+#pragma once
+
+#include <span>
+
+#include "cpu/arch/types.h"
+
+namespace ringside::roms {
+
+// A flash chip of 64 KiB: its last 16 bytes hold the reset vector.
+std::span<const u8> hello();
+
+}  // namespace ringside::roms

@@ -1,4 +1,4 @@
-# Guests that are built with Ringside and built into it: roms/NAME/NAME.asm becomes roms::NAME().
+# Owns the guests that are built with Ringside and built into it: roms/NAME/NAME.asm becomes roms::NAME().
 find_program(NASM nasm REQUIRED)
 
 add_library(roms STATIC)

@@ -1,5 +1,5 @@
-# One doctest program for each folder of tests/ that holds .cpp files, named test-<folder>, linked with the
-# rooms it may need; the static libraries bring in only what a test uses.
+# Owns the list of tests: one doctest program for each folder of tests/ that holds .cpp files, named
+# test-<folder>, linked with the rooms it may need; the static libraries bring in only what a test uses.
 add_library(test-main OBJECT tests/main.cpp)
 
 function(room_tests folder)
@@ -23,3 +23,7 @@ room_tests(float80 exec)
 room_tests(exec exec)
 room_tests(oracle exec)
 room_tests(machine machine)
+room_tests(cli arch)
+if(TARGET test-cli)
+  add_dependencies(test-cli ringside)
+endif()

@@ -74,6 +74,10 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
   parsed.run.machine.model = *model;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view word = arguments[i];
+    if (word.empty()) {
+      error = "\"\": an empty word is no flag; leave it out";
+      return std::nullopt;
+    }
     if (word.size() < 2 || word[0] != '-') {
       error =
           fmt::format("{}: neither a flag nor a flag's value; a kernel is named by -kernel {}", word, word);
@@ -117,7 +121,6 @@ std::string help_text() {
   std::string text =
       "Ringside: an x86-64 machine made of glass.\n\n"
       "  ringside [run] [FLAG...]   boot; without -kernel and -bios, the built-in guest\n"
-      "  ringside isa               which instructions are there, by extension\n"
       "  ringside devices           the machine's devices\n"
       "  ringside cpus              CPU models and features\n"
       "  ringside help              this text\n\n"

@@ -24,6 +24,16 @@ double seconds_since(HostClock::time_point start) {
 
 void say(const std::string& line) { fmt::print(stderr, "ringside: {}\n", line); }
 
+// Every CPU sleeps where no interrupt reaches it; only an NMI could, and none is waiting.
+bool all_deaf(Machine& machine) {
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    const Cpu& cpu = machine.cpu(n);
+    const bool halted = cpu.activity == Activity::hlt && (cpu.eflags() & Eflags::IF) == 0 && !cpu.nmi_pending;
+    if (!halted && cpu.activity != Activity::wait_for_sipi) return false;
+  }
+  return true;
+}
+
 class Session {
  public:
   explicit Session(RunOptions options) : options_(std::move(options)) {}
@@ -35,6 +45,7 @@ class Session {
       loop(input);
       serial_.flush();
       console_.flush();
+      signals_.watch(nullptr);
     }  // the terminal is its owner's again before anything more is said
     return conclude();
   }
@@ -49,8 +60,9 @@ class Session {
   void connect();
   void loop(Input& input);
   bool step(Input& input);
-  bool machine_ended(Input& input);
+  bool machine_ended(const Ending& ending, Input& input);
   bool offer(Input& input);
+  bool sleeps_for_ever(const Input& input);
   void keep_pace(Input& input);
   void end(std::string ending, std::string reason, int status);
   double time_left() const { return options_.timeout - seconds_since(start_); }
@@ -64,6 +76,9 @@ class Session {
   RunSummary summary_;
   u64 retired_before_ = 0;  // by the machine before its last reboot
   HostClock::time_point start_ = HostClock::now();
+  // The last time an instruction retired.
+  u64 awake_retired_ = 0;
+  double awake_guest_ = 0;
   // When the host's and the guest's time last agreed.
   HostClock::time_point pace_host_ = start_;
   double pace_guest_ = 0;
@@ -124,7 +139,7 @@ bool Session::step(Input& input) {
       return false;
     }
   }
-  machine_->run(slice);
+  const Ending ending = machine_->run(slice);
   serial_.flush();
   console_.flush();
   for (const Stream* stream : {&serial_, &console_}) {
@@ -144,7 +159,11 @@ bool Session::step(Input& input) {
     end("timeout", fmt::format("--timeout {}: reached", options_.timeout), exit_limit);
     return false;
   }
-  if (machine_->ending().why != Ending::Why::running) return !machine_ended(input);
+  if (ending.why != Ending::Why::running) return !machine_ended(ending, input);
+  if (sleeps_for_ever(input)) {
+    end("idle", "the guest halted for ever: no interrupt wakes its CPUs", exit_failed);
+    return false;
+  }
   input.poll(0);
   if (input.quit()) {
     end("quit", "ended by the escape key", exit_ok);
@@ -165,6 +184,20 @@ bool Session::offer(Input& input) {
   return went;
 }
 
+// Some timers tick whether or not anybody listens, so that such a machine is not idle. True: nothing can come
+// of this sleep, or nothing came of it in a day and nobody is there to type.
+bool Session::sleeps_for_ever(const Input& input) {
+  constexpr double patience = 1, patience_unattended = 24 * 3600;
+  const double now = machine_->seconds();
+  if (machine_->retired() != awake_retired_) {
+    awake_retired_ = machine_->retired();
+    awake_guest_ = now;
+    return false;
+  }
+  const double asleep = now - awake_guest_;
+  return (asleep > patience && all_deaf(*machine_)) || (asleep > patience_unattended && !input.open());
+}
+
 // A guest that only waits for its timers would run ahead of the person in front of it, and keep the host
 // busy. What it sees does not change: its time is counted in instructions.
 void Session::keep_pace(Input& input) {
@@ -182,8 +215,7 @@ void Session::keep_pace(Input& input) {
 }
 
 // True: the run is over.
-bool Session::machine_ended(Input& input) {
-  const Ending ending = machine_->ending();
+bool Session::machine_ended(const Ending& ending, Input& input) {
   std::string error;
   switch (ending.why) {
     case Ending::Why::running: return false;
@@ -204,12 +236,13 @@ bool Session::machine_ended(Input& input) {
       if (options_.machine.boot.kernel.empty() && options_.machine.boot.bios.empty())
         install_embedded(*machine_);
       pace_host_ = HostClock::now();
-      pace_guest_ = 0;
+      pace_guest_ = awake_guest_ = 0;
+      awake_retired_ = 0;
       return false;
     case Ending::Why::idle: break;
   }
   while (!offer(input)) {
-    if (!input.open()) {
+    if (!input.open() || all_deaf(*machine_)) {
       end("idle", fmt::format("the guest halted for ever: {}", ending.reason), exit_failed);
       return true;
     }
@@ -231,11 +264,12 @@ void Session::end(std::string ending, std::string reason, int status) {
 }
 
 int Session::conclude() {
+  summary_.instructions = retired_before_ + machine_->retired();
   const bool failed = summary_.ending == "shutdown" || summary_.ending == "idle" ||
                       summary_.ending == "output" ||
                       (summary_.ending == "reset" && summary_.status != exit_ok);
   if (failed || summary_.status == exit_limit || summary_.ending == "interrupted") {
-    say(fmt::format("{} (after {} instructions)", summary_.reason, retired_before_ + machine_->retired()));
+    say(fmt::format("{} (after {} instructions)", summary_.reason, summary_.instructions));
   }
   if (expect_.active() && !expect_.matched() && summary_.status < exit_limit) {
     say(fmt::format("--expect {}: the run ended without a match ({})", options_.expect, summary_.reason));

@@ -9,7 +9,7 @@ namespace ringside {
 
 std::string stats_json(const RunOptions& options, Machine& machine, const RunSummary& summary) {
   nlohmann::ordered_json json;
-  const u64 instructions = machine.retired();
+  const u64 instructions = summary.instructions;
   json["name"] = options.name;
   json["ending"] = summary.ending;
   json["reason"] = summary.reason;

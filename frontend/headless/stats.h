@@ -13,6 +13,7 @@ struct RunSummary {
   int status = 0;
   double host_seconds = 0;
   u64 reboots = 0;
+  u64 instructions = 0;  // since the program's start, over all reboots
 };
 
 // The state hash is of the machine as it stands.

@@ -1,5 +1,5 @@
 // Owns the tests of multiboot 1, multiboot 2 and PVH kernels.
-#include "load_fixture.h"
+#include "tests/machine/load_fixture.h"
 
 using namespace ringside;
 

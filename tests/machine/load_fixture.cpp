@@ -1,5 +1,5 @@
 // Owns the bytes of the images that the loader tests are fed with.
-#include "load_fixture.h"
+#include "tests/machine/load_fixture.h"
 
 namespace ringside {
 

@@ -2,7 +2,7 @@
 // crash, and what fails says so in one line.
 #include <random>
 
-#include "load_fixture.h"
+#include "tests/machine/load_fixture.h"
 
 using namespace ringside;
 

@@ -1,5 +1,5 @@
 // Owns the tests of booting bzImages: entry state, zero page, placement, errors in words.
-#include "load_fixture.h"
+#include "tests/machine/load_fixture.h"
 
 using namespace ringside;
 

@@ -1,4 +1,4 @@
-// Availability, images in memory, the step into MMX state, approximations: what the row-by-row oracle does
+// Owns the tests of availability, images in memory, the step into MMX state, approximations: what the row-by-row oracle does
 // not reach.
 #include <doctest/doctest.h>
 

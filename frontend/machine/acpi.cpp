@@ -17,7 +17,7 @@ namespace {
 #include "dsdt.hex"
 
 constexpr u64 local_apic_address = 0xfee00000;
-constexpr std::size_t header_bytes = 36, length_at = 4, checksum_at = 9;
+constexpr std::size_t length_at = 4, checksum_at = 9;
 
 TableBytes table(std::string_view signature, u8 revision) {
   TableBytes t;

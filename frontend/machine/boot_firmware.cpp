@@ -15,6 +15,23 @@ constexpr u64 flash_start = 0xfffc0000, four_gib = u64{1} << 32;
 constexpr u64 type_wb = 6, type_wp = 5;
 constexpr u64 every(u64 type) { return type * 0x0101010101010101; }
 
+// Some kernels go back to real mode and ask the BIOS for disks and video modes (Xen does). Every service
+// answers that it is not there: carry set, AH = 86h. Exceptions and IRQs only return.
+void write_bios_services(PhysicalMemory& memory) {
+  constexpr u64 segment = 0xf000, returns = 0xff53, refuses = 0xff54;
+  static constexpr u8 code[] = {0xcf,                    // iret
+                                0x55,                    // push bp
+                                0x89, 0xe5,              // mov bp, sp
+                                0x80, 0x4e, 0x06, 0x01,  // or byte [bp+6], 1: CF in the caller's flags
+                                0x5d,                    // pop bp
+                                0xb4, 0x86, 0xcf};       // mov ah, 86h; iret
+  memory.write_block(HostPhys((segment << 4) + returns), code, sizeof code);
+  for (u64 vector = 0; vector < 256; ++vector) {
+    const bool service = vector >= 0x10 && vector < 0x70;
+    memory.write(HostPhys(4 * vector), 4, segment << 16 | (service ? refuses : returns));
+  }
+}
+
 }  // namespace
 
 std::vector<MemoryRange> standard_memory_map(u64 ram_bytes) {
@@ -43,6 +60,7 @@ void set_memory_types(Cpu& cpu) {
 }
 
 void write_bios_data(PhysicalMemory& memory) {
+  write_bios_services(memory);
   memory.write(HostPhys(0x400), 2, 0x3f8);                  // COM1
   memory.write(HostPhys(0x40e), 2, conventional_end >> 4);  // segment of the extended BIOS data area
   memory.write(HostPhys(0x413), 2, conventional_end >> 10);

@@ -276,3 +276,22 @@ TEST_CASE("PVH: the note's entry and the start information") {
   CHECK(!m.load(astray.path()));
   CHECK(m.holds("lies outside the kernel"));
 }
+
+TEST_CASE("a kernel that asks the BIOS hears that there is no such service, and goes on") {
+  // Real-mode code at 0x1000: mov ax, 0xe820; int 0x15; setc [0x2000]; mov [0x2002], ax; int 8; hlt
+  const std::vector<u8> real{0xb8, 0x20, 0xe8, 0xcd, 0x15, 0x0f, 0x92, 0x06,
+                             0x00, 0x20, 0xa3, 0x02, 0x20, 0xcd, 0x08, 0xf4};
+  TestFile kernel("k", make_elf(false, base, {{base, joined(multiboot1_header(3), code)}, {0x1000, real}}));
+  TestMachine m;
+  REQUIRE_MESSAGE(m.load(kernel.path()), m.error);
+  m.cpu.reset(false);
+  m.cpu.segment[CS].base = 0;
+  m.cpu.segment[CS].selector = 0;
+  m.cpu.rip = 0x1000;
+  m.cpu.gpr[RSP] = 0x8000;
+  m.cpu.update_mode();
+  run(m.cpu, 40);
+  CHECK(m.cpu.activity == Activity::hlt);
+  CHECK(m.at<u8>(0x2000) == 1);
+  CHECK(m.at<u16>(0x2002) == 0x8620);
+}

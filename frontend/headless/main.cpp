@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/headless/isa.h"
 #include "frontend/headless/listings.h"
 #include "frontend/headless/option_values.h"
 #include "frontend/headless/options.h"
@@ -50,6 +51,11 @@ int help(std::span<const std::string_view> arguments) {
   if (arguments.size() == 1 && arguments[0] == "markdown") return print(help_markdown());
   return print(help_text());
 }
+int isa(std::span<const std::string_view> arguments) {
+  if (arguments.empty()) return print(isa_text(false));
+  if (arguments.size() == 1 && arguments[0] == "missing") return print(isa_text(true));
+  return refuse(fmt::format("isa {}: unknown; write ringside isa or ringside isa missing", arguments[0]));
+}
 int devices(std::span<const std::string_view>) { return print(devices_text()); }
 int cpus(std::span<const std::string_view>) { return print(cpus_text()); }
 
@@ -57,7 +63,8 @@ struct Subcommand {
   std::string_view name;
   int (*act)(std::span<const std::string_view> arguments);
 };
-constexpr Subcommand subcommands[] = {{"run", run}, {"devices", devices}, {"cpus", cpus}, {"help", help}};
+constexpr Subcommand subcommands[] = {
+    {"run", run}, {"isa", isa}, {"devices", devices}, {"cpus", cpus}, {"help", help}};
 
 int dispatch(std::span<const std::string_view> arguments) {
   if (arguments.empty() || arguments[0].starts_with('-')) return run(arguments);

@@ -121,6 +121,8 @@ std::string help_text() {
   std::string text =
       "Ringside: an x86-64 machine made of glass.\n\n"
       "  ringside [run] [FLAG...]   boot; without -kernel and -bios, the built-in guest\n"
+      "  ringside isa               which instructions are there, by extension; isa missing lists the "
+      "others\n"
       "  ringside devices           the machine's devices\n"
       "  ringside cpus              CPU models and features\n"
       "  ringside help              this text\n\n"

@@ -194,6 +194,9 @@ TEST_CASE("questions") {
     CHECK(result.out.find("Ringside") + result.out.find("On every board") + result.out.find("max") !=
           3 * std::string::npos);
   }
+  CHECK(run({"isa"}).out.find("\nSSE2 ") != std::string::npos);
+  CHECK(run({"isa", "missing"}).out.find(" vfmadd132pd ") != std::string::npos);
+  CHECK(run({"isa", "mising"}).status == 2);
   CHECK(run({"-cpu", "help"}).out == run({"cpus"}).out);
   CHECK(run({"-machine", "help"}).out.find("pc") != std::string::npos);
   CHECK(run({"-accel", "help"}).out.find("reference") != std::string::npos);

@@ -38,9 +38,9 @@ Backing::Backing(HostPhys at, u64 page_count, bool is_ram, u64 number)
       dirty((page_count + 63) / 64 * sizeof(u64)),
       lines(page_count * sizeof(u32)) {}
 
-const Segment& PhysicalMemory::Impl::search(u64 address) {
-  const auto after =
-      std::upper_bound(map.begin(), map.end(), address, [](u64 a, const Segment& s) { return a < s.first; });
+const MapSegment& PhysicalMemory::Impl::search(u64 address) {
+  const auto after = std::upper_bound(map.begin(), map.end(), address,
+                                      [](u64 a, const MapSegment& s) { return a < s.first; });
   last_hit = static_cast<std::size_t>(after - map.begin()) - 1;
   return map[last_hit];
 }
@@ -68,7 +68,7 @@ void PhysicalMemory::Impl::rebuild() {
       continue;
     }
     previous = layer;
-    Segment segment{first, last};
+    MapSegment segment{first, last};
     if (layer != nullptr) {
       segment.backing = layer->backing.get();
       segment.device = layer->device;

@@ -57,7 +57,7 @@ struct Layer {
 };
 
 // A piece of the address space that one layer (or none) shows.
-struct Segment {
+struct MapSegment {
   u64 first = 0, last = ~u64{0};
   Backing* backing = nullptr;    // RAM or ROM
   MmioDevice* device = nullptr;  // neither: a hole
@@ -69,18 +69,18 @@ struct Segment {
 
 struct PhysicalMemory::Impl {
   std::vector<Layer> layers;
-  std::vector<Segment> map{Segment{}};  // tiles the whole of 2^64, in address order
+  std::vector<MapSegment> map{MapSegment{}};  // tiles the whole of 2^64, in address order
   std::size_t last_hit = 0;
   u64 ram_pages = 0;
   std::vector<MapListener*> listeners;
 
-  const Segment& find(u64 address) {
-    const Segment& recent = map[last_hit];
+  const MapSegment& find(u64 address) {
+    const MapSegment& recent = map[last_hit];
     if (address - recent.first <= recent.last - recent.first) [[likely]]
       return recent;
     return search(address);
   }
-  const Segment& search(u64 address);
+  const MapSegment& search(u64 address);
   void rebuild();
 };
 

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "frontend/machine/acpi.h"
+
 namespace ringside {
 
 void Wire::set(bool level) {
@@ -158,7 +160,12 @@ bool Board::dma_write(HostPhys to, std::span<const u8> from) {
   return true;
 }
 
-void Board::prepare_direct_boot() { apics_[0]->set_virtual_wire(); }
+void Board::prepare_direct_boot() {
+  apics_[0]->set_virtual_wire();
+  for (unsigned pirq = 0; pirq < pirq_default_irqs.size(); ++pirq)
+    pci_.config_write(0, Piix3Isa::device, Piix3Isa::function, static_cast<u8>(0x60 + pirq), 1,
+                      pirq_default_irqs[pirq]);
+}
 
 void Board::fields(Fields& visit) {
   for (auto& apic : apics_) apic->fields(visit);

@@ -24,7 +24,7 @@ u32 line_mask(u64 offset, u64 bytes) {
 
 u64 left_in_page(HostPhys address) { return page_bytes - address.page_offset(); }
 
-u32 code_lines_at(const Segment& segment, u64 address) {
+u32 code_lines_at(const MapSegment& segment, u64 address) {
   return segment.backing == nullptr ? 0 : segment.backing->code_lines(segment.backing->index(address));
 }
 
@@ -94,7 +94,7 @@ void PhysicalMemory::set_a20(bool open) {
 
 bool PhysicalMemory::page(HostPhys address, Page& result) {
   const u64 at = gated(address).page().value;
-  const Segment& segment = impl_->find(at);
+  const MapSegment& segment = impl_->find(at);
   if (segment.backing == nullptr || !segment.covers(at, page_bytes)) return false;
   const Backing& backing = *segment.backing;
   const u64 index = backing.index(at);
@@ -111,7 +111,7 @@ u64 PhysicalMemory::ram_pages() const { return impl_->ram_pages; }
 u8* PhysicalMemory::pointer(HostPhys address, bool write) {
   address = gated(address);
   const u64 at = address.page().value;
-  const Segment& segment = impl_->find(at);
+  const MapSegment& segment = impl_->find(at);
   if (segment.backing == nullptr || !segment.covers(at, page_bytes)) return nullptr;
   if (write) {
     if (!segment.backing->ram) return nullptr;
@@ -123,7 +123,7 @@ u8* PhysicalMemory::pointer(HostPhys address, bool write) {
 u64 PhysicalMemory::read(HostPhys address, unsigned size) {
   const u64 at = gated(address).value;
   if (size == 0 || size > 8) return 0;
-  const Segment& segment = impl_->find(at);
+  const MapSegment& segment = impl_->find(at);
   if (segment.covers(at, size)) {
     if (segment.backing != nullptr) {
       u64 value = 0;
@@ -149,7 +149,7 @@ void PhysicalMemory::write(HostPhys address, unsigned size, u64 value) {
   const HostPhys place = gated(address);
   const u64 at = place.value;
   if (size == 0 || size > 8) return;
-  const Segment& segment = impl_->find(at);
+  const MapSegment& segment = impl_->find(at);
   const bool one_piece = segment.covers(at, size) && left_in_page(place) >= size;
   if (one_piece && segment.backing == nullptr) {
     if (segment.device == nullptr) return;
@@ -179,7 +179,7 @@ bool PhysicalMemory::is_mmio(HostPhys address) const {
 void PhysicalMemory::read_block(HostPhys address, void* out, u64 bytes) {
   for (u8* to = static_cast<u8*>(out); bytes != 0;) {
     const HostPhys place = gated(address);
-    const Segment& segment = impl_->find(place.value);
+    const MapSegment& segment = impl_->find(place.value);
     u64 chunk = std::min(bytes, left_in_page(place));
     if (segment.last - place.value < chunk - 1) chunk = segment.last - place.value + 1;
     if (segment.backing != nullptr) {
@@ -196,7 +196,7 @@ void PhysicalMemory::read_block(HostPhys address, void* out, u64 bytes) {
 void PhysicalMemory::write_block(HostPhys address, const void* in, u64 bytes) {
   for (const u8* from = static_cast<const u8*>(in); bytes != 0;) {
     const HostPhys place = gated(address);
-    const Segment& segment = impl_->find(place.value);
+    const MapSegment& segment = impl_->find(place.value);
     u64 chunk = std::min(bytes, left_in_page(place));
     if (segment.last - place.value < chunk - 1) chunk = segment.last - place.value + 1;
     if (segment.backing != nullptr && segment.backing->ram) {
@@ -218,7 +218,7 @@ void PhysicalMemory::mark_code(HostPhys address, u64 bytes) {
   while (bytes != 0) {
     const HostPhys place = gated(address);
     const u64 chunk = std::min(bytes, left_in_page(place));
-    const Segment& segment = impl_->find(place.value);
+    const MapSegment& segment = impl_->find(place.value);
     if (segment.backing != nullptr) {
       segment.backing->code_lines(segment.backing->index(place.value)) |=
           line_mask(place.page_offset(), chunk);
@@ -230,7 +230,7 @@ void PhysicalMemory::mark_code(HostPhys address, u64 bytes) {
 
 void PhysicalMemory::unmark_code_page(HostPhys page) {
   const u64 at = gated(page).value;
-  const Segment& segment = impl_->find(at);
+  const MapSegment& segment = impl_->find(at);
   if (segment.backing != nullptr) segment.backing->code_lines(segment.backing->index(at)) = 0;
 }
 

@@ -19,6 +19,7 @@ struct FakeInterrupts final : InterruptSource {
     ++taken;
     return vector;
   }
+  void init() override {}
   u8 task_priority() const override { return 0; }
   void set_task_priority(u8) override {}
   bool read_msr(u32, u64&) override { return false; }

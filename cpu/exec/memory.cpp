@@ -14,7 +14,11 @@ struct Span {
   u8* host;  // nullptr: a device, a hole, or a page that must not be written directly
 };
 
-u64 wrap(const Cpu& cpu, u64 linear) { return cpu.mode.long_mode ? linear : linear & 0xffffffff; }
+// Compatibility mode's own accesses are 32 bits wide, those to the system's tables are not.
+u64 wrap(const Cpu& cpu, u64 linear, bool system) {
+  const bool wide = system ? cpu.mode.long_mode : cpu.mode.bits64;
+  return wide ? linear : linear & 0xffffffff;
+}
 
 bool refuse(Cpu& cpu, const Fault& fault) {
   cpu.fault = fault;
@@ -38,7 +42,7 @@ u64 watchpoints_hit(const Cpu& cpu, u64 linear, unsigned size, bool write) {
     if (kind != 3 && !(kind == 1 && write)) continue;
     const u64 length = lengths[(cpu.dr7 >> (18 + 4 * n)) & 3];
     const u64 from = cpu.dr[n] & ~(length - 1);
-    if (linear < from + length && from < linear + size) hit |= bit(n);
+    if (linear - from < length || from - linear < size) hit |= bit(n);
   }
   return hit;
 }
@@ -64,7 +68,7 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
   const unsigned first = std::min<unsigned>(size, static_cast<unsigned>(page_bytes - (linear & 0xfff)));
   result.count = first == size ? 1 : 2;
   result.span[0] = {linear, first, HostPhys(), nullptr};
-  result.span[1] = {wrap(cpu, linear + first), size - first, HostPhys(), nullptr};
+  result.span[1] = {wrap(cpu, linear + first, system), size - first, HostPhys(), nullptr};
   for (unsigned n = 0; n < result.count; ++n) {
     Span& span = result.span[n];
     Fault fault;

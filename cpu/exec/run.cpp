@@ -60,12 +60,15 @@ void run_alone(Cpu& cpu, const Op* op) {
     new (&engine.solo[1]) LinkSlots();
   }
   engine.tag = 0;  // no jump from here into a block
+  const u64 pending_debug = cpu.pending_debug;
   cpu.alone = true;
   cpu.budget -= 1;
   dispatch(cpu, &engine.solo[0]);
   cpu.alone = false;
   engine.link = nullptr;
   if (cpu.left == Left::miss) cpu.left = Left::boundary;
+  // Data breakpoints of an instruction that did not happen were not met.
+  if (cpu.left == Left::fault) cpu.pending_debug = pending_debug;
 }
 
 // As run_alone, with all that surrounds an instruction when somebody watches: breakpoints, single step,
@@ -124,14 +127,13 @@ void step(Cpu& cpu) {
   Engine& engine = *cpu.engine;
   refresh(cpu);
   const u64 linear = (engine.code_base + cpu.rip) & engine.code_mask;
-  LinkSlots* const link = engine.link;
-  const unsigned number = engine.link_number;
-  engine.link = nullptr;
   Block* block = find_block(cpu, linear);
+  LinkSlots* const link = engine.link;  // not before: finding may flush the cache, and the slots with it
+  engine.link = nullptr;
   if (!block) return fault(cpu);
 
   if (cpu.attention || block->count > cpu.budget) return run_singly(cpu, block, linear);
-  if (link && cpu.left == Left::miss) engine.cache->link(link, number, block);
+  if (link && cpu.left == Left::miss) engine.cache->link(link, engine.link_number, block);
   cpu.rip_base = cpu.rip - (linear & 0xfff);
   cpu.budget -= block->count;
   dispatch(cpu, block->ops);

@@ -80,6 +80,14 @@ Result run(std::vector<std::string> arguments, std::string_view input) {
   return result;
 }
 
+bool has_terminals() {
+  int ours = -1, theirs = -1;
+  if (openpty(&ours, &theirs, nullptr, nullptr, nullptr) != 0) return false;
+  close(ours);
+  close(theirs);
+  return true;
+}
+
 Running::Running(std::vector<std::string> arguments, With with) {
   if (with == With::terminal) {
     check(openpty(&in_, &terminal_, nullptr, nullptr, nullptr) == 0);

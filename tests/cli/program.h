@@ -19,6 +19,9 @@ struct Result {
 // Runs build/ringside to its end, with `input` as standard input (a pipe).
 Result run(std::vector<std::string> arguments, std::string_view input = "");
 
+// False where /dev/pts is not mounted, as in a bare chroot.
+bool has_terminals();
+
 // A program that goes on while the test looks at it, with pipes or with a terminal of its own.
 class Running {
  public:

@@ -27,3 +27,10 @@ room_tests(cli arch)
 if(TARGET test-cli)
   add_dependencies(test-cli ringside)
 endif()
+
+# The benchmark's kernels, two iterations each, against the same kernels on the host: what they compute, never how fast.
+find_package(Python3 COMPONENTS Interpreter)
+if(TARGET ringside AND Python3_FOUND AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_test(NAME bench-sums COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/bench/run.py --check --peers none
+    --ringside $<TARGET_FILE:ringside> --image ${CMAKE_BINARY_DIR}/bench)
+endif()

@@ -24,6 +24,10 @@ void CpuPins::nmi() {
   cpu_.attention |= Attention::nmi;
 }
 
+// A SIPI that came before the INIT and was not taken yet is lost; one that comes after it is not, even if the
+// CPU had no turn between the two.
+void CpuPins::init() { cpu_.attention = (cpu_.attention & ~Attention::start_up) | Attention::init; }
+
 void CpuPins::start_up(u8 vector) {
   cpu_.sipi_vector = vector;
   cpu_.attention |= Attention::start_up;

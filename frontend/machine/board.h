@@ -70,7 +70,7 @@ class CpuPins final : public CpuSignals {
   void interrupts_changed() override { cpu_.attention |= Attention::interrupt; }
   void nmi() override;
   void smi() override {}  // there is no system-management mode: an SMI is lost, as with SMM locked out
-  void init() override { cpu_.attention |= Attention::init; }
+  void init() override;
   void start_up(u8 vector) override;
 
  private:

@@ -153,6 +153,18 @@ TEST_CASE("INIT and SIPI") {
   CHECK(m.cpu.rip == 0);
 }
 
+TEST_CASE("INIT with a SIPI right behind it: both are taken at one boundary") {
+  BoundaryMachine m;
+  m.cpu.index = 1;
+  m.cpu.gpr[RAX] = 5;
+  m.cpu.sipi_vector = 0x08;
+  m.cpu.attention |= Attention::init | Attention::start_up;
+  CHECK(service_boundary(m.cpu));
+  CHECK(m.cpu.activity == Activity::active);
+  CHECK(m.cpu.gpr[RAX] == 0);
+  CHECK(m.cpu.segment[CS].base == 0x8000);
+}
+
 TEST_CASE("instruction breakpoints fault once; RF lets the instruction through") {
   BoundaryMachine m;
   m.cpu.dr[2] = at::code;

@@ -13,11 +13,12 @@ void wake(Cpu& cpu) {
 }
 
 void take_init(Cpu& cpu) {
-  // A SIPI that came before the INIT is lost, one that comes after it is kept by the next boundary.
-  cpu.attention &= ~(Attention::init | Attention::start_up);
-  const u32 stop = cpu.attention & Attention::stop;
+  // A SIPI that waits beside the INIT came after it: whoever signals an INIT takes an older SIPI away.
+  const u32 kept = cpu.attention & (Attention::stop | Attention::start_up);
+  const u8 vector = cpu.sipi_vector;
   cpu.reset(true);
-  cpu.attention |= stop;
+  cpu.attention |= kept;
+  if (kept & Attention::start_up) cpu.sipi_vector = vector;
 }
 
 // Only a CPU that waits for it takes a SIPI; others ignore it.

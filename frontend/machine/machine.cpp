@@ -5,13 +5,14 @@
 #include <xxhash.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 
 #include "cpu/exec/block_cache.h"
 #include "cpu/exec/events/events.h"
+#include "frontend/machine/acpi.h"
 #include "frontend/machine/board.h"
 #include "frontend/machine/clock.h"
+#include "frontend/machine/load_image.h"
 
 namespace ringside {
 
@@ -61,13 +62,11 @@ bool all_zero(const u8* page) {
 }
 
 bool load_bios(const std::string& name, PhysicalMemory& memory, std::string& error) {
-  std::ifstream file(name, std::ios::binary);
-  std::vector<u8> bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  if (!file.good() && !file.eof()) {
-    error = fmt::format("{}: cannot read the BIOS image; name a readable file with -bios", name);
-    return false;
-  }
-  if (bytes.empty() || bytes.size() % 0x10000 || bytes.size() > (16u << 20)) {
+  constexpr u64 most = 16u << 20;
+  Image image;
+  if (!read_image(name, "BIOS image", most, image, error)) return false;
+  const std::vector<u8>& bytes = image.bytes;
+  if (bytes.empty() || bytes.size() % 0x10000) {
     error =
         fmt::format("{}: {} bytes is no BIOS image's size; it must be a multiple of 64 KiB, at most 16 MiB",
                     name, bytes.size());
@@ -95,6 +94,20 @@ bool Machine::assemble(std::string& error) {
   auto made = std::make_unique<Parts>(config_);
   Parts& p = *made;
   const u64 low = std::min(config_.ram_bytes, low_ram_limit);
+  if (config_.cpus < 1 || config_.cpus > most_cpus) {
+    error = fmt::format("{} CPUs: give between 1 and {} with -smp", config_.cpus, most_cpus);
+    return false;
+  }
+  if (config_.model.tsc_hertz == 0 || config_.model.crystal_hertz == 0) {
+    error = "no CPU model is chosen: name one with -cpu";
+    return false;
+  }
+  if (config_.debug_exit && (config_.debug_exit->bytes < 1 || config_.debug_exit->bytes > 4 ||
+                             config_.debug_exit->port + config_.debug_exit->bytes > 0x10000)) {
+    error = fmt::format("isa-debug-exit with {} ports from {:#x}: give 1 to 4 ports below 10000h",
+                        config_.debug_exit->bytes, config_.debug_exit->port);
+    return false;
+  }
   if (config_.ram_bytes < (1u << 20) || config_.ram_bytes % page_bytes || config_.ram_bytes > most_ram) {
     error = fmt::format("{} bytes of memory: give between 1M and 64G, a multiple of 4K, with -m",
                         config_.ram_bytes);
@@ -159,7 +172,8 @@ const Ending& Machine::run(u64 instructions) {
   unsigned waiting = 0;  // CPUs in a row that could not run
   Ticks skipped = 0;     // time in which nobody ran
   interrupted_ = false;
-  while (ending_.why == Ending::Why::running && !interrupted_ && p.retired < end) {
+  // A request to return waits until somebody ran, so that it leaves the order of the turns as it was.
+  while (ending_.why == Ending::Why::running && !(interrupted_ && waiting == 0) && p.retired < end) {
     p.clock.fire_due();
     const Ticks now = p.clock.now(), next = p.clock.next_deadline();
     const u64 until_timer = next == MachineClock::never ? Parts::quantum : next - now;
@@ -236,6 +250,8 @@ void Machine::fields(Fields& visit) {
   for (auto& cpu : p.cpus) cpu->fields(visit);
   p.board->fields(visit);
 }
+
+void Machine::chips_restored() { parts_->board->restored(); }
 
 std::string Machine::state_hash() {
   Hash hash;

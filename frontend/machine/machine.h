@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,6 +69,15 @@ class Machine final : public MachineControl {
   void fields(Fields& visit);
   std::string state_hash();
 
+  // All of the state as bytes. It empties the TLBs, so that this machine and one that is restored go on
+  // alike; so it is an event of the run like any other, and belongs to a fixed instruction where runs are to
+  // be compared.
+  std::vector<u8> save();
+  // To a state that a machine of the same configuration saved, whatever this one did since. False and one
+  // line in `error`: the bytes are not such a state; if it was one of another version, this machine is in no
+  // sensible state.
+  bool restore(std::span<const u8> saved, std::string& error);
+
   // MachineControl.
   void power_off() override;
   void reset(const char* why) override;
@@ -78,6 +88,8 @@ class Machine final : public MachineControl {
   explicit Machine(MachineConfig config);
   bool assemble(std::string& error);
   void end_with(Ending ending);
+  void restore_pages(std::span<const u8> pages);
+  void chips_restored();
 
   MachineConfig config_;
   std::unique_ptr<Parts> parts_;

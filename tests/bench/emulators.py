@@ -15,7 +15,7 @@ class Missing(Exception):
 
 
 def cpu_seconds(pid):
-    """User and system time of the process and all its threads so far: its CPU clock, as clock_getcpuclockid names it."""
+    """User and system time of the process and all its threads so far, by its CPU clock (see clock_getcpuclockid)."""
     return time.clock_gettime((~pid << 3) | 2)
 
 
@@ -91,17 +91,15 @@ class Qemu:
     title = "TCG"
 
     def start(self, image, words, folder, limit):
-        command = [program("qemu-system-x86_64"), "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults", "-display",
-                   "none", "-no-reboot", "-serial", "stdio", "-device", DEBUG_EXIT,
+        command = [program("qemu-system-x86_64"), "-accel", "tcg", "-cpu", "max", "-m", "256", "-nodefaults",
+                   "-display", "none", "-no-reboot", "-serial", "stdio", "-device", DEBUG_EXIT,
                    "-kernel", os.path.join(image, "bench.elf"), "-append", words]
         return Run(command, limit=limit)
 
 
 class Ringside:
-    title = "Ringside"
-
-    def __init__(self, path, flags=()):
-        self.path, self.flags = path, list(flags)
+    def __init__(self, path, flags=(), title="Ringside"):
+        self.path, self.flags, self.title = path, list(flags), title
 
     def start(self, image, words, folder, limit):
         if not os.access(self.path, os.X_OK):

@@ -35,7 +35,7 @@ def boot(command, limit):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("--ringside", default="build/ringside", metavar="FILE")
-    a.add_argument("--ringside-flags", default="", metavar="FLAGS", help="more flags for it, as one word")
+    a.add_argument("--ringside-flags", default="", metavar="FLAGS", help="more flags for it: --ringside-flags='-x y'")
     a.add_argument("--guest", default="out/linux", metavar="FOLDER", help="what tests/guests/linux.sh made (out/linux)")
     a.add_argument("--repeat", type=int, default=3, help="rounds (3)")
     a.add_argument("--limit", type=float, default=300, help="seconds for one boot (300)")

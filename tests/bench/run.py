@@ -24,11 +24,13 @@ ROOT = HERE.parent.parent
 class Kernel:
     """`unit`: MIPS (of the counted instructions), ns (an event), or G/s of `elements` an iteration.
 
-    `goal` is Ringside's aim in that unit and `bochs` Debian's Bochs 2.7 where the aim was set.
+    `first`: the short run's iterations, a few ms on a slow emulator. `goal` is Ringside's aim in that unit and `bochs` what Debian's
+    Bochs 2.7 reached where the aim was set, with other kernels of the same kind.
     """
 
     def __init__(self, name, unit, first, goal=None, bochs=None, elements=0):
-        self.name, self.unit, self.first, self.goal, self.bochs, self.elements = name, unit, first, goal, bochs, elements
+        self.name, self.unit, self.first, self.elements = name, unit, first, elements
+        self.goal, self.bochs = goal, bochs
 
     def value(self, seconds, instructions):  # seconds: of one iteration
         if self.unit == "ns":
@@ -190,8 +192,11 @@ def print_table(rows):
 
 def arguments():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    a.add_argument("--ringside", default="build/ringside", metavar="FILE", help="the program (build/ringside); none: without it")
-    a.add_argument("--ringside-flags", default="", metavar="FLAGS", help="more flags for it, as one word")
+    a.add_argument("--ringside", default="build/ringside", metavar="FILE",
+                   help="the program (build/ringside); none: without it")
+    a.add_argument("--ringside-flags", default="", metavar="FLAGS", help="more flags for it: --ringside-flags='-x y'")
+    a.add_argument("--variant", action="append", default=[], metavar="NAME=FLAGS",
+                   help="run Ringside once more with these flags, under this name")
     a.add_argument("--peers", default="qemu,bochs,native", help="any of qemu, bochs, native (all); none: none")
     a.add_argument("--bochs", default="bochs", metavar="FILE", help="another Bochs than the installed one")
     a.add_argument("--kernels", help="only these, with commas; 'pure' or 'events' name the groups")
@@ -225,6 +230,11 @@ def main():
     wanted = []
     if options.ringside != "none":
         wanted.append(emulators.Ringside(options.ringside, options.ringside_flags.split()))
+    for variant in options.variant:
+        name, equals, flags = variant.partition("=")
+        if not equals or name in ("", "Ringside", "TCG", "Bochs", "native"):
+            sys.exit(f"run.py: --variant {variant}: not NAME=FLAGS with a name of its own")
+        wanted.append(emulators.Ringside(options.ringside, flags.split(), name))
     for name in options.peers.split(",") if options.peers not in ("", "none") else []:
         if name not in known:
             sys.exit(f"run.py: no peer {name}; there are: {', '.join(known)}")
@@ -267,11 +277,11 @@ def main():
     names = [e.title for e in contenders]
     rows, values, gains = table(kernels, medians, names, counts)
     print_table(rows)
-    print(f"MIPS: higher is better; ns: lower. Ringside/X: how many times better Ringside is. Medians of {options.repeat}; "
-          f"the machine's load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs.")
+    print("MIPS, GB/s, G/s: higher is better; ns: lower. Ringside/X: how many times better Ringside is. Medians of "
+          f"{options.repeat}; the machine's load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs.")
     if options.json:
-        pathlib.Path(options.json).write_text(json.dumps(
-            {"seconds_per_iteration": times, "values": values, "gains": gains, "instructions": counts}, indent=1) + "\n")
+        measured = {"seconds_per_iteration": times, "values": values, "gains": gains, "instructions": counts}
+        pathlib.Path(options.json).write_text(json.dumps(measured, indent=1) + "\n")
     sys.exit(1 if wrong else 0)
 
 

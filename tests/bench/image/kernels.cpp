@@ -74,7 +74,8 @@ u64 quicksort(u8* arena, u64 n) {
   u32* numbers = reinterpret_cast<u32*>(arena);
   u64 sum = 0;
   for (u64 i = 0; i < n; ++i) {
-    fill(arena, count * 4, 12345);
+    fill(arena, count * 4,
+         static_cast<u32>(i));  // other numbers each time: branch predictors learn a short list
     sort(numbers, numbers + count - 1);
     for (u32 k = 1; k < count; ++k) {
       if (numbers[k - 1] > numbers[k]) return 0;
@@ -95,10 +96,7 @@ void prepare_sha256(u8* arena) {
     u64 low = 0, high = 8ull << 32;  // the root with 32 bits of fraction
     while (high - low > 1) {
       const u64 middle = (low + high) / 2;
-      const unsigned __int128 square = static_cast<unsigned __int128>(middle) * middle;
-      // middle^3 <= p * 2^96, without 128 bits overflowing: the last 32 bits of the square are dropped.
-      const unsigned __int128 cube = (square >> 32) * middle;
-      (cube >> 64) < p ? low = middle : high = middle;
+      (static_cast<unsigned __int128>(middle) * middle * middle >> 96) < p ? low = middle : high = middle;
     }
     constants[found++] = static_cast<u32>(low);
   }

@@ -108,6 +108,8 @@ void Cpu::set_eflags(u64 value, u64 mask) {
   const u64 changed = before ^ system_flags;
 
   if (changed & Eflags::VM) update_mode();
+  constexpr u64 virtual_interrupt = Eflags::VIF | Eflags::VIP;
+  if ((system_flags & virtual_interrupt) == virtual_interrupt) attention |= Attention::virtual_interrupt;
   if (changed & (Eflags::AC | Eflags::VM)) update_privilege();
   if (changed & (Eflags::TF | Eflags::RF)) update_debug();
   if ((changed & system_flags & Eflags::IF) && interrupts && interrupts->pending())

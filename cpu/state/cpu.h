@@ -25,7 +25,8 @@ struct Attention {
       shadow = 64,                 // interrupt_shadow is set: it ends after one instruction
       step = 128,                  // run one instruction at a time: TF, instruction breakpoints, observers
       activity = 256,              // not in the active state
-      stop = 512;                  // the machine wants the CPU to stop (power off, reset, exit)
+      stop = 512,                  // the machine wants the CPU to stop (power off, reset, exit)
+      virtual_interrupt = 1024;    // EFLAGS.VIF and VIP are both set
 };
 
 // Blocking by STI or by MOV SS, in the bits of the VMCS's interruptibility state.

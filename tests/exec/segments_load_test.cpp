@@ -172,6 +172,22 @@ TEST_CASE("64-bit mode reads 16-byte system descriptors") {
   m.refused(load_task_register(m.cpu, sel::free0), Vector::GP, sel::free0);
 }
 
+TEST_CASE("LLDT and LTR take every base that the CPU could use, whatever CR4.LA57 says") {
+  SegmentMachine m;
+  m.long_mode();
+  m.model.linear_bits = 57;
+  constexpr u32 upper = 0xffaaaaaa;  // canonical in 57 bits, not in 48
+  m.set_descriptor(sel::free0, descriptor(0x1000, 0x67, 0x89));
+  m.set_descriptor(sel::free1, upper);
+  CHECK(load_task_register(m.cpu, sel::free0));
+  CHECK(m.cpu.segment[TR].base == (u64{upper} << 32 | 0x1000));
+  m.set_descriptor(sel::free0, descriptor(0x1000, 0x67, 0x82));
+  CHECK(load_local_descriptor_table(m.cpu, sel::free0));
+  CHECK(m.cpu.segment[LDTR].base == (u64{upper} << 32 | 0x1000));
+  m.model.linear_bits = 48;
+  m.refused(load_local_descriptor_table(m.cpu, sel::free0), Vector::GP, sel::free0);
+}
+
 TEST_CASE("SLDT and STR under UMIP; LLDT and LTR above level 0; none in real-address mode") {
   SegmentMachine m;
   m.enter(sel::code3, sel::data3, at::user_code, at::stack3);

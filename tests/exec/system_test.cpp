@@ -317,6 +317,12 @@ TEST_CASE("MONITOR and MWAIT: privilege, hints, the enable in IA32_MISC_ENABLE")
   CHECK(b.run({0x0f, 0x01, 0xc8}) == done);
   CHECK(b.cpu.monitor_armed);
   CHECK(b.cpu.monitor_address == 0x8740);
+  b.cpu.segment[FS].base = 0x10000;
+  b.cpu.segment[ES].base = 0x20000;
+  CHECK(b.run({0x64, 0x0f, 0x01, 0xc8}) == done);
+  CHECK(b.cpu.monitor_address == 0x18740);
+  CHECK(b.run({0x64, 0x26, 0x0f, 0x01, 0xc8}) == done);  // ES: is ignored in 64-bit mode
+  CHECK(b.cpu.monitor_address == 0x18740);
   b.cpu.gpr[RCX] = 1;
   CHECK(b.run({0x0f, 0x01, 0xc9}) == done);
   CHECK_FALSE(b.cpu.monitor_armed);

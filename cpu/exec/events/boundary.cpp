@@ -84,7 +84,17 @@ void clear_settled(Cpu& cpu) {
   if (!cpu.interrupt_shadow) settled |= Attention::shadow;
   if (cpu.attention & Attention::nmi) cpu.nmi_pending = true;
   if (!cpu.nmi_pending || cpu.nmi_blocked) settled |= Attention::nmi;
+  if (!cpu.flag(Eflags::VIF) || !cpu.flag(Eflags::VIP)) settled |= Attention::virtual_interrupt;
   cpu.attention &= ~settled;
+}
+
+// VIF and VIP both set at the beginning of an instruction are #GP(0): "Class 2: Maskable Hardware Interrupt
+// Handling in Virtual-8086 Mode Using the Virtual Interrupt Mechanism" and "Protected-Mode Virtual
+// Interrupts".
+bool virtual_interrupt_due(const Cpu& cpu) {
+  const u64 enable = cpu.mode.v86 ? Cr4::VME : Cr4::PVI;
+  return (cpu.attention & Attention::virtual_interrupt) && cpu.flag(Eflags::VIF) && cpu.flag(Eflags::VIP) &&
+         (cpu.cr4 & enable) && cpu.cpl == 3 && cpu.iopl() < 3;
 }
 
 // The most urgent event, in the order of the manual's "Priority Among Concurrent Events". False: none.
@@ -122,6 +132,12 @@ bool service_boundary(Cpu& cpu) {
     cpu.interrupt_shadow = 0;
     cpu.budget -= 1;
   } while (cpu.budget > 0);
+  if (cpu.budget > 0 && virtual_interrupt_due(cpu)) {
+    cpu.raise(Vector::GP, 0);
+    deliver_fault(cpu);
+    cpu.interrupt_shadow = 0;
+    cpu.budget -= 1;
+  }
   clear_settled(cpu);
   return cpu.activity == Activity::active;
 }
@@ -132,7 +148,9 @@ void after_alone(Cpu& cpu, bool trap_flag_before, u8 shadow_before) {
   if (!cpu.interrupt_shadow) cpu.attention &= ~Attention::shadow;
   const bool consumed = cpu.step_consumed;
   cpu.step_consumed = false;
-  if (trap_flag_before && !consumed && single_step_due(cpu)) raise_debug_trap(cpu, Dr6::BS);
+  // MOV SS and POP SS suppress their own single step: if TF is still set, the next instruction has one.
+  const bool suppressed = cpu.interrupt_shadow & Shadow::mov_ss;
+  if (trap_flag_before && !consumed && !suppressed && single_step_due(cpu)) raise_debug_trap(cpu, Dr6::BS);
   if (cpu.pending_debug) cpu.attention |= Attention::trap;
 }
 

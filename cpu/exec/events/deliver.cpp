@@ -82,6 +82,11 @@ bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip) {
   const bool redirected = cpu.mode.v86 && type == EventType::software_interrupt;
   if (!(redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d))) return false;
   cpu.step_consumed = stepping;
+  // What MOV SS left pending goes with the #DB of INT1; with INT n and INT3 it comes after, in their handler.
+  if (type == EventType::privileged_software_exception && cpu.pending_debug) {
+    record_debug_exception(cpu, cpu.pending_debug);
+    cpu.pending_debug = 0;
+  }
   return true;
 }
 

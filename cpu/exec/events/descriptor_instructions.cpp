@@ -2,6 +2,7 @@
 #include "cpu/exec/events/descriptor_instructions.h"
 
 #include "cpu/exec/events/system_access.h"
+#include "cpu/state/msrs.h"
 
 namespace ringside {
 namespace {
@@ -49,7 +50,9 @@ bool fetch_system_descriptor(Cpu& cpu, u16 selector, Descriptor& d) {
 }
 bool check_present(Cpu& cpu, u16 selector, const Descriptor& d) {
   if (!d.present()) return refuse(cpu, Vector::NP, selector);
-  return !cpu.mode.long_mode || cpu.mmu.canonical(d.base()) || refuse(cpu, Vector::GP, selector);
+  // As with the other registers that keep an address, CR4.LA57 does not matter: what the CPU could use, it
+  // takes.
+  return !cpu.mode.long_mode || canonical_for_cpu(cpu, d.base()) || refuse(cpu, Vector::GP, selector);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Owns the I/O permission check and the way to the bus.
 #include "cpu/exec/string/io_permission.h"
 
+#include "cpu/exec/events/events.h"
 #include "cpu/exec/memory.h"
 
 namespace ringside {
@@ -26,9 +27,11 @@ bool io_allowed(Cpu& cpu, u16 port, unsigned size) {
 }
 
 u32 read_port(Cpu& cpu, u16 port, unsigned size) {
+  raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
   return cpu.ports ? cpu.ports->port_read(port, size) : ~u32{0};
 }
 void write_port(Cpu& cpu, u16 port, unsigned size, u32 value) {
+  raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
   if (cpu.ports) cpu.ports->port_write(port, size, value);
 }
 

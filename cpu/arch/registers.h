@@ -48,7 +48,7 @@ struct Dr6 {
 struct Dr7 {
   static constexpr u64 GD = bit(13), fixed_one = bit(10);
   static constexpr u64 writable = 0xffff2bff;
-  static constexpr u64 enabled = 0xff;  // L0, G0 to L3, G3
+  static constexpr u64 enabled = 0xff;         // L0, G0 to L3, G3
   static constexpr u64 local_enabled = 0x155;  // L0 to L3, LE
 };
 

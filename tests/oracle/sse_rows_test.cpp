@@ -1,4 +1,5 @@
-// Owns the test of every row of the MMX and SSE tables against the host's processor, with edge values and random ones.
+// Owns the test of every row of the MMX and SSE tables against the host's processor, with edge values and
+// random ones.
 #include <Zydis/Zydis.h>
 #include <doctest/doctest.h>
 #include <fmt/format.h>

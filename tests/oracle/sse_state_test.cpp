@@ -1,5 +1,5 @@
-// Owns the tests of availability, images in memory, the step into MMX state, approximations: what the row-by-row oracle does
-// not reach.
+// Owns the tests of availability, images in memory, the step into MMX state, approximations: what the
+// row-by-row oracle does not reach.
 #include <doctest/doctest.h>
 
 #include <cmath>

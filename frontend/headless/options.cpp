@@ -204,6 +204,12 @@ bool device(Parsed& p, std::string_view v, std::string& e) {
   return fail(e, fmt::format("-device {}: no such device; \"ringside devices\" lists those there are", kind));
 }
 
+// Scripts set properties of QEMU's own devices with it, which are tuning and not behaviour.
+bool global_property(Parsed& p, std::string_view v, std::string&) {
+  p.run.warnings.push_back(fmt::format("-global {}: does nothing", v));
+  return true;
+}
+
 bool display(Parsed& p, std::string_view v, std::string& e) {
   (void)p;
   if (v == "none") return true;
@@ -291,6 +297,7 @@ constexpr Option options[] = {
     {"accel", "NAME", "how instructions are run: reference; tcg means the best there is", accelerator},
     {"device", "DEVICE",
      "isa-debug-exit[,iobase=PORT][,iosize=BYTES] or pc-testdev; \"ringside devices\" lists all", device},
+    {"global", "PROPERTY", "accepted, does nothing", global_property},
     {"rtc", "base=DATE", "the clock at power-up: 2024-05-06T07:08:09, utc or localtime (2023-11-14T22:13:20)",
      real_time_clock},
     {"msrs", "strict|lenient", "an MSR that nobody knows: #GP, or reads as 0 and ignores writes (strict)",

@@ -183,6 +183,7 @@ bool apply(CpuModel& model, std::string_view item, std::vector<bool>& asked, std
     value = setting == "on";
   }
   const std::string plain = normal(name);
+  if (plain == "host-phys-bits") return true;  // addresses are as wide as the model has them, on every host
   const auto number = find_name(plain);
   if (!number || *number == of(Feature::never) || *number == of(Feature::base)) {
     if (!value && !plain.empty()) return true;  // what is not there is off already

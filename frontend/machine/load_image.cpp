@@ -21,7 +21,7 @@ bool read_image(const std::string& name, std::string_view role, u64 limit, Image
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(name.c_str(), "rb"), &std::fclose);
   if (!file) {
     const int why = errno;
-    error = why == ENOENT ? fmt::format("{}: no such file; check the {}'s path", name, role)
+    error = why == ENOENT ? fmt::format("{}: no such file; could not load {}, check its path", name, role)
             : why == EACCES
                 ? fmt::format("{}: may not be read; give yourself the right to read the {}", name, role)
                 : fmt::format("{}: cannot be opened as the {}: {}", name, role, std::strerror(why));

@@ -176,6 +176,7 @@ TEST_CASE("the conformance suite's flags") {
   Result result = run(arguments);
   CHECK(result.status == 0x43);
   CHECK(result.err == "");
+  CHECK(run({"-kernel", "_NO_FILE_"}).err.find("could not load kernel") != std::string::npos);
   auto more = arguments;
   more.insert(more.end(), {"-device", "pci-testdev", "-global", "kvm-pit.lost_tick_policy=discard"});
   result = run(more);

@@ -60,6 +60,13 @@ TEST_CASE("what needs a missing feature goes with it, or is refused if asked for
   CHECK(has(e, "xsave"));
 }
 
+TEST_CASE("the width of the host's addresses can be asked for and changes nothing") {
+  std::string error;
+  const auto plain = parse_cpu_model("max", error), asked = parse_cpu_model("max,host-phys-bits", error);
+  REQUIRE(asked);
+  CHECK(asked->physical_bits == plain->physical_bits);
+}
+
 TEST_CASE("errors name the thing and something near") {
   CHECK(has(error_of("Icelake-Servr"), "Icelake-Server"));
   CHECK(has(error_of("nonsense-cpu-of-mars"), "max"));

@@ -34,3 +34,14 @@ if(TARGET ringside AND Python3_FOUND AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|
   add_test(NAME bench-sums COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/bench/run.py --check --peers none
     --ringside $<TARGET_FILE:ringside> --image ${CMAKE_BINARY_DIR}/bench)
 endif()
+
+# libFuzzer programs, one a file: fuzz-<name> of tests/fuzz/<name>.cpp. They run until they are stopped.
+if(RINGSIDE_FUZZ)
+  file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/*.cpp)
+  foreach(source ${fuzzers})
+    get_filename_component(name ${source} NAME_WE)
+    add_executable(fuzz-${name} ${source})
+    target_link_libraries(fuzz-${name} PRIVATE machine)
+    target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer)
+  endforeach()
+endif()

@@ -10,13 +10,26 @@ namespace ringside {
 
 struct Block;
 
-// Lies in the record after a block's last operation when that is a branch: the successors inside the same
-// page. A slot's `next` chains the slots that point to the same block, so that a dropped block finds them.
+// Lies in the two records after a block's last operation: the successors inside the same page. A slot's
+// `next` chains the slots that point to the same block, so that a dropped block finds them.
 struct alignas(32) LinkSlots {
   Block* target[2] = {nullptr, nullptr};  // [0] not taken or fall-through, [1] taken
-  u64 next[2] = {0, 0};  // tagged address of the next slot record: low bit is the slot number
+  u64 next[2] = {0, 0};    // tagged address of the next slot record: low bit is the slot number
+  Block* owner = nullptr;  // nullptr: runs alone, links nowhere
+  // Of emitted code: where the jump to each successor has its displacement, and what it is while there is no
+  // link. Places in the code cache; 0: no such jump.
+  u32 site[2] = {0, 0};
+  u32 unlinked[2] = {0, 0};
 };
-static_assert(sizeof(LinkSlots) == sizeof(Op));
+constexpr unsigned link_records = sizeof(LinkSlots) / sizeof(Op);
+static_assert(sizeof(LinkSlots) == 2 * sizeof(Op));
+
+// Lies in the record before a block's first operation: where emitted code goes on after a handler has
+// returned that operation, whose block has been charged by then.
+struct alignas(32) BlockHead {
+  const void* charged_code = nullptr;
+};
+static_assert(sizeof(BlockHead) == sizeof(Op));
 
 struct Block {
   Op* ops = nullptr;     // count operations, then the end record or LinkSlots
@@ -30,6 +43,8 @@ struct Block {
   HostPhys second_page;    // if crosses
   Block* chain = nullptr;  // block table's bucket chain
   u64 incoming = 0;        // first slot record that points here
+  const void* code = nullptr;  // emitted, charges the budget itself; nullptr: the reference dispatcher runs it
+  u32 dropped_code = 0;        // place in the code cache that the code's first bytes jump to once it is dropped
 };
 
 // linear address and mode -> block. `tag` folds the MMU's fetch epoch and the mode key.
@@ -37,8 +52,13 @@ struct JumpEntry {
   u64 linear = ~u64{0};
   u64 tag = 0;
   Block* block = nullptr;
+  const void* code = nullptr;  // block->code
 };
+static_assert(sizeof(JumpEntry) == 32);  // emitted code scales by it
 constexpr unsigned jump_entries = 16384;
+
+// Which way blocks run: by their handlers, or as host code emitted for each (x86-64 hosts only).
+enum class Dispatcher : u8 { reference, emitted };
 
 class BlockCache;
 
@@ -50,8 +70,11 @@ struct Engine {
   LinkSlots* link = nullptr;  // slot to fill after Left::miss, with its number
   unsigned link_number = 0;
   std::unique_ptr<JumpEntry[]> jumps = std::make_unique<JumpEntry[]>(jump_entries);
-  Op exit;     // its handler ends the chain
-  Op solo[2];  // the record that runs alone, and its end
+  struct Exit {
+    BlockHead head;
+    Op op;  // its handler ends the chain
+  } exit;
+  Op solo[1 + link_records];  // the record that runs alone, and its end
   BlockCache* cache = nullptr;
   const Op* undone = nullptr;  // the record that left with Left::fault or Left::alone
   s64 horizon = 0;             // instructions retired when budget reaches 0

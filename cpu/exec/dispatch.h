@@ -3,9 +3,14 @@
 
 #include "cpu/exec/block.h"
 
-// The one configuration switch of the engine: tail calls where the compiler guarantees them, a loop where
-// not.
-#if defined(__clang__) && !defined(RINGSIDE_LOOP_DISPATCH)
+// The one configuration switch of the engine. On x86-64 handlers return to a loop, or to emitted code, which
+// is the fast dispatcher there. Elsewhere: tail calls where the compiler guarantees them, a loop where not.
+#if defined(__x86_64__)
+#define RINGSIDE_EMITTED_DISPATCH 1
+#else
+#define RINGSIDE_EMITTED_DISPATCH 0
+#endif
+#if defined(__clang__) && !RINGSIDE_EMITTED_DISPATCH
 #define RINGSIDE_TAIL_CALLS 1
 #define TAIL(next)                                             \
   do {                                                         \

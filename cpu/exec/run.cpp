@@ -18,7 +18,7 @@ const Op* leave_undone(Cpu& cpu, const Op* op) {
 const Op* leave_to(Cpu& cpu, u64 rip, Left why) {
   cpu.rip = rip;
   cpu.left = why;
-  return &cpu.engine->exit;
+  return &cpu.engine->exit.op;
 }
 
 namespace {
@@ -159,7 +159,7 @@ void step(Cpu& cpu) {
 
 u64 run(Cpu& cpu, u64 instructions) {
   Engine& engine = *cpu.engine;
-  if (!engine.exit.handler) engine.exit.handler = run_exit;
+  if (!engine.exit.op.handler) engine.exit.op.handler = run_exit;
   const s64 start = engine.horizon;
   engine.horizon = start + static_cast<s64>(instructions);
   cpu.budget = static_cast<s64>(instructions);

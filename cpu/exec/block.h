@@ -43,8 +43,9 @@ struct Block {
   HostPhys second_page;    // if crosses
   Block* chain = nullptr;  // block table's bucket chain
   u64 incoming = 0;        // first slot record that points here
-  const void* code = nullptr;  // emitted, charges the budget itself; nullptr: the reference dispatcher runs it
-  u32 dropped_code = 0;        // place in the code cache that the code's first bytes jump to once it is dropped
+  const void* code =
+      nullptr;           // emitted, charges the budget itself; nullptr: the reference dispatcher runs it
+  u32 dropped_code = 0;  // place in the code cache that the code's first bytes jump to once it is dropped
 };
 
 // linear address and mode -> block. `tag` folds the MMU's fetch epoch and the mode key.

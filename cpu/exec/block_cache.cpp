@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "cpu/exec/dispatch.h"
 #include "cpu/exec/table.h"
@@ -48,6 +49,15 @@ BlockCache::~BlockCache() { memory_.set_code_watcher(nullptr); }
 void BlockCache::attach(Cpu& cpu) {
   cpus_.push_back(&cpu);
   cpu.engine->cache = this;
+  if (emitter_) cpu.engine->exit.head.charged_code = emitter_->exit_code();
+}
+
+bool BlockCache::set_dispatcher(Dispatcher wanted) {
+  if (wanted == dispatcher()) return true;
+  flush();
+  emitter_ = wanted == Dispatcher::emitted ? Emitter::create() : nullptr;
+  for (Cpu* cpu : cpus_) cpu->engine->exit.head.charged_code = emitter_ ? emitter_->exit_code() : nullptr;
+  return wanted == dispatcher();
 }
 
 Block* BlockCache::lookup(u64 start, u32 key) const {
@@ -153,7 +163,7 @@ void BlockCache::bind(Op& op, const Lowered& lowered, DecodeStatus status) const
 }
 
 Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsigned most, bool transient) {
-  std::array<Op, max_block + 2> ops;
+  std::array<Op, max_block + 1 + link_records> ops;
   unsigned count = 0, at = offset;
   bool ended = false;
   HostPhys second;
@@ -186,11 +196,13 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
     end.handler = cpu.mode.limited ? run_end_limited : run_end;
     end.offset = static_cast<u16>(at);
   }
-  new (&ops[total++]) LinkSlots();
+  LinkSlots* const links = new (&ops[total]) LinkSlots();
+  total += link_records;
 
   Block* block = transient ? &transient_ : allocate_block();
   *block = Block{};
-  block->ops = transient ? transient_ops_.data() : allocate(total);
+  if (!transient) links->owner = block;
+  block->ops = transient ? transient_ops_.data() : allocate(total + 1) + 1;
   std::memcpy(static_cast<void*>(block->ops), ops.data(), total * sizeof(Op));
   block->start = fetched.page + offset;
   block->key = cpu.mode.key;
@@ -199,6 +211,8 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
   block->crosses = crosses;
   block->second_page = second;
   block->transient = transient;
+  if (!transient) new (block->ops - 1) BlockHead();
+  if (emitter_ && !transient && !cpu.mode.limited) emitter_->emit(*block, cpu.mode);
   statistics_.blocks++;
   statistics_.instructions += count;
   if (!transient) enter(block);
@@ -233,7 +247,8 @@ Op* BlockCache::allocate(unsigned count) {
 }
 
 Block* BlockCache::allocate_block() {
-  if (chunks_.size() >= max_chunks && chunk_used_ + max_block + 2 > chunk_ops) flush();
+  if (chunks_.size() >= max_chunks && chunk_used_ + max_block + 2 + link_records > chunk_ops) flush();
+  if (emitter_ && !emitter_->room()) flush();
   if (blocks_used_ == block_chunk) {
     block_chunks_.push_back(std::make_unique<Block[]>(block_chunk));
     blocks_used_ = 0;
@@ -249,6 +264,7 @@ void BlockCache::flush() {
   chunk_used_ = chunk_ops;
   block_chunks_.clear();
   blocks_used_ = block_chunk;
+  if (emitter_) emitter_->clear();
   for (Cpu* cpu : cpus_) {
     std::fill_n(cpu->engine->jumps.get(), jump_entries, JumpEntry{});
     cpu->engine->link = nullptr;
@@ -269,10 +285,12 @@ void BlockCache::drop(Block* block) {
     LinkSlots* links = reinterpret_cast<LinkSlots*>(slot & ~u64{1});
     const unsigned number = slot & 1;
     links->target[number] = nullptr;
+    if (emitter_) emitter_->disconnect(*links, number);
     slot = links->next[number];
   }
   block->incoming = 0;
   block->ops[0].handler = run_dropped;
+  if (emitter_) emitter_->drop(*block);
   const auto forget = [&](HostPhys page) {
     const auto found = pages_.find(page.value);
     if (found != pages_.end()) std::erase(found->second, block);
@@ -324,17 +342,11 @@ void BlockCache::link(LinkSlots* links, unsigned number, Block* block) {
   if (block->transient || block->crosses || links->target[number]) return;
   // Between the miss and now the page may have been translated anew: the owner of the slots must lie in the
   // block's page.
-  const auto found = pages_.find(block->start.page().value);
-  if (found == pages_.end()) return;
-  const Op* place = reinterpret_cast<const Op*>(links);
-  const bool same_page = std::any_of(found->second.begin(), found->second.end(), [&](const Block* owner) {
-    return owner->start.page() == block->start.page() && place > owner->ops &&
-           place <= owner->ops + owner->count + 1;
-  });
-  if (!same_page) return;
+  if (!links->owner || links->owner->dead || links->owner->start.page() != block->start.page()) return;
   links->target[number] = block;
   links->next[number] = block->incoming;
   block->incoming = reinterpret_cast<u64>(links) | number;
+  if (emitter_) emitter_->connect(*links, number, *block);
 }
 
 }  // namespace ringside

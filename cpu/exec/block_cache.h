@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cpu/decode/lower.h"
-#include "cpu/exec/block.h"
+#include "cpu/exec/emit/emitter.h"
 
 namespace ringside {
 
@@ -19,6 +19,11 @@ class BlockCache final : public CodeWatcher {
 
   // Every CPU of the machine, before it runs.
   void attach(Cpu& cpu);
+
+  // Before anything runs; `reference` at first. False: the host cannot, and nothing has changed.
+  bool set_dispatcher(Dispatcher dispatcher);
+  Dispatcher dispatcher() const { return emitter_ ? Dispatcher::emitted : Dispatcher::reference; }
+  const Emitter* emitter() const { return emitter_.get(); }
 
   // The block that begins at cpu.rip, decoded now if need be. nullptr: the fetch faulted, cpu.fault says how
   // (a #PF, or #GP(0) beyond the code segment's limit or at a non-canonical address).
@@ -66,12 +71,13 @@ class BlockCache final : public CodeWatcher {
 
   static constexpr u64 buckets = 1 << 16;
   static constexpr unsigned chunk_ops = 1 << 16;
-  static constexpr unsigned max_chunks = 28;  // 56 MiB of records, then everything is flushed
+  static constexpr unsigned max_chunks = 20;  // 40 MiB of records, then everything is flushed
   static constexpr unsigned max_block = 48;
   static constexpr unsigned block_chunk = 4096;
 
   PhysicalMemory& memory_;
   Decoder decoder_;
+  std::unique_ptr<Emitter> emitter_;
   std::vector<Cpu*> cpus_;
   std::vector<Block*> table_;
   std::vector<std::unique_ptr<Op[]>> chunks_;
@@ -79,7 +85,7 @@ class BlockCache final : public CodeWatcher {
   std::vector<std::unique_ptr<Block[]>> block_chunks_;
   unsigned blocks_used_ = block_chunk;
   Block transient_;
-  std::array<Op, 4> transient_ops_;
+  std::array<Op, 2 + link_records> transient_ops_;
   std::unordered_map<u64, std::vector<Block*>> pages_;  // by page address: the blocks with a byte in it
   u64 map_generation_ = 0;
   Statistics statistics_;

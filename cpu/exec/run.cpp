@@ -38,6 +38,17 @@ void dispatch(Cpu& cpu, const Op* op) {
 #endif
 }
 
+// Runs a block, which has been charged, and those after it.
+void run_chain(Cpu& cpu, const Block& block) {
+  const Emitter* emitter = cpu.engine->cache->emitter();
+  if (!emitter) return dispatch(cpu, block.ops);
+  if (block.code) return emitter->run(cpu, block);
+  // A block without code of its own (its code segment has a limit, its bytes do not hold still) runs by its
+  // handlers, and comes back after it.
+  cpu.engine->tag = 0;
+  dispatch(cpu, block.ops);
+}
+
 void refresh(Cpu& cpu) {
   Engine& engine = *cpu.engine;
   engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
@@ -118,7 +129,7 @@ Block* find_block(Cpu& cpu, u64 linear) {
   if (!block) return nullptr;
   if (!block->transient && !block->crosses && !cpu.mode.limited) {
     refresh(cpu);  // the fetch may have changed the epoch
-    engine.jumps[jump_index(linear)] = {linear, engine.tag, block};
+    engine.jumps[jump_index(linear)] = {linear, engine.tag, block, block->code};
   }
   return block;
 }
@@ -136,7 +147,7 @@ void step(Cpu& cpu) {
   if (link && cpu.left == Left::miss) engine.cache->link(link, engine.link_number, block);
   cpu.rip_base = cpu.rip - (linear & 0xfff);
   cpu.budget -= block->count;
-  dispatch(cpu, block->ops);
+  run_chain(cpu, *block);
   switch (cpu.left) {
     case Left::fault: engine.link = nullptr; return fault(cpu);
     case Left::alone:

@@ -122,6 +122,7 @@ bool Machine::assemble(std::string& error) {
     return false;
   }
   p.cache = std::make_unique<BlockCache>(p.memory, config_.model);
+  p.cache->set_dispatcher(config_.dispatcher);
   for (unsigned n = 0; n < config_.cpus; ++n) {
     p.mmus.push_back(std::make_unique<Mmu>(p.memory, config_.model.physical_bits));
     p.engines.push_back(std::make_unique<Engine>());
@@ -234,6 +235,7 @@ Ticks Machine::now() const { return parts_->clock.now(); }
 double Machine::seconds() const {
   return static_cast<double>(parts_->clock.now()) / static_cast<double>(parts_->clock.frequency());
 }
+Dispatcher Machine::dispatcher() const { return parts_->cache->dispatcher(); }
 Cpu& Machine::cpu(unsigned n) { return *parts_->cpus.at(n); }
 unsigned Machine::cpus() const { return static_cast<unsigned>(parts_->cpus.size()); }
 PhysicalMemory& Machine::memory() { return parts_->memory; }

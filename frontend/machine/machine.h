@@ -26,6 +26,7 @@ struct MachineConfig {
   };
   std::optional<DebugExit> debug_exit;  // -device isa-debug-exit
   bool test_device = false;             // -device pc-testdev
+  Dispatcher dispatcher = Dispatcher::reference;  // what the host cannot is not an error: see Machine
   BootRequest boot;                     // -kernel, -initrd, -append, -bios
 };
 
@@ -46,6 +47,8 @@ class Machine final : public MachineControl {
   // `interrupt_requested` was set by interrupt(). An idle machine (all CPUs wait, no timer armed) ends with
   // Why::idle; input may revive it.
   const Ending& run(u64 instructions);
+  // What runs blocks: less than asked for where the host gives no executable memory.
+  Dispatcher dispatcher() const;
   void interrupt() { interrupted_ = true; }  // async-signal-safe; run() returns soon
   const Ending& ending() const { return ending_; }
   // After Why::reset: to the state after create(). False: the files to load have changed under us; see

@@ -1,0 +1,70 @@
+// Owns which operations emitted code runs inline, and what it must know of their flags.
+#pragma once
+
+#include "cpu/decode/rows.h"
+#include "cpu/state/cpu.h"
+
+namespace ringside {
+
+enum class Inline : u8 {
+  none,  // by a call of the handler
+  nop,
+  mov,
+  mov_imm64,
+  movzx,
+  movsx,
+  lea,
+  xchg,
+  bswap,
+  widen,   // CBW, CWDE, CDQE
+  spread,  // CWD, CDQ, CQO
+  set,
+  cmov,
+  add,
+  adc,
+  sub,
+  sbb,
+  and_,
+  or_,
+  xor_,
+  cmp,
+  test,
+  inc,
+  dec,
+  neg,
+  not_,
+  shl,
+  shr,
+  sar,
+  imul_register,
+  imul_immediate,
+  push,
+  pop,
+  leave,
+  // The last of a block.
+  jump_if,
+  jump,
+  jump_to,
+  call,
+  call_to,
+  ret,
+  ret_and_release,
+};
+
+struct Shape {
+  Inline what = Inline::none;
+  Condition condition = Condition::O;
+  u8 size = 0;         // bytes of T
+  u8 source_size = 0;  // of movzx, movsx
+  Form form = Form::N;
+  bool memory = false;  // may miss the TLB, and then may leave the block
+  bool reads_flags = false;
+  bool writes_flags = false;  // all six
+
+  bool pure() const { return what != Inline::none && !memory; }
+};
+
+// `mode`: of the block that the operation lies in.
+Shape shape_of(const Op& op, const Cpu::Mode& mode);
+
+}  // namespace ringside

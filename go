@@ -7,13 +7,14 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# The release compiler: its tail calls make the guest a third faster than g++ 12 does. CXX=... chooses another for a
+# The release compiler, that of all measurements. CXX=... chooses another for a
 # build folder that is not there yet.
 compiler=${CXX:-clang++-19}
 
 packages=(
   clang-19 g++ cmake ninja-build             # the build
   libzydis-dev libzycore-dev                 # decoding
+  libxbyak-dev                               # the emitted dispatcher
   libcapstone-dev                            # disassembly, and the decoder's cross-check
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, statistics, state hash

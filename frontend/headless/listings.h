@@ -4,6 +4,8 @@
 #include <string>
 #include <string_view>
 
+#include "cpu/exec/block.h"
+
 namespace ringside {
 
 std::string devices_text();
@@ -13,6 +15,6 @@ std::string accelerators_text();
 std::string version_text();
 
 // False and one line in `error` for a name that -accel does not know.
-bool known_accelerator(std::string_view name, std::string& error);
+bool known_accelerator(std::string_view name, Dispatcher& dispatcher, std::string& error);
 
 }  // namespace ringside

@@ -100,7 +100,7 @@ bool machine_type(Parsed& p, std::string_view v, std::string& e) {
   }
   for (const Property& property : parse_properties(v)) {
     if (property.name == "accel") {
-      if (!known_accelerator(property.value, e)) return false;
+      if (!known_accelerator(property.value, p.run.machine.dispatcher, e)) return false;
     } else if (property.value.empty() || property.name == "type") {
       const std::string& type = property.value.empty() ? property.name : property.value;
       if (type != "pc" && !type.starts_with("pc-i440fx")) {
@@ -120,7 +120,7 @@ bool accelerator(Parsed& p, std::string_view v, std::string& e) {
   }
   const auto properties = parse_properties(v);
   const Property& first = properties.front();
-  return known_accelerator(first.name == "accel" ? first.value : first.name, e);
+  return known_accelerator(first.name == "accel" ? first.value : first.name, p.run.machine.dispatcher, e);
 }
 
 bool msrs(Parsed& p, std::string_view v, std::string& e) {
@@ -294,7 +294,8 @@ constexpr Option options[] = {
      cpu_model},
     {"machine", "TYPE", "pc is the only one; accel=NAME as -accel", machine_type},
     {"M", "TYPE", "the same as -machine", machine_type},
-    {"accel", "NAME", "how instructions are run: reference; tcg means the best there is", accelerator},
+    {"accel", "NAME", "how instructions are run: emitted or reference; tcg means the best there is",
+     accelerator},
     {"device", "DEVICE",
      "isa-debug-exit[,iobase=PORT][,iosize=BYTES] or pc-testdev; \"ringside devices\" lists all", device},
     {"global", "PROPERTY", "accepted, does nothing", global_property},

@@ -100,6 +100,9 @@ bool Session::prepare() {
   if (!check("-serial", *options_.serial) || !check("-debugcon", *options_.debugcon)) return refuse();
   machine_ = Machine::create(options_.machine, error);
   if (!machine_) return refuse();
+  if (machine_->dispatcher() != options_.machine.dispatcher)
+    say("-accel emitted: not on this host, which is no x86-64 or gives no executable memory; using "
+        "reference");
   const BootRequest& boot = options_.machine.boot;
   if (boot.kernel.empty() && boot.bios.empty()) install_embedded(*machine_);
   if (!serial_.open("-serial", *options_.serial, error)) return refuse();

@@ -24,10 +24,10 @@ struct MachineConfig {
   struct DebugExit {
     u16 port = 0xf4, bytes = 4;
   };
-  std::optional<DebugExit> debug_exit;  // -device isa-debug-exit
-  bool test_device = false;             // -device pc-testdev
-  Dispatcher dispatcher = Dispatcher::reference;  // what the host cannot is not an error: see Machine
-  BootRequest boot;                     // -kernel, -initrd, -append, -bios
+  std::optional<DebugExit> debug_exit;          // -device isa-debug-exit
+  bool test_device = false;                     // -device pc-testdev
+  Dispatcher dispatcher = Dispatcher::emitted;  // what the host cannot is not an error: see Machine
+  BootRequest boot;                             // -kernel, -initrd, -append, -bios
 };
 
 // How a machine came to its end.

@@ -13,6 +13,8 @@ struct RunningMachine : SmallMachine {
   RunningMachine() {
     cpu.engine = &engine;
     cache.attach(cpu);
+    // The fast dispatcher where there is one: single steps go through the handlers in any case.
+    cache.set_dispatcher(Dispatcher::emitted);
   }
 };
 

@@ -72,6 +72,10 @@ void Cpu::reset(bool init) {
     if (model) mmu.set_gigabyte_pages(model->has(Flag::pdpe1gb));
   }
 
+  vmx_operation = non_root = false;
+  guest_tsc_offset = 0;
+  guest_tsc_multiplier = u64{1} << 48;
+
   attention &= Attention::stop;
   interrupt_shadow = 0;
   nmi_blocked = nmi_pending = false;

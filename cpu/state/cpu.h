@@ -26,7 +26,8 @@ struct Attention {
       step = 128,                  // run one instruction at a time: TF, instruction breakpoints, observers
       activity = 256,              // not in the active state
       stop = 512,                  // the machine wants the CPU to stop (power off, reset, exit)
-      virtual_interrupt = 1024;    // EFLAGS.VIF and VIP are both set
+      virtual_interrupt = 1024,    // EFLAGS.VIF and VIP are both set
+      vmx = 2048;                  // VMX non-root operation has something to look at: windows, timers, APIC
 };
 
 // Blocking by STI or by MOV SS, in the bits of the VMCS's interruptibility state.
@@ -48,6 +49,7 @@ enum class Left : u8 {
 };
 
 struct Engine;  // cpu/exec's own data of this CPU
+struct Vmx;     // the vmx room's
 
 // The registers that Op's offsets reach: bytes from here (namespace reg).
 struct RegisterFile {
@@ -140,8 +142,17 @@ struct alignas(64) Cpu : RegisterFile {
     u32 key = 0;            // folds what decoding and handlers depend on; part of a block's key
   } mode;
 
+  // -- VMX, as far as the rest of the CPU has to know.
+  bool vmx_operation = false;  // after VMXON, root or non-root
+  bool non_root = false;       // a guest runs
+  // What a guest's time-stamp counter is made of: (TSC * multiplier >> 48) + offset.
+  u64 guest_tsc_offset = 0, guest_tsc_multiplier = u64{1} << 48;
+  std::array<u64, 19>
+      vmx_capability{};  // the MSRs 0x480 to 0x492, as the vmx room derived them from the model
+
   // -- Neighbours.
   const CpuModel* model = nullptr;
+  Vmx* vmx = nullptr;  // nullptr: a CPU without VMX
   Mmu& mmu;
   PortSpace* ports = nullptr;
   InterruptSource* interrupts = nullptr;

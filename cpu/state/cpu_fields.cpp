@@ -132,6 +132,10 @@ void visit_events(Cpu& cpu, Fields& visit) {
   visit("monitor_address", cpu.monitor_address);
   visit("monitor_armed", cpu.monitor_armed);
   visit("random_state", cpu.random_state);
+  visit("vmx_operation", cpu.vmx_operation);
+  visit("non_root", cpu.non_root);
+  visit("guest_tsc_offset", cpu.guest_tsc_offset);
+  visit("guest_tsc_multiplier", cpu.guest_tsc_multiplier);
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "cpu/arch/types.h"
+#include "cpu/arch/vmx_controls.h"
 #include "cpu/decode/rows.h"
 
 namespace ringside {
@@ -81,6 +82,7 @@ struct CpuModel {
   bool has(Feature f) const { return features.test(static_cast<std::size_t>(f)); }
   FlagSet flags;
   bool has(Flag f) const { return flags.test(static_cast<std::size_t>(f)); }
+  VmxControlSet vmx;  // what its VMX has; without Feature::vmx none of it counts
   // By name, of either kind; false for names that mean nothing here.
   bool has_flag(std::string_view name) const;
 };

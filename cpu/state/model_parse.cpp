@@ -19,13 +19,17 @@ std::string normal(std::string_view text) {
   return s;
 }
 
-// A feature or a flag by number: features first, then flags.
+// A feature, a flag or a VMX control by number: features first, then flags, then controls.
 constexpr unsigned feature_count = static_cast<unsigned>(Feature::count);
 constexpr unsigned flag_count = static_cast<unsigned>(Flag::count);
 constexpr unsigned of(Feature f) { return static_cast<unsigned>(f); }
 constexpr unsigned of(Flag f) { return feature_count + static_cast<unsigned>(f); }
+constexpr unsigned of(VmxControl c) { return feature_count + flag_count + static_cast<unsigned>(c); }
+constexpr unsigned name_count = feature_count + flag_count + vmx_control_count;
 
 std::string name_of(unsigned number) {
+  if (number >= feature_count + flag_count)
+    return "vmx-" + std::string(vmx_controls[number - feature_count - flag_count].flag);
   return normal(number < feature_count ? feature_name(static_cast<Feature>(number))
                                        : flag_name(static_cast<Flag>(number - feature_count)));
 }
@@ -50,14 +54,16 @@ constexpr Alias aliases[] = {
 };
 
 std::optional<unsigned> find_name(const std::string& name) {
-  for (unsigned n = 0; n < feature_count + flag_count; ++n)
+  for (unsigned n = 0; n < name_count; ++n)
     if (name_of(n) == name) return n;
   for (const Alias& a : aliases)
     if (a.name == name) return a.number;
-  return std::nullopt;
+  // The prefix may go where no feature has the name.
+  return name.starts_with("vmx-") ? std::nullopt : find_name("vmx-" + name);
 }
 
 bool implemented(unsigned n) {
+  if (n >= feature_count + flag_count) return implemented_vmx().test(n - feature_count - flag_count);
   return n < feature_count ? implemented_features() >> n & 1 : implemented_flags() >> (n - feature_count) & 1;
 }
 
@@ -102,13 +108,65 @@ constexpr Need needs[] = {
     {of(Flag::mca), of(Flag::mce)},
     {of(Feature::mmx), of(Feature::fpu)},
     {of(Feature::fxsr), of(Feature::fpu)},
+    {of(Feature::vmx), of(Feature::long_mode)},
+    {of(VmxControl::secondary_controls), of(Feature::vmx)},
+    {of(VmxControl::preemption_timer), of(Feature::vmx)},
+    {of(VmxControl::save_preemption_timer), of(VmxControl::preemption_timer)},
+    {of(VmxControl::virtual_nmis), of(VmxControl::nmi_exiting)},
+    {of(VmxControl::nmi_window_exiting), of(VmxControl::virtual_nmis)},
+    {of(VmxControl::virtualize_apic_accesses), of(VmxControl::secondary_controls)},
+    {of(VmxControl::ept), of(VmxControl::secondary_controls)},
+    {of(VmxControl::ept), of(VmxControl::ept_4_levels)},
+    {of(VmxControl::descriptor_table_exiting), of(VmxControl::secondary_controls)},
+    {of(VmxControl::rdtscp), of(VmxControl::secondary_controls)},
+    {of(VmxControl::rdtscp), of(Feature::rdtscp)},
+    {of(VmxControl::virtualize_x2apic_mode), of(VmxControl::tpr_shadow)},
+    {of(VmxControl::virtualize_x2apic_mode), of(VmxControl::secondary_controls)},
+    {of(VmxControl::virtualize_x2apic_mode), of(Flag::x2apic)},
+    {of(VmxControl::vpid), of(VmxControl::secondary_controls)},
+    {of(VmxControl::wbinvd_exiting), of(VmxControl::secondary_controls)},
+    {of(VmxControl::unrestricted_guest), of(VmxControl::ept)},
+    {of(VmxControl::apic_register_virtualization), of(VmxControl::tpr_shadow)},
+    {of(VmxControl::apic_register_virtualization), of(VmxControl::secondary_controls)},
+    {of(VmxControl::virtual_interrupt_delivery), of(VmxControl::tpr_shadow)},
+    {of(VmxControl::virtual_interrupt_delivery), of(VmxControl::secondary_controls)},
+    {of(VmxControl::posted_interrupts), of(VmxControl::virtual_interrupt_delivery)},
+    {of(VmxControl::posted_interrupts), of(VmxControl::acknowledge_interrupt)},
+    {of(VmxControl::pause_loop_exiting), of(VmxControl::secondary_controls)},
+    {of(VmxControl::rdrand_exiting), of(VmxControl::secondary_controls)},
+    {of(VmxControl::rdrand_exiting), of(Feature::rdrand)},
+    {of(VmxControl::rdseed_exiting), of(VmxControl::secondary_controls)},
+    {of(VmxControl::rdseed_exiting), of(Feature::rdseed)},
+    {of(VmxControl::invpcid), of(VmxControl::secondary_controls)},
+    {of(VmxControl::invpcid), of(Feature::invpcid)},
+    {of(VmxControl::vm_functions), of(VmxControl::secondary_controls)},
+    {of(VmxControl::eptp_switching), of(VmxControl::vm_functions)},
+    {of(VmxControl::eptp_switching), of(VmxControl::ept)},
+    {of(VmxControl::vmcs_shadowing), of(VmxControl::secondary_controls)},
+    {of(VmxControl::pml), of(VmxControl::ept)},
+    {of(VmxControl::pml), of(VmxControl::ept_accessed_dirty)},
+    {of(VmxControl::ept_violation_ve), of(VmxControl::ept)},
+    {of(VmxControl::xsaves), of(VmxControl::secondary_controls)},
+    {of(VmxControl::xsaves), of(Feature::xsaves)},
+    {of(VmxControl::mode_based_execute), of(VmxControl::ept)},
+    {of(VmxControl::tsc_scaling), of(VmxControl::secondary_controls)},
+    {of(VmxControl::entry_load_pkrs), of(Flag::pks)},
+    {of(VmxControl::exit_load_pkrs), of(Flag::pks)},
+    {of(VmxControl::ept_1gb), of(VmxControl::ept)},
+    {of(VmxControl::ept_accessed_dirty), of(VmxControl::ept)},
+    {of(VmxControl::ept_advanced_information), of(VmxControl::ept)},
+    {of(VmxControl::invept), of(VmxControl::ept)},
+    {of(VmxControl::invvpid), of(VmxControl::vpid)},
 };
 
 bool on(const CpuModel& m, unsigned n) {
+  if (n >= feature_count + flag_count) return m.vmx.test(n - feature_count - flag_count);
   return n < feature_count ? m.features.test(n) : m.flags.test(n - feature_count);
 }
 void set(CpuModel& m, unsigned n, bool value) {
-  if (n < feature_count)
+  if (n >= feature_count + flag_count)
+    m.vmx.set(n - feature_count - flag_count, value);
+  else if (n < feature_count)
     m.features.set(n, value);
   else
     m.flags.set(n - feature_count, value);
@@ -163,6 +221,7 @@ CpuModel make(const ModelData& d) {
   m.caches = d.caches;
   m.features = FeatureSet(d.features);
   m.flags = FlagSet(d.flags);
+  m.vmx = d.vmx;
   return m;
 }
 
@@ -264,7 +323,7 @@ std::optional<CpuModel> parse_cpu_model(std::string_view text, std::string& erro
   }
 
   CpuModel model = make(*data);
-  std::vector<bool> asked(feature_count + flag_count);
+  std::vector<bool> asked(name_count);
   std::size_t at = name.size();
   while (at < text.size()) {
     const std::string_view item = text.substr(at + 1, text.find(',', at + 1) - at - 1);

@@ -55,24 +55,63 @@ constexpr std::array<CacheLevel, 4> icelake_caches = {
     C{C::Type::data, 1, false, 12, 64}, C{C::Type::instruction, 1, false, 8, 64},
     C{C::Type::unified, 2, false, 20, 1024}, C{C::Type::unified, 3, true, 12, 32768}};
 
+using V = VmxControl;
+VmxControlSet all_but(std::initializer_list<VmxControl> absent) {
+  VmxControlSet set;
+  set.set();
+  for (VmxControl control : absent) set.reset(static_cast<std::size_t>(control));
+  return set;
+}
+// Controls that no model has by itself: what they stand for is not promised either.
+const VmxControlSet server_vmx =
+    all_but({V::tertiary_controls, V::user_wait, V::ept_5_levels, V::entry_load_pkrs, V::exit_load_pkrs});
+// The first generation with EPT and VPID.
+const VmxControlSet nehalem_vmx = server_vmx & all_but({V::unrestricted_guest,
+                                                        V::apic_register_virtualization,
+                                                        V::virtual_interrupt_delivery,
+                                                        V::posted_interrupts,
+                                                        V::rdrand_exiting,
+                                                        V::rdseed_exiting,
+                                                        V::invpcid,
+                                                        V::vm_functions,
+                                                        V::eptp_switching,
+                                                        V::vmcs_shadowing,
+                                                        V::pml,
+                                                        V::ept_accessed_dirty,
+                                                        V::ept_violation_ve,
+                                                        V::ept_advanced_information,
+                                                        V::xsaves,
+                                                        V::mode_based_execute,
+                                                        V::tsc_scaling,
+                                                        V::ept_1gb,
+                                                        V::vmwrite_any_field,
+                                                        V::zero_length_injection,
+                                                        V::any_error_code});
+const VmxControlSet max_vmx = all_but({V::tertiary_controls, V::user_wait, V::ept_5_levels});
+
 // Family, model and stepping are of parts for which software knows no erratum that the microcode revision
 // does not cure; the revisions are those that Linux and Xen look for, or newer.
-constexpr ModelData models[] = {
+const ModelData models[] = {
     {"Icelake-Server", "Intel Xeon Processor (Icelake) @ 2.00GHz", 0x606a6, 0x0d000404, icelake, server_flags,
-     immune, icelake_caches},
+     immune, icelake_caches, server_vmx},
     {"Cascadelake-Server", "Intel Xeon Processor (Cascadelake) @ 2.00GHz", 0x50657, 0x05003707, skylake,
-     server_flags, immune, skylake_caches},
+     server_flags, immune, skylake_caches, server_vmx},
     {"Skylake-Server", "Intel Xeon Processor (Skylake) @ 2.00GHz", 0x50657, 0x05003707, skylake, server_flags,
-     immune, skylake_caches},
+     immune, skylake_caches, server_vmx},
     {"Nehalem", "Intel Xeon Processor (Nehalem) @ 2.00GHz", 0x106a5, 0x1d, nehalem, common_flags, immune,
-     skylake_caches},
-    {"qemu64", "Ringside Virtual CPU @ 2.00GHz", 0x606a6, 0x0d000404, plain_64, common_flags, immune,
-     icelake_caches},
+     skylake_caches, nehalem_vmx},
+    {"qemu64",
+     "Ringside Virtual CPU @ 2.00GHz",
+     0x606a6,
+     0x0d000404,
+     plain_64,
+     common_flags,
+     immune,
+     icelake_caches,
+     {}},
     {"max", "Intel Xeon Processor (max) @ 2.00GHz", 0x606a6, 0x0d000404, all_features, all_flags, immune,
-     icelake_caches},
+     icelake_caches, max_vmx},
 };
-static_assert(std::all_of(std::begin(models), std::end(models),
-                          [](const ModelData& m) { return m.brand.size() <= 47; }));
 
 }  // namespace
 
@@ -90,5 +129,6 @@ std::span<const std::string_view> cpu_model_names() {
 
 u64 implemented_features() { return all_features; }
 u64 implemented_flags() { return all_flags; }
+VmxControlSet implemented_vmx() { return max_vmx; }
 
 }  // namespace ringside

@@ -14,11 +14,13 @@ struct ModelData {
   u64 flags;     // bit n is Flag n
   u64 arch_capabilities;
   std::array<CacheLevel, 4> caches;
+  VmxControlSet vmx;
 };
 
 std::span<const ModelData> model_data();  // the first is the default
 // What "+feature" may ask for.
 u64 implemented_features();
 u64 implemented_flags();
+VmxControlSet implemented_vmx();
 
 }  // namespace ringside

@@ -190,10 +190,17 @@ bool write_spec_ctrl(Cpu& cpu, const MsrInfo&, u64 value) {
   return true;
 }
 bool write_feature_control(Cpu& cpu, const MsrInfo&, u64 value) {
-  constexpr u64 lock = bit(0), vmx_outside_smx = bit(2);
-  if (cpu.msr.feature_control & lock) return false;
-  if (value & ~(lock | (cpu.model->has(Feature::vmx) ? vmx_outside_smx : 0))) return false;
+  if (cpu.msr.feature_control & FeatureControl::lock) return false;
+  const u64 defined =
+      FeatureControl::lock | (cpu.model->has(Feature::vmx) ? FeatureControl::vmx_outside_smx : 0);
+  if (value & ~defined) return false;
   cpu.msr.feature_control = value;
+  return true;
+}
+
+// The vmx room derives them from the model, the machine puts them here.
+bool read_vmx_capability(const Cpu& cpu, const MsrInfo& info, u64& value) {
+  value = cpu.vmx_capability[info.index];
   return true;
 }
 
@@ -211,6 +218,45 @@ bool with_tsc_aux(const CpuModel& m) { return m.has(Feature::rdtscp) || m.has(Fe
 bool with_spec_ctrl(const CpuModel& m) {
   return m.has(Flag::ibrs) || m.has(Flag::stibp) || m.has(Flag::ssbd);
 }
+
+template <VmxControl control>
+bool with_vmx(const CpuModel& m) {
+  return m.has(Feature::vmx) && m.vmx.test(static_cast<std::size_t>(control));
+}
+bool with_ept_or_vpid(const CpuModel& m) {
+  return with_vmx<VmxControl::ept>(m) || with_vmx<VmxControl::vpid>(m);
+}
+
+constexpr std::string_view vmx_capability_names[] = {
+    "IA32_VMX_BASIC",          "IA32_VMX_PINBASED_CTLS",      "IA32_VMX_PROCBASED_CTLS",
+    "IA32_VMX_EXIT_CTLS",      "IA32_VMX_ENTRY_CTLS",         "IA32_VMX_MISC",
+    "IA32_VMX_CR0_FIXED0",     "IA32_VMX_CR0_FIXED1",         "IA32_VMX_CR4_FIXED0",
+    "IA32_VMX_CR4_FIXED1",     "IA32_VMX_VMCS_ENUM",          "IA32_VMX_PROCBASED_CTLS2",
+    "IA32_VMX_EPT_VPID_CAP",   "IA32_VMX_TRUE_PINBASED_CTLS", "IA32_VMX_TRUE_PROCBASED_CTLS",
+    "IA32_VMX_TRUE_EXIT_CTLS", "IA32_VMX_TRUE_ENTRY_CTLS",    "IA32_VMX_VMFUNC",
+    "IA32_VMX_PROCBASED_CTLS3"};
+constexpr auto vmx_basic = having<Feature::vmx>;
+constexpr auto vmx_true = with_vmx<VmxControl::true_controls>;
+constexpr bool (*vmx_capability_present[])(const CpuModel&) = {vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               vmx_basic,
+                                                               with_vmx<VmxControl::secondary_controls>,
+                                                               with_ept_or_vpid,
+                                                               vmx_true,
+                                                               vmx_true,
+                                                               vmx_true,
+                                                               vmx_true,
+                                                               with_vmx<VmxControl::vm_functions>,
+                                                               with_vmx<VmxControl::tertiary_controls>};
+static_assert(std::size(vmx_capability_present) == std::size(vmx_capability_names));
 
 constexpr std::string_view architectural = "IA-32 Architectural MSRs";
 constexpr std::string_view of_the_model = "Model-Specific Registers (MSRs)";
@@ -285,6 +331,13 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
                  .read = read_mc_bank,
                  .write = write_mc_bank,
                  .present = with<Flag::mca>,
+                 .index = n});
+  for (u16 n = 0; n < std::size(vmx_capability_names); ++n)
+    t.push_back({.number = 0x480u + n,
+                 .name = vmx_capability_names[n],
+                 .title = "VMX Capability Reporting Facility",
+                 .read = read_vmx_capability,
+                 .present = vmx_capability_present[n],
                  .index = n});
   for (u16 n = 0; n < mc_bank_count; ++n)
     t.push_back({.number = 0x280u + n,

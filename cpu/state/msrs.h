@@ -53,6 +53,10 @@ constexpr u32 IA32_TSC = 0x10, IA32_APIC_BASE = 0x1b, IA32_BIOS_SIGN_ID = 0x8b, 
               x2apic_last = 0x8ff;
 }  // namespace msr_number
 
+struct FeatureControl {
+  static constexpr u64 lock = bit(0), vmx_outside_smx = bit(2);
+};
+
 struct MiscEnable {
   static constexpr u64 fast_strings = bit(0), no_bts = bit(11), no_pebs = bit(12), monitor = bit(18),
                        limit_cpuid = bit(22), xtpr_disable = bit(23), xd_disable = bit(34);

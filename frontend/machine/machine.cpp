@@ -9,10 +9,12 @@
 
 #include "cpu/exec/block_cache.h"
 #include "cpu/exec/events/events.h"
+#include "cpu/state/msrs.h"
 #include "frontend/machine/acpi.h"
 #include "frontend/machine/board.h"
 #include "frontend/machine/clock.h"
 #include "frontend/machine/load_image.h"
+#include "vmx/vmx.h"
 
 namespace ringside {
 
@@ -27,6 +29,7 @@ struct Machine::Parts {
   std::vector<std::unique_ptr<Mmu>> mmus;
   std::vector<std::unique_ptr<Engine>> engines;
   std::vector<std::unique_ptr<Cpu>> cpus;
+  std::vector<std::unique_ptr<Vmx>> vmx;  // one for each CPU, if the model has VMX
   std::unique_ptr<BlockCache> cache;
   std::unique_ptr<Board> board;
   unsigned turn = 0;
@@ -136,9 +139,17 @@ bool Machine::assemble(std::string& error) {
     cpu.cpus = config_.cpus;
     cpu.strict_msrs = config_.strict_msrs;
     p.cache->attach(cpu);
+    if (config_.model.has(Feature::vmx)) {
+      p.vmx.push_back(std::make_unique<Vmx>(cpu, config_.model, p.clock));
+      cpu.vmx = p.vmx.back().get();
+    }
   }
   p.board = std::make_unique<Board>(config_, p.memory, p.clock, *this, p.cpus);
   for (auto& cpu : p.cpus) cpu->reset(false);
+  // The firmware enables VMX outside SMX and locks the MSR, unless the guest is to do it.
+  if (config_.model.has(Feature::vmx) && config_.lock_feature_control)
+    for (auto& cpu : p.cpus)
+      cpu->msr.feature_control = FeatureControl::lock | FeatureControl::vmx_outside_smx;
   if (!config_.boot.kernel.empty()) {
     BootPlatform platform;
     platform.memory = &p.memory;

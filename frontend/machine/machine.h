@@ -20,6 +20,8 @@ struct MachineConfig {
   unsigned cpus = 1;  // 1 to 8
   CpuModel model;
   bool strict_msrs = true;
+  // IA32_FEATURE_CONTROL comes locked with VMXON enabled, as firmware leaves it; else the guest finds it 0.
+  bool lock_feature_control = true;
   s64 start_time = 1'700'000'000;  // the real-time clock at power-up, seconds since 1970
   struct DebugExit {
     u16 port = 0xf4, bytes = 4;

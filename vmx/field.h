@@ -1,0 +1,69 @@
+// Owns the names of VMCS fields and what their encodings say: the manual's "Field Encoding in VMCS".
+#pragma once
+
+#include <array>
+#include <optional>
+#include <string_view>
+
+#include "cpu/arch/vmx_controls.h"
+
+namespace ringside {
+
+// Dense numbers in the order of the table; the encodings are in FieldInfo.
+enum class Field : u8 {
+#define FIELD(id, encoding, name, area, needs) id,
+#include "vmx/fields.inc"
+#undef FIELD
+  count
+};
+constexpr unsigned field_count = static_cast<unsigned>(Field::count);
+
+enum class FieldWidth : u8 { bits16, bits64, bits32, natural };        // bits 14:13 of the encoding
+enum class FieldKind : u8 { control, exit_information, guest, host };  // bits 11:10
+// Parts of the VMCS that are checked together; a VMWRITE makes its part suspect (Vmcs::dirty).
+enum class FieldArea : u8 {
+  controls,
+  host,
+  guest_registers,
+  guest_segments,
+  guest_other,
+  injection,
+  exit_information
+};
+constexpr u8 area_bit(FieldArea area) { return static_cast<u8>(1u << static_cast<unsigned>(area)); }
+constexpr u8 all_areas = 0x7f;
+
+struct FieldInfo {
+  static constexpr VmxControl always = VmxControl::count;
+
+  u16 encoding;
+  FieldArea area;
+  VmxControl needs;       // without this control in the CPU model there is no such field; or always
+  std::string_view id;    // GUEST_CR0
+  std::string_view name;  // the manual's
+
+  constexpr FieldWidth width() const { return static_cast<FieldWidth>(encoding >> 13 & 3); }
+  constexpr FieldKind kind() const { return static_cast<FieldKind>(encoding >> 10 & 3); }
+  constexpr unsigned index() const { return encoding >> 1 & 0x1ff; }
+  // What a field keeps of a value, in a CPU with 64-bit mode.
+  constexpr u64 value_mask() const {
+    return width() == FieldWidth::bits16 ? 0xffff : width() == FieldWidth::bits32 ? 0xffffffff : ~u64{0};
+  }
+};
+const FieldInfo& info(Field field);
+
+// A VMREAD or VMWRITE operand: the field and whether its high half is meant (access type "high" of 64-bit
+// fields). nullopt: no such field in any CPU.
+struct FieldAccess {
+  Field field;
+  bool high;
+};
+std::optional<FieldAccess> find_field(u64 encoding);
+std::optional<Field> find_field_by_id(std::string_view id);  // "GUEST_CR0", upper or lower case
+
+// The fields of a segment register, SegReg's numbering (ES 0 ... GS 5, LDTR 6, TR 7).
+constexpr Field segment_field(Field of_es, unsigned segment) {
+  return static_cast<Field>(static_cast<unsigned>(of_es) + segment);
+}
+
+}  // namespace ringside

@@ -1,0 +1,88 @@
+// Owns what a CPU has for VMX beside its ordinary state: operation, the VMCSs it holds active, and the
+// controls of the guest that runs. The manual's "Introduction to Virtual Machine Extensions". The vmx room
+// answers and rewrites state; it never runs an instruction (cpu/exec/vmx acts).
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cpu/arch/seams.h"
+#include "cpu/state/cpu.h"
+#include "vmx/capabilities.h"
+#include "vmx/exit_info.h"
+#include "vmx/vmcs.h"
+
+namespace ringside {
+
+// The controls of the VMCS that was entered last, with what does not count (secondary controls that are not
+// activated) taken out. Filled by VM entry; nothing that happens to the VMCS while the guest runs changes
+// them.
+struct ActiveControls {
+  std::array<u64, control_word_count> word{};
+  u32 exception_bitmap = 0, page_fault_mask = 0, page_fault_match = 0;
+  u64 cr0_mask = 0, cr0_shadow = 0, cr4_mask = 0, cr4_shadow = 0;
+  std::array<u64, 4> cr3_target{};
+  u32 cr3_target_count = 0;
+  HostPhys io_bitmap_a, io_bitmap_b, msr_bitmap, virtual_apic, apic_access, posted_descriptor;
+  u32 tpr_threshold = 0;
+  u16 vpid = 0;  // 0: VPIDs are not in use
+
+  bool has(VmxControl control) const {
+    return word[static_cast<unsigned>(info(control).word)] & mask(control);
+  }
+};
+
+struct Rule;
+class Ept;
+
+// Somebody who wants to hear of transitions: traces, the debugger, coverage. Called after the state was
+// rewritten.
+class VmxObserver {
+ public:
+  virtual ~VmxObserver() = default;
+  virtual void entered(Cpu& cpu) = 0;
+  virtual void exited(Cpu& cpu, const ExitInfo& exit) = 0;  // before host state is looked at by anybody
+  // A VM entry that failed: `rule` is the first that was broken (nullptr: MSR loading or the like).
+  virtual void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) = 0;
+  // VMfailValid or VMfailInvalid (error 0).
+  virtual void failed(Cpu& cpu, unsigned error) = 0;
+};
+
+struct Vmx {
+  Vmx(Cpu& cpu, const CpuModel& model, Clock& clock);
+  ~Vmx();
+
+  Capabilities capability;
+  HostPhys vmxon_region;
+  Vmcs* current = nullptr;  // the current VMCS; nullptr: none
+
+  ActiveControls controls;
+  ExitInfo exit;  // of the VM exit that is on its way, then of the last one
+  bool virtual_nmi_blocked = false;
+  bool mtf_pending = false;    // an MTF VM exit at the next boundary
+  bool timer_expired = false;  // the VMX-preemption timer reached zero
+  std::unique_ptr<Timer> preemption_timer;
+  u64 entry_count = 0;  // retired instructions at the last VM entry, and at the last VM exit
+  u64 exit_count = 0;
+  u64 ple_first = 0, ple_last = 0;  // time stamps of PAUSE-loop detection
+  std::unique_ptr<Ept> ept;         // the second stage of the guest that runs
+  VmxObserver* observer = nullptr;
+
+  // The VMCS at `region`, which becomes active if it was not.
+  Vmcs& activate(PhysicalMemory& memory, HostPhys region);
+  Vmcs* find_active(HostPhys region);
+  // To memory, and no longer active (VMCLEAR). A region that is not active has its launch state cleared in
+  // memory.
+  void clear(PhysicalMemory& memory, HostPhys region);
+  const std::vector<std::unique_ptr<Vmcs>>& active() const { return active_; }
+
+  void reset();  // power-up and INIT: not in VMX operation
+  void fields(Fields& visit);
+
+ private:
+  // The manual lets a processor keep as many as it likes; the one used longest ago goes to memory first.
+  static constexpr unsigned max_active = 64;
+  std::vector<std::unique_ptr<Vmcs>> active_;
+};
+
+}  // namespace ringside

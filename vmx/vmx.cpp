@@ -34,14 +34,18 @@ Vmcs& Vmx::activate(PhysicalMemory& memory, HostPhys region) {
     std::rotate(active_.begin(), found, found + 1);  // the one used last stands first
     return *active_.front();
   }
-  if (active_.size() == max_active) {
-    const auto victim = active_.back().get() == current ? active_.end() - 2 : active_.end() - 1;
-    (*victim)->write_region(memory);
-    active_.erase(victim);
-  }
+  if (active_.size() == max_active) release(memory);
   active_.insert(active_.begin(), std::make_unique<Vmcs>(region));
   active_.front()->read_region(memory);
   return *active_.front();
+}
+
+void Vmx::release(PhysicalMemory& memory) {
+  const bool keep_last = active_.size() > 1 && active_.back().get() == current;
+  const auto victim = active_.end() - (keep_last ? 2 : 1);
+  (*victim)->write_region(memory);
+  if (current == victim->get()) current = nullptr;
+  active_.erase(victim);
 }
 
 void Vmx::clear(PhysicalMemory& memory, HostPhys region) {

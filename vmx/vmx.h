@@ -74,6 +74,8 @@ struct Vmx {
   // To memory, and no longer active (VMCLEAR). A region that is not active has its launch state cleared in
   // memory.
   void clear(PhysicalMemory& memory, HostPhys region);
+  // The one used longest ago goes to memory as it is.
+  void release(PhysicalMemory& memory);
   const std::vector<std::unique_ptr<Vmcs>>& active() const { return active_; }
 
   void reset();  // power-up and INIT: not in VMX operation

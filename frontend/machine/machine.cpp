@@ -261,6 +261,7 @@ void Machine::fields(Fields& visit) {
   visit("turn_left", p.turn_left);
   visit.end();
   for (auto& cpu : p.cpus) cpu->fields(visit);
+  for (auto& vmx : p.vmx) vmx->fields(visit);
   p.board->fields(visit);
 }
 

@@ -1,0 +1,90 @@
+// Owns the VMX instructions without operands, and what those with operands share.
+#include "cpu/exec/vmx/bodies.h"
+
+#include "cpu/exec/run.h"
+#include "cpu/exec/vmx/enter.h"
+#include "vmx/invalidation.h"
+
+namespace ringside {
+
+bool vmx_mode_ok(Cpu& cpu, bool outside) {
+  const bool mode = (cpu.cr0 & Cr0::PE) && !cpu.mode.v86 && (!cpu.mode.long_mode || cpu.mode.bits64);
+  const bool on = outside ? (cpu.cr4 & Cr4::VMXE) != 0 : cpu.vmx_operation;
+  return (cpu.vmx != nullptr && mode && on) || fail(cpu, Vector::UD);
+}
+
+bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside) {
+  if (!vmx_mode_ok(cpu, outside)) return false;
+  if (cpu.non_root) return request_instruction_exit(cpu, op, reason);
+  return require_privilege(cpu);
+}
+
+bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs) {
+  if (!vmx_mode_ok(cpu, false)) return false;
+  if (cpu.non_root) {
+    ExitCause cause;
+    if (vmcs_access_exits(cpu, encoding, write, cause))
+      return request_instruction_exit(cpu, op, write ? ExitReason::vmwrite : ExitReason::vmread, cause);
+  }
+  if (!require_privilege(cpu)) return false;
+  vmcs = accessed_vmcs(cpu);
+  return true;
+}
+
+bool finish(Cpu& cpu, const VmResult& result) {
+  conclude(cpu, result, cpu.vmx->current);
+  return true;
+}
+
+bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
+  conclude(cpu, vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), retired(cpu)), &vmcs);
+  return true;
+}
+
+bool vmxoff_instruction(Cpu& cpu, const Op& op) {
+  return open_vmx_instruction(cpu, op, ExitReason::vmxoff) && finish(cpu, vmxoff(cpu));
+}
+
+bool vmcall(Cpu& cpu, const Op& op) {
+  // In VMX root operation it would call a monitor of system-management mode, which does not exist here.
+  return open_vmx_instruction(cpu, op, ExitReason::vmcall) &&
+         finish(cpu, VmResult::fail(VmError::vmcall_in_root));
+}
+
+namespace {
+
+bool enter(Cpu& cpu, const Op& op, bool launch) {
+  if (!open_vmx_instruction(cpu, op, launch ? ExitReason::vmlaunch : ExitReason::vmresume)) return false;
+  const VmResult ready = entry_preconditions(cpu, launch);
+  return ready.ok ? enter_and_inject(cpu, launch) : finish(cpu, ready);
+}
+
+}  // namespace
+
+bool vmlaunch(Cpu& cpu, const Op& op) { return enter(cpu, op, true); }
+bool vmresume(Cpu& cpu, const Op& op) { return enter(cpu, op, false); }
+
+bool vmfunc(Cpu& cpu, const Op& op) {
+  const u32 function = static_cast<u32>(cpu.gpr[RAX]), index = static_cast<u32>(cpu.gpr[RCX]);
+  constexpr u32 functions = 64, eptp_switching = 0;
+  if (!cpu.non_root || !cpu.vmx->controls.has(VmxControl::vm_functions) || function >= functions)
+    return fail(cpu, Vector::UD);
+  const bool enabled = (*cpu.vmx->current)[Field::VM_FUNCTION_CONTROLS] >> function & 1;
+  if (enabled && function == eptp_switching && switch_ept_pointer(cpu, index)) return true;
+  return request_instruction_exit(cpu, op, ExitReason::vmfunc,
+                                  {ExitCause::Kind::control, VmxControl::vm_functions});
+}
+
+bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason) {
+  if (cpu.vmx == nullptr || !cpu.vmx->capability.has(instruction)) return fail(cpu, Vector::UD);
+  return open_vmx_instruction(cpu, op, reason);
+}
+
+bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor) {
+  return finish(cpu, invept(cpu, type, descriptor.q[0], descriptor.q[1]));
+}
+bool invalidate_vpid(Cpu& cpu, u64 type, const V128& descriptor) {
+  return finish(cpu, invvpid(cpu, type, descriptor.q[0], descriptor.q[1]));
+}
+
+}  // namespace ringside

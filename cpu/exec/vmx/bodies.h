@@ -1,0 +1,103 @@
+// Owns the bodies of the VMX instructions: their conditions for #UD, #GP and VM exits, and their operands.
+#pragma once
+
+#include "cpu/exec/operands.h"
+#include "cpu/exec/system/privilege.h"
+#include "cpu/exec/vmx/information.h"
+#include "cpu/exec/vmx/leave.h"
+#include "vmx/instructions.h"
+
+namespace ringside {
+
+// The conditions that VMX instructions share, in their order: #UD by mode, a VM exit in VMX non-root
+// operation, #GP(0) above CPL 0. `outside`: allowed outside VMX operation (VMXON).
+bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside = false);
+// The #UD conditions alone.
+bool vmx_mode_ok(Cpu& cpu, bool outside);
+// VMREAD and VMWRITE: as above, but with VMCS shadowing a guest's access may go through.
+bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs);
+
+// Each does its work and the flags; always true.
+bool finish(Cpu& cpu, const VmResult& result);
+
+template <class Source>
+inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
+  u64 pointer;
+  if (!open_vmx_instruction(cpu, op, ExitReason::vmxon, true)) return false;
+  if (!cpu.vmx_operation && !vmxon_refusal(cpu).empty()) return fail(cpu, Vector::GP);
+  return Source::read(cpu, op, pointer) && finish(cpu, vmxon(cpu, pointer));
+}
+
+template <class Source>
+inline bool vmclear_instruction(Cpu& cpu, const Op& op) {
+  u64 pointer;
+  return open_vmx_instruction(cpu, op, ExitReason::vmclear) && Source::read(cpu, op, pointer) &&
+         finish(cpu, vmclear(cpu, pointer));
+}
+
+template <class Source>
+inline bool vmptrld_instruction(Cpu& cpu, const Op& op) {
+  u64 pointer;
+  return open_vmx_instruction(cpu, op, ExitReason::vmptrld) && Source::read(cpu, op, pointer) &&
+         finish(cpu, vmptrld(cpu, pointer));
+}
+
+template <class Destination>
+inline bool vmptrst_instruction(Cpu& cpu, const Op& op) {
+  return open_vmx_instruction(cpu, op, ExitReason::vmptrst) &&
+         Destination::write(cpu, op, current_pointer(cpu)) && finish(cpu, VmResult::success());
+}
+
+// Outside 64-bit mode operands have 32 bits whatever the operand size is.
+template <class Destination, class Encoding>
+inline bool vmread_instruction(Cpu& cpu, const Op& op) {
+  typename Encoding::Value encoding;
+  Vmcs* vmcs = nullptr;
+  u64 value = 0;
+  if (!Encoding::read(cpu, op, encoding) || !open_vmcs_access(cpu, op, encoding, false, vmcs)) return false;
+  if (vmcs == nullptr) return finish(cpu, VmResult::invalid());
+  const VmResult result = vmread(cpu, *vmcs, encoding, value);
+  if (result.ok && !Destination::write(cpu, op, static_cast<typename Destination::Value>(value)))
+    return false;
+  conclude(cpu, result, vmcs);
+  return true;
+}
+
+bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value);
+
+template <class Encoding, class Source>
+inline bool vmwrite_instruction(Cpu& cpu, const Op& op) {
+  typename Encoding::Value encoding;
+  typename Source::Value value;
+  Vmcs* vmcs = nullptr;
+  if (!Encoding::read(cpu, op, encoding) || !open_vmcs_access(cpu, op, encoding, true, vmcs)) return false;
+  if (vmcs == nullptr) return finish(cpu, VmResult::invalid());
+  return Source::read(cpu, op, value) && write_vmcs_field(cpu, op, *vmcs, encoding, value);
+}
+
+bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor);
+bool invalidate_vpid(Cpu& cpu, u64 type, const V128& descriptor);
+bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason);
+
+template <class Type, class Source>
+inline bool invept_instruction(Cpu& cpu, const Op& op) {
+  typename Type::Value type;
+  V128 descriptor;
+  return may_invalidate(cpu, op, VmxControl::invept, ExitReason::invept) && Type::read(cpu, op, type) &&
+         Source::read(cpu, op, descriptor) && invalidate_ept(cpu, type, descriptor);
+}
+template <class Type, class Source>
+inline bool invvpid_instruction(Cpu& cpu, const Op& op) {
+  typename Type::Value type;
+  V128 descriptor;
+  return may_invalidate(cpu, op, VmxControl::invvpid, ExitReason::invvpid) && Type::read(cpu, op, type) &&
+         Source::read(cpu, op, descriptor) && invalidate_vpid(cpu, type, descriptor);
+}
+
+bool vmxoff_instruction(Cpu& cpu, const Op& op);
+bool vmlaunch(Cpu& cpu, const Op& op);
+bool vmresume(Cpu& cpu, const Op& op);
+bool vmcall(Cpu& cpu, const Op& op);
+bool vmfunc(Cpu& cpu, const Op& op);
+
+}  // namespace ringside

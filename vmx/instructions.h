@@ -1,0 +1,64 @@
+// Owns what the VMX instructions do to VMX state, apart from their operands and privilege: the manual's "VMX
+// Instruction Reference" and its conventions VMsucceed, VMfailInvalid, VMfailValid.
+#pragma once
+
+#include <optional>
+
+#include "vmx/vmx.h"
+
+namespace ringside {
+
+// VM-instruction error numbers that these functions return (vmx/instruction_errors.* names all).
+enum class VmError : u8 {
+  vmcall_in_root = 1,
+  vmclear_bad_address = 2,
+  vmclear_vmxon_pointer = 3,
+  vmlaunch_not_clear = 4,
+  vmresume_not_launched = 5,
+  invalid_controls = 7,
+  invalid_host_state = 8,
+  vmptrld_bad_address = 9,
+  vmptrld_vmxon_pointer = 10,
+  vmptrld_wrong_revision = 11,
+  unsupported_field = 12,
+  read_only_field = 13,
+  vmxon_in_root = 15,
+  blocked_by_mov_ss = 26,
+  invalid_invalidation_operand = 28,
+};
+
+// How a VMX instruction ended. `error` 0 with `ok` false is VMfailInvalid by itself; a number becomes
+// VMfailValid if there is a current VMCS, VMfailInvalid otherwise.
+struct VmResult {
+  bool ok = true;
+  u8 error = 0;
+  static VmResult success() { return {}; }
+  static VmResult invalid() { return {false, 0}; }
+  static VmResult fail(VmError number) { return {false, static_cast<u8>(number)}; }
+};
+
+// Sets the arithmetic flags and the VM-instruction error field of the current VMCS (or, for a VMREAD or
+// VMWRITE in VMX non-root operation, of the shadow VMCS).
+void conclude(Cpu& cpu, const VmResult& result, Vmcs* vmcs);
+
+// Why VMXON is #GP(0), in words; empty if it is not.
+std::string_view vmxon_refusal(const Cpu& cpu);
+VmResult vmxon(Cpu& cpu, u64 pointer);
+VmResult vmxoff(Cpu& cpu);
+VmResult vmclear(Cpu& cpu, u64 pointer);
+VmResult vmptrld(Cpu& cpu, u64 pointer);
+u64 current_pointer(const Cpu& cpu);  // all ones: none
+
+// The VMCS that VMREAD and VMWRITE work on: the current one; in VMX non-root operation the one that the VMCS
+// link pointer names. nullptr: none.
+Vmcs* accessed_vmcs(Cpu& cpu);
+VmResult vmread(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64& value);
+// `rip` and `count` (retired instructions) are kept for the explanation.
+VmResult vmwrite(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64 value, u64 rip, u64 count);
+// In VMX non-root operation: VMREAD (VMWRITE) of `encoding` exits. Fills the cause.
+bool vmcs_access_exits(const Cpu& cpu, u64 encoding, bool write, ExitCause& cause);
+
+// What VMLAUNCH and VMRESUME check before the VMCS's fields.
+VmResult entry_preconditions(const Cpu& cpu, bool launch);
+
+}  // namespace ringside

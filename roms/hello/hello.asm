@@ -24,7 +24,7 @@ code64      equ 0x18
 timer_vector equ 0x20
 
         org rom_low
-%include "console.inc"
+%include "common/console.inc"
 
 ; --------------------------------------------------------------------------------------------------------- real mode
         bits 16

@@ -18,6 +18,11 @@ const unsigned budget = offsetof(Cpu, budget);
 const unsigned data = offsetof(Cpu, data);
 const unsigned rip = offsetof(Cpu, rip);
 const unsigned left = offsetof(Cpu, left);
+const unsigned cr0 = offsetof(Cpu, cr0);
+const unsigned cr4 = offsetof(Cpu, cr4);
+const unsigned xmm = offsetof(Cpu, vector) + offsetof(VectorState, xmm);
+const unsigned mxcsr = offsetof(Cpu, vector) + offsetof(VectorState, mxcsr);
+const unsigned segment = offsetof(Cpu, segment);
 }  // namespace cpu_offset
 #pragma GCC diagnostic pop
 
@@ -113,8 +118,8 @@ void Assembler::extend(Number to, Number from, unsigned size) {
   }
 }
 
-// rdx = the address of the memory operand.
-void Assembler::linear_address(const Op& op) {
+// rdx = the offset of the memory operand in its segment.
+void Assembler::offset(const Op& op) {
   const bool base = op.base != reg::zero, index = op.index != reg::zero;
   const s64 disp = op.disp;
   if (base && index) {
@@ -133,9 +138,37 @@ void Assembler::linear_address(const Op& op) {
   }
 }
 
-void Assembler::miss_here() {
+void Assembler::miss_if(unsigned condition) {
   Cold& cold = cold_.back();
-  cold.sites[cold.count++] = jump_if(host_nz);
+  cold.sites[cold.count++] = jump_if(condition);
+}
+
+// rdx = the linear address of the memory operand, rax = its addend, with all checks; clobbers rcx.
+void Assembler::locate(const Op& op, const Shape& shape, Use use, unsigned size) {
+  offset(op);
+  const unsigned segment = cpu_offset::segment + op.seg * static_cast<unsigned>(sizeof(Segment));
+  if (shape.addressing == Addressing::based) {
+    if (op.attrs & OpAttr::address32) mov(edx, edx);
+    if (op.seg >= FS) add(rdx, in_cpu(segment + offsetof(Segment, base), 8));
+  } else if (shape.addressing == Addressing::segment) {
+    const bool read = use == Use::read;
+    if (op.attrs & OpAttr::address16)
+      movzx(edx, dx);
+    else
+      mov(edx, edx);
+    cmp(edx, in_cpu(segment + (read ? offsetof(Segment, read_low) : offsetof(Segment, write_low)), 4));
+    miss_if(host_b);
+    lea(rcx, ptr[rdx + (size - 1)]);
+    mov(eax, in_cpu(segment + (read ? offsetof(Segment, read_high) : offsetof(Segment, write_high)), 4));
+    cmp(rcx, rax);
+    miss_if(host_a);
+    add(edx, in_cpu(segment + offsetof(Segment, base), 4));
+  }
+  if (shape.aligned) {
+    test(dl, 15);
+    miss_if(host_nz);
+  }
+  check(use, size);
 }
 
 // Of the `size` bytes at rdx: a miss goes to the handler. Leaves the addend in rax; clobbers rcx.
@@ -150,7 +183,7 @@ void Assembler::check(Use use, unsigned size) {
   and_(eax, (tlb_entries - 1) * sizeof(TlbEntry));
   and_(rcx, static_cast<u32>(-static_cast<s32>(page_bytes)));
   cmp(rcx, qword[r12 + rax + view]);
-  miss_here();
+  miss_if(host_nz);
   mov(rax, qword[r12 + rax + (view + 8)]);
 }
 
@@ -160,7 +193,7 @@ void Assembler::miss_if_not_canonical() {
   shl(rcx, 16);
   sar(rcx, 16);
   cmp(rcx, r8);
-  miss_here();
+  miss_if(host_nz);
 }
 
 // -- Flags.

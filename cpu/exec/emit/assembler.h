@@ -57,10 +57,12 @@ class Assembler : public Xbyak::CodeGenerator {
     int cold = -1;  // the operation's way by its handler, which leaves nothing in registers
   };
   Fresh fresh_;
+  // The block has shown that XMM registers may be used: nothing inside a block changes that.
+  bool sse_ready_ = false;
 
   // A TLB miss: out of the way, the operation's handler does all of it.
   struct Cold {
-    static constexpr unsigned most_sites = 4;
+    static constexpr unsigned most_sites = 10;
     std::array<u32, most_sites> sites{};
     unsigned count = 0;
     const Op* op = nullptr;
@@ -81,10 +83,11 @@ class Assembler : public Xbyak::CodeGenerator {
   void load_gpr(Number to, u8 offset, unsigned size);
   void store_gpr(u8 offset, Number from, unsigned size);  // a 32-bit value is zero-extended already
   void extend(Number to, Number from, unsigned size);
-  void linear_address(const Op& op);
   enum class Use : u8 { read, write };
+  void offset(const Op& op);
   void check(Use use, unsigned size);
-  void miss_here();
+  void locate(const Op& op, const Shape& shape, Use use, unsigned size);
+  void miss_if(unsigned condition);
   void miss_if_not_canonical();
 
   void save_arithmetic(Number result, unsigned size);
@@ -98,10 +101,24 @@ class Assembler : public Xbyak::CodeGenerator {
   void arithmetic(const Op& op, const Shape& shape, bool flags_needed);
   void unary(const Op& op, const Shape& shape, bool flags_needed);
   void shift(const Op& op, const Shape& shape, bool flags_needed);
+  void rotate(const Op& op, const Shape& shape, bool flags_needed);
   void multiply(const Op& op, const Shape& shape, bool flags_needed);
   void conditional(const Op& op, const Shape& shape);
   void stack(const Op& op, const Shape& shape);
   void push_r8();
+
+  // vectors.cpp
+  void vector(const Op& op, const Shape& shape, bool flags_needed);
+  void vector_move(const Op& op, const Shape& shape);
+  void vector_packed(const Op& op, const Shape& shape);
+  void vector_arithmetic(const Op& op, const Shape& shape);
+  void vector_compare(const Op& op, const Shape& shape, bool flags_needed);
+  void vector_convert(const Op& op, const Shape& shape);
+  void load_source(const Op& op, const Shape& shape, unsigned size);
+  Xbyak::Address xmm_at(u8 number, unsigned size) const;
+  void need_rounding();
+  void need_no_denormal(Number number, unsigned size);
+  void need_normal_result(unsigned size);
 };
 
 // LazyFlags::aux of arithmetic flags as LAHF and SETO AL leave them in AX, masked by 0x1101.
@@ -109,7 +126,7 @@ extern const std::array<u8, 0x1102> aux_of_flags;
 
 // Where things lie in a Cpu.
 namespace cpu_offset {
-extern const unsigned result, aux, budget, data, rip, left;
+extern const unsigned result, aux, budget, data, rip, left, cr0, cr4, xmm, mxcsr, segment;
 }
 
 }  // namespace ringside

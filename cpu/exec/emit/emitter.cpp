@@ -112,6 +112,7 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   missing_.clear();
   cross_page_.clear();
   fresh_ = Fresh();
+  sse_ready_ = false;
   bits64_ = mode.bits64;
   const unsigned count = block.count;
   Shape shapes[most_operations];
@@ -146,7 +147,9 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
     }
     if (shapes[n].memory) cold_.emplace_back().op = &block.ops[n];
     inline_plain(block.ops[n], shapes[n], flags_needed[n]);
-    if (shapes[n].memory) cold_.back().resume = here();
+    if (!shapes[n].memory) continue;
+    cold_.back().resume = here();
+    if (cold_.back().count == 0) cold_.pop_back();
   }
   if (ends_plain) {
     const Op& end = block.ops[count];

@@ -36,6 +36,9 @@ void Assembler::inline_plain(const Op& op, const Shape& shape, bool flags_needed
     case Inline::shl:
     case Inline::shr:
     case Inline::sar: shift(op, shape, flags_needed); break;
+    case Inline::rol:
+    case Inline::ror: rotate(op, shape, flags_needed); break;
+    case Inline::vector: vector(op, shape, flags_needed); break;
     case Inline::imul_register:
     case Inline::imul_immediate: multiply(op, shape, flags_needed); break;
     case Inline::push:
@@ -56,7 +59,7 @@ void Assembler::move(const Op& op, const Shape& shape) {
       store_gpr(op.r0, n_cx, size);
       return;
     case Inline::lea:
-      linear_address(op);
+      offset(op);
       if (size == 4) mov(edx, edx);
       store_gpr(op.r0, n_dx, size);
       return;
@@ -76,8 +79,7 @@ void Assembler::move(const Op& op, const Shape& shape) {
       const bool sign = shape.what == Inline::movsx;
       Xbyak::RegExp source = rbx + op.r1;
       if (shape.form == Form::RM) {
-        linear_address(op);
-        check(Use::read, shape.source_size);
+        locate(op, shape, Use::read, shape.source_size);
         source = rdx + rax;
       }
       const Xbyak::Address from = at(source, shape.source_size);
@@ -105,20 +107,17 @@ void Assembler::move(const Op& op, const Shape& shape) {
       }
       return;
     case Form::RM:
-      linear_address(op);
-      check(Use::read, size);
+      locate(op, shape, Use::read, size);
       load(n_cx, rdx + rax, size);
       store_gpr(op.r0, n_cx, size);
       return;
     case Form::MR:
-      linear_address(op);
-      check(Use::write, size);
+      locate(op, shape, Use::write, size);
       load_gpr(n_cx, op.r1, size);
       mov(at(rdx + rax, size), sized(n_cx, size));
       return;
     case Form::MI:
-      linear_address(op);
-      check(Use::write, size);
+      locate(op, shape, Use::write, size);
       if (size == 8)
         mov(qword[rdx + rax], static_cast<u64>(static_cast<s64>(op.imm)));
       else
@@ -167,8 +166,7 @@ void Assembler::arithmetic(const Op& op, const Shape& shape, bool flags_needed) 
   const bool to_memory = shape.form == Form::MR || shape.form == Form::MI;
   const bool immediate = shape.form == Form::RI || shape.form == Form::MI;
   if (shape.memory) {
-    linear_address(op);
-    check(to_memory && !reads_only ? Use::write : Use::read, size);
+    locate(op, shape, to_memory && !reads_only ? Use::write : Use::read, size);
   }
   if (shape.form == Form::RM) {
     load(9, rdx + rax, size);
@@ -227,8 +225,7 @@ void Assembler::arithmetic(const Op& op, const Shape& shape, bool flags_needed) 
 void Assembler::unary(const Op& op, const Shape& shape, bool flags_needed) {
   const unsigned size = shape.size;
   if (shape.memory) {
-    linear_address(op);
-    check(Use::write, size);
+    locate(op, shape, Use::write, size);
     lea(r10, ptr[rdx + rax]);
     load(n_cx, r10, size);
   } else {
@@ -262,6 +259,21 @@ void Assembler::unary(const Op& op, const Shape& shape, bool flags_needed) {
 
 void Assembler::shift(const Op& op, const Shape& shape, bool flags_needed) {
   const unsigned size = shape.size;
+  if (shape.by_cl) {
+    // A count of 0, known only now, leaves the flags: somebody who wants them gets them from the handler,
+    // which cannot refuse.
+    if (flags_needed) return call_handler(op);
+    load_gpr(9, op.r0, size);
+    load_gpr(n_cx, reg::of(RCX), 1);
+    const Xbyak::Reg a = sized(9, size);
+    switch (shape.what) {
+      case Inline::shl: shl(a, cl); break;
+      case Inline::shr: shr(a, cl); break;
+      default: sar(a, cl);
+    }
+    store_gpr(op.r0, 9, size);
+    return;
+  }
   const int count = op.imm & (size == 8 ? 63 : 31);
   load_gpr(n_cx, op.r0, size);
   const Xbyak::Reg a = sized(n_cx, size);
@@ -276,6 +288,31 @@ void Assembler::shift(const Op& op, const Shape& shape, bool flags_needed) {
     fresh_.what = Fresh::What::result;
     fresh_.size = static_cast<u8>(size);
   }
+}
+
+// As shifting::rol and ror: aux's low bits are the result's two highest after ROR; after ROL its lowest (CF)
+// and its highest.
+void Assembler::rotate(const Op& op, const Shape& shape, bool flags_needed) {
+  const unsigned size = shape.size;
+  const int bits = static_cast<int>(size * 8), count = op.imm & (bits - 1);
+  load_gpr(n_cx, op.r0, size);
+  const Xbyak::Reg a = sized(n_cx, size);
+  if (shape.what == Inline::rol)
+    rol(a, count);
+  else
+    ror(a, count);
+  store_gpr(op.r0, n_cx, size);
+  if (!flags_needed) return;
+  mov(eax, in_cpu(cpu_offset::aux, 4));
+  and_(eax, ~3u);
+  if (shape.what == Inline::rol) {
+    mov(esi, ecx);
+    and_(esi, 1);
+    lea(eax, ptr[rax + rsi * 2]);
+  }
+  shr(a, bits - (shape.what == Inline::rol ? 1 : 2));
+  or_(eax, ecx);
+  mov(in_cpu(cpu_offset::aux, 4), eax);
 }
 
 // As shifting::shl, shr and sar: bit 1 of aux is CF, bit 0 is CF ^ OF. The host's CF is right for every count
@@ -302,8 +339,7 @@ void Assembler::save_shift(Inline what, unsigned size) {
 void Assembler::multiply(const Op& op, const Shape& shape, bool flags_needed) {
   const unsigned size = shape.size;
   if (shape.memory) {
-    linear_address(op);
-    check(Use::read, size);
+    locate(op, shape, Use::read, size);
     load(9, rdx + rax, size);
   } else {
     load_gpr(9, op.r1, size);
@@ -330,8 +366,7 @@ void Assembler::conditional(const Op& op, const Shape& shape) {
   if (shape.memory) {
     // The condition's test would clobber the address: the address first, and the test of stored flags.
     fresh_ = Fresh();
-    linear_address(op);
-    check(shape.what == Inline::set ? Use::write : Use::read, size);
+    locate(op, shape, shape.what == Inline::set ? Use::write : Use::read, size);
     lea(r10, ptr[rdx + rax]);
   }
   const unsigned host = test_condition(shape.condition);
@@ -401,8 +436,7 @@ void Assembler::inline_indirect(const Op& op, const Shape& shape) {
     return;
   }
   if (shape.form == Form::M) {
-    linear_address(op);
-    check(Use::read, 8);
+    locate(op, shape, Use::read, 8);
     mov(r8, qword[rdx + rax]);
   } else {
     mov(r8, in_cpu(op.r0, 8));

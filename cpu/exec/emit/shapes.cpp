@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cpu/decode/lower.h"
+#include "cpu/exec/emit/vectors.h"
 
 namespace ringside {
 namespace {
@@ -42,6 +43,8 @@ constexpr Named names[] = {
     {"shl", Inline::shl},
     {"shr", Inline::shr},
     {"sar", Inline::sar},
+    {"rol", Inline::rol},
+    {"ror", Inline::ror},
     {"imul_register", Inline::imul_register},
     {"imul_immediate", Inline::imul_immediate},
     {"push", Inline::push},
@@ -62,6 +65,10 @@ struct RowClass {
   Condition condition = Condition::O;
   u8 size = 0;  // of rows without sizes
   u8 source_size = 0;
+  bool by_cl = false;
+  bool aligned = false;
+  bool gpr = false;
+  u8 vector = 0;
 };
 
 RowClass class_of(const RowInfo& row) {
@@ -85,14 +92,47 @@ RowClass class_of(const RowInfo& row) {
     case Operand::rm32: c.source_size = 4; break;
     default: break;
   }
+  c.by_cl = row.operands[1] == Operand::cl;
+  return c;
+}
+
+// Bytes of a token's memory, or of what it takes of a register.
+u8 bytes_of(Operand o) {
+  switch (o) {
+    case Operand::xm32:
+    case Operand::m32:
+    case Operand::rm32: return 4;
+    case Operand::xm64:
+    case Operand::m64:
+    case Operand::rm64: return 8;
+    case Operand::m128:
+    case Operand::m128u:
+    case Operand::xm128:
+    case Operand::xm128u: return 16;
+    default: return 0;
+  }
+}
+RowClass vector_class_of(const RowInfo& row) {
+  RowClass c;
+  c.vector = vector_operation(row.body);
+  if (c.vector == 0) return c;
+  c.what = Inline::vector;
+  for (const Operand o : {row.operands[0], row.operands[1]}) {
+    if (const u8 bytes = bytes_of(o)) c.source_size = bytes;
+    c.gpr |= o == Operand::rm32 || o == Operand::rm64;
+    c.aligned |= o == Operand::m128 || o == Operand::xm128;
+  }
   return c;
 }
 
 const RowClass& row_class(u16 row) {
   static const std::vector<RowClass> classes = [] {
     std::vector<RowClass> made;
-    // Only the general-purpose rows: bodies of other groups may have the same names.
-    for (unsigned n = 0; n < row_count; ++n) made.push_back(n < far_rows ? class_of(rows()[n]) : RowClass{});
+    // Bodies of different groups may have the same names.
+    for (unsigned n = 0; n < row_count; ++n)
+      made.push_back(n < far_rows    ? class_of(rows()[n])
+                     : n >= sse_rows ? vector_class_of(rows()[n])
+                                     : RowClass{});
     return made;
   }();
   return classes[row];
@@ -115,7 +155,11 @@ Shape shape_of(const Op& op, const Cpu::Mode& mode) {
   const bool legacy = op.variant & 32;
   const bool memory_form = is_memory(s.form);
   const bool reg = !memory_form;
-  if (memory_form && legacy) return s;
+  s.addressing = !legacy ? Addressing::flat : mode.bits64 ? Addressing::based : Addressing::segment;
+  s.aligned = c.aligned;
+  s.gpr = c.gpr;
+  s.vector = c.vector;
+  s.by_cl = c.by_cl;
   s.memory = memory_form;
   bool fits = false;
   switch (c.what) {
@@ -128,7 +172,7 @@ Shape shape_of(const Op& op, const Cpu::Mode& mode) {
     case Inline::movzx:
     case Inline::movsx: fits = s.source_size != 0; break;
     case Inline::lea:
-      fits = s.form == Form::RM;
+      fits = s.form == Form::RM && !legacy;
       s.memory = false;
       break;
     case Inline::xchg: fits = reg; break;
@@ -157,8 +201,14 @@ Shape shape_of(const Op& op, const Cpu::Mode& mode) {
     case Inline::shl:
     case Inline::shr:
     case Inline::sar:
-      fits = s.form == Form::RI && s.size >= 4 && (op.imm & (s.size == 8 ? 63 : 31)) != 0;
-      s.writes_flags = true;
+      fits = s.size >= 4 &&
+             (s.by_cl ? s.form == Form::RR : s.form == Form::RI && (op.imm & (s.size == 8 ? 63 : 31)) != 0);
+      s.writes_flags = !s.by_cl;  // a count of 0 leaves them
+      break;
+    case Inline::rol:
+    case Inline::ror:
+      // They leave most flags: neither a reader nor a writer of all.
+      fits = s.size >= 4 && !s.by_cl && s.form == Form::RI && (op.imm & (s.size == 8 ? 63 : 31)) != 0;
       break;
     case Inline::imul_register:
     case Inline::imul_immediate:
@@ -178,6 +228,10 @@ Shape shape_of(const Op& op, const Cpu::Mode& mode) {
     case Inline::ret:
     case Inline::ret_and_release: fits = mode.bits64 && !legacy && s.size == 8; break;
     case Inline::call: fits = mode.bits64 && !legacy; break;
+    case Inline::vector:
+      fits = true;
+      s.memory = true;  // or leaves for #NM or #UD
+      break;
   }
   if (!fits) return Shape();
   s.what = c.what;

@@ -36,11 +36,15 @@ enum class Inline : u8 {
   shl,
   shr,
   sar,
+  rol,
+  ror,
   imul_register,
   imul_immediate,
   push,
   pop,
   leave,
+  // XMM registers; `vector` says more. See vectors.cpp.
+  vector,
   // The last of a block.
   jump_if,
   jump,
@@ -51,13 +55,25 @@ enum class Inline : u8 {
   ret_and_release,
 };
 
+// How a memory operand's linear address comes about.
+enum class Addressing : u8 {
+  flat,     // 64-bit mode: the offset is the address
+  based,    // 64-bit mode: FS or GS, or an offset of 32 bits
+  segment,  // the other modes: checked by the segment, which has a base
+};
+
 struct Shape {
   Inline what = Inline::none;
+  Addressing addressing = Addressing::flat;
   Condition condition = Condition::O;
   u8 size = 0;         // bytes of T
   u8 source_size = 0;  // of movzx, movsx
   Form form = Form::N;
-  bool memory = false;  // may miss the TLB, and then may leave the block
+  bool memory = false;   // may miss the TLB, and then may leave the block
+  bool aligned = false;  // the memory operand must be, or #GP
+  u8 vector = 0;         // which of the operations on XMM registers
+  bool gpr = false;      // one side of an XMM operation is general-purpose
+  bool by_cl = false;    // a shift's count
   bool reads_flags = false;
   bool writes_flags = false;  // all six
 

@@ -130,9 +130,9 @@ const RowClass& row_class(u16 row) {
     std::vector<RowClass> made;
     // Bodies of different groups may have the same names.
     for (unsigned n = 0; n < row_count; ++n)
-      made.push_back(n < far_rows    ? class_of(rows()[n])
-                     : n >= sse_rows ? vector_class_of(rows()[n])
-                                     : RowClass{});
+      made.push_back(n < far_rows                                            ? class_of(rows()[n])
+                     : n >= sse_rows && n < sse_int_rows + sse_int_row_count ? vector_class_of(rows()[n])
+                                                                             : RowClass{});
     return made;
   }();
   return classes[row];

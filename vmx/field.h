@@ -20,7 +20,7 @@ constexpr unsigned field_count = static_cast<unsigned>(Field::count);
 
 enum class FieldWidth : u8 { bits16, bits64, bits32, natural };        // bits 14:13 of the encoding
 enum class FieldKind : u8 { control, exit_information, guest, host };  // bits 11:10
-// Parts of the VMCS that are checked together; a VMWRITE makes its part suspect (Vmcs::dirty).
+// Parts of the VMCS that belong together.
 enum class FieldArea : u8 {
   controls,
   host,
@@ -30,8 +30,25 @@ enum class FieldArea : u8 {
   injection,
   exit_information
 };
-constexpr u8 area_bit(FieldArea area) { return static_cast<u8>(1u << static_cast<unsigned>(area)); }
-constexpr u8 all_areas = 0x7f;
+
+// Fields that software wrote since the rules of VM entry held last (Vmcs::dirty).
+struct FieldSet {
+  static constexpr unsigned words = (field_count + 63) / 64;
+  std::array<u64, words> word{};
+
+  constexpr void add(Field field) { word[index(field) / 64] |= bit(index(field) % 64); }
+  constexpr void add_all() { word.fill(~u64{0}); }
+  constexpr void clear() { word.fill(0); }
+  constexpr bool contains(Field field) const { return word[index(field) / 64] >> (index(field) % 64) & 1; }
+
+ private:
+  static constexpr unsigned index(Field field) { return static_cast<unsigned>(field); }
+};
+constexpr FieldSet all_fields = [] {
+  FieldSet set;
+  set.add_all();
+  return set;
+}();
 
 struct FieldInfo {
   static constexpr VmxControl always = VmxControl::count;

@@ -18,9 +18,11 @@ struct EntryView {
   const Capabilities& capability;
 
   u64 operator[](Field field) const { return vmcs[field]; }
-  // The control is 1 and counts: a secondary or tertiary control only where it is activated.
-  bool has(VmxControl control) const { return word(info(control).word) & mask(control); }
-  u64 word(ControlWord which) const;
+  // The control is 1 and counts: the CPU has it, and a secondary or tertiary control is activated.
+  bool has(VmxControl control) const {
+    return (word(info(control).word) & mask(control)) && capability.has(control);
+  }
+  u64 word(ControlWord which) const;  // of the control fields only; 0 where it is not activated
   bool canonical(u64 address) const;  // for the CPU's linear-address width
   bool physical(u64 address) const {  // no bit beyond the physical-address width
     return !(address >> capability.physical_bits);
@@ -33,26 +35,52 @@ enum class RuleStage : u8 {
   guest,     // VM exit 33: VM-entry failure due to invalid guest state
 };
 
+// Where the limits of a rule come from, for the explanation.
+enum class RuleSource : u8 {
+  none,
+  pin,  // the capability MSR of a control word
+  primary,
+  secondary,
+  tertiary,
+  exit,
+  entry,
+  basic,  // IA32_VMX_BASIC, and so on
+  misc,
+  ept_vpid,
+  vm_function,
+  cr0_fixed,
+  cr4_fixed,
+  physical_width,  // CPUID
+  linear_width,
+};
+
 struct Rule {
-  static constexpr unsigned max_fields = 6;
+  static constexpr unsigned max_fields = 8;
   std::string_view id;  // guest.ss.dpl_is_rpl
   RuleStage stage;
-  std::string_view sentence;             // the rule in our words
-  std::string_view title;                // the manual's section
-  std::array<Field, max_fields> fields;  // those that it reads; padded with Field::count
+  std::string_view sentence;  // the rule in our words
+  std::string_view title;     // the manual's section
+  std::array<Field, max_fields>
+      fields;  // those that it reads, the one to cure first; padded with Field::count
   bool (*applies)(const EntryView&);
   bool (*holds)(const EntryView&);
+  // The value nearest to that of fields[0] with which the rule holds; nullptr: not a matter of one value.
+  u64 (*nearest)(const EntryView&);
+  RuleSource source;
   u8 qualification;  // exit qualification of a guest rule's failure: 0, 2 PDPTEs, 3 NMI injection, 4 link
                      // pointer
-  u8 areas;          // that its fields are in: without a write to any of them it holds since the last entry
+  bool beyond_vmcs;  // depends on memory or on the CPU's state beside the VMCS: a past success proves nothing
+
+  bool broken(const EntryView& view) const { return applies(view) && !holds(view); }
 };
 
 // In the manual's order.
 std::span<const Rule> entry_rules();
 const Rule* find_rule(std::string_view id);
-// The first rule that is broken among those that read an area in `dirty` (or none: rules that depend on the
-// CPU or on memory always count). nullptr: the entry may go on.
-const Rule* first_violation(const EntryView& view, u8 dirty = all_areas);
+// The first rule that is broken among those that read a field in `dirty` or something beside the VMCS.
+// nullptr: the entry may go on. Guest state that the last VM exit saved needs no check: the processor's state
+// obeys the rules.
+const Rule* first_violation(const EntryView& view, const FieldSet& dirty = all_fields);
 // All that are broken, in order.
 std::vector<const Rule*> violations(const EntryView& view);
 

@@ -20,7 +20,7 @@ void Vmcs::read_region(PhysicalMemory& memory) {
     values_[i] = memory.read(place(region, i), 8) & info(static_cast<Field>(i)).value_mask();
     writers_[i] = {};
   }
-  dirty = all_areas;
+  dirty = all_fields;
   last_exit_count = 0;
 }
 
@@ -37,7 +37,7 @@ void Vmcs::fields(Fields& visit) {
   visit("region", region);
   visit("launched", launched);
   visit("shadow", shadow);
-  visit("dirty", dirty);
+  visit("dirty", dirty.word);
   visit("last_exit_count", last_exit_count);
   visit("last_exit_rip", last_exit_rip);
   visit("entries", entries);

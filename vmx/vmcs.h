@@ -31,7 +31,7 @@ class Vmcs {
   void written(Field field, u64 value, u64 rip, u64 count) {
     set(field, value);
     writers_[static_cast<unsigned>(field)] = {rip, count, true};
-    dirty |= area_bit(info(field).area);
+    dirty.add(field);
   }
   const Writer& writer(Field field) const { return writers_[static_cast<unsigned>(field)]; }
 
@@ -45,8 +45,8 @@ class Vmcs {
 
   HostPhys region;
   bool launched = false;
-  bool shadow = false;      // the region's shadow-VMCS indicator when it was loaded
-  u8 dirty = all_areas;     // areas that software wrote since they last passed the checks of a VM entry
+  bool shadow = false;          // the region's shadow-VMCS indicator when it was loaded
+  FieldSet dirty = all_fields;  // that software wrote since the checks of a VM entry passed last
   u64 last_exit_count = 0;  // retired instructions when the last VM exit saved guest state here; 0: none did
   u64 last_exit_rip = 0;    // of the guest then
   u64 entries = 0, exits = 0;

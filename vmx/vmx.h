@@ -25,7 +25,11 @@ struct ActiveControls {
   u32 cr3_target_count = 0;
   HostPhys io_bitmap_a, io_bitmap_b, msr_bitmap, virtual_apic, apic_access, posted_descriptor;
   u32 tpr_threshold = 0;
-  u16 vpid = 0;  // 0: VPIDs are not in use
+  u16 vpid = 0;                         // 0: VPIDs are not in use
+  u32 pause_gap = 0, pause_window = 0;  // PLE_Gap and PLE_Window, in ticks of the time-stamp counter
+  u64 xss_exiting_bitmap = 0;
+  std::array<u64, 4> eoi_exit_bitmap{};
+  u8 posted_vector = 0;  // posted-interrupt notification vector
 
   bool has(VmxControl control) const {
     return word[static_cast<unsigned>(info(control).word)] & mask(control);
@@ -65,7 +69,16 @@ struct Vmx {
   u64 entry_count = 0;  // retired instructions at the last VM entry, and at the last VM exit
   u64 exit_count = 0;
   u64 ple_first = 0, ple_last = 0;  // time stamps of PAUSE-loop detection
-  std::unique_ptr<Ept> ept;         // the second stage of the guest that runs
+  bool iret_unblocked_nmi = false;  // an IRET that did not complete had removed blocking by NMI
+  // The guest interrupt status (RVI and SVI) while the guest runs, and whether a pending virtual interrupt
+  // was recognized: "Evaluation of Pending Virtual Interrupts".
+  u8 requested_vector = 0, servicing_vector = 0;
+  bool virtual_interrupt_pending = false;
+  // A trap-like VM exit of APIC virtualization that waits for the end of the instruction.
+  enum class TrapExit : u8 { none, tpr_below_threshold, virtualized_eoi, apic_write };
+  TrapExit trap_exit = TrapExit::none;
+  u32 trap_detail = 0;       // the vector, or the offset of the write
+  std::unique_ptr<Ept> ept;  // the second stage of the guest that runs
   VmxObserver* observer = nullptr;
 
   // The VMCS at `region`, which becomes active if it was not.

@@ -43,7 +43,9 @@ u64 allowed_settings(const VmxControlSet& set, ControlWord word, bool strict) {
 
 }  // namespace
 
-u64 Capabilities::required(ControlWord word) const { return static_cast<u32>(msr[at(source(word))]); }
+u64 Capabilities::required(ControlWord word) const {
+  return word == ControlWord::tertiary ? 0 : static_cast<u32>(msr[at(source(word))]);
+}
 u64 Capabilities::allowed(ControlWord word) const {
   return word == ControlWord::tertiary ? msr[at(IA32_VMX_PROCBASED_CTLS3)] : msr[at(source(word))] >> 32;
 }

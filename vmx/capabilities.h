@@ -37,6 +37,7 @@ struct Capabilities {
   unsigned cr3_targets() const { return misc() >> 16 & 0x1ff; }
   unsigned msr_list_limit() const { return 512 * ((misc() >> 25 & 7) + 1); }
   u64 ept_vpid() const { return msr[12]; }
+  u64 vm_functions() const { return msr[17]; }
 };
 
 // All zero (and nothing supported) for a model without VMX.

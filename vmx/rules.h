@@ -1,6 +1,7 @@
 // Owns the shape of a VM-entry rule: what the CPU checks, in the manual's order, and what explains a refusal.
 // The table is in rules/*.inc; the manual's "VM Entries", checks on VMX controls, host-state area and guest
-// state.
+// state. Rules for what no CPU model here has (SMM and its dual monitor, SGX, CET, performance-counter, MPX,
+// processor-trace and user-interrupt state) stand there only where the bits are in a field that there is.
 #pragma once
 
 #include <span>
@@ -22,11 +23,29 @@ struct EntryView {
   bool has(VmxControl control) const {
     return (word(info(control).word) & mask(control)) && capability.has(control);
   }
-  u64 word(ControlWord which) const;  // of the control fields only; 0 where it is not activated
-  bool canonical(u64 address) const;  // for the CPU's linear-address width
-  bool physical(u64 address) const {  // no bit beyond the physical-address width
-    return !(address >> capability.physical_bits);
+  // Of the control fields and of the VM-function controls; 0 where they are not activated.
+  u64 word(ControlWord which) const {
+    switch (which) {
+      case ControlWord::pin: return vmcs[Field::PIN_BASED_CONTROLS];
+      case ControlWord::primary: return vmcs[Field::PRIMARY_CONTROLS];
+      case ControlWord::secondary:
+        return has(VmxControl::secondary_controls) ? vmcs[Field::SECONDARY_CONTROLS] : 0;
+      case ControlWord::tertiary:
+        return has(VmxControl::tertiary_controls) ? vmcs[Field::TERTIARY_CONTROLS] : 0;
+      case ControlWord::exit: return vmcs[Field::VM_EXIT_CONTROLS];
+      case ControlWord::entry: return vmcs[Field::VM_ENTRY_CONTROLS];
+      case ControlWord::vm_function:
+        return has(VmxControl::vm_functions) ? vmcs[Field::VM_FUNCTION_CONTROLS] : 0;
+      default: return 0;
+    }
   }
+  // The nearest address whose bits beyond the CPU's linear-address width all equal the highest bit within.
+  u64 canonical(u64 address) const {
+    const unsigned shift = 64 - capability.linear_bits;
+    return static_cast<u64>(static_cast<s64>(address << shift) >> shift);
+  }
+  // Without the bits beyond the CPU's physical-address width.
+  u64 physical(u64 address) const { return address & (bit(capability.physical_bits) - 1); }
 };
 
 enum class RuleStage : u8 {

@@ -50,3 +50,67 @@ reproducible_cpio() {
   (cd "$1" && find . -print0 | LC_ALL=C sort -z |
     cpio --null --quiet --create --format=newc --owner=0:0 --reproducible) >"$2"
 }
+
+# busybox_tree TREE: a root with busybox under all its names, and init.sh as the first process.
+busybox_tree() {
+  local busybox
+  busybox=$(unpacked busybox-static)/bin/busybox
+  mkdir -p "$1"/{bin,dev,proc,sys,tmp}
+  cp "$busybox" "$1/bin/busybox"
+  "$busybox" --list | while read -r applet; do
+    [ "$applet" = busybox ] || ln -s busybox "$1/bin/$applet"
+  done
+  install -m 755 "$guests_dir/init.sh" "$1/init"
+}
+
+# add_libraries TREE PACKAGE...: what the dynamic programs of TREE need, from these packages and libc6, where the loader
+# looks for it.
+add_libraries() {
+  local tree=$1 package file name found missing=1
+  shift
+  local -A known=()
+  for package in libc6 "$@"; do
+    while read -r file; do known[${file##*/}]=$file; done < <(find "$(unpacked "$package")" -name '*.so*' ! -type d)
+  done
+  mkdir -p "$tree/lib/x86_64-linux-gnu" "$tree/lib64"
+  # Libraries need libraries: again until nothing is missing.
+  while [ $missing = 1 ]; do
+    missing=0
+    while read -r name; do
+      [ ! -e "$tree/lib/x86_64-linux-gnu/$name" ] || continue
+      found=${known[$name]:-}
+      [ -n "$found" ] || die "none of the packages libc6 $* has $name"
+      cp -L "$found" "$tree/lib/x86_64-linux-gnu/$name"
+      missing=1
+    done < <(find "$tree" -type f -perm -u+r -exec readelf -d {} + 2>/dev/null |
+      sed -n 's/.*(NEEDED).*\[\(.*\)\].*/\1/p' | sort -u)
+  done
+  cp -L "${known[ld-linux-x86-64.so.2]}" "$tree/lib64/"
+}
+
+# cd_image IMAGE FILE...: a CD that boots by BIOS and GRUB, with the files in /boot; standard input has GRUB's commands.
+# Without grub-mkrescue nothing is made.
+cd_image() {
+  local image=$1 tree log
+  shift
+  if ! command -v grub-mkrescue >/dev/null || [ ! -d /usr/lib/grub/i386-pc ]; then
+    echo "no grub-mkrescue for BIOS (grub-common, grub-pc-bin, xorriso): no CD image" >&2
+    return
+  fi
+  tree=$(mktemp -d)
+  log=$(mktemp)
+  mkdir -p "$tree/boot/grub"
+  cp "$@" "$tree/boot/"
+  {
+    echo "serial --unit=0 --speed=115200"
+    echo "terminal_input serial"
+    echo "terminal_output serial"
+    cat
+    echo boot
+  } >"$tree/boot/grub/grub.cfg"
+  grub-mkrescue -d /usr/lib/grub/i386-pc -o "$image" "$tree" --fonts= --locales= --themes= >"$log" 2>&1 || {
+    cat "$log" >&2
+    die "grub-mkrescue failed"
+  }
+  rm -rf "$tree" "$log"
+}

@@ -1,0 +1,43 @@
+#!/bin/bash
+# Makes the nested guest: Debian's cloud kernel with KVM (L1), which runs kvmtest, a hypervisor of our own, and then Debian's
+# QEMU with a second Linux in it (L2).
+#   tests/guests/kvm.sh FOLDER  ->  FOLDER/vmlinuz, FOLDER/kvm.cpio, and FOLDER/kvm.iso where grub-mkrescue is
+. "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
+[ $# = 1 ] || die "usage: kvm.sh FOLDER"
+need_tools apt-get apt-cache dpkg-deb cpio readelf "${CXX:-g++}"
+out=$1
+mkdir -p "$out"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+package=$(newest_kernel cloud-amd64)
+kernel=$(unpacked "$package")
+qemu=$(unpacked qemu-system-x86)
+roms=$(unpacked qemu-system-data)
+cp "$kernel"/boot/vmlinuz-* "$out/vmlinuz"
+
+# L2: the plain Linux guest.
+busybox_tree "$work/l2"
+reproducible_cpio "$work/l2" "$work/l2.cpio"
+
+# L1.
+tree=$work/tree
+busybox_tree "$tree"
+mkdir -p "$tree"/{boot,modules,usr/share/qemu}
+"${CXX:-g++}" -std=c++20 -O2 -static -Wall -Wextra -Werror -o "$tree/bin/kvmtest" "$guests_dir/kvmtest.cpp"
+for module in irqbypass kvm kvm-intel kvm-amd; do
+  find "$kernel/lib/modules" -name "$module.ko" -exec cp {} "$tree/modules/" \;
+done
+cp "$qemu/usr/bin/qemu-system-x86_64-microvm" "$tree/bin/qemu"
+for rom in qboot.rom linuxboot_dma.bin pvh.bin kvmvapic.bin; do
+  cp "$roms/usr/share/qemu/$rom" "$tree/usr/share/qemu/"
+done
+add_libraries "$tree" libgcc-s1 libglib2.0-0 libpcre2-8-0 libpixman-1-0 libfdt1 zlib1g
+cp "$out/vmlinuz" "$work/l2.cpio" "$tree/boot/"
+cp "$guests_dir/kvm_stage.sh" "$tree/stage.sh"
+reproducible_cpio "$tree" "$out/kvm.cpio"
+
+cd_image "$out/kvm.iso" "$out/vmlinuz" "$out/kvm.cpio" <<COMMANDS
+linux /boot/vmlinuz console=ttyS0,115200 tag=L1 ${GUEST_CMDLINE:-}
+initrd /boot/kvm.cpio
+COMMANDS

@@ -17,11 +17,11 @@ flags=(-std=c++20 -O2 -ffreestanding -fno-exceptions -fno-rtti -fno-pic -fno-pie
   -fno-strict-aliasing -fno-tree-vectorize -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables
   -fcf-protection=none -march=x86-64 -Wall -Wextra -Werror "-I$root")
 
-for source in kernels events machine main; do
+for source in kernels events vmx machine main; do
   "$cxx" "${flags[@]}" -c "$here/$source.cpp" -o "$work/$source.o"
 done
-for source in boot traps; do
-  "$cxx" -c "$here/$source.S" -o "$work/$source.o"
+for source in boot traps vmx; do
+  "$cxx" -c "$here/$source.S" -o "$work/$source-s.o"
 done
 ld -nostdlib -static -z noexecstack --no-warn-rwx-segments -T "$here/image.ld" -o "$work/bench64.elf" "$work"/*.o
 objcopy -I elf64-x86-64 -O elf32-i386 "$work/bench64.elf" "$work/bench.elf"

@@ -16,6 +16,10 @@ void user_syscalls();
 void user_int80s();
 bench::u64 in_user_mode(void (*entry)(), bench::u64 n);
 bench::u64 stepped(bench::u64 (*run)(bench::u8*, bench::u64), bench::u8* arena, bench::u64 n);
+bench::u64 in_guest(bench::u64 (*run)(bench::u8*, bench::u64), bench::u8* arena, bench::u64 n);
+bench::u64 guest_cpuids(bench::u8* arena, bench::u64 n);
+void guest_entry();
+void guest_exit();
 [[noreturn]] void panic(bench::u64 vector, bench::u64 error, bench::u64 rip);
 }
 
@@ -41,5 +45,9 @@ void end_line();                // and waits until the line is out
 
 extern const Kernel event_kernels[];
 extern const u64 event_kernel_count;
+
+bool has_vmx();  // and EPT and VPID: what the kernels below need
+extern const Kernel vmx_kernels[];
+extern const u64 vmx_kernel_count;
 
 }  // namespace bench

@@ -74,6 +74,16 @@ extern "C" void bench_main(const bench::u32* multiboot) {
   for (u64 i = 0; i < event_kernel_count; ++i) {
     run(event_kernels[i], number_of(line, event_kernels[i].name, count ? 0 : all), count);
   }
+  for (u64 i = 0; i < vmx_kernel_count; ++i) {
+    const u64 n = number_of(line, vmx_kernels[i].name, count ? 0 : all);
+    if (!n) continue;
+    if (has_vmx()) {
+      run(vmx_kernels[i], n, false);
+    } else {
+      say(vmx_kernels[i].name, " skipped ", n);
+      end_line();
+    }
+  }
   print("BENCH done");
   end_line();
   leave(0);

@@ -26,7 +26,15 @@ const Prediction predictions[] = {
     {"int80", [](u64 n) { return sum_below(n + 1) + n; }},
     {"cr3", [](u64 n) { return n * sum_below(64); }},  // the pages' numbers
     {"invlpg", [](u64 n) { return n; }},
+    {"vm_exit", [](u64 n) { return sum_below(n + 1) + n; }},
 };
+
+// Pure kernels that the image also runs in a guest of VMX.
+struct InGuest {
+  const char* name;
+  const char* kernel;
+};
+const InGuest in_guests[] = {{"ept_chase", "chase"}, {"ept_sieve", "sieve"}};
 
 // The iterations that the command line asks for.
 u64 iterations(int count, char** words, const char* name) {
@@ -59,15 +67,20 @@ int main(int count, char** words) {
   }
   u8* arena = static_cast<u8*>(memory);
   std::puts("BENCH start");
-  for (u64 i = 0; i < pure_kernel_count; ++i) {
-    const Kernel& kernel = pure_kernels[i];
-    const u64 n = iterations(count, words, kernel.name);
-    if (!n) continue;
+  const auto run = [&](const Kernel& kernel, const char* name) {
+    const u64 n = iterations(count, words, name);
+    if (!n) return;
     if (kernel.prepare) kernel.prepare(arena);
-    std::printf("BENCH %s begin %llu\n", kernel.name, n);
+    std::printf("BENCH %s begin %llu\n", name, n);
     const double start = cpu_seconds();
     const u64 sum = kernel.run(arena, n);
-    std::printf("BENCH %s end %llu %016llx %.9f\n", kernel.name, n, sum, cpu_seconds() - start);
+    std::printf("BENCH %s end %llu %016llx %.9f\n", name, n, sum, cpu_seconds() - start);
+  };
+  for (u64 i = 0; i < pure_kernel_count; ++i) run(pure_kernels[i], pure_kernels[i].name);
+  for (const InGuest& guest : in_guests) {
+    for (u64 i = 0; i < pure_kernel_count; ++i) {
+      if (!std::strcmp(pure_kernels[i].name, guest.kernel)) run(pure_kernels[i], guest.name);
+    }
   }
   for (const Prediction& prediction : predictions) {
     const u64 n = iterations(count, words, prediction.name);

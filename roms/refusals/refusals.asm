@@ -10,7 +10,7 @@
 ;   VMfailValid       the next instruction runs, ZF is 1: VM_INSTRUCTION_ERROR says why
 ;   a VM exit         at HOST_RIP, with bit 31 of the exit reason set: host and controls were good, the guest was not
 
-rom_bytes   equ 0x8000
+rom_bytes   equ 0x10000                 ; -bios takes multiples of 64 KiB
 %include "common/start.inc"
 
 vmxon_region    equ 0x9000

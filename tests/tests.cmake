@@ -36,6 +36,12 @@ if(TARGET ringside AND Python3_FOUND AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|
     --ringside $<TARGET_FILE:ringside> --image ${CMAKE_BINARY_DIR}/bench)
 endif()
 
+# The oracles for as long as it takes: 100 million cases and more, against 4 million in a test run.
+add_custom_target(soak
+  COMMAND ${CMAKE_COMMAND} -E env RINGSIDE_SOAK=30 $<TARGET_FILE:test-oracle>
+  COMMAND ${CMAKE_COMMAND} -E env RINGSIDE_SOAK=30 $<TARGET_FILE:test-float80>
+  USES_TERMINAL VERBATIM)
+
 # libFuzzer programs, one a file: fuzz-<name> of tests/fuzz/<name>.cpp. They run until they are stopped.
 if(RINGSIDE_FUZZ)
   file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/*.cpp)

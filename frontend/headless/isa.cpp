@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/decode/coverage.h"
+#include "cpu/decode/proof.h"
 
 namespace ringside {
 namespace {
@@ -42,6 +43,35 @@ std::string names(std::string_view title, const std::vector<std::string_view>& l
   return text + line + "\n";
 }
 
+std::string lower_case(std::string_view name) {
+  std::string text(name);
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+// What the oracle tests compare with a real processor, and the names of what they do not.
+std::string proof_text() {
+  std::map<Oracle, unsigned> compared;
+  std::map<std::string_view, std::vector<std::string>> others;
+  for (unsigned number = 0; number < row_count; ++number) {
+    const Proof proof = proof_of(number);
+    ++compared[proof.oracle];
+    if (proof.oracle != Oracle::none) continue;
+    auto& list = others[proof.why];
+    const std::string name = lower_case(rows()[number].mnemonic);
+    if (list.empty() || list.back() != name) list.push_back(name);
+  }
+  std::string text = fmt::format(
+      "\nTests compare {} of the lowering table's {} rows with the host's processor: {} general, {} MMX and "
+      "SSE,\n{} x87. No such oracle covers the others; tests written by hand do:\n",
+      row_count - compared[Oracle::none], row_count, compared[Oracle::general], compared[Oracle::vector],
+      compared[Oracle::x87]);
+  for (const auto& [why, list] : others)
+    text += names(why, std::vector<std::string_view>(list.begin(), list.end()));
+  return text;
+}
+
 }  // namespace
 
 std::string isa_text(bool missing) {
@@ -69,7 +99,7 @@ std::string isa_text(bool missing) {
     text += names("some forms not executed", extension.partial);
   }
   row("all", all);
-  return text;
+  return text + proof_text();
 }
 
 }  // namespace ringside

@@ -4,18 +4,15 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "cpu/exec/x87/float80.h"
+#include "tests/soak.h"
 
 namespace ringside {
 
-// `normal` cases in an ordinary run; FLOAT80_CASES=n in the environment multiplies them by n.
-inline int cases(int normal) {
-  const char* factor = std::getenv("FLOAT80_CASES");
-  return factor == nullptr ? normal : normal * std::atoi(factor);
-}
+// `normal` cases in an ordinary run; more in a soak.
+inline int cases(int normal) { return normal * static_cast<int>(soak_factor()); }
 
 inline std::string show(Float80 v) { return fmt::format("{:04x}:{:016x}", v.sign_exponent, v.significand); }
 

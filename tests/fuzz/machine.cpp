@@ -124,7 +124,7 @@ std::unique_ptr<Machine> make(const Input& in) {
   MachineConfig config;
   std::string error;
   config.model = *parse_cpu_model("max", error);
-  config.ram_bytes = 16 << 20;
+  config.ram_bytes = 1 << 20;
   std::unique_ptr<Machine> machine = Machine::create(config, error);
   if (!machine) std::abort();
   set_up(*machine, in);
@@ -149,7 +149,7 @@ bool run_to(Machine& machine, u64 end, Slice slice) {
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   const Input in{data, size};
-  constexpr u64 compared = 600, length = 20'000;
+  constexpr u64 compared = 600, length = 3'000;
   const auto whole = make(in);
   if (!run_to(*whole, compared, [] { return ~u64{0}; })) return 0;
   const auto sliced = make(in);

@@ -6,14 +6,14 @@
 namespace oracle {
 namespace {
 
-constexpr u64 tables = 0x1000;  // three pages: PML4, PDPT, page directory
-constexpr u64 code_page = 0x4000;
+constexpr u64 tables = 0x1000;  // four pages: PML4, PDPT, page directory, page table
 
 const Op* stop(Cpu& cpu, const Op*) {
   cpu.left = Left::boundary;
-  cpu.next_rip = 0;
+  cpu.rip = cpu.next_rip;
   return nullptr;
 }
+const Op* end(Cpu&, const Op*) { return nullptr; }
 
 }  // namespace
 
@@ -27,11 +27,12 @@ CpuModel Emulated::everything() {
 Emulated::Emulated() {
   memory_.add_ram(HostPhys(0), 0x10000, "low");
   memory_.add_ram(HostPhys(data_base & ~u64{0x1fffff}), 0x200000, "data");
-  constexpr u64 present = 7, large = 0x80;
+  constexpr u64 present = 7;
   memory_.write(HostPhys(tables), 8, (tables + 0x1000) | present);
   memory_.write(HostPhys(tables + 0x1000), 8, (tables + 0x2000) | present);
-  for (u64 n = 0; n < 512; ++n)
-    memory_.write(HostPhys(tables + 0x2000 + 8 * n), 8, n << 21 | present | large);
+  memory_.write(HostPhys(tables + 0x2000 + 8 * (data_base >> 21)), 8, (tables + 0x3000) | present);
+  for (u64 page = data_base; page < data_base + data_bytes; page += 0x1000)
+    memory_.write(HostPhys(tables + 0x3000 + 8 * (page >> 12 & 511)), 8, page | present);
   cpu_.model = &model_;
   cpu_.engine = &engine_;
   cpu_.reset(false);
@@ -39,14 +40,17 @@ Emulated::Emulated() {
   cpu_.cr4 = Cr4::PAE | Cr4::OSFXSR | Cr4::OSXMMEXCPT;
   cpu_.cr3 = tables;
   cpu_.efer = Efer::LME | Efer::LMA;
-  cpu_.segment[CS].rights = 0x20b | Rights::S | Rights::P | Rights::L | Rights::G;
-  cpu_.segment[CS].rights &= ~u32{0x200};
+  constexpr u32 user = 3 << 5;
+  cpu_.segment[CS].rights = 0xb | user | Rights::S | Rights::P | Rights::L | Rights::G;
   for (const SegReg s : {ES, SS, DS, FS, GS}) {
-    cpu_.segment[s].rights = 3 | Rights::S | Rights::P | Rights::DB | Rights::G;
+    cpu_.segment[s].selector = 0;
+    cpu_.segment[s].rights = 3 | user | Rights::S | Rights::P | Rights::DB | Rights::G;
     cpu_.segment[s].limit = ~u32{0};
     cpu_.segment[s].base = 0;
   }
   for (Segment& s : cpu_.segment) s.update();
+  cpu_.set_cpl(3);
+  engine_.exit.op.handler = end;
   cpu_.update_mode();
   cpu_.update_translation();
   cpu_.update_privilege();
@@ -54,7 +58,7 @@ Emulated::Emulated() {
 
 bool Emulated::lowers(std::span<const u8> instruction) const {
   Lowered lowered;
-  return decoder_.lower(instruction.data(), static_cast<unsigned>(instruction.size()), 64, false, 0,
+  return decoder_.lower(instruction.data(), static_cast<unsigned>(instruction.size()), 64, false, code_offset,
                         lowered) == DecodeStatus::ok;
 }
 
@@ -62,28 +66,32 @@ Outcome Emulated::run(std::span<const u8> instruction, const Registers& in) {
   Outcome out;
   out.registers = in;
   Lowered lowered;
-  if (decoder_.lower(instruction.data(), static_cast<unsigned>(instruction.size()), 64, false, 0, lowered) !=
-      DecodeStatus::ok) {
+  if (decoder_.lower(instruction.data(), static_cast<unsigned>(instruction.size()), 64, false, code_offset,
+                     lowered) != DecodeStatus::ok) {
     out.trapped = true;
     return out;
   }
-  Op ops[2];
-  ops[0] = lowered.op;
   const Handlers& handlers = all_handlers()[lowered.op.row];
-  ops[0].handler = (lowered.checked ? handlers.checked : handlers.fast)[lowered.op.variant];
-  ops[0].left = 1;
-  ops[1].handler = stop;
-  if (!ops[0].handler) {
+  const Handler handler = (lowered.checked ? handlers.checked : handlers.fast)[lowered.op.variant];
+  if (!handler) {
     out.trapped = true;
     return out;
   }
+  Op ops[1 + link_records];
+  ops[0] = lowered.op;
+  ops[0].handler = handler;
+  ops[0].left = 1;
+  if (lowered.kind == Kind::conditional || lowered.kind == Kind::direct)
+    new (&ops[1]) LinkSlots();
+  else
+    ops[1].handler = stop;
   cpu_.gpr = in.gpr;
   cpu_.flags.set_image(in.flags);
   cpu_.system_flags = in.flags & ~(Eflags::arithmetic | Eflags::reserved_one);
   cpu_.rip_base = code_page;
-  const u64 after = code_page + lowered.op.length;
+  const u64 after = code_at + lowered.op.length;
   for (;;) {
-    cpu_.left = Left::boundary;
+    cpu_.left = Left::fault;
     cpu_.next_rip = after;
     const Op* op = ops;
     while (op) op = op->handler(cpu_, op);
@@ -94,12 +102,13 @@ Outcome Emulated::run(std::span<const u8> instruction, const Registers& in) {
     }
     if (cpu_.left == Left::fault) {
       out.trapped = true;
-      out.vector = cpu_.fault.vector;
+      out.fault = cpu_.fault;
       break;
     }
     // A repeated string instruction that has more to do points to itself.
-    if (lowered.kind != Kind::leave || cpu_.rip == after) break;
+    if (cpu_.rip != code_at) break;
   }
+  out.rip = cpu_.rip;
   out.registers.gpr = cpu_.gpr;
   out.registers.flags = cpu_.eflags();
   return out;

@@ -1,5 +1,5 @@
-// Owns running one instruction in Ringside as the oracle tests need it: 64-bit mode, identity-mapped, one
-// record.
+// Owns running one instruction in Ringside as the oracle tests need it: user code in 64-bit mode, one record.
+// Of the linear addresses only the data range is mapped.
 #pragma once
 
 #include "cpu/exec/block_cache.h"
@@ -15,7 +15,7 @@ class Emulated {
   const CpuModel& model() const { return model_; }
   // The bytes of guest memory at data_base.
   u8* data() { return memory_.pointer(HostPhys(data_base), true); }
-  // Runs the lowered instruction (a repeated one until it is done). `lowered` false: it is #UD.
+  // Runs the lowered instruction (a repeated one until it is done).
   Outcome run(std::span<const u8> instruction, const Registers& in);
   bool lowers(std::span<const u8> instruction) const;
   Cpu& cpu() { return cpu_; }

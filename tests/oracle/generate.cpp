@@ -5,11 +5,13 @@
 
 #include <optional>
 
+#include "tests/oracle/native.h"
+
 namespace oracle {
 namespace {
 
 // What a token may stand for at one position.
-enum class Choice { reg, high_byte, mem, imm, cl, acc, one, none };
+enum class Choice { reg, high_byte, mem, imm, cl, acc, sr, rel };
 
 unsigned token_bytes(Operand token, unsigned size) {
   using enum Operand;
@@ -64,6 +66,8 @@ std::vector<Choice> choices(Operand token, unsigned size) {
     case i: result = {Choice::imm}; break;
     case cl: result = {Choice::cl}; break;
     case acc: result = {Choice::acc}; break;
+    case sr: result = {Choice::sr}; break;
+    case rel: result = {Choice::rel}; break;
     default: break;
   }
   return result;
@@ -100,8 +104,10 @@ class Builder {
     switch (choice) {
       case Choice::reg: {
         static constexpr u8 numbers[] = {0, 1, 2, 7, 8, 10, 11, 12, 15};
+        const u8 number = numbers[random_() % std::size(numbers)];
         o.type = ZYDIS_OPERAND_TYPE_REGISTER;
-        o.reg.value = gpr(numbers[random_() % std::size(numbers)], bytes);
+        o.reg.value = gpr(number, bytes);
+        if (request_.operand_count == 1) encoded_.reg = number;
         break;
       }
       case Choice::high_byte:
@@ -118,15 +124,38 @@ class Builder {
         break;
       case Choice::imm: add_immediate(o, bytes); break;
       case Choice::mem: add_memory(o, token == Operand::ea ? 0 : bytes); break;
+      case Choice::sr:
+        // A user program may push them; in 64-bit Linux both are null.
+        o.type = ZYDIS_OPERAND_TYPE_REGISTER;
+        o.reg.value = random_() & 1 ? ZYDIS_REGISTER_FS : ZYDIS_REGISTER_GS;
+        break;
+      case Choice::rel: {
+        static constexpr s64 distances[] = {0x20, 0x7f, -0x60, -0x80, 0x500, -0x180};
+        o.type = ZYDIS_OPERAND_TYPE_IMMEDIATE;
+        o.imm.s = distances[random_() % std::size(distances)];
+        encoded_.target = static_cast<u64>(o.imm.s);
+        break;
+      }
       default: break;
     }
   }
 
   std::optional<Encoded> finish() {
-    u8 bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
-    ZyanUSize length = sizeof bytes;
-    if (ZYAN_FAILED(ZydisEncoderEncodeInstruction(&request_, bytes, &length))) return std::nullopt;
-    encoded_.bytes.assign(bytes, bytes + length);
+    // Where LOCK is allowed it changes nothing here; where not, there is no such encoding.
+    if (encoded_.memory && random_() % 8 == 0) request_.prefixes |= ZYDIS_ATTRIB_HAS_LOCK;
+    if (!encode()) {
+      request_.prefixes &= ~ZYDIS_ATTRIB_HAS_LOCK;
+      if (!encode()) return std::nullopt;
+    }
+    const u64 after = code_at + encoded_.bytes.size();
+    if (encoded_.base == Encoded::rip) {
+      // The length is known now, and stays.
+      for (ZydisEncoderOperand& o : request_.operands)
+        if (o.type == ZYDIS_OPERAND_TYPE_MEMORY)
+          o.mem.displacement = encoded_.displacement - static_cast<s64>(after);
+      if (!encode()) return std::nullopt;
+    }
+    if (encoded_.target) encoded_.target += after;
     return encoded_;
   }
 
@@ -146,23 +175,45 @@ class Builder {
       o.imm.s = static_cast<s32>(value >> 8);
     }
   }
+  bool encode() {
+    u8 bytes[ZYDIS_MAX_INSTRUCTION_LENGTH];
+    ZyanUSize length = sizeof bytes;
+    if (ZYAN_FAILED(ZydisEncoderEncodeInstruction(&request_, bytes, &length))) return false;
+    encoded_.bytes.assign(bytes, bytes + length);
+    return true;
+  }
   void add_memory(ZydisEncoderOperand& o, unsigned bytes) {
     o.type = ZYDIS_OPERAND_TYPE_MEMORY;
-    encoded_.memory = true;
-    encoded_.base = base_registers[random_() % std::size(base_registers)];
-    o.mem.base = gpr(encoded_.base, 8);
     o.mem.size = static_cast<ZyanU16>(bytes);
+    if (row_.body == "lea") o.mem.size = 8;
+    if (row_.body == "flush_line") o.mem.size = 64;
+    encoded_.memory = true;
+    const s64 somewhere = static_cast<s64>(data_base + 0x1000 + random_() % 0x2000);
+    if (row_.attrs & RowAttr::imm64) {
+      o.mem.displacement = encoded_.displacement = somewhere;
+      request_.address_size_hint = ZYDIS_ADDRESS_SIZE_HINT_64;
+      return;
+    }
+    if (random_() % 8 == 0) {
+      encoded_.base = Encoded::rip;
+      encoded_.displacement = somewhere;
+      o.mem.base = ZYDIS_REGISTER_RIP;
+      o.mem.displacement = 0x1000000;  // as wide as the true one
+      return;
+    }
+    encoded_.address32 = random_() % 8 == 0;
+    const unsigned width = encoded_.address32 ? 4 : 8;
+    encoded_.base = base_registers[random_() % std::size(base_registers)];
+    o.mem.base = gpr(encoded_.base, width);
     if (random_() & 1) {
       encoded_.index = index_register;
       encoded_.scale = static_cast<u8>(1u << (random_() & 3));
-      o.mem.index = gpr(index_register, 8);
+      o.mem.index = gpr(index_register, width);
       o.mem.scale = encoded_.scale;
     }
     static constexpr s64 displacements[] = {0, 1, -8, 127, -128, 0x1234, -0x7654321, 0x7fffffff};
     encoded_.displacement = displacements[random_() % std::size(displacements)];
     o.mem.displacement = encoded_.displacement;
-    if (row_.body == "lea") o.mem.size = 8;
-    if (row_.body == "flush_line") o.mem.size = 64;
   }
 
   const RowInfo& row_;

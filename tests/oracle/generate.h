@@ -14,12 +14,16 @@ namespace oracle {
 using namespace ringside;
 
 struct Encoded {
+  static constexpr u8 none = 0xff, rip = 0xfe;
   std::vector<u8> bytes;
   const RowInfo* row = nullptr;
   bool memory = false;
-  u8 base = 0, index = 0xff;  // of the memory operand; index 0xff: none
+  bool address32 = false;        // the address has 32 bits
+  u8 base = none, index = none;  // of the memory operand; base may be `rip`
   u8 scale = 1;
-  s64 displacement = 0;
+  s64 displacement = 0;  // of the memory operand; with base `rip`, the address itself
+  u8 reg = none;         // the first operand, if a register (not AH, CH, DH, BH)
+  u64 target = 0;        // of a relative branch
 };
 
 // Registers that only address memory, so that their values can be chosen to hit the data range.

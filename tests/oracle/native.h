@@ -1,8 +1,9 @@
-// Owns running one instruction on the host processor: registers and flags in, registers, flags and the fault
-// out.
+// Owns running one instruction on the host processor, in a child process that may do nothing else: registers,
+// flags and memory in; registers, flags, memory, where it went and the fault out.
 #pragma once
 
 #include <array>
+#include <memory>
 #include <span>
 
 #include "cpu/arch/fault.h"
@@ -17,32 +18,54 @@ struct Registers {
   u64 flags = 2;
 };
 
-// What the instruction left. `trapped`: it raised `vector` (#DE, #GP, #UD, ...) and the registers are as
-// before.
+// What the instruction left. `trapped`: it raised `fault` (vector; error and address of a #PF), and the
+// registers are those of that moment.
 struct Outcome {
   Registers registers;
+  u64 rip = 0;  // of the instruction that runs next, unless it trapped
   bool trapped = false;
-  Vector vector = Vector::UD;
+  Fault fault;
 };
 
-// The address range that instructions may use as memory, on the host and in the emulated machine alike.
+// The address range that instructions may use as memory, on the host and in the emulated machine alike. The
+// pages around it are absent in both.
 constexpr u64 data_base = 0x10010000, data_bytes = 0x4000;
+// Where the instruction stands, in both.
+constexpr u64 code_page = 0x10000000, code_offset = 0x400, code_at = code_page + code_offset;
+// A place that a branch may go to, in both; so is what a relative branch names between first_target and
+// end_of_targets.
+constexpr u64 branch_target = code_page + 0x900;
+constexpr u64 first_target = code_page + 0x200, end_of_targets = code_page + 0xa00;
+
+// One run. `memory` is the data range before and, after the run, after.
+struct Case {
+  Registers in;
+  Outcome out;
+  std::array<u8, data_bytes> memory;
+};
 
 class Native {
  public:
+  static constexpr unsigned batch = 64;
   Native();
   ~Native();
   Native(const Native&) = delete;
   Native& operator=(const Native&) = delete;
 
   // False: this host cannot run the tests (another processor, or the addresses are taken).
-  bool ready() const { return code_ != nullptr; }
-  std::span<u8> data() { return {data_, data_bytes}; }
-  Outcome run(std::span<const u8> instruction, const Registers& in);
+  bool ready() const { return child_ > 0; }
+  std::span<Case> cases() const;
+  // Runs the instruction on the first `count` cases. `target`: where it may branch to; 0: nowhere. False: the
+  // child died of it, and there is a new one.
+  bool run(std::span<const u8> instruction, u64 target, unsigned count);
 
  private:
-  u8* code_ = nullptr;
-  u8* data_ = nullptr;
+  struct Shared;
+  void start();
+  void stop();
+  Shared* shared_ = nullptr;
+  int socket_ = -1;
+  int child_ = -1;
 };
 
 }  // namespace oracle

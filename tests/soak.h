@@ -1,0 +1,12 @@
+// Owns how much longer than usual the oracle tests run: RINGSIDE_SOAK=n in the environment multiplies their
+// cases by n.
+#pragma once
+
+#include <cstdlib>
+
+// At least 1.
+inline unsigned soak_factor() {
+  const char* factor = std::getenv("RINGSIDE_SOAK");
+  const int n = factor == nullptr ? 1 : std::atoi(factor);
+  return n > 1 ? static_cast<unsigned>(n) : 1;
+}

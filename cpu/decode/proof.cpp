@@ -55,6 +55,7 @@ Proof vector(const RowInfo& row) {
 
 Proof proof_of(unsigned number) {
   const RowInfo& row = rows()[number];
+  if (row.feature == Feature::vmx) return {Oracle::none, "VMX"};
   if (number >= mmx_rows) return vector(row);
   if (number >= x87_rows) return x87(row);
   if (number >= system_rows) return {Oracle::none, "system registers, time and identity"};

@@ -1,0 +1,171 @@
+// Owns the rows and the story of VM exits.
+#include "frontend/debug/exit_trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cpu/exec/run.h"
+#include "vmx/explain_exit.h"
+#include "vmx/rules.h"
+
+namespace ringside {
+namespace {
+
+// The guest that was just left, from its VMCS.
+u64 guest_rip(const Cpu& cpu) {
+  const Vmcs* vmcs = cpu.vmx->current;
+  return vmcs ? (*vmcs)[Field::GUEST_RIP] : 0;
+}
+
+std::string quoted(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+void add_parts(std::string& text, std::string_view title, const std::vector<ExplainedPart>& parts) {
+  for (const ExplainedPart& part : parts) {
+    text += fmt::format("      {:<14} {:<10} {}\n", title, part.bits, part.meaning);
+    title = {};
+  }
+}
+
+}  // namespace
+
+TraceForm trace_form(std::string_view path) {
+  return path.ends_with(".csv") ? TraceForm::csv : TraceForm::json_lines;
+}
+
+void ExitTrace::write_rows(TraceForm form, Output rows) {
+  form_ = form;
+  rows_ = std::move(rows);
+  if (form == TraceForm::csv) rows_("count,cpu,reason,name,qualification,detail,rip,in_guest,in_root\n");
+}
+
+void ExitTrace::attach(Machine& machine) {
+  cpus_.assign(machine.cpus(), PerCpu());
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    if (Vmx* vmx = machine.cpu(n).vmx) vmx->observer = this;
+  }
+}
+
+void ExitTrace::entered(Cpu& cpu) {
+  PerCpu& p = cpus_[cpu.index];
+  p.entry = retired(cpu);
+  p.root = p.entry - p.exit;
+  ++entries_;
+  if (!story_) return;
+  const u32 injected = static_cast<u32>((*cpu.vmx->current)[Field::VM_ENTRY_INTERRUPTION_INFORMATION]);
+  const bool injects = injected & Interruption::valid;
+  if (cpu.vmx->current->entries > 1 && !injects) return;
+  std::string text =
+      fmt::format("VM entry {}: CPU {}, VMCS at {:#x}, guest RIP {:#x}, CR0 {:#x}, CR3 {:#x}, CR4 {:#x}\n",
+                  entries_, cpu.index, cpu.vmx->current->region.value, cpu.rip, cpu.cr0, cpu.cr3, cpu.cr4);
+  if (injects) {
+    ExitInfo as_exit;
+    as_exit.interruption = injected;
+    as_exit.interruption_error = static_cast<u32>((*cpu.vmx->current)[Field::VM_ENTRY_EXCEPTION_ERROR_CODE]);
+    add_parts(text, "injects", explain_exit(as_exit).interruption);
+  }
+  story_(text);
+}
+
+void ExitTrace::exited(Cpu& cpu, const ExitInfo& exit) {
+  PerCpu& p = cpus_[cpu.index];
+  const u64 now = retired(cpu);
+  const u64 in_guest = now - p.entry;
+  ++exits_;
+  if (static_cast<unsigned>(exit.reason) < exit_reason_limit)
+    ++by_reason_[static_cast<unsigned>(exit.reason)];
+  if (rows_) row(cpu, exit, in_guest);
+  if (story_) tell(cpu, exit, in_guest);
+  p.exit = now;
+}
+
+void ExitTrace::row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
+  const unsigned reason = static_cast<unsigned>(exit.reason);
+  const u64 root = cpus_[cpu.index].root;
+  if (form_ == TraceForm::csv) {
+    rows_(fmt::format("{},{},{},{},{:#x},{},{:#x},{},{}\n", retired(cpu), cpu.index, reason,
+                      quoted(name(exit.reason)), exit.qualification, quoted(headline(exit)), guest_rip(cpu),
+                      in_guest, root));
+    return;
+  }
+  nlohmann::ordered_json j;
+  j["count"] = retired(cpu);
+  j["cpu"] = cpu.index;
+  j["reason"] = reason;
+  j["name"] = name(exit.reason);
+  j["qualification"] = exit.qualification;
+  j["detail"] = headline(exit);
+  j["cause"] = explain_exit(exit).cause;
+  if (exit.interruption & Interruption::valid) j["interruption"] = exit.interruption;
+  if (exit.vectoring & Interruption::valid) j["vectoring"] = exit.vectoring;
+  j["rip"] = guest_rip(cpu);
+  j["in_guest"] = in_guest;
+  j["in_root"] = root;
+  rows_(j.dump() + "\n");
+}
+
+void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
+  const ExplainedExit e = explain_exit(exit);
+  std::string text =
+      fmt::format("VM exit {}: reason {}, {}\n", exits_, static_cast<unsigned>(exit.reason), e.headline);
+  text += fmt::format("      {:<14} guest RIP {:#x}, {} instruction{} after the entry\n", "where",
+                      guest_rip(cpu), in_guest, in_guest == 1 ? "" : "s");
+  text += fmt::format("      {:<14} {}\n", "why", e.cause);
+  add_parts(text, "qualification", e.qualification);
+  add_parts(text, "event", e.interruption);
+  add_parts(text, "on its way", e.vectoring);
+  story_(text);
+}
+
+void ExitTrace::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
+  if (rule) ++by_rule_[std::string(rule->id)];
+  if (exit) ++by_reason_[static_cast<unsigned>(exit->reason) % exit_reason_limit];
+  (void)cpu;
+}
+
+void ExitTrace::failed(Cpu&, unsigned error) { ++by_error_[error % by_error_.size()]; }
+
+std::string ExitTrace::summary() const {
+  std::vector<std::pair<u64, unsigned>> order;
+  for (unsigned n = 0; n < exit_reason_limit; ++n) {
+    if (by_reason_[n]) order.emplace_back(by_reason_[n], n);
+  }
+  if (order.empty()) return {};
+  std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a.first > b.first; });
+  std::string text = fmt::format("{:>12}  {:>6}  {}\n", "VM exits", "reason", "name");
+  for (const auto& [count, reason] : order)
+    text += fmt::format("{:>12}  {:>6}  {}\n", count, reason, name(static_cast<ExitReason>(reason)));
+  return text + fmt::format("{:>12}          in all, after {} VM entries\n", exits_, entries_);
+}
+
+std::string ExitTrace::coverage() const {
+  std::string text = "Exit reasons:\n";
+  unsigned met = 0, all = 0;
+  for (unsigned n = 0; n < exit_reason_limit; ++n) {
+    const std::string_view title = name(static_cast<ExitReason>(n));
+    if (title == "reserved") continue;
+    ++all;
+    if (by_reason_[n]) ++met;
+    text += fmt::format("{:>12}  {:>3}  {}\n", by_reason_[n], n, title);
+  }
+  text +=
+      fmt::format("{} of {} exit reasons were met.\n\nEntry rules (how often a run broke each):\n", met, all);
+  met = 0;
+  for (const Rule& rule : entry_rules()) {
+    const auto found = by_rule_.find(rule.id);
+    const u64 count = found == by_rule_.end() ? 0 : found->second;
+    if (count) ++met;
+    text += fmt::format("{:>12}  {}\n", count, rule.id);
+  }
+  return text + fmt::format("{} of {} entry rules were broken.\n", met, entry_rules().size());
+}
+
+}  // namespace ringside

@@ -19,7 +19,7 @@ u64 guest_rip(const Cpu& cpu) {
   return vmcs ? (*vmcs)[Field::GUEST_RIP] : 0;
 }
 
-std::string quoted(std::string_view text) {
+std::string csv_text(std::string_view text) {
   std::string out = "\"";
   for (char c : text) {
     if (c == '"') out += '"';
@@ -92,8 +92,8 @@ void ExitTrace::row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   const u64 root = cpus_[cpu.index].root;
   if (form_ == TraceForm::csv) {
     rows_(fmt::format("{},{},{},{},{:#x},{},{:#x},{},{}\n", retired(cpu), cpu.index, reason,
-                      quoted(name(exit.reason)), exit.qualification, quoted(headline(exit)), guest_rip(cpu),
-                      in_guest, root));
+                      csv_text(name(exit.reason)), exit.qualification, csv_text(headline(exit)),
+                      guest_rip(cpu), in_guest, root));
     return;
   }
   nlohmann::ordered_json j;
@@ -139,7 +139,8 @@ std::string ExitTrace::summary() const {
     if (by_reason_[n]) order.emplace_back(by_reason_[n], n);
   }
   if (order.empty()) return {};
-  std::stable_sort(order.begin(), order.end(), [](auto& a, auto& b) { return a.first > b.first; });
+  std::sort(order.begin(), order.end(),
+            [](auto& a, auto& b) { return std::pair(b.first, a.second) < std::pair(a.first, b.second); });
   std::string text = fmt::format("{:>12}  {:>6}  {}\n", "VM exits", "reason", "name");
   for (const auto& [count, reason] : order)
     text += fmt::format("{:>12}  {:>6}  {}\n", count, reason, name(static_cast<ExitReason>(reason)));

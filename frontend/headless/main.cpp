@@ -47,6 +47,11 @@ int run(std::span<const std::string_view> arguments) {
   return run_session(std::move(parsed->run));
 }
 
+int explain(std::span<const std::string_view> arguments) {
+  std::vector<std::string_view> all = {"--explain"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return run(all);
+}
 int help(std::span<const std::string_view> arguments) {
   if (arguments.size() == 1 && arguments[0] == "markdown") return print(help_markdown());
   return print(help_text());
@@ -63,8 +68,8 @@ struct Subcommand {
   std::string_view name;
   int (*act)(std::span<const std::string_view> arguments);
 };
-constexpr Subcommand subcommands[] = {
-    {"run", run}, {"isa", isa}, {"devices", devices}, {"cpus", cpus}, {"help", help}};
+constexpr Subcommand subcommands[] = {{"run", run},         {"explain", explain}, {"isa", isa},
+                                      {"devices", devices}, {"cpus", cpus},       {"help", help}};
 
 int dispatch(std::span<const std::string_view> arguments) {
   if (arguments.empty() || arguments[0].starts_with('-')) return run(arguments);

@@ -258,6 +258,20 @@ bool expect(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 
+bool trace_exits(Parsed& p, std::string_view v, std::string& e) {
+  return file_name("--trace-exits", v, p.run.trace_exits, e);
+}
+bool vmx_coverage(Parsed& p, std::string_view v, std::string& e) {
+  return file_name("--vmx-coverage", v, p.run.vmx_coverage, e);
+}
+bool explain(Parsed& p, std::string_view, std::string&) { return p.run.explain = true; }
+bool feature_control(Parsed& p, std::string_view v, std::string& e) {
+  if (v != "locked" && v != "open")
+    return fail(e, fmt::format("--feature-control {}: unknown; choose locked (VMX enabled) or open (0)", v));
+  p.run.machine.lock_feature_control = v == "locked";
+  return true;
+}
+
 bool no_reboot(Parsed& p, std::string_view, std::string&) { return p.run.no_reboot = true; }
 bool no_defaults(Parsed& p, std::string_view, std::string&) { return p.run.no_defaults = true; }
 bool nographic(Parsed& p, std::string_view, std::string&) {
@@ -303,6 +317,9 @@ constexpr Option options[] = {
      real_time_clock},
     {"msrs", "strict|lenient", "an MSR that nobody knows: #GP, or reads as 0 and ignores writes (strict)",
      msrs},
+    {"feature-control", "locked|open",
+     "IA32_FEATURE_CONTROL as firmware leaves it: locked with VMXON enabled, or open for the guest (locked)",
+     feature_control},
     {"no-reboot", "", "end when the guest resets the machine", no_reboot},
 
     {"", "", "Input and output", nullptr},
@@ -320,6 +337,14 @@ constexpr Option options[] = {
     {"expect", "REGEX",
      "end with 0 when a line of the serial output matches; status 1 if the run ends without", expect},
     {"stats", "FILE", "write statistics as JSON at the end: instructions, times, state hash, ...", stats},
+
+    {"", "", "Virtualization", nullptr},
+    {"explain", "",
+     "tell each VM entry, exit and refusal in words, on standard error; as ringside explain ...", explain},
+    {"trace-exits", "FILE", "one row for each VM exit: CSV if the name ends in .csv, else JSON lines",
+     trace_exits},
+    {"vmx-coverage", "FILE", "which exit reasons and entry rules the run met; - for standard error",
+     vmx_coverage},
 
     {"", "", "Taken for QEMU's sake", nullptr},
     {"name", "NAME", "the machine's name, for the statistics", name},

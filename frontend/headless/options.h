@@ -27,6 +27,9 @@ struct RunOptions {
   u64 max_instructions = 0;  // by all CPUs together; 0: no limit
   std::string expect;        // regular expression; empty: nothing is expected
   std::string stats;         // file; empty: no statistics
+  std::string trace_exits;   // file; empty: no rows for VM exits
+  std::string vmx_coverage;  // file, - for standard error; empty: no report
+  bool explain = false;      // tell every VM entry and exit in words, on standard error
   std::string name = "ringside";
   std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
 };

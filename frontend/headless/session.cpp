@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "frontend/debug/exit_trace.h"
 #include "frontend/headless/embedded.h"
 #include "frontend/headless/expect.h"
 #include "frontend/headless/output.h"
@@ -45,6 +46,7 @@ class Session {
       loop(input);
       serial_.flush();
       console_.flush();
+      rows_.flush();
       signals_.watch(nullptr);
     }  // the terminal is its owner's again before anything more is said
     return conclude();
@@ -57,6 +59,8 @@ class Session {
   static constexpr double longest_nap = 0.05;
 
   bool prepare();
+  bool prepare_trace(std::string& error);
+  bool report_coverage(std::string& error);
   void connect();
   void loop(Input& input);
   bool step(Input& input);
@@ -71,7 +75,8 @@ class Session {
   RunOptions options_;
   SignalGuard signals_;
   std::unique_ptr<Machine> machine_;
-  Stream serial_, console_;
+  Stream serial_, console_, rows_;
+  std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
   Expect expect_;
   RunSummary summary_;
   u64 retired_before_ = 0;  // by the machine before its last reboot
@@ -107,8 +112,40 @@ bool Session::prepare() {
   if (boot.kernel.empty() && boot.bios.empty()) install_embedded(*machine_);
   if (!serial_.open("-serial", *options_.serial, error)) return refuse();
   if (!console_.open("-debugcon", *options_.debugcon, error)) return refuse();
+  if (!prepare_trace(error)) return refuse();
   connect();
   signals_.watch(machine_.get());
+  return true;
+}
+
+bool Session::prepare_trace(std::string& error) {
+  const bool rows = !options_.trace_exits.empty(), coverage = !options_.vmx_coverage.empty();
+  if (!rows && !coverage && !options_.explain) return true;
+  if (coverage && options_.vmx_coverage != "-" &&
+      !check_writable("--vmx-coverage", options_.vmx_coverage, error))
+    return false;
+  trace_ = std::make_unique<ExitTrace>();
+  if (rows) {
+    if (!rows_.open("--trace-exits", Sink{Sink::Kind::file, options_.trace_exits}, error)) return false;
+    trace_->write_rows(trace_form(options_.trace_exits), [this](std::string_view text) {
+      for (const char c : text) rows_.put(static_cast<u8>(c));
+    });
+  }
+  // After what the guest has printed so far.
+  if (options_.explain)
+    trace_->tell_story([this](std::string_view text) {
+      serial_.flush();
+      fmt::print(stderr, "{}", text);
+    });
+  trace_->attach(*machine_);
+  return true;
+}
+
+bool Session::report_coverage(std::string& error) {
+  const std::string text = trace_->coverage();
+  if (options_.vmx_coverage != "-")
+    return write_whole_file("--vmx-coverage", options_.vmx_coverage, text, error);
+  fmt::print(stderr, "{}", text);
   return true;
 }
 
@@ -145,7 +182,7 @@ bool Session::step(Input& input) {
   const Ending ending = machine_->run(slice);
   serial_.flush();
   console_.flush();
-  for (const Stream* stream : {&serial_, &console_}) {
+  for (const Stream* stream : {&serial_, &console_, &rows_}) {
     if (stream->failure().empty()) continue;
     end("output", stream->failure(), exit_failed);
     return false;
@@ -238,6 +275,7 @@ bool Session::machine_ended(const Ending& ending, Input& input) {
       }
       if (options_.machine.boot.kernel.empty() && options_.machine.boot.bios.empty())
         install_embedded(*machine_);
+      if (trace_) trace_->attach(*machine_);
       pace_host_ = HostClock::now();
       pace_guest_ = awake_guest_ = 0;
       awake_retired_ = 0;
@@ -279,6 +317,11 @@ int Session::conclude() {
     summary_.status = exit_failed;
   }
   std::string error;
+  if (options_.explain || !options_.trace_exits.empty()) fmt::print(stderr, "{}", trace_->summary());
+  if (!options_.vmx_coverage.empty() && !report_coverage(error)) {
+    say(error);
+    return exit_failed;
+  }
   if (!options_.stats.empty() &&
       !write_whole_file("--stats", options_.stats, stats_json(options_, *machine_, summary_), error)) {
     say(error);

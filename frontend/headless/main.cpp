@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/debug/vmx_report.h"
 #include "frontend/headless/isa.h"
 #include "frontend/headless/listings.h"
 #include "frontend/headless/option_values.h"
@@ -52,6 +53,15 @@ int explain(std::span<const std::string_view> arguments) {
   all.insert(all.end(), arguments.begin(), arguments.end());
   return run(all);
 }
+// What the machine that the flags describe offers; nothing is run.
+int vmx(std::span<const std::string_view> arguments) {
+  std::string error;
+  auto parsed = parse_options(arguments, error);
+  if (!parsed) return refuse(error);
+  if (parsed->answer != Answer::run) return answer(parsed->answer);
+  const std::string report = vmx_report(parsed->run.machine, error);
+  return report.empty() ? refuse(error) : print(report);
+}
 int help(std::span<const std::string_view> arguments) {
   if (arguments.size() == 1 && arguments[0] == "markdown") return print(help_markdown());
   return print(help_text());
@@ -68,7 +78,7 @@ struct Subcommand {
   std::string_view name;
   int (*act)(std::span<const std::string_view> arguments);
 };
-constexpr Subcommand subcommands[] = {{"run", run},         {"explain", explain}, {"isa", isa},
+constexpr Subcommand subcommands[] = {{"run", run},         {"explain", explain}, {"vmx", vmx},  {"isa", isa},
                                       {"devices", devices}, {"cpus", cpus},       {"help", help}};
 
 int dispatch(std::span<const std::string_view> arguments) {

@@ -44,7 +44,7 @@ bool read_time(const Cpu& cpu, const MsrInfo&, u64& value) {
 }
 // "Time-Stamp Counter Adjustment": each of the two registers moves the other.
 bool write_time(Cpu& cpu, const MsrInfo&, u64 value) {
-  const u64 delta = value - read_tsc(cpu);
+  const u64 delta = value - host_tsc(cpu);
   cpu.msr.tsc_adjust += delta;
   move_tsc(cpu, delta);
   return true;

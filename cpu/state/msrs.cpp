@@ -81,7 +81,13 @@ bool write_msr(Cpu& cpu, u32 number, u64 value, u64 rip) {
   return true;
 }
 
-u64 read_tsc(const Cpu& cpu) { return (cpu.clock ? cpu.clock->now() : 0) + cpu.msr.tsc_offset; }
+u64 host_tsc(const Cpu& cpu) { return (cpu.clock ? cpu.clock->now() : 0) + cpu.msr.tsc_offset; }
+
+u64 read_tsc(const Cpu& cpu) {
+  const u64 tsc = host_tsc(cpu);
+  if (!cpu.non_root) return tsc;
+  return static_cast<u64>(static_cast<u128>(tsc) * cpu.guest_tsc_multiplier >> 48) + cpu.guest_tsc_offset;
+}
 
 bool canonical_for_cpu(const Cpu& cpu, u64 address) {
   const unsigned shift = 64 - (cpu.model ? cpu.model->linear_bits : 48);

@@ -33,8 +33,10 @@ std::string_view msr_name(u32 number);  // "IA32_EFER"; "x2APIC"; empty if nobod
 bool read_msr(Cpu& cpu, u32 number, u64& value, u64 rip);
 bool write_msr(Cpu& cpu, u32 number, u64 value, u64 rip);
 
-// The time-stamp counter now.
+// The time-stamp counter now: as software reads it (a guest with TSC offsetting and scaling), and the
+// processor's own.
 u64 read_tsc(const Cpu& cpu);
+u64 host_tsc(const Cpu& cpu);
 
 // Bits of EFER that may be set.
 u64 supported_efer(const CpuModel& model);

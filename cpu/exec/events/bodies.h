@@ -6,6 +6,7 @@
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/events/far_transfers.h"
 #include "cpu/exec/stack.h"
+#include "cpu/exec/vmx/guest.h"
 
 namespace ringside {
 
@@ -162,22 +163,23 @@ inline bool sysexit_instruction(Cpu& cpu, const Op& op) { return sysexit(cpu, op
 template <class Src>
 inline bool lldt(Cpu& cpu, const Op& op) {
   u16 selector;
-  return may_load_system_register(cpu) && Src::read(cpu, op, selector) &&
-         load_local_descriptor_table(cpu, selector);
+  return may_load_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
+         Src::read(cpu, op, selector) && load_local_descriptor_table(cpu, selector);
 }
 template <class Src>
 inline bool ltr(Cpu& cpu, const Op& op) {
   u16 selector;
-  return may_load_system_register(cpu) && Src::read(cpu, op, selector) && load_task_register(cpu, selector);
+  return may_load_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
+         Src::read(cpu, op, selector) && load_task_register(cpu, selector);
 }
 template <class Dst>
 inline bool sldt(Cpu& cpu, const Op& op) {
-  return may_store_system_register(cpu) &&
+  return may_store_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
          Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.segment[LDTR].selector));
 }
 template <class Dst>
 inline bool str(Cpu& cpu, const Op& op) {
-  return may_store_system_register(cpu) &&
+  return may_store_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
          Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.segment[TR].selector));
 }
 

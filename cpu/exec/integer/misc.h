@@ -3,6 +3,8 @@
 #pragma once
 
 #include "cpu/exec/operands.h"
+#include "cpu/exec/system/bodies.h"
+#include "cpu/exec/vmx/guest.h"
 
 namespace ringside {
 
@@ -49,6 +51,14 @@ inline bool random_number(Cpu& cpu, const Op& op) {
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
   cpu.flags.set_image(Eflags::CF);
   return Dst::write(cpu, op, static_cast<typename Dst::Value>(z ^ (z >> 31)));
+}
+template <class Dst>
+inline bool rdrand(Cpu& cpu, const Op& op) {
+  return !(cpu.non_root && random_exits(cpu, op, false)) && random_number<Dst>(cpu, op);
+}
+template <class Dst>
+inline bool rdseed(Cpu& cpu, const Op& op) {
+  return !(cpu.non_root && random_exits(cpu, op, true)) && random_number<Dst>(cpu, op);
 }
 
 }  // namespace ringside

@@ -7,6 +7,7 @@
 
 #include "cpu/exec/operands.h"
 #include "cpu/exec/sse/ready.h"
+#include "cpu/exec/vmx/guest.h"
 
 namespace ringside {
 
@@ -45,6 +46,7 @@ inline bool fxrstor(Cpu& cpu, const Op& op) {
 template <SaveForm form, class Address>
 inline bool save_components(Cpu& cpu, const Op& op) {
   constexpr bool supervisor = form == SaveForm::xsaves, compacted = supervisor || form == SaveForm::xsavec;
+  if (supervisor && cpu.non_root && !may_use_supervisor_states(cpu, op, false)) return false;
   if (!xsave_ready(cpu, supervisor)) return false;
   const unsigned bytes = save_area_bytes(requested_components(cpu, supervisor), compacted);
   u64 linear;
@@ -62,6 +64,7 @@ constexpr auto xsaves = save_components<SaveForm::xsaves, Address>;
 template <bool supervisor, class Address>
 inline bool restore_components(Cpu& cpu, const Op& op) {
   u64 linear;
+  if (supervisor && cpu.non_root && !may_use_supervisor_states(cpu, op, true)) return false;
   return xsave_ready(cpu, supervisor) && Address::linear(cpu, op, 576, AccessKind::read, linear) &&
          xrstor_at(cpu, op, linear, supervisor);
 }

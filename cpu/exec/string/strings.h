@@ -4,6 +4,7 @@
 #include "cpu/exec/address_size.h"
 #include "cpu/exec/operands.h"
 #include "cpu/exec/string/io_permission.h"
+#include "cpu/exec/vmx/guest.h"
 
 namespace ringside {
 
@@ -100,7 +101,10 @@ template <class T>
 inline bool ins(Cpu& cpu, const Op& op) {
   const u16 port = static_cast<u16>(cpu.gpr[RDX]);
   u64 to;
-  if (!io_allowed(cpu, port, sizeof(T)) || !strings::destination(cpu, op, sizeof(T), AccessKind::write, to) ||
+  if (!io_allowed(cpu, port, sizeof(T)) ||
+      (cpu.non_root &&
+       string_port_exits(cpu, op, port, sizeof(T), true, ES, cpu.gpr[RDI] & address_mask(op))) ||
+      !strings::destination(cpu, op, sizeof(T), AccessKind::write, to) ||
       !probe_write(cpu, to, sizeof(T), ES) ||
       !store(cpu, to, static_cast<T>(read_port(cpu, port, sizeof(T))), ES))
     return false;
@@ -112,8 +116,10 @@ inline bool outs(Cpu& cpu, const Op& op) {
   const u16 port = static_cast<u16>(cpu.gpr[RDX]);
   u64 from;
   T value;
-  if (!io_allowed(cpu, port, sizeof(T)) || !strings::source(cpu, op, sizeof(T), from) ||
-      !load(cpu, from, value, strings::source_segment(op)))
+  if (!io_allowed(cpu, port, sizeof(T)) ||
+      (cpu.non_root && string_port_exits(cpu, op, port, sizeof(T), false, strings::source_segment(op),
+                                         cpu.gpr[RSI] & address_mask(op))) ||
+      !strings::source(cpu, op, sizeof(T), from) || !load(cpu, from, value, strings::source_segment(op)))
     return false;
   write_port(cpu, port, sizeof(T), value);
   strings::advance<T>(cpu, op, RSI);

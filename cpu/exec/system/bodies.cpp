@@ -4,6 +4,8 @@
 #include "cpu/exec/operands.h"
 #include "cpu/exec/system/control_registers.h"
 #include "cpu/exec/system/privilege.h"
+#include "cpu/exec/vmx/guest.h"
+#include "cpu/exec/vmx/leave.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {
@@ -33,14 +35,17 @@ bool monitor_available(Cpu& cpu) {
 
 }  // namespace
 
-bool clts(Cpu& cpu, const Op&) {
+bool clts(Cpu& cpu, const Op& op) {
   if (!require_privilege(cpu)) return false;
+  if (cpu.non_root) [[unlikely]]
+    return guest_clts(cpu, op);
   cpu.cr0 &= ~Cr0::TS;
   return true;
 }
 
-bool hlt(Cpu& cpu, const Op&) {
-  if (!require_privilege(cpu)) return false;
+bool hlt(Cpu& cpu, const Op& op) {
+  if (!require_privilege(cpu) || exits_by_control(cpu, op, VmxControl::hlt_exiting, ExitReason::hlt))
+    return false;
   cpu.activity = Activity::hlt;
   cpu.attention |= Attention::activity;
   return true;
@@ -91,7 +96,14 @@ bool swapgs(Cpu& cpu, const Op&) {
   return true;
 }
 
-bool privileged_nop(Cpu& cpu, const Op&) { return require_privilege(cpu); }
+bool invd(Cpu& cpu, const Op& op) {
+  return require_privilege(cpu) && !exits_always(cpu, op, ExitReason::invd);
+}
+bool wbinvd(Cpu& cpu, const Op& op) {
+  return require_privilege(cpu) && !exits_by_control(cpu, op, VmxControl::wbinvd_exiting, ExitReason::wbinvd);
+}
+
+bool pause_instruction(Cpu& cpu, const Op& op) { return !cpu.non_root || !pause_exits(cpu, op); }
 
 bool serialize(Cpu&, const Op&) { return true; }
 
@@ -100,6 +112,8 @@ bool rsm(Cpu& cpu, const Op&) { return fail(cpu, Vector::UD); }
 bool rdmsr(Cpu& cpu, const Op& op) {
   u64 value;
   if (!require_privilege(cpu)) return false;
+  if (cpu.non_root) [[unlikely]]
+    return guest_rdmsr(cpu, op);
   if (!read_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), value, cpu.instruction_rip(op)))
     return fail(cpu, Vector::GP);
   set_edx_eax(cpu, value);
@@ -108,18 +122,24 @@ bool rdmsr(Cpu& cpu, const Op& op) {
 
 bool wrmsr(Cpu& cpu, const Op& op) {
   if (!require_privilege(cpu)) return false;
+  if (cpu.non_root) [[unlikely]]
+    return guest_wrmsr(cpu, op);
   return write_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu), cpu.instruction_rip(op)) ||
          fail(cpu, Vector::GP);
 }
 
-bool rdtsc(Cpu& cpu, const Op&) {
-  if (!require_time_permission(cpu)) return false;
+bool rdtsc(Cpu& cpu, const Op& op) {
+  if (!require_time_permission(cpu) ||
+      exits_by_control(cpu, op, VmxControl::rdtsc_exiting, ExitReason::rdtsc))
+    return false;
   set_edx_eax(cpu, read_tsc(cpu));
   return true;
 }
 
-bool rdtscp(Cpu& cpu, const Op&) {
-  if (!require_time_permission(cpu)) return false;
+bool rdtscp(Cpu& cpu, const Op& op) {
+  if ((cpu.non_root && !rdtscp_enabled(cpu)) || !require_time_permission(cpu) ||
+      exits_by_control(cpu, op, VmxControl::rdtsc_exiting, ExitReason::rdtscp))
+    return false;
   set_edx_eax(cpu, read_tsc(cpu));
   cpu.gpr[RCX] = static_cast<u32>(cpu.msr.tsc_aux);
   return true;
@@ -127,8 +147,9 @@ bool rdtscp(Cpu& cpu, const Op&) {
 
 // The counters are those of the MSRs IA32_PMCn, which count nothing: CPUID announces no performance
 // monitoring.
-bool rdpmc(Cpu& cpu, const Op&) {
+bool rdpmc(Cpu& cpu, const Op& op) {
   if (!(cpu.cr4 & Cr4::PCE) && cpu.cpl != 0) return fail(cpu, Vector::GP);
+  if (exits_by_control(cpu, op, VmxControl::rdpmc_exiting, ExitReason::rdpmc)) return false;
   constexpr u32 counters = 8;
   if (static_cast<u32>(cpu.gpr[RCX]) >= counters) return fail(cpu, Vector::GP);
   set_edx_eax(cpu, 0);
@@ -151,9 +172,10 @@ CpuidContext cpuid_context(const Cpu& cpu) {
   return c;
 }
 
-bool cpuid_instruction(Cpu& cpu, const Op&) {
+bool cpuid_instruction(Cpu& cpu, const Op& op) {
   // "CPUID faulting", which IA32_MISC_FEATURES_ENABLES turns on.
   if ((cpu.msr.misc_features & 1) && cpu.cpl != 0) return fail(cpu, Vector::GP);
+  if (exits_always(cpu, op, ExitReason::cpuid)) return false;
   const u32 leaf = static_cast<u32>(cpu.gpr[RAX]);
   const CpuidResult r =
       cpu.model ? cpuid(*cpu.model, cpuid_context(cpu), leaf, static_cast<u32>(cpu.gpr[RCX])) : CpuidResult{};
@@ -181,13 +203,15 @@ bool wrpkru(Cpu& cpu, const Op&) {
   return true;
 }
 
-bool xsetbv(Cpu& cpu, const Op&) {
+bool xsetbv(Cpu& cpu, const Op& op) {
   if (!(cpu.cr4 & Cr4::OSXSAVE)) return fail(cpu, Vector::UD);
-  return require_privilege(cpu) && write_xcr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu));
+  return require_privilege(cpu) && !exits_always(cpu, op, ExitReason::xsetbv) &&
+         write_xcr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu));
 }
 
 bool monitor(Cpu& cpu, const Op& op) {
-  if (!monitor_available(cpu)) return false;
+  if (!monitor_available(cpu) || exits_by_control(cpu, op, VmxControl::monitor_exiting, ExitReason::monitor))
+    return false;
   if (static_cast<u32>(cpu.gpr[RCX])) return fail(cpu, Vector::GP);
   u64 offset = cpu.gpr[RAX];
   if (op.attrs & OpAttr::address16) offset &= 0xffff;
@@ -204,8 +228,8 @@ bool monitor(Cpu& cpu, const Op& op) {
 
 // Software has to expect that the wait ends for no reason: here it always does so at once, because a store
 // that should end it may come from anywhere.
-bool mwait(Cpu& cpu, const Op&) {
-  if (!monitor_available(cpu)) return false;
+bool mwait(Cpu& cpu, const Op& op) {
+  if (!monitor_available(cpu) || (cpu.non_root && mwait_exits(cpu, op))) return false;
   constexpr u32 break_on_masked_interrupt = 1;
   if (static_cast<u32>(cpu.gpr[RCX]) & ~break_on_masked_interrupt) return fail(cpu, Vector::GP);
   cpu.monitor_armed = false;

@@ -12,7 +12,10 @@ bool sti(Cpu& cpu, const Op& op);
 bool clac(Cpu& cpu, const Op& op);
 bool stac(Cpu& cpu, const Op& op);
 bool swapgs(Cpu& cpu, const Op& op);
-bool privileged_nop(Cpu& cpu, const Op& op);  // INVD, WBINVD, WBNOINVD (to Zydis a WBINVD): nothing is cached
+// Nothing is cached. WBNOINVD is a WBINVD to Zydis.
+bool invd(Cpu& cpu, const Op& op);
+bool wbinvd(Cpu& cpu, const Op& op);
+bool pause_instruction(Cpu& cpu, const Op& op);
 bool serialize(Cpu& cpu, const Op& op);
 bool rsm(Cpu& cpu, const Op& op);
 

@@ -2,6 +2,7 @@
 #include "cpu/exec/system/control_registers.h"
 
 #include "cpu/exec/system/privilege.h"
+#include "vmx/intercepts.h"
 
 namespace ringside {
 namespace {
@@ -35,6 +36,7 @@ bool write_cr0(Cpu& cpu, u64 value) {
   value = (value & cr0_defined) | Cr0::ET;
   if ((value & Cr0::PG) && !(value & Cr0::PE)) return fail(cpu, Vector::GP);
   if ((value & Cr0::NW) && !(value & Cr0::CD)) return fail(cpu, Vector::GP);
+  if (!cr0_allowed_in_vmx(cpu, value)) return fail(cpu, Vector::GP);
 
   const u64 changed = value ^ cpu.cr0;
   u64 efer = cpu.efer;
@@ -77,6 +79,7 @@ bool write_cr3(Cpu& cpu, u64 value) {
 
 bool write_cr4(Cpu& cpu, u64 value) {
   if (!cpu.model || (value & ~supported_cr4(*cpu.model))) return fail(cpu, Vector::GP);
+  if (!cr4_allowed_in_vmx(cpu, value)) return fail(cpu, Vector::GP);
   const u64 changed = value ^ cpu.cr4;
   const bool long_mode = cpu.efer & Efer::LMA;
   if (long_mode && (changed & (Cr4::PAE | Cr4::LA57))) return fail(cpu, Vector::GP);

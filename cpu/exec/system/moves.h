@@ -5,6 +5,7 @@
 #include "cpu/exec/operands.h"
 #include "cpu/exec/system/control_registers.h"
 #include "cpu/exec/system/privilege.h"
+#include "cpu/exec/vmx/guest.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {
@@ -13,6 +14,8 @@ template <class Dst, class Src>
 inline bool mov_to_cr(Cpu& cpu, const Op& op) {
   typename Src::Value value;
   if (!require_privilege(cpu) || !Src::read(cpu, op, value)) return false;
+  if (cpu.non_root) [[unlikely]]
+    return guest_mov_to_cr(cpu, op, Dst::number(op), value, Src::offset(op));
   switch (Dst::number(op)) {
     case 0: return write_cr0(cpu, value);
     case 2: cpu.cr2 = value; return true;
@@ -27,13 +30,20 @@ template <class Dst, class Src>
 inline bool mov_from_cr(Cpu& cpu, const Op& op) {
   const unsigned number = Src::number(op);
   if (number == 1 || number > 8 || (number > 4 && number < 8)) return fail(cpu, Vector::UD);
-  return require_privilege(cpu) &&
-         Dst::write(cpu, op, static_cast<typename Dst::Value>(read_control_register(cpu, number)));
+  if (!require_privilege(cpu)) return false;
+  u64 value;
+  if (!cpu.non_root) [[likely]]
+    value = read_control_register(cpu, number);
+  else if (!guest_mov_from_cr(cpu, op, number, Dst::offset(op), value))
+    return false;
+  return Dst::write(cpu, op, static_cast<typename Dst::Value>(value));
 }
 
-// The checks that both directions of MOV DRn share; replaces DR4 and DR5 by what they name.
-inline bool open_debug_register(Cpu& cpu, unsigned& number) {
+// The checks that both directions of MOV DRn share; replaces DR4 and DR5 by what they name. `gpr`: offset of
+// the other operand.
+inline bool open_debug_register(Cpu& cpu, const Op& op, unsigned& number, bool from, u8 gpr) {
   if (number > 7) return fail(cpu, Vector::UD);
+  if (cpu.non_root && debug_register_exits(cpu, op, number, from, gpr)) return false;
   if (number == 4 || number == 5) {
     if (cpu.cr4 & Cr4::DE) return fail(cpu, Vector::UD);
     number += 2;
@@ -50,7 +60,8 @@ template <class Dst, class Src>
 inline bool mov_to_dr(Cpu& cpu, const Op& op) {
   unsigned number = Dst::number(op);
   typename Src::Value source;
-  if (!open_debug_register(cpu, number) || !Src::read(cpu, op, source)) return false;
+  if (!open_debug_register(cpu, op, number, false, Src::offset(op)) || !Src::read(cpu, op, source))
+    return false;
   const u64 value = source;
   if (number >= 6 && value >> 32) return fail(cpu, Vector::GP);
   // RTM and its enable do not exist without TSX: DR6 bit 16 reads as 1, DR7 bit 11 as 0.
@@ -68,7 +79,7 @@ inline bool mov_to_dr(Cpu& cpu, const Op& op) {
 template <class Dst, class Src>
 inline bool mov_from_dr(Cpu& cpu, const Op& op) {
   unsigned number = Src::number(op);
-  if (!open_debug_register(cpu, number)) return false;
+  if (!open_debug_register(cpu, op, number, true, Dst::offset(op))) return false;
   const u64 value = number == 6 ? cpu.dr6 : number == 7 ? cpu.dr7 : cpu.dr[number];
   return Dst::write(cpu, op, static_cast<typename Dst::Value>(value));
 }
@@ -78,13 +89,17 @@ template <class Src>
 inline bool lmsw(Cpu& cpu, const Op& op) {
   typename Src::Value value;
   if (!require_privilege(cpu) || !Src::read(cpu, op, value)) return false;
+  if (cpu.non_root) [[unlikely]]
+    return guest_lmsw(cpu, op, value, Src::where == Where::mem);
   constexpr u64 settable = Cr0::PE | Cr0::MP | Cr0::EM | Cr0::TS;
   return write_cr0(cpu, (cpu.cr0 & ~(settable & ~Cr0::PE)) | (value & settable));
 }
 
 template <class Dst>
 inline bool smsw(Cpu& cpu, const Op& op) {
-  return require_umip_permission(cpu) && Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.cr0));
+  return require_umip_permission(cpu) &&
+         Dst::write(cpu, op,
+                    static_cast<typename Dst::Value>(cpu.non_root ? guest_machine_status(cpu) : cpu.cr0));
 }
 
 // RDFSBASE and its like: #UD unless CR4.FSGSBASE is set, in 64-bit mode.
@@ -123,6 +138,7 @@ inline bool wrgsbase(Cpu& cpu, const Op& op) {
 
 template <class Dst>
 inline bool rdpid(Cpu& cpu, const Op& op) {
+  if (cpu.non_root && !rdtscp_enabled(cpu)) return false;
   return Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.msr.tsc_aux));
 }
 

@@ -3,6 +3,7 @@
 
 #include "cpu/exec/operands.h"
 #include "cpu/exec/system/privilege.h"
+#include "cpu/exec/vmx/guest.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {
@@ -17,28 +18,28 @@ inline unsigned pseudo_descriptor_bytes(const Cpu& cpu) { return cpu.mode.bits64
 template <class Address>
 inline bool sgdt(Cpu& cpu, const Op& op) {
   u64 linear;
-  return require_umip_permission(cpu) &&
+  return require_umip_permission(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::write, linear) &&
          store_pseudo_descriptor(cpu, op, linear, cpu.gdtr);
 }
 template <class Address>
 inline bool sidt(Cpu& cpu, const Op& op) {
   u64 linear;
-  return require_umip_permission(cpu) &&
+  return require_umip_permission(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::write, linear) &&
          store_pseudo_descriptor(cpu, op, linear, cpu.idtr);
 }
 template <class Address>
 inline bool lgdt(Cpu& cpu, const Op& op) {
   u64 linear;
-  return require_privilege(cpu) &&
+  return require_privilege(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::read, linear) &&
          load_pseudo_descriptor(cpu, op, linear, cpu.gdtr);
 }
 template <class Address>
 inline bool lidt(Cpu& cpu, const Op& op) {
   u64 linear;
-  return require_privilege(cpu) &&
+  return require_privilege(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::read, linear) &&
          load_pseudo_descriptor(cpu, op, linear, cpu.idtr);
 }
@@ -52,6 +53,7 @@ inline bool invlpg(Cpu& cpu, const Op& op) {
     linear = (linear + cpu.segment[op.seg].base) & 0xffffffff;
   else if (op.seg == FS || op.seg == GS)
     linear += cpu.segment[op.seg].base;
+  if (cpu.non_root && invlpg_exits(cpu, op, linear)) return false;
   if (cpu.mode.bits64 && !canonical_for_cpu(cpu, linear)) return true;
   cpu.mmu.invlpg(LinAddr(linear));
   return true;
@@ -63,7 +65,9 @@ template <class Type, class Source>
 inline bool invpcid(Cpu& cpu, const Op& op) {
   typename Type::Value type;
   V128 descriptor;
-  if (!require_privilege(cpu) || !Type::read(cpu, op, type)) return false;
+  if (cpu.non_root && !invpcid_enabled(cpu)) return false;
+  if (!require_privilege(cpu) || (cpu.non_root && invpcid_exits(cpu, op)) || !Type::read(cpu, op, type))
+    return false;
   if (type > 3) return fail(cpu, Vector::GP);
   return Source::read(cpu, op, descriptor) && invalidate_by_descriptor(cpu, type, descriptor);
 }

@@ -1,0 +1,42 @@
+// Owns the declarations of what instructions do otherwise in VMX non-root operation: the manual's "Changes to
+// Instruction Behavior in VMX Non-Root Operation", and the VM exits that need more than one control. All are
+// called in VMX non-root operation only: bodies look at cpu.non_root first.
+#pragma once
+
+#include "cpu/state/cpu.h"
+
+namespace ringside {
+
+// Functions named ...exits return true if a VM exit is on its way: the body has to return false.
+
+bool port_exits(Cpu& cpu, const Op& op, u16 port, unsigned size, bool in, bool immediate);
+// INS and OUTS; `offset` of the memory operand in segment `seg`, which is not checked before the exit.
+bool string_port_exits(Cpu& cpu, const Op& op, u16 port, unsigned size, bool in, SegReg seg, u64 offset);
+bool random_exits(Cpu& cpu, const Op& op, bool seed);
+// LGDT, LIDT, SGDT, SIDT; LLDT, LTR, SLDT, STR.
+bool table_access_exits(Cpu& cpu, const Op& op);
+bool system_segment_exits(Cpu& cpu, const Op& op);
+// Before privilege and CR4.DE are looked at. `gpr`: offset of the register operand.
+bool debug_register_exits(Cpu& cpu, const Op& op, unsigned number, bool from, u8 gpr);
+bool invlpg_exits(Cpu& cpu, const Op& op, u64 linear);
+bool pause_exits(Cpu& cpu, const Op& op);
+bool mwait_exits(Cpu& cpu, const Op& op);
+
+// Instructions that are #UD unless a control enables them. False: #UD is raised.
+bool rdtscp_enabled(Cpu& cpu);
+bool invpcid_enabled(Cpu& cpu);
+// XSAVES and XRSTORS: #UD, or the exit; #NM comes later. False: the body has to return false.
+bool may_use_supervisor_states(Cpu& cpu, const Op& op, bool restore);
+bool invpcid_exits(Cpu& cpu, const Op& op);
+
+// Whole instructions, after their privilege checks, as bodies return.
+bool guest_clts(Cpu& cpu, const Op& op);
+bool guest_lmsw(Cpu& cpu, const Op& op, u16 source, bool memory);
+u64 guest_machine_status(const Cpu& cpu);  // what SMSW reads
+// `gpr`: offset of the register operand.
+bool guest_mov_to_cr(Cpu& cpu, const Op& op, unsigned number, u64 value, u8 gpr);
+bool guest_mov_from_cr(Cpu& cpu, const Op& op, unsigned number, u8 gpr, u64& value);
+bool guest_rdmsr(Cpu& cpu, const Op& op);
+bool guest_wrmsr(Cpu& cpu, const Op& op);
+
+}  // namespace ringside

@@ -29,7 +29,7 @@ Proof general(const RowInfo& row) {
   if (row.attrs & RowAttr::legacy || among(row.mnemonic, outside_64_bit_mode))
     return {Oracle::none, "not in 64-bit mode"};
   if (input_or_output(row.body)) return {Oracle::none, "input and output"};
-  if (row.body == "random_number") return {Oracle::none, "random numbers"};
+  if (row.body == "rdrand" || row.body == "rdseed") return {Oracle::none, "random numbers"};
   if (row.body == "undefined_instruction") return {Oracle::none, "#UD, always"};
   if (among(row.mnemonic, hints)) return {Oracle::none, "hints, without effect"};
   return {Oracle::general, {}};

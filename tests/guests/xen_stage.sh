@@ -1,0 +1,50 @@
+# The Xen guest's part of init, in dom0: the toolstack starts, and each virtual machine runs to its end. Sourced by init.sh.
+# Parameter on dom0's command line: domus="pvh pv", which of them.
+export PATH=$PATH:/usr/bin:/usr/lib/xen-4.17/bin
+mkdir -p /dev/pts /run/xen /run/xenstored
+mount -t devpts none /dev/pts
+for module in xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc; do
+  [ ! -r /modules/$module.ko ] || insmod /modules/$module.ko
+done
+mount -t xenfs none /proc/xen
+
+# within SECONDS COMMAND...: tries until it succeeds.
+within() {
+  left=$(($1 * 4))
+  shift
+  until "$@" >/dev/null 2>&1; do
+    left=$((left - 1))
+    [ $left -gt 0 ] || return 1
+    sleep 0.25
+  done
+}
+
+xenstored --pid-file /run/xenstored.pid
+within 20 xenstore-ls /
+xen-init-dom0
+xenconsoled --log=guest --log-dir=/var/log/xen/console --pid-file=/run/xenconsoled.pid
+echo "XL-READY $(since)"
+xl info | grep -E 'virt_caps|xen_caps|free_memory|cpu_mhz'
+
+over() { grep -q -- "$mark-OFF" "$log" || ! xl list $type; }
+for type in ${domus:-pvh pv}; do
+  mark=$(echo $type | tr a-z A-Z)
+  log=/var/log/xen/console/guest-$type.log
+  : >$log
+  echo "$type: created $(since)"
+  if ! xl create /etc/xen/$type.cfg; then
+    echo "$mark-FAIL"
+    continue
+  fi
+  # Its console, as it comes.
+  tail -n +1 -f $log &
+  follower=$!
+  within "${domu_wait:-600}" over || echo "$mark-FAIL: no end"
+  sleep 1
+  kill $follower
+  grep -q -- "$mark-READY" $log || echo "$mark-FAIL: it never came up"
+  xl list
+  xl destroy $type 2>/dev/null
+done
+echo "XEN-DONE $(since)"
+work=0

@@ -67,7 +67,8 @@ void Mmu::flush_vpid_contexts(u16 vpid) {
 void Mmu::flush_second_stage(u64 key, bool all) {
   ++statistics_.flushes;
   for (auto& context : contexts_) {
-    if (context->key.stage != 0 && (all || context->key.stage == key)) context->flush(epochs_);
+    const u64 stage = context->key.stage;
+    if (stage != 0 && (all || ((stage ^ key) & SecondStage::root_bits) == 0)) context->flush(epochs_);
   }
   after_invalidation();
 }

@@ -67,13 +67,13 @@ bool Mmu::load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault) {
     const GuestPhys at((cr3 & 0xffffffe0) + i * 8);
     SecondStage::Result r{.address = HostPhys(at.value)};
     SecondStageFault refused;
-    if (walk_state_.stage != nullptr && !walk_state_.stage->translate(at, Access{}, true, r, refused)) {
+    const StageAccess load{.purpose = StageAccess::Purpose::pdpte_load};
+    if (walk_state_.stage != nullptr && !walk_state_.stage->translate(at, load, r, refused)) {
       if (fault == nullptr) return false;
       *fault = Fault{};
       fault->kind = Fault::Kind::second_stage;
       fault->stage = refused;
       fault->stage.address = at;
-      fault->stage.page_walk = true;
       return false;
     }
     loaded[i] = memory_.read(r.address, 8);
@@ -186,8 +186,10 @@ bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fau
   ++statistics_.walks;
   Translation translation;
   if (!walk(memory_, walk_state_, address, access, translation, fault)) {
-    // A page fault, and an EPT violation, invalidate what is cached for the address.
+    // A page fault, and an EPT violation, invalidate what is cached for the address; the latter the
+    // guest-physical one, too.
     context_->drop_small_page(address.page().value, false, epochs_);
+    if (fault.kind == Fault::Kind::second_stage) context_->structure_pages.drop(fault.stage.address);
     after_invalidation();
     return false;
   }

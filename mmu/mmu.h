@@ -66,8 +66,8 @@ class Mmu : private MapListener {
   void invlpg(LinAddr address);
   // Types of INVPCID: 0 address, 1 single context, 2 all including global, 3 all but global.
   void invpcid(unsigned type, u16 pcid, LinAddr address);
-  void flush_all();                                           // every context, globals included
-  void flush_second_stage(u64 key, bool all);                 // INVEPT
+  void flush_all();                            // every context, globals included
+  void flush_second_stage(u64 key, bool all);  // INVEPT: the contexts whose keys have the root of `key`
   void flush_vpid(u16 vpid, unsigned type, LinAddr address);  // INVVPID
   // A page became code: no context may hold a write tag for it.
   void drop_write_tags(HostPhys page);

@@ -149,7 +149,15 @@ class Walker {
     out_.guest = address;
     SecondStage::Result r{
         .address = HostPhys(address.value), .writable = true, .readable = true, .executable = true};
-    if (s_.stage != nullptr && !second_stage(address, access_, false, r)) return false;
+    if (s_.stage != nullptr) {
+      StageAccess a{.kind = access_.kind};
+      if (s_.rights.mode.paging()) {
+        a.user_address = out_.rights.user;
+        a.writable_page = out_.rights.writable;
+        a.execute_disable_page = !out_.rights.executable;
+      }
+      if (!second_stage(address, a, r)) return false;
+    }
     out_.address = memory_.gated(r.address);
     out_.stage_reads = r.readable;
     out_.stage_writes = r.writable;
@@ -191,7 +199,7 @@ class Walker {
       }
     }
     SecondStage::Result r;
-    if (!second_stage(entry.at, Access{AccessKind::read}, true, r)) return false;
+    if (!second_stage(entry.at, page_walk(AccessKind::read), r)) return false;
     entry.host = r.address;
     entry.host_writable = r.writable;
     if (cached) s_.structure_pages->put(entry.at, r.address, r.writable);
@@ -203,7 +211,7 @@ class Walker {
     if (!acting || (entry.value & bits) == bits) return true;
     if (!entry.host_writable) {
       SecondStage::Result r;
-      if (!second_stage(entry.at, Access{AccessKind::write}, true, r)) return false;
+      if (!second_stage(entry.at, page_walk(AccessKind::write), r)) return false;
       entry.host = r.address;
     }
     entry.value |= bits;
@@ -211,11 +219,15 @@ class Walker {
     return true;
   }
 
-  bool second_stage(GuestPhys address, Access access, bool page_walk, SecondStage::Result& result) {
+  static StageAccess page_walk(AccessKind kind) {
+    return {.kind = kind, .purpose = StageAccess::Purpose::page_walk};
+  }
+
+  bool second_stage(GuestPhys address, const StageAccess& access, SecondStage::Result& result) {
     SecondStageFault refused;
     const bool ok = !acting && s_.stage_probe != nullptr
-                        ? s_.stage_probe->probe(address, access, page_walk, result, refused, trace_)
-                        : s_.stage->translate(address, access, page_walk, result, refused);
+                        ? s_.stage_probe->probe(address, access, result, refused, trace_)
+                        : s_.stage->translate(address, access, result, refused);
     if (ok) return true;
     fault_ = Fault{};
     fault_.kind = Fault::Kind::second_stage;
@@ -223,7 +235,7 @@ class Walker {
     fault_.stage.address = address;
     fault_.stage.linear = linear_;
     fault_.stage.linear_valid = true;
-    fault_.stage.page_walk = page_walk;
+    fault_.stage.page_walk = access.purpose == StageAccess::Purpose::page_walk;
     return false;
   }
 

@@ -19,6 +19,7 @@ struct WalkStep {
   GuestPhys entry_at;  // where the entry was read (guest-physical; host-physical for second-stage steps)
   u64 entry = 0;
   std::string_view failure;  // empty if the walk went on; else the rule in words
+  GuestPhys of;              // what a second-stage step is on the way to
 };
 
 // The trail of a walk: up to 24 reads with nesting (5-level: 35).
@@ -34,7 +35,7 @@ struct WalkTrace {
 class SecondStageProbe {
  public:
   virtual ~SecondStageProbe() = default;
-  virtual bool probe(GuestPhys address, Access access, bool page_walk, SecondStage::Result& result,
+  virtual bool probe(GuestPhys address, const StageAccess& access, SecondStage::Result& result,
                      SecondStageFault& fault, WalkTrace* trace) const = 0;
 };
 
@@ -59,6 +60,10 @@ class StructurePages {
   }
   void put(GuestPhys address, HostPhys host, bool writable) {
     entries_[address.value / page_bytes % entries_.size()] = {address.page().value, host.page(), writable};
+  }
+  void drop(GuestPhys address) {
+    Entry& entry = entries_[address.value / page_bytes % entries_.size()];
+    if (entry.guest == address.page().value) entry = {};
   }
   void clear() { entries_.fill(Entry{}); }
 

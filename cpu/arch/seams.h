@@ -148,6 +148,19 @@ class MachineControl {
   virtual void debug_exit(int status) = 0;  // isa-debug-exit: the process's exit status
 };
 
+// An access to a guest-physical address, as the second stage sees it.
+struct StageAccess {
+  AccessKind kind = AccessKind::read;
+  enum class Purpose : u8 {
+    translation,  // the address is the translation of a linear address
+    page_walk,    // a paging-structure entry: its read, or the update of its accessed and dirty flags
+    pdpte_load,   // the load of the PDPTE registers; no linear address belongs to it
+  } purpose = Purpose::translation;
+  // What the first stage says of the linear address, for Purpose::translation. Without paging it is a
+  // user-mode address of a read/write page.
+  bool user_address = true, writable_page = true, execute_disable_page = false;
+};
+
 // The second stage of translation (EPT), seen from the page walk: guest-physical to host-physical addresses.
 class SecondStage {
  public:
@@ -159,10 +172,12 @@ class SecondStage {
     bool executable = false;
   };
   virtual ~SecondStage() = default;
-  // Identifies the translation for TLB contexts: the EPT pointer. Never 0.
+  // Identifies the translation for TLB contexts: the EPT pointer, and what else it depends on. Never 0. Its
+  // bits in root_bits are what an invalidation names: the manual's EP4TA.
   virtual u64 key() const = 0;
-  // False: refused, `fault` says why. `page_walk` marks accesses to the guest's own paging structures.
-  virtual bool translate(GuestPhys address, Access access, bool page_walk, Result& result,
+  static constexpr u64 root_bits = bit_range(12, 51);
+  // False: refused, `fault` says why (in `bits` and `misconfiguration`; the caller adds the rest).
+  virtual bool translate(GuestPhys address, const StageAccess& access, Result& result,
                          SecondStageFault& fault) = 0;
 };
 

@@ -27,7 +27,7 @@ struct Stage : SecondStage {
   std::map<u64, unsigned> refused;  // page -> 1 all, 2 writes, 3 execution
   explicit Stage(u64 key) : id(key) {}
   u64 key() const override { return id; }
-  bool translate(GuestPhys address, Access access, bool, Result& result, SecondStageFault&) override {
+  bool translate(GuestPhys address, const StageAccess& access, Result& result, SecondStageFault&) override {
     const u64 page = address.page().value;
     const auto found = refused.find(page);
     const unsigned what = found == refused.end() ? 0 : found->second;
@@ -53,7 +53,7 @@ struct Model : Machine {
   static constexpr u64 common = 0x30000;
   u64 pcid = 0;
   bool user = false, ac = false;
-  Stage stages[2] = {Stage(0x10), Stage(0x20)};
+  Stage stages[2] = {Stage(0x10000), Stage(0x20000)};
   unsigned stage = 0;  // 0: none
 
   explicit Model(u64 seed) : Machine(40, 32 << 20), random{seed} {

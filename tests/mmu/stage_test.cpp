@@ -13,13 +13,15 @@ namespace {
 
 // Adds `shift` to every address; pages may be refused for reading, or for writing.
 struct Fake : SecondStage {
-  u64 shift = 0x200000, id = 0x77;
+  u64 shift = 0x200000, id = 0x7701e;
+  StageAccess last;
   std::set<u64> no_read, no_write, no_execute;
   std::vector<std::tuple<u64, AccessKind, bool>> calls;
   u64 key() const override { return id; }
-  bool translate(GuestPhys address, Access access, bool page_walk, Result& result,
+  bool translate(GuestPhys address, const StageAccess& access, Result& result,
                  SecondStageFault& fault) override {
-    calls.push_back({address.value, access.kind, page_walk});
+    calls.push_back({address.value, access.kind, access.purpose == StageAccess::Purpose::page_walk});
+    last = access;
     const u64 page = address.page().value;
     fault.bits = 0x123;
     if (no_read.contains(page)) return false;
@@ -35,7 +37,7 @@ struct Fake : SecondStage {
 
 struct Quiet : SecondStageProbe {
   mutable unsigned calls = 0;
-  bool probe(GuestPhys address, Access, bool, SecondStage::Result& result, SecondStageFault&,
+  bool probe(GuestPhys address, const StageAccess&, SecondStage::Result& result, SecondStageFault&,
              WalkTrace* trace) const override {
     ++calls;
     result.address = HostPhys(address.value + 0x200000);
@@ -127,12 +129,12 @@ TEST_CASE("a page that the second stage lets only be read gets no write tag") {
 TEST_CASE("INVEPT drops by key, and contexts of other keys stay") {
   Nested m;
   Fake other;
-  other.id = 0x99;
+  other.id = 0x9901e;
   CHECK(m.go(0x5678, read_s));
   m.mmu.set_second_stage(&other);
   CHECK_FALSE(m.read_tag(0x5678));
   CHECK(m.go(0x5678, read_s));
-  m.mmu.flush_second_stage(0x77, false);
+  m.mmu.flush_second_stage(0x7705e, false) /* other flags, the same tables */;
   CHECK(m.read_tag(0x5678));
   m.mmu.set_second_stage(&m.stage);
   CHECK_FALSE(m.read_tag(0x5678));
@@ -187,7 +189,7 @@ TEST_CASE("a VM entry sets registers and second stage at once: one context more,
   PagingRegisters guest = m.regs;
   guest.vpid = 1;
   Fake other;
-  other.id = 0x99;
+  other.id = 0x9901e;
   m.mmu.set_registers(guest, &other);
   CHECK(m.mmu.statistics().context_switches == before + 1);
   CHECK(m.go(0x5678, read_s));
@@ -221,4 +223,42 @@ TEST_CASE("where paging structures are is remembered until INVEPT, whatever the 
   CHECK(m.go(0x5678, read_s));
   CHECK(m.at == HostPhys(0x40a678));
   CHECK(m.stage.calls.size() == 5);
+}
+
+TEST_CASE("the second stage hears what the first says of the page") {
+  Nested m;
+  m.put64(0x213030, 0x9000 | P | RW | A);
+  m.put64(0x213038, 0x9000 | P | US | XD | A);
+  CHECK(m.go(0x5678, read_s));
+  CHECK(m.stage.last.user_address);
+  CHECK(m.stage.last.writable_page);
+  CHECK_FALSE(m.stage.last.execute_disable_page);
+  CHECK(m.go(0x6678, exec_s));
+  CHECK(m.stage.last.kind == AccessKind::execute);
+  CHECK_FALSE(m.stage.last.user_address);
+  CHECK(m.go(0x7678, read_s));
+  CHECK(m.stage.last.user_address);
+  CHECK_FALSE(m.stage.last.writable_page);
+  CHECK(m.stage.last.execute_disable_page);
+  m.mmu.set_registers(PagingRegisters{});
+  CHECK(m.go(0x7678, read_s));
+  CHECK(m.stage.last.user_address);
+  CHECK(m.stage.last.writable_page);
+  CHECK_FALSE(m.stage.last.execute_disable_page);
+}
+
+TEST_CASE("a refusal forgets where the paging structure was, so that moving it needs no INVEPT") {
+  Nested m;
+  m.stage.no_write = {0x13000};
+  CHECK_FALSE(m.go(0x5678, read_s));  // the A flag cannot be set
+  CHECK(m.fault.stage.address == GuestPhys(0x13028));
+  // The hypervisor copies the page and lets it be written.
+  std::vector<u8> tables(0x6000);
+  m.memory.read_block(HostPhys(0x20f000), tables.data(), tables.size());
+  m.memory.write_block(HostPhys(0x40f000), tables.data(), tables.size());
+  m.stage.shift = 0x400000;
+  m.stage.no_write.clear();
+  CHECK(m.go(0x5678, read_s));
+  CHECK(m.get64(0x413028) == (0x8000 | P | RW | US | A));
+  CHECK(m.get64(0x213028) == (0x8000 | P | RW | US));
 }

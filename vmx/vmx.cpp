@@ -66,7 +66,7 @@ void Vmx::reset() {
   current = nullptr;
   controls = {};
   exit = {};
-  virtual_nmi_blocked = mtf_pending = timer_expired = iret_unblocked_nmi = virtual_interrupt_pending = false;
+  virtual_nmi_blocked = mtf_pending = timer_expired = virtual_interrupt_pending = false;
   requested_vector = servicing_vector = 0;
   trap_exit = TrapExit::none;
   trap_detail = 0;
@@ -114,7 +114,6 @@ void Vmx::fields(Fields& visit) {
   visit("xss_exiting_bitmap", controls.xss_exiting_bitmap);
   visit("eoi_exit_bitmap", controls.eoi_exit_bitmap);
   visit("posted_vector", controls.posted_vector);
-  visit("iret_unblocked_nmi", iret_unblocked_nmi);
   visit("requested_vector", requested_vector);
   visit("servicing_vector", servicing_vector);
   visit("virtual_interrupt_pending", virtual_interrupt_pending);

@@ -69,7 +69,6 @@ struct Vmx {
   u64 entry_count = 0;  // retired instructions at the last VM entry, and at the last VM exit
   u64 exit_count = 0;
   u64 ple_first = 0, ple_last = 0;  // time stamps of PAUSE-loop detection
-  bool iret_unblocked_nmi = false;  // an IRET that did not complete had removed blocking by NMI
   // The guest interrupt status (RVI and SVI) while the guest runs, and whether a pending virtual interrupt
   // was recognized: "Evaluation of Pending Virtual Interrupts".
   u8 requested_vector = 0, servicing_vector = 0;

@@ -3,7 +3,6 @@
 #include "cpu/exec/events/system_access.h"
 #include "cpu/exec/events/task_switch.h"
 #include "cpu/exec/stack.h"
-#include "vmx/vmx.h"
 
 namespace ringside {
 namespace {
@@ -39,23 +38,7 @@ constexpr u64 writable_in_virtual_8086_entry = Eflags::arithmetic | Eflags::TF |
                                                Eflags::IOPL | Eflags::NT | Eflags::RF | Eflags::VM |
                                                Eflags::AC | Eflags::VIF | Eflags::VIP | Eflags::ID;
 
-// "Changes to Instruction Behavior in VMX Non-Root Operation": with "NMI exiting" IRET leaves blocking by NMI
-// alone, unless there are virtual NMIs, whose blocking it removes.
-void unblock_guest_nmi(Cpu& cpu) {
-  Vmx& vmx = *cpu.vmx;
-  const bool virtual_nmis = vmx.controls.has(VmxControl::virtual_nmis);
-  if (!virtual_nmis && vmx.controls.has(VmxControl::nmi_exiting)) return;
-  bool& blocked = virtual_nmis ? vmx.virtual_nmi_blocked : cpu.nmi_blocked;
-  // An IRET that comes again to run alone finds the blocking gone.
-  vmx.iret_unblocked_nmi |= blocked;
-  blocked = false;
-  if (vmx.controls.has(VmxControl::nmi_window_exiting)) cpu.attention |= Attention::vmx;
-  if (!virtual_nmis && cpu.nmi_pending) cpu.attention |= Attention::nmi;
-}
-
 void unblock_nmi(Cpu& cpu) {
-  if (cpu.non_root) [[unlikely]]
-    return unblock_guest_nmi(cpu);
   cpu.nmi_blocked = false;
   if (cpu.nmi_pending) cpu.attention |= Attention::nmi;
 }
@@ -178,7 +161,10 @@ bool return_in_ia32e_mode(Cpu& cpu, unsigned size) {
   return return_to_protected_mode(cpu, size, p, code, always_stack || outer);
 }
 
-bool return_by_mode(Cpu& cpu, unsigned size) {
+}  // namespace
+
+bool interrupt_return(Cpu& cpu, unsigned size) {
+  unblock_nmi(cpu);
   if (cpu.mode.long_mode) [[likely]]
     return return_in_ia32e_mode(cpu, size);
   if (cpu.mode.v86) return return_from_virtual_8086_mode(cpu, size);
@@ -192,16 +178,6 @@ bool return_by_mode(Cpu& cpu, unsigned size) {
   const bool outer = (p.cs & 3) != cpu.cpl;
   if (outer && !pop_stack(cpu, size, p)) return false;
   return return_to_protected_mode(cpu, size, p, code, outer);
-}
-
-}  // namespace
-
-bool interrupt_return(Cpu& cpu, unsigned size) {
-  unblock_nmi(cpu);
-  if (!return_by_mode(cpu, size)) return false;
-  if (cpu.non_root) [[unlikely]]
-    cpu.vmx->iret_unblocked_nmi = false;
-  return true;
 }
 
 }  // namespace ringside

@@ -4,28 +4,10 @@
 
 #include <optional>
 
+#include "vmx/instruction_errors.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
-
-// VM-instruction error numbers that these functions return (vmx/instruction_errors.* names all).
-enum class VmError : u8 {
-  vmcall_in_root = 1,
-  vmclear_bad_address = 2,
-  vmclear_vmxon_pointer = 3,
-  vmlaunch_not_clear = 4,
-  vmresume_not_launched = 5,
-  invalid_controls = 7,
-  invalid_host_state = 8,
-  vmptrld_bad_address = 9,
-  vmptrld_vmxon_pointer = 10,
-  vmptrld_wrong_revision = 11,
-  unsupported_field = 12,
-  read_only_field = 13,
-  vmxon_in_root = 15,
-  blocked_by_mov_ss = 26,
-  invalid_invalidation_operand = 28,
-};
 
 // How a VMX instruction ended. `error` 0 with `ok` false is VMfailInvalid by itself; a number becomes
 // VMfailValid if there is a current VMCS, VMfailInvalid otherwise.

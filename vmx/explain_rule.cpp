@@ -1,0 +1,230 @@
+// Owns the explanation of a refused VM entry: values and their writers, the nearest valid value, the limits.
+#include "vmx/explain_rule.h"
+
+#include <bit>
+
+#include <fmt/format.h>
+
+#include "cpu/state/msrs.h"
+
+namespace ringside {
+namespace {
+
+using enum Field;
+
+enum class BitGroup : u8 {
+  none,
+  cr0,
+  cr4,
+  rflags,
+  efer,
+  debugctl,
+  access_rights,
+  interruptibility,
+  pending_debug,
+  interruption,
+  ept_pointer,
+  selector
+};
+struct BitName {
+  BitGroup group;
+  u8 bit;
+  std::string_view name;
+};
+constexpr BitName bit_table[] = {
+#define BIT(group, bit, name) {BitGroup::group, bit, name},
+#include "vmx/field_bits.inc"
+#undef BIT
+};
+
+BitGroup group_of(Field field) {
+  switch (field) {
+    case GUEST_CR0:
+    case HOST_CR0:
+    case CR0_GUEST_HOST_MASK:
+    case CR0_READ_SHADOW: return BitGroup::cr0;
+    case GUEST_CR4:
+    case HOST_CR4:
+    case CR4_GUEST_HOST_MASK:
+    case CR4_READ_SHADOW: return BitGroup::cr4;
+    case GUEST_RFLAGS: return BitGroup::rflags;
+    case GUEST_IA32_EFER:
+    case HOST_IA32_EFER: return BitGroup::efer;
+    case GUEST_IA32_DEBUGCTL: return BitGroup::debugctl;
+    case GUEST_INTERRUPTIBILITY_STATE: return BitGroup::interruptibility;
+    case GUEST_PENDING_DEBUG_EXCEPTIONS: return BitGroup::pending_debug;
+    case VM_ENTRY_INTERRUPTION_INFORMATION: return BitGroup::interruption;
+    case EPT_POINTER: return BitGroup::ept_pointer;
+    default: break;
+  }
+  if (field >= GUEST_ES_ACCESS_RIGHTS && field <= GUEST_TR_ACCESS_RIGHTS) return BitGroup::access_rights;
+  if ((field >= GUEST_ES_SELECTOR && field <= GUEST_TR_SELECTOR) ||
+      (field >= HOST_ES_SELECTOR && field <= HOST_TR_SELECTOR))
+    return BitGroup::selector;
+  return BitGroup::none;
+}
+
+std::optional<ControlWord> control_word(Field field) {
+  switch (field) {
+    case PIN_BASED_CONTROLS: return ControlWord::pin;
+    case PRIMARY_CONTROLS: return ControlWord::primary;
+    case SECONDARY_CONTROLS: return ControlWord::secondary;
+    case TERTIARY_CONTROLS: return ControlWord::tertiary;
+    case VM_EXIT_CONTROLS: return ControlWord::exit;
+    case VM_ENTRY_CONTROLS: return ControlWord::entry;
+    case VM_FUNCTION_CONTROLS: return ControlWord::vm_function;
+    default: return std::nullopt;
+  }
+}
+
+std::string_view bit_name(Field field, unsigned number) {
+  if (const auto word = control_word(field)) {
+    for (const VmxControlInfo& control : vmx_controls) {
+      if (control.word == *word && control.bit == number) return control.name;
+    }
+    return {};
+  }
+  const BitGroup group = group_of(field);
+  for (const BitName& row : bit_table) {
+    if (row.group == group && row.bit == number) return row.name;
+  }
+  return {};
+}
+
+// Guest state that VM exits write into the VMCS with its present controls.
+bool saved_by_exits(const EntryView& view, Field field) {
+  if (info(field).kind() != FieldKind::guest) return false;
+  switch (field) {
+    case VMCS_LINK_POINTER:
+    case GUEST_SMBASE: return false;
+    case GUEST_IA32_PAT: return view.has(VmxControl::save_pat);
+    case GUEST_IA32_EFER: return view.has(VmxControl::save_efer);
+    case GUEST_IA32_DEBUGCTL:
+    case GUEST_DR7: return view.has(VmxControl::save_debug_controls);
+    case VMX_PREEMPTION_TIMER_VALUE: return view.has(VmxControl::save_preemption_timer);
+    case GUEST_PDPTE0:
+    case GUEST_PDPTE1:
+    case GUEST_PDPTE2:
+    case GUEST_PDPTE3: return view.has(VmxControl::ept);
+    default: return true;
+  }
+}
+
+RuleExplanation::Value value_of(const EntryView& view, Field field) {
+  using From = RuleExplanation::Value::From;
+  RuleExplanation::Value value{.field = field, .value = view[field]};
+  const Vmcs::Writer& writer = view.vmcs.writer(field);
+  const u64 exit_count = view.vmcs.last_exit_count;
+  if (exit_count && saved_by_exits(view, field) && (!writer.known || writer.count < exit_count)) {
+    value.from = From::vm_exit;
+    value.rip = view.vmcs.last_exit_rip;
+    value.count = exit_count;
+  } else if (writer.known) {
+    value.from = From::vmwrite;
+    value.rip = writer.rip;
+    value.count = writer.count;
+  }
+  return value;
+}
+
+RuleExplanation::Source capability_msr(const EntryView& view, u32 number) {
+  return {std::string(msr_name(number)), number, view.capability.msr[number - first_capability_msr]};
+}
+
+std::vector<RuleExplanation::Source> sources_of(const EntryView& view, RuleSource source) {
+  constexpr u32 cr0_fixed0 = 0x486, cr0_fixed1 = 0x487, cr4_fixed0 = 0x488, cr4_fixed1 = 0x489;
+  const auto of_word = [&](ControlWord word) -> std::vector<RuleExplanation::Source> {
+    return {capability_msr(view, view.capability.source(word))};
+  };
+  switch (source) {
+    case RuleSource::none: return {};
+    case RuleSource::pin: return of_word(ControlWord::pin);
+    case RuleSource::primary: return of_word(ControlWord::primary);
+    case RuleSource::secondary: return of_word(ControlWord::secondary);
+    case RuleSource::tertiary: return of_word(ControlWord::tertiary);
+    case RuleSource::exit: return of_word(ControlWord::exit);
+    case RuleSource::entry: return of_word(ControlWord::entry);
+    case RuleSource::basic: return of_word(ControlWord::basic);
+    case RuleSource::misc: return of_word(ControlWord::misc);
+    case RuleSource::ept_vpid: return of_word(ControlWord::ept_vpid);
+    case RuleSource::vm_function: return of_word(ControlWord::vm_function);
+    case RuleSource::cr0_fixed: return {capability_msr(view, cr0_fixed0), capability_msr(view, cr0_fixed1)};
+    case RuleSource::cr4_fixed: return {capability_msr(view, cr4_fixed0), capability_msr(view, cr4_fixed1)};
+    case RuleSource::physical_width:
+      return {{"CPUID.80000008H:EAX[7:0] (physical-address width)", 0, view.capability.physical_bits}};
+    case RuleSource::linear_width:
+      return {{"CPUID.80000008H:EAX[15:8] (linear-address width)", 0, view.capability.linear_bits}};
+  }
+  return {};
+}
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string all;
+  for (const std::string& part : parts) all += (all.empty() ? "" : ", ") + part;
+  return all;
+}
+
+}  // namespace
+
+RuleExplanation explain(const Rule& rule, const EntryView& view) {
+  RuleExplanation e;
+  e.rule = &rule;
+  for (Field field : rule.fields) {
+    if (field != Field::count) e.values.push_back(value_of(view, field));
+  }
+  if (rule.nearest) {
+    const u64 now = view[rule.fields[0]], wanted = rule.nearest(view);
+    e.cure = {rule.fields[0], wanted, wanted & ~now, now & ~wanted};
+  }
+  e.sources = sources_of(view, rule.source);
+  return e;
+}
+
+std::string text(const RuleExplanation::Value& value) {
+  using From = RuleExplanation::Value::From;
+  switch (value.from) {
+    case From::vmwrite: return fmt::format("VMWRITE at RIP {:#x} (instruction {})", value.rip, value.count);
+    case From::vm_exit:
+      return fmt::format("saved by the VM exit at guest RIP {:#x} (instruction {})", value.rip, value.count);
+    case From::from_memory: return "not written since the region was loaded";
+  }
+  return {};
+}
+
+std::string bit_names(Field field, u64 bits) {
+  std::vector<std::string> parts;
+  for (; bits; bits &= bits - 1) {
+    const unsigned low = static_cast<unsigned>(std::countr_zero(bits));
+    const std::string_view name = bit_name(field, low);
+    if (!name.empty()) {
+      parts.push_back(fmt::format("{} (bit {})", name, low));
+      continue;
+    }
+    // A run of bits without names is told as a whole.
+    unsigned high = low;
+    while (high < 63 && (bits >> (high + 1) & 1) && bit_name(field, high + 1).empty()) ++high;
+    parts.push_back(high == low ? fmt::format("bit {}", low) : fmt::format("bits {}:{}", high, low));
+    bits &= ~bit_range(low, high);
+    bits |= bit(low);  // the loop's step takes it
+  }
+  return joined(parts);
+}
+
+std::string text(const RuleExplanation& e) {
+  std::string all = fmt::format("{}: {}\n  manual: {}", e.rule->id, e.rule->sentence, e.rule->title);
+  for (const RuleExplanation::Value& value : e.values)
+    all += fmt::format("\n  {} = {:#x}, {}", info(value.field).id, value.value, text(value));
+  for (const RuleExplanation::Source& source : e.sources) {
+    all += source.msr ? fmt::format("\n  {} (MSR {:#x}) = {:#x}", source.name, source.msr, source.value)
+                      : fmt::format("\n  {} = {}", source.name, source.value);
+  }
+  if (e.cure && (e.cure->set || e.cure->cleared)) {
+    std::vector<std::string> changes;
+    if (e.cure->set) changes.push_back("set " + bit_names(e.cure->field, e.cure->set));
+    if (e.cure->cleared) changes.push_back("clear " + bit_names(e.cure->field, e.cure->cleared));
+    all += fmt::format("\n  cure: {} = {:#x}: {}", info(e.cure->field).id, e.cure->value, joined(changes));
+  }
+  return all;
+}
+
+}  // namespace ringside

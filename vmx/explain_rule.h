@@ -1,0 +1,48 @@
+// Owns the explanation of a VM entry that a rule refuses, in pieces and as text.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vmx/rules.h"
+
+namespace ringside {
+
+struct RuleExplanation {
+  struct Value {
+    Field field;
+    u64 value = 0;
+    // Who gave it that value. `count` counts retired instructions; rip and count are 0 for from_memory.
+    enum class From : u8 { vmwrite, vm_exit, from_memory } from = From::from_memory;
+    u64 rip = 0, count = 0;
+  };
+  // What would satisfy the rule.
+  struct Cure {
+    Field field;
+    u64 value = 0;             // the nearest valid value
+    u64 set = 0, cleared = 0;  // bits in which it differs
+  };
+  // A limit that the CPU sets.
+  struct Source {
+    std::string name;  // IA32_VMX_CR4_FIXED0
+    u32 msr = 0;       // 0: CPUID
+    u64 value = 0;
+  };
+  const Rule* rule = nullptr;
+  std::vector<Value> values;    // of the fields that the rule reads, the one to cure first
+  std::optional<Cure> cure;     // none: the sentence says all that can be said
+  std::vector<Source> sources;  // often none
+};
+
+RuleExplanation explain(const Rule& rule, const EntryView& view);
+
+// "VMWRITE at RIP 1000 (instruction 42)" and its like.
+std::string text(const RuleExplanation::Value& value);
+// The names of bits as the manual spells them, "VMXE (bit 13), bit 20": of control fields, control registers,
+// RFLAGS, IA32_EFER and others whose bits have names.
+std::string bit_names(Field field, u64 bits);
+// Several lines, the first of which is "id: sentence"; no newline at the end.
+std::string text(const RuleExplanation& explanation);
+
+}  // namespace ringside

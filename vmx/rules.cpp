@@ -36,7 +36,7 @@ struct Row {
   Fields fields;
   RuleSource source;
   bool (*applies)(const EntryView&);
-  bool (*holds)(const EntryView&);
+  bool (*broken)(const EntryView&);
   u64 (*nearest)(const EntryView&);
   u8 qualification = 0;
   bool beyond_vmcs = false;
@@ -49,9 +49,9 @@ struct Row {
     return static_cast<Type>(expression);                      \
   }
 #define FULL_RULE(q, beyond, id, sentence, source, of, applies, holds) \
-  {id, sentence, fields of, RuleSource::source, TERM(bool, of, applies), TERM(bool, of, holds), nullptr, q, beyond},
+  {id, sentence, fields of, RuleSource::source, TERM(bool, of, applies), TERM(bool, of, (applies) && !(holds)), nullptr, q, beyond},
 #define FULL_VALUE(q, beyond, id, sentence, source, of, applies, wanted)                                  \
-  {id, sentence, fields of, RuleSource::source, TERM(bool, of, applies), TERM(bool, of, (wanted) == x),   \
+  {id, sentence, fields of, RuleSource::source, TERM(bool, of, applies), TERM(bool, of, (applies) && (wanted) != x),   \
    TERM(u64, of, wanted), q, beyond},
 // Whether it holds depends on memory or on the CPU: BEYOND_.
 #define RULE(...) FULL_RULE(0, false, __VA_ARGS__)
@@ -71,7 +71,7 @@ struct Row {
   }
 #define SEGMENT(S, name, suffix, sentence, source, of, applies, wanted)                                           \
   {"guest." name "." #suffix, #S ": " sentence, [] { constexpr unsigned s = S; return fields of; }(),              \
-   RuleSource::source, SEGMENT_TERM(S, bool, of, applies), SEGMENT_TERM(S, bool, of, (wanted) == x),              \
+   RuleSource::source, SEGMENT_TERM(S, bool, of, applies), SEGMENT_TERM(S, bool, of, (applies) && (wanted) != x),              \
    SEGMENT_TERM(S, u64, of, wanted)},
 #define EACH_DATA_SEGMENT(...)                                                \
   SEGMENT(DS, "ds", __VA_ARGS__) SEGMENT(ES, "es", __VA_ARGS__)               \
@@ -169,7 +169,7 @@ constexpr std::array<Rule, rule_count> table = [] {
       all[n++] = {row.id,         section.stage,
                   row.sentence,   section.title,
                   row.fields,     row.applies,
-                  row.holds,      row.nearest,
+                  row.broken,     row.nearest,
                   row.source,     row.qualification ? row.qualification : section.qualification,
                   row.beyond_vmcs};
     }

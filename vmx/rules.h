@@ -82,15 +82,13 @@ struct Rule {
   std::array<Field, max_fields>
       fields;  // those that it reads, the one to cure first; padded with Field::count
   bool (*applies)(const EntryView&);
-  bool (*holds)(const EntryView&);
+  bool (*broken)(const EntryView&);  // it applies and does not hold
   // The value nearest to that of fields[0] with which the rule holds; nullptr: not a matter of one value.
   u64 (*nearest)(const EntryView&);
   RuleSource source;
   u8 qualification;  // exit qualification of a guest rule's failure: 0, 2 PDPTEs, 3 NMI injection, 4 link
                      // pointer
   bool beyond_vmcs;  // depends on memory or on the CPU's state beside the VMCS: a past success proves nothing
-
-  bool broken(const EntryView& view) const { return applies(view) && !holds(view); }
 };
 
 // In the manual's order.

@@ -29,9 +29,9 @@ class Vmcs {
     bool known = false;  // false: the value came with the region from memory
   };
   void written(Field field, u64 value, u64 rip, u64 count) {
+    if (value != (*this)[field]) dirty.add(field);
     set(field, value);
     writers_[static_cast<unsigned>(field)] = {rip, count, true};
-    dirty.add(field);
   }
   const Writer& writer(Field field) const { return writers_[static_cast<unsigned>(field)]; }
 

@@ -1,0 +1,188 @@
+// Owns the rendering of walk trails, and the repetition of a walk from the VMCS after it failed.
+#include "vmx/explain_walk.h"
+
+#include <fmt/format.h>
+
+#include "vmx/ept.h"
+
+namespace ringside {
+namespace {
+
+std::string name_of(const WalkStep& step) {
+  static constexpr std::string_view names[] = {"entry", "PTE", "PDE", "PDPTE", "PML4E", "PML5E"};
+  const std::string_view name = names[step.level < std::size(names) ? step.level : 0];
+  return step.second_stage ? fmt::format("EPT {}", name) : std::string(name);
+}
+
+bool maps_page(const WalkStep& step) {
+  return step.level == 1 || ((step.level == 2 || step.level == 3) && (step.entry & bit(7)));
+}
+
+std::string ept_meaning(const WalkStep& step) {
+  const u64 e = step.entry;
+  std::string text = fmt::format("{} {} {}", e & EptEntry::R ? "R" : "-", e & EptEntry::W ? "W" : "-",
+                                 e & EptEntry::X ? "X" : "-");
+  if (e & EptEntry::XU) text += " XU";
+  if (e & EptEntry::A) text += " A";
+  if (maps_page(step)) {
+    if (e & EptEntry::D) text += " D";
+    text += fmt::format(", maps a page, memory type {}", (e & EptEntry::memory_type) >> 3);
+    if (e & EptEntry::suppress_ve) text += ", suppress #VE";
+  } else {
+    text += ", references a table";
+  }
+  return text;
+}
+
+std::string guest_meaning(const WalkStep& step) {
+  const u64 e = step.entry;
+  std::string text = e & PageEntry::P ? "P" : "-";
+  const auto add = [&](u64 bits, std::string_view name) {
+    if (e & bits) text += fmt::format(" {}", name);
+  };
+  add(PageEntry::RW, "RW");
+  add(PageEntry::US, "US");
+  add(PageEntry::A, "A");
+  if (maps_page(step)) {
+    add(PageEntry::D, "D");
+    add(PageEntry::G, "G");
+  }
+  add(PageEntry::XD, "XD");
+  return text + (maps_page(step) ? ", maps a page" : ", references a table");
+}
+
+void add_steps(const WalkTrace& trace, ExplainedWalk& walk) {
+  for (unsigned i = 0; i < trace.count; ++i) {
+    const WalkStep& s = trace.steps[i];
+    walk.steps.push_back({name_of(s), s.second_stage, s.entry_at.value, s.of.value, s.entry,
+                          s.second_stage ? ept_meaning(s) : guest_meaning(s), std::string(s.failure)});
+  }
+}
+
+// Ends `walk` with what its last steps say.
+void conclude_failure(ExplainedWalk& walk, std::string_view what) {
+  walk.failed = true;
+  for (auto step = walk.steps.rbegin(); step != walk.steps.rend(); ++step) {
+    if (step->failure.empty()) continue;
+    walk.conclusion = fmt::format("{}: {} at {:#x}: {}", what, step->name, step->at, step->failure);
+    return;
+  }
+  walk.conclusion = std::string(what);
+}
+
+std::string_view name_of(const Fault& fault) {
+  if (fault.kind == Fault::Kind::second_stage) {
+    return fault.stage.misconfiguration ? "EPT misconfiguration" : "EPT violation";
+  }
+  return fault.vector == Vector::PF ? "#PF" : "#GP: the address is not canonical";
+}
+
+StageAccess access_of(u64 qualification) {
+  using Q = EptQualification;
+  StageAccess a;
+  if (qualification & Q::fetch)
+    a.kind = AccessKind::execute;
+  else if (qualification & Q::write)
+    a.kind = AccessKind::write;
+  if (!(qualification & Q::linear_valid))
+    a.purpose = StageAccess::Purpose::pdpte_load;
+  else if (!(qualification & Q::translation))
+    a.purpose = StageAccess::Purpose::page_walk;
+  a.user_address = qualification & Q::user_address;
+  a.writable_page = qualification & Q::writable_page;
+  a.execute_disable_page = qualification & Q::execute_disable_page;
+  return a;
+}
+
+// The guest's paging as a VM exit saved it.
+WalkState saved_state(const Cpu& cpu, const Vmcs& vmcs) {
+  const Vmx& vmx = *cpu.vmx;
+  // Where the exit does not save IA32_EFER, NXE is still the guest's unless the exit loads it; LMA is in the
+  // entry controls.
+  u64 efer = vmcs[Field::GUEST_IA32_EFER];
+  if (!vmx.controls.has(VmxControl::save_efer)) {
+    efer = cpu.efer & Efer::NXE;
+    if (vmcs[Field::VM_ENTRY_CONTROLS] & mask(VmxControl::ia32e_mode_guest)) efer |= Efer::LMA;
+  }
+  WalkState s;
+  s.rights.mode = PagingMode::of(vmcs[Field::GUEST_CR0], vmcs[Field::GUEST_CR4], efer);
+  s.rights.ac = vmcs[Field::GUEST_RFLAGS] & Eflags::AC;
+  s.rights.pkru = cpu.pkru;
+  s.cr3 = vmcs[Field::GUEST_CR3];
+  s.pdptes = {vmcs[Field::GUEST_PDPTE0], vmcs[Field::GUEST_PDPTE1], vmcs[Field::GUEST_PDPTE2],
+              vmcs[Field::GUEST_PDPTE3]};
+  s.physical_bits = vmx.capability.physical_bits;
+  s.gigabyte_pages = cpu.model == nullptr || cpu.model->has(Flag::pdpe1gb);
+  return s;
+}
+
+}  // namespace
+
+std::string ExplainedWalk::text() const {
+  std::string text;
+  for (unsigned i = 0; i < steps.size(); ++i) {
+    const ExplainedStep& s = steps[i];
+    const bool opens = s.second_stage && (i == 0 || !steps[i - 1].second_stage || steps[i - 1].of != s.of);
+    if (opens) text += fmt::format("guest-physical {:#x}\n", s.of);
+    text += fmt::format("{}{:<10} at {:#x} = {:#x}: {}{}{}\n", s.second_stage ? "  " : "", s.name, s.at,
+                        s.entry, s.meaning, s.failure.empty() ? "" : "  <- ", s.failure);
+  }
+  return text + conclusion + "\n";
+}
+
+ExplainedWalk explain_walk(const Mmu& mmu, LinAddr address, Access access) {
+  ExplainedWalk walk;
+  WalkTrace trace;
+  HostPhys at;
+  Fault fault;
+  const bool ok = mmu.probe(address, access, at, fault, &trace);
+  add_steps(trace, walk);
+  if (ok)
+    walk.conclusion = fmt::format("linear {:#x} is at physical {:#x}", address.value, at.value);
+  else
+    conclude_failure(walk, name_of(fault));
+  return walk;
+}
+
+std::optional<ExplainedWalk> explain_walk(const Cpu& cpu, const ExitInfo& exit) {
+  const bool misconfiguration = exit.reason == ExitReason::ept_misconfiguration;
+  if (cpu.vmx == nullptr || cpu.vmx->current == nullptr) return std::nullopt;
+  if (!misconfiguration && exit.reason != ExitReason::ept_violation) return std::nullopt;
+  const Vmcs& vmcs = *cpu.vmx->current;
+  PhysicalMemory& memory = cpu.mmu.memory();
+  Ept ept(memory, cpu.vmx->capability);
+  ept.set_pointer(vmcs[Field::EPT_POINTER], cpu.vmx->controls.has(VmxControl::mode_based_execute));
+
+  ExplainedWalk walk;
+  StageAccess refused = access_of(exit.qualification);
+  bool found = false;
+  if (exit.qualification & EptQualification::linear_valid) {
+    WalkState state = saved_state(cpu, vmcs);
+    state.stage = &ept;
+    state.stage_probe = &ept;
+    // The privilege does not matter to the second stage; a supervisor's is refused by less.
+    Access access{refused.purpose == StageAccess::Purpose::translation ? refused.kind : AccessKind::read};
+    if (state.rights.mode.on(Cr4::SMAP | Cr4::SMEP)) access.user = refused.user_address;
+    WalkTrace trace;
+    Translation translation;
+    Fault fault;
+    const bool ok = look(memory, state, LinAddr(exit.linear), access, translation, fault, &trace);
+    add_steps(trace, walk);
+    found = !ok && fault.kind == Fault::Kind::second_stage && fault.stage.address.value == exit.physical;
+  }
+  if (!found) {
+    // The PDPTEs, a misconfiguration (which has no linear address), or the update of a flag.
+    WalkTrace trace;
+    SecondStage::Result result;
+    SecondStageFault fault;
+    found = !ept.probe(GuestPhys(exit.physical), refused, result, fault, &trace);
+    add_steps(trace, walk);
+  }
+  if (found)
+    conclude_failure(walk, name(exit.reason));
+  else
+    walk.conclusion = "the paging structures no longer say so: they have changed";
+  return walk;
+}
+
+}  // namespace ringside

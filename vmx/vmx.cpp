@@ -73,6 +73,7 @@ void Vmx::reset() {
   preemption_timer->disarm();
   entry_count = exit_count = ple_first = ple_last = 0;
   active_.clear();
+  if (ept) ept->flush();
 }
 
 void Vmx::fields(Fields& visit) {
@@ -136,6 +137,7 @@ void Vmx::fields(Fields& visit) {
   visit("exit_count", exit_count);
   visit("ple_first", ple_first);
   visit("ple_last", ple_last);
+  if (visit.restoring() && ept) ept->flush();
   visit.end();
 }
 

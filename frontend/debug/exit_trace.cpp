@@ -8,6 +8,7 @@
 
 #include "cpu/exec/run.h"
 #include "vmx/explain_exit.h"
+#include "vmx/explain_walk.h"
 #include "vmx/rules.h"
 
 namespace ringside {
@@ -31,6 +32,15 @@ std::string csv_text(std::string_view text) {
 void add_parts(std::string& text, std::string_view title, const std::vector<ExplainedPart>& parts) {
   for (const ExplainedPart& part : parts) {
     text += fmt::format("      {:<14} {:<10} {}\n", title, part.bits, part.meaning);
+    title = {};
+  }
+}
+
+void add_lines(std::string& text, std::string_view title, std::string_view lines) {
+  while (!lines.empty()) {
+    const std::size_t end = lines.find('\n');
+    text += fmt::format("      {:<14} {}\n", title, lines.substr(0, end));
+    lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
     title = {};
   }
 }
@@ -104,6 +114,7 @@ void ExitTrace::row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   j["qualification"] = exit.qualification;
   j["detail"] = headline(exit);
   j["cause"] = explain_exit(exit).cause;
+  if (const auto walk = explain_walk(cpu, exit)) j["walk"] = walk->conclusion;
   if (exit.interruption & Interruption::valid) j["interruption"] = exit.interruption;
   if (exit.vectoring & Interruption::valid) j["vectoring"] = exit.vectoring;
   j["rip"] = guest_rip(cpu);
@@ -122,6 +133,7 @@ void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   add_parts(text, "qualification", e.qualification);
   add_parts(text, "event", e.interruption);
   add_parts(text, "on its way", e.vectoring);
+  if (const auto walk = explain_walk(cpu, exit)) add_lines(text, "walk", walk->text());
   story_(text);
 }
 

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/vmx/ept_machine.h"
+#include "vmx/rules.h"
 
 using namespace ringside;
 using namespace ringside::test;
@@ -336,4 +337,29 @@ TEST_CASE("EPT pointers that VM entry refuses") {
   for (unsigned b = c.physical_bits; b < 64; ++b) CHECK_FALSE(eptp_refusal(c, M::eptp4 | bit(b)).empty());
   M old(without(VmxControl::ept_accessed_dirty));
   CHECK_FALSE(eptp_refusal(old.vmx.capability, M::eptp4 | 0x40).empty());
+}
+
+TEST_CASE("what VM entry, INVEPT and EPTP switching take for an EPT pointer is the same") {
+  for (const CpuModel& model : {vmx_model(), without(VmxControl::ept_accessed_dirty),
+                                without(VmxControl::ept_5_levels), without(VmxControl::ept_uncacheable)}) {
+    M m(model);
+    m.vmcs().set(Field::PRIMARY_CONTROLS, mask(VmxControl::secondary_controls));
+    m.vmcs().set(Field::SECONDARY_CONTROLS, mask(VmxControl::ept));
+    const EntryView view{m.cpu, m.vmcs(), m.vmx.capability};
+    const auto agree = [&](u64 eptp) {
+      CAPTURE(eptp);
+      m.vmcs().set(Field::EPT_POINTER, eptp);
+      bool holds = true;
+      unsigned rules = 0;
+      for (const Rule& rule : entry_rules()) {
+        if (!rule.id.starts_with("controls.ept_pointer.")) continue;
+        ++rules;
+        holds &= !rule.broken(view);
+      }
+      CHECK(rules >= 4);
+      CHECK(eptp_refusal(m.vmx.capability, eptp).empty() == holds);
+    };
+    for (u64 low = 0; low < 0x1000; ++low) agree(0x100000 | low);
+    for (unsigned b = 12; b < 64; ++b) agree(M::eptp4 | bit(b));
+  }
 }

@@ -19,9 +19,12 @@ struct EntryView {
   const Capabilities& capability;
 
   u64 operator[](Field field) const { return vmcs[field]; }
-  // The control is 1 and counts: the CPU has it, and a secondary or tertiary control is activated.
+  // The control is 1 and counts: the CPU has it (or has it fixed to 1), and a secondary or tertiary control
+  // is activated.
   bool has(VmxControl control) const {
-    return (word(info(control).word) & mask(control)) && capability.has(control);
+    const ControlWord which = info(control).word;
+    return (word(which) & mask(control)) &&
+           ((default1(which).classic & mask(control)) || capability.has(control));
   }
   // Of the control fields and of the VM-function controls; 0 where they are not activated.
   u64 word(ControlWord which) const {

@@ -274,3 +274,15 @@ TEST_CASE("bits are told by name, and runs without names as ranges") {
   CHECK(bit_names(Field::HOST_RIP, bit(0) | bit(2)) == "bit 0, bit 2");
   CHECK(bit_names(Field::GUEST_CR0, 0) == "");
 }
+
+TEST_CASE("a control that the CPU has fixed to 1 counts as one that is 1") {
+  Box b;
+  b.lacks(VmxControl::load_debug_controls);
+  b.bits32();
+  CHECK(names(violations(b.view())) == "");
+  b.set(Field::GUEST_DR7, bit(32));
+  CHECK(names(violations(b.view())) == "guest.dr7.upper");
+  b.set(Field::GUEST_DR7, Dr7::fixed_one);
+  b.off(VmxControl::load_debug_controls);
+  CHECK(names(violations(b.view())) == "controls.entry.reserved");
+}

@@ -1,5 +1,6 @@
 // Owns the reading of "-cpu NAME,+feature,-feature": names, what needs what, and errors in words.
 #include <algorithm>
+#include <charconv>
 #include <vector>
 
 #include <fmt/format.h>
@@ -225,6 +226,30 @@ CpuModel make(const ModelData& d) {
   return m;
 }
 
+// Properties that are no features. Nothing: `name` is none of them. False: `error` says what is wrong.
+std::optional<bool> apply_property(CpuModel& model, const std::string& name, std::string_view setting,
+                                   std::string& error) {
+  if (name == "host-phys-bits") return true;  // addresses are as wide as the model has them, on every host
+  if (name == "vendor") {
+    if (setting == model.vendor) return true;
+    error = fmt::format("-cpu: vendor={}: every model here is Intel's; write vendor={} or leave it out",
+                        setting, model.vendor);
+    return false;
+  }
+  if (name != "phys-bits") return std::nullopt;
+  // No processor with 64-bit mode has had fewer; paging has no more.
+  constexpr unsigned least = 36, most = 52;
+  unsigned bits = 0;
+  const auto [end, status] = std::from_chars(setting.data(), setting.data() + setting.size(), bits);
+  if (status != std::errc() || end != setting.data() + setting.size() || bits < least || bits > most) {
+    error = fmt::format("-cpu: phys-bits={}: addresses have {} to {} bits; write phys-bits={}", setting,
+                        least, most, model.physical_bits);
+    return false;
+  }
+  model.physical_bits = bits;
+  return true;
+}
+
 // One of the comma-separated wishes. False: `error` says what is wrong with it.
 bool apply(CpuModel& model, std::string_view item, std::vector<bool>& asked, std::string& error) {
   bool value = true;
@@ -235,6 +260,7 @@ bool apply(CpuModel& model, std::string_view item, std::vector<bool>& asked, std
   } else if (const auto equals = item.find('='); equals != item.npos) {
     const std::string_view setting = item.substr(equals + 1);
     name = item.substr(0, equals);
+    if (const auto done = apply_property(model, normal(name), setting, error)) return *done;
     if (setting != "on" && setting != "off") {
       error = fmt::format("-cpu: '{}' is neither on nor off; write {}=on or {}=off", item, name, name);
       return false;
@@ -242,7 +268,7 @@ bool apply(CpuModel& model, std::string_view item, std::vector<bool>& asked, std
     value = setting == "on";
   }
   const std::string plain = normal(name);
-  if (plain == "host-phys-bits") return true;  // addresses are as wide as the model has them, on every host
+  if (plain == "host-phys-bits") return true;
   const auto number = find_name(plain);
   if (!number || *number == of(Feature::never) || *number == of(Feature::base)) {
     if (!value && !plain.empty()) return true;  // what is not there is off already

@@ -166,9 +166,34 @@ bool Board::dma_write(HostPhys to, std::span<const u8> from) {
 
 void Board::prepare_direct_boot() {
   apics_[0]->set_virtual_wire();
+  // Interrupt controllers and timer as a PC's BIOS programs them: IRQ 0 to 7 at vectors 8 to 15, IRQ 8 to 15
+  // at 70h to 77h; timer, cascade and real-time clock let through; a tick each 65,536 clocks.
+  struct Write {
+    u16 port;
+    u8 value;
+  };
+  // The timer first: what its output does meanwhile is forgotten when the controllers start.
+  static constexpr Write writes[] = {{0x43, 0x34}, {0x40, 0x00}, {0x40, 0x00}, {0x20, 0x11}, {0x21, 0x08},
+                                     {0x21, 0x04}, {0x21, 0x01}, {0x21, 0xfa}, {0xa0, 0x11}, {0xa1, 0x70},
+                                     {0xa1, 0x02}, {0xa1, 0x01}, {0xa1, 0xfe}};
+  for (const Write& w : writes) ports.port_write(w.port, 1, w.value);
   for (unsigned pirq = 0; pirq < pirq_default_irqs.size(); ++pirq)
     pci_.config_write(0, Piix3Isa::device, Piix3Isa::function, static_cast<u8>(0x60 + pirq), 1,
                       pirq_default_irqs[pirq]);
+}
+
+bool Board::unmaskable_sources() const {
+  constexpr u32 masked = 1u << 16, lint0 = 0x350;
+  const auto unmaskable = [](u64 entry) {
+    const auto delivery = static_cast<ApicDelivery>(entry >> 8 & 7);
+    return !(entry & masked) &&
+           (delivery == ApicDelivery::NMI || delivery == ApicDelivery::SMI || delivery == ApicDelivery::INIT);
+  };
+  for (unsigned pin = 0; pin < IoApic::pin_count; ++pin)
+    if (unmaskable(io_apic_.entry(pin))) return true;
+  for (const auto& apic : apics_)
+    if (unmaskable(apic->peek(lint0))) return true;
+  return false;
 }
 
 void Board::fields(Fields& visit) {

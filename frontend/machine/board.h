@@ -97,6 +97,9 @@ class Board final : public HpetRouting, public DmaMemory {
   Uart16550& serial() { return *uart_; }
   LocalApic& local_apic(unsigned cpu) { return *apics_[cpu]; }
 
+  // Something is wired so that EFLAGS.IF does not hold it back: NMI, SMI or INIT of a chip.
+  bool unmaskable_sources() const;
+
  private:
   // The page of the local APICs: each CPU meets its own.
   class ApicPage final : public MmioDevice {

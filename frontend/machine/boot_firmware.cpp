@@ -1,6 +1,7 @@
 // Owns what firmware would have left behind when a kernel is booted without it: memory map, memory types, the
 // BIOS data area.
 #include <algorithm>
+#include <span>
 
 #include "frontend/machine/boot.h"
 #include "frontend/machine/load_protocols.h"
@@ -16,19 +17,45 @@ constexpr u64 type_wb = 6, type_wp = 5;
 constexpr u64 every(u64 type) { return type * 0x0101010101010101; }
 
 // Some kernels go back to real mode and ask the BIOS for disks and video modes (Xen does). Every service
-// answers that it is not there: carry set, AH = 86h. Exceptions and IRQs only return.
+// answers that it is not there: carry set, AH = 86h. Exceptions only return. Interrupts are acknowledged, and
+// those of the timer counted at 40:6C.
 void write_bios_services(PhysicalMemory& memory) {
-  constexpr u64 segment = 0xf000, returns = 0xff53, refuses = 0xff54;
-  static constexpr u8 code[] = {0xcf,                    // iret
-                                0x55,                    // push bp
-                                0x89, 0xe5,              // mov bp, sp
-                                0x80, 0x4e, 0x06, 0x01,  // or byte [bp+6], 1: CF in the caller's flags
-                                0x5d,                    // pop bp
-                                0xb4, 0x86, 0xcf};       // mov ah, 86h; iret
-  memory.write_block(HostPhys((segment << 4) + returns), code, sizeof code);
+  constexpr u64 segment = 0xf000, returns = 0xff53;
+  static constexpr u8 iret[] = {0xcf};
+  static constexpr u8 refuse[] = {0x55,                        // push bp
+                                  0x89, 0xe5,                  // mov bp, sp
+                                  0x80, 0x4e, 0x06, 0x01,      // or byte [bp+6], 1: CF in the caller's flags
+                                  0x5d,                        // pop bp
+                                  0xb4, 0x86, 0xcf};           // mov ah, 86h; iret
+  static constexpr u8 irq[] = {0x50,                           // push ax
+                               0xb0, 0x20, 0xe6, 0x20,         // mov al, 20h; out 20h, al
+                               0x58, 0xcf};                    // pop ax; iret
+  static constexpr u8 second_irq[] = {0x50,                    // push ax
+                                      0xb0, 0x20, 0xe6, 0xa0,  // mov al, 20h; out a0h, al
+                                      0xe6, 0x20,              // out 20h, al
+                                      0x58, 0xcf};             // pop ax; iret
+  static constexpr u8 tick[] = {0x50, 0x1e,                    // push ax; push ds
+                                0x31, 0xc0, 0x8e, 0xd8,        // xor ax, ax; mov ds, ax
+                                0x66, 0xff, 0x06, 0x6c, 0x04,  // inc dword [46ch]
+                                0xb0, 0x20, 0xe6, 0x20,        // mov al, 20h; out 20h, al
+                                0x1f, 0x58, 0xcf};             // pop ds; pop ax; iret
+  u64 next = returns;
+  const auto place = [&](std::span<const u8> code) {
+    const u64 at = next;
+    memory.write_block(HostPhys((segment << 4) + at), code.data(), code.size());
+    next += code.size();
+    return at;
+  };
+  const u64 returning = place(iret), refusing = place(refuse), irq_done = place(irq),
+            second_irq_done = place(second_irq), counting = place(tick);
   for (u64 vector = 0; vector < 256; ++vector) {
     const bool service = vector >= 0x10 && vector < 0x70;
-    memory.write(HostPhys(4 * vector), 4, segment << 16 | (service ? refuses : returns));
+    const u64 handler = vector == 8                       ? counting
+                        : vector > 8 && vector < 16       ? irq_done
+                        : vector >= 0x70 && vector < 0x78 ? second_irq_done
+                        : service                         ? refusing
+                                                          : returning;
+    memory.write(HostPhys(4 * vector), 4, segment << 16 | handler);
   }
 }
 

@@ -116,6 +116,13 @@ bool Machine::assemble(std::string& error) {
                         config_.ram_bytes);
     return false;
   }
+  const u64 ram_end = config_.ram_bytes > low ? (u64{1} << 32) + config_.ram_bytes - low : low;
+  if ((ram_end - 1) >> config_.model.physical_bits) {
+    error =
+        fmt::format("{} MiB of memory do not fit in {} address bits: give less with -m, or more phys-bits",
+                    config_.ram_bytes >> 20, config_.model.physical_bits);
+    return false;
+  }
   const bool added = p.memory.add_ram(HostPhys(0), low, "ram") &&
                      (config_.ram_bytes == low ||
                       p.memory.add_ram(HostPhys(u64{1} << 32), config_.ram_bytes - low, "ram above 4 GiB"));
@@ -209,7 +216,11 @@ const Ending& Machine::run(u64 instructions) {
     }
     if (waiting < cpus) continue;
     waiting = 0;
-    // Nobody can run: time jumps to the next alarm.
+    // Nobody can run: time jumps to the next alarm, if that may wake somebody.
+    if (everyone_sleeps_for_ever()) {
+      idle_ = {Ending::Why::idle, 0, "every CPU waits with interrupts disabled"};
+      return idle_;
+    }
     if (p.clock.next_deadline() == MachineClock::never) {
       idle_ = {Ending::Why::idle, 0, "every CPU waits for an interrupt and no timer is armed"};
       return idle_;
@@ -221,6 +232,15 @@ const Ending& Machine::run(u64 instructions) {
     if (skipped >= p.clock.frequency() / 20) break;
   }
   return ending_;
+}
+
+// HLT with EFLAGS.IF clear, and nothing that would get past it. Guests of VMX are woken in other ways, too.
+bool Machine::everyone_sleeps_for_ever() const {
+  for (const auto& c : parts_->cpus) {
+    const bool deaf = c->activity == Activity::hlt && !(c->eflags() & Eflags::IF) && !c->non_root;
+    if (!deaf && c->activity != Activity::wait_for_sipi) return false;
+  }
+  return !parts_->board->unmaskable_sources();
 }
 
 void Machine::end_with(Ending ending) {

@@ -92,6 +92,7 @@ class Machine final : public MachineControl {
   struct Parts;
   explicit Machine(MachineConfig config);
   bool assemble(std::string& error);
+  bool everyone_sleeps_for_ever() const;
   void end_with(Ending ending);
   void restore_pages(std::span<const u8> pages);
   void chips_restored();

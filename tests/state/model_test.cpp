@@ -67,6 +67,16 @@ TEST_CASE("the width of the host's addresses can be asked for and changes nothin
   CHECK(asked->physical_bits == plain->physical_bits);
 }
 
+TEST_CASE("the width of addresses can be chosen, and CPUID tells it") {
+  const CpuModel m = model("max,phys-bits=36,host-phys-bits=off,vendor=GenuineIntel");
+  CHECK(m.physical_bits == 36);
+  CHECK((cpuid(m, CpuidContext(), 0x80000008, 0).eax & 0xff) == 36);
+  CHECK(model("max,phys-bits=52").physical_bits == 52);
+  for (const char* wrong : {"max,phys-bits=35", "max,phys-bits=53", "max,phys-bits=", "max,phys-bits=40x"})
+    CHECK(has(error_of(wrong), "36 to 52"));
+  CHECK(has(error_of("max,vendor=AuthenticAMD"), "GenuineIntel"));
+}
+
 TEST_CASE("errors name the thing and something near") {
   CHECK(has(error_of("Icelake-Servr"), "Icelake-Server"));
   CHECK(has(error_of("nonsense-cpu-of-mars"), "max"));

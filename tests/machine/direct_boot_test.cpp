@@ -1,0 +1,70 @@
+// Owns the tests of what a direct boot leaves of a BIOS's work: interrupt controllers, timer, vectors.
+#include "frontend/machine/machine.h"
+#include "tests/machine/load_fixture.h"
+
+using namespace ringside;
+
+namespace {
+
+constexpr u64 base = 0x100000;
+
+struct DirectBoot {
+  TestFile kernel{"k", make_elf(false, base + 12, {{base, joined(multiboot1_header(3), {0xf4}), 0x1000}})};
+  std::string error;
+  std::unique_ptr<Machine> machine;
+
+  explicit DirectBoot(const char* model = "max", u64 ram = 16 << 20) {
+    MachineConfig c;
+    c.model = *parse_cpu_model(model, error);
+    c.ram_bytes = ram;
+    c.boot.kernel = kernel.path();
+    machine = Machine::create(c, error);
+  }
+  Cpu& cpu() { return machine->cpu(0); }
+  // Real mode at 0:7C00, as after a boot sector's load.
+  void real_mode(const std::vector<u8>& code) {
+    cpu().reset(false);
+    Segment& cs = cpu().segment[CS];
+    cs.selector = 0;
+    cs.base = 0;
+    cs.update();
+    cpu().gpr[RSP] = 0x7000;
+    cpu().rip = cpu().next_rip = 0x7c00;
+    cpu().update_mode();
+    cpu().update_translation();
+    cpu().update_privilege();
+    machine->memory().write_block(HostPhys(0x7c00), code.data(), code.size());
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the timer ticks by the BIOS's vector, and its handler counts and acknowledges") {
+  DirectBoot boot;
+  REQUIRE_MESSAGE(boot.machine, boot.error);
+  CHECK(boot.machine->memory().read(HostPhys(0x46c), 4) == 0);
+  // sti; hlt; cmp byte [46ch], 3; jb back to hlt; cli; hlt
+  boot.real_mode({0xfb, 0xf4, 0x80, 0x3e, 0x6c, 0x04, 0x03, 0x72, 0xf8, 0xfa, 0xf4});
+  // A run returns when the guest sleeps until a timer.
+  Ending::Why why = Ending::Why::running;
+  for (unsigned n = 0; n < 20 && why == Ending::Why::running; ++n) why = boot.machine->run(10'000).why;
+  CHECK(why == Ending::Why::idle);
+  CHECK(boot.machine->memory().read(HostPhys(0x46c), 4) == 3);
+  CHECK(boot.cpu().rip == 0x7c0b);
+  // Three periods of 65,536 / 1,193,182 s, in the clocks of a 2 GHz TSC.
+  CHECK(static_cast<u64>(boot.machine->now()) > 3 * 109'000'000ull);
+  CHECK(static_cast<u64>(boot.machine->now()) < 3 * 111'000'000ull);
+}
+
+TEST_CASE("a guest that halts with interrupts disabled has ended, though the timer ticks") {
+  DirectBoot boot;
+  REQUIRE_MESSAGE(boot.machine, boot.error);
+  CHECK(boot.machine->run(10'000).why == Ending::Why::idle);  // the kernel is one HLT
+}
+
+TEST_CASE("memory that the CPU's addresses do not reach is refused") {
+  CHECK(DirectBoot("max,phys-bits=36", u64{60} << 30).machine);
+  DirectBoot boot("max,phys-bits=36", u64{64} << 30);
+  CHECK_FALSE(boot.machine);
+  CHECK(boot.error.find("36 address bits") != std::string::npos);
+}

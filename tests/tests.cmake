@@ -42,13 +42,20 @@ add_custom_target(soak
   COMMAND ${CMAKE_COMMAND} -E env RINGSIDE_SOAK=30 $<TARGET_FILE:test-float80>
   USES_TERMINAL VERBATIM)
 
-# libFuzzer programs, one a file: fuzz-<name> of tests/fuzz/<name>.cpp. They run until they are stopped.
-if(RINGSIDE_FUZZ)
-  file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/*.cpp)
-  foreach(source ${fuzzers})
-    get_filename_component(name ${source} NAME_WE)
+# The fuzz targets, one a file of tests/fuzz/. With RINGSIDE_FUZZ they are libFuzzer programs, fuzz-<name>, that run until they are
+# stopped; without, tests that replay a fixed number of inputs.
+file(GLOB fuzzers CONFIGURE_DEPENDS tests/fuzz/*.cpp)
+set(replayed_decode 20000)
+set(replayed_load 400)
+set(replayed_machine 100)
+foreach(source ${fuzzers})
+  get_filename_component(name ${source} NAME_WE)
+  if(RINGSIDE_FUZZ)
     add_executable(fuzz-${name} ${source})
-    target_link_libraries(fuzz-${name} PRIVATE machine)
     target_link_options(fuzz-${name} PRIVATE -fsanitize=fuzzer)
-  endforeach()
-endif()
+  else()
+    add_executable(fuzz-${name} ${source} tests/fuzz/replay/main.cpp)
+    add_test(NAME fuzz-${name} COMMAND fuzz-${name} ${replayed_${name}})
+  endif()
+  target_link_libraries(fuzz-${name} PRIVATE machine)
+endforeach()

@@ -180,6 +180,12 @@ RuleExplanation explain(const Rule& rule, const EntryView& view) {
   return e;
 }
 
+std::vector<RuleExplanation> explain_violations(const EntryView& view) {
+  std::vector<RuleExplanation> all;
+  for (const Rule* rule : violations(view)) all.push_back(explain(*rule, view));
+  return all;
+}
+
 std::string text(const RuleExplanation::Value& value) {
   using From = RuleExplanation::Value::From;
   switch (value.from) {

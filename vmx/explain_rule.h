@@ -36,6 +36,8 @@ struct RuleExplanation {
 };
 
 RuleExplanation explain(const Rule& rule, const EntryView& view);
+// Of all rules that are broken, in the manual's order.
+std::vector<RuleExplanation> explain_violations(const EntryView& view);
 
 // "VMWRITE at RIP 1000 (instruction 42)" and its like.
 std::string text(const RuleExplanation::Value& value);

@@ -53,7 +53,7 @@ struct Row {
 #define FULL_VALUE(q, beyond, id, sentence, source, of, applies, wanted)                                  \
   {id, sentence, fields of, RuleSource::source, TERM(bool, of, applies), TERM(bool, of, (applies) && (wanted) != x),   \
    TERM(u64, of, wanted), q, beyond},
-// Whether it holds depends on memory or on the CPU: BEYOND_.
+// Whether it holds may change without a VMWRITE: BEYOND_.
 #define RULE(...) FULL_RULE(0, false, __VA_ARGS__)
 #define BEYOND_RULE(...) FULL_RULE(0, true, __VA_ARGS__)
 #define VALUE(...) FULL_VALUE(0, false, __VA_ARGS__)

@@ -91,15 +91,17 @@ struct Rule {
   RuleSource source;
   u8 qualification;  // exit qualification of a guest rule's failure: 0, 2 PDPTEs, 3 NMI injection, 4 link
                      // pointer
-  bool beyond_vmcs;  // depends on memory or on the CPU's state beside the VMCS: a past success proves nothing
+  // May be broken without a VMWRITE since the last VM entry: it depends on memory, on the CPU, or on fields
+  // that VM exits bring out of step.
+  bool beyond_vmcs;
 };
 
 // In the manual's order.
 std::span<const Rule> entry_rules();
 const Rule* find_rule(std::string_view id);
-// The first rule that is broken among those that read a field in `dirty` or something beside the VMCS.
-// nullptr: the entry may go on. Guest state that the last VM exit saved needs no check: the processor's state
-// obeys the rules.
+// The first rule that is broken among those that read a field in `dirty` and those of beyond_vmcs.
+// nullptr: the entry may go on. Guest state that the last VM exit saved needs no other check: the processor's
+// state obeys the rules.
 const Rule* first_violation(const EntryView& view, const FieldSet& dirty = all_fields);
 // All that are broken, in order.
 std::vector<const Rule*> violations(const EntryView& view);

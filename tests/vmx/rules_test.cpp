@@ -154,6 +154,43 @@ TEST_CASE("without a written field only what lies beyond the VMCS is checked aga
   CHECK(rule->qualification == 4);
 }
 
+TEST_CASE("what a VM exit brings out of step is checked again") {
+  Box b;
+  b.bits64();
+  b.on(VmxControl::entry_load_efer);
+  CHECK(first_violation(b.view()) == nullptr);
+  // The guest left IA-32e mode: the exit stored that in the control, but not IA32_EFER.
+  b.off(VmxControl::ia32e_mode_guest);
+  const Rule* const rule = first_violation(b.view(), FieldSet{});
+  REQUIRE(rule != nullptr);
+  CHECK(rule->id == "guest.efer.lma");
+}
+
+TEST_CASE("a VMWRITE of the value that stands there asks for no check") {
+  Box b;
+  b.bits32();
+  b.vmcs.dirty.clear();
+  b.vmcs.written(Field::GUEST_RIP, b.get(Field::GUEST_RIP), 0x10, 1);
+  CHECK(!b.vmcs.dirty.contains(Field::GUEST_RIP));
+  CHECK(b.vmcs.writer(Field::GUEST_RIP).rip == 0x10);
+  b.vmcs.written(Field::GUEST_RIP, 0x7654, 0x10, 1);
+  CHECK(b.vmcs.dirty.contains(Field::GUEST_RIP));
+}
+
+TEST_CASE("all violations are explained, in the manual's order") {
+  Box b;
+  b.bits32();
+  b.set(Field::GUEST_TR_LIMIT, 0xfffff000);
+  b.set(Field::HOST_CR4, 0);
+  b.set(Field::CR3_TARGET_COUNT, 9);
+  const std::vector<RuleExplanation> all = explain_violations(b.view());
+  REQUIRE(all.size() == 4);
+  CHECK(all[0].rule->id == "controls.cr3_target_count");
+  CHECK(all[1].rule->id == "host.cr4.fixed_bits");
+  CHECK(all[2].rule->id == "host.address_space_64.pae");
+  CHECK(all[3].rule->id == "guest.tr.granularity_high");
+}
+
 TEST_CASE("rules survive any value in any field") {
   u64 state = 7;
   for (int round = 0; round < 300; ++round) {

@@ -45,6 +45,7 @@ void Mmu::Context::drop_small_page(u64 page, bool globals_only, u64& epochs) {
     if (!side) continue;
     side->read.drop(page, globals_only);
     side->write.drop(page, globals_only);
+    side->drop_beside(page);
   }
   for (FetchSide& side : fetch) {
     const unsigned slot = tlb_index(page);
@@ -68,6 +69,7 @@ bool Mmu::Context::drop_fragments(u64 first, u64 bytes, bool globals_only, u64& 
     if (!side) continue;
     dropped |= side->read.drop_fragments(first, bytes, globals_only);
     dropped |= side->write.drop_fragments(first, bytes, globals_only);
+    side->clear_beside();
   }
   for (FetchSide& side : fetch) {
     const bool dropped_here = side.tags.drop_fragments(first, bytes, globals_only);
@@ -104,6 +106,7 @@ void Mmu::Context::flush_non_global(u64& epochs) {
     if (!side) continue;
     side->read.flush_non_global();
     side->write.flush_non_global();
+    side->clear_beside();
   }
   for (FetchSide& side : fetch) {
     if (side.tags.flush_non_global() || side.any_evicted) new_epoch(side, epochs);
@@ -115,6 +118,7 @@ void Mmu::Context::flush(u64& epochs) {
     if (!side) continue;
     side->read.flush();
     side->write.flush();
+    side->clear_beside();
   }
   for (FetchSide& side : fetch) {
     if (side.tags.flush() || side.any_evicted) new_epoch(side, epochs);
@@ -124,6 +128,7 @@ void Mmu::Context::flush(u64& epochs) {
   huge.clear();
   fruitless = 0;
   structure_pages.clear();
+  upper_levels.clear();
   user_keys = supervisor_keys = 0;
 }
 
@@ -132,6 +137,7 @@ void Mmu::Context::drop_data_page(u64 page) {
     if (!side) continue;
     side->read.drop(page, false);
     side->write.drop(page, false);
+    side->drop_beside(page);
   }
 }
 

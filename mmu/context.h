@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "mmu/mmu.h"
+#include "mmu/upper_levels.h"
 
 namespace ringside {
 
@@ -48,6 +49,10 @@ class TagArray {
   }
 
   bool holds(u64 page) const { return entries_[tlb_index(page)].tag == page; }
+  bool has_room(u64 page) const {
+    const u64 tag = entries_[tlb_index(page)].tag;
+    return tag == TlbEntry::none || tag == page;
+  }
 
   // True: another page's entry had to go.
   bool fill(u64 page, const Entry& entry, PageTraits traits) {
@@ -188,14 +193,29 @@ class RegionSet {
 struct Mmu::Context {
   enum View : u8 { user, supervisor, supervisor_ac };
 
-  // One view's arrays. `physical` remembers the bus address of the pages that `read` holds.
+  // One view's arrays, and the bus addresses of the pages that they hold.
   struct DataSide {
     TlbView view;
-    std::array<HostPhys, tlb_entries> physical;
+    std::array<HostPhys, tlb_entries> read_pages, write_pages;
     TagArray<TlbEntry> read, write;
+    std::array<BesideEntry, beside_entries> beside;
+    bool any_beside = false;
     DataSide() {
       read.attach(view.read);
       write.attach(view.write);
+    }
+    void put_beside(const BesideEntry& entry) {
+      beside[beside_index(entry.tag)] = entry;
+      any_beside = true;
+    }
+    void drop_beside(u64 page) {
+      BesideEntry& entry = beside[beside_index(page)];
+      if (entry.tag == page) entry.tag = TlbEntry::none;
+    }
+    void clear_beside() {
+      if (!any_beside) return;
+      beside.fill(BesideEntry{});
+      any_beside = false;
     }
   };
   struct FetchSide {
@@ -217,6 +237,7 @@ struct Mmu::Context {
   RegionSet<512> large{21};
   RegionSet<64> huge{30};
   StructurePages structure_pages;
+  UpperLevels upper_levels;
   unsigned fruitless = 0;  // searches in vain since the two were last exact
   // PKRU and IA32_PKRS that the entries were judged with, and the keys that matter to some entry.
   u32 pkru = 0, pkrs = 0;

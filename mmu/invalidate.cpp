@@ -52,7 +52,9 @@ void Mmu::map_changed() { flush_all(); }
 void Mmu::write_pointers_expired() {
   for (auto& context : contexts_) {
     for (auto& side : context->data) {
-      if (side) side->write.flush();
+      if (!side) continue;
+      side->write.flush();
+      side->clear_beside();
     }
   }
 }

@@ -153,8 +153,9 @@ void Mmu::drop_stale_key_rights() {
 void Mmu::select_views() {
   walk_state_.rights.ac = ac_;
   supervisor_view_ = &context_->data[Context::supervisor]->view;
-  data_view_ =
-      check_alignment_ ? empty_view_.get() : &context_->side(Access{AccessKind::read, user_}, ac_).view;
+  Context::DataSide& side = context_->side(Access{AccessKind::read, user_}, ac_);
+  data_view_ = check_alignment_ ? empty_view_.get() : &side.view;
+  beside_view_ = check_alignment_ ? no_beside_.data() : side.beside.data();
   fetch_view_ = context_->fetch[user_ ? 0 : 1].entries.data();
   after_invalidation();
 }
@@ -171,9 +172,19 @@ bool Mmu::find_cached(u64 address, Access access, HostPhys& result) const {
     return true;
   }
   const Context::DataSide& side = context_->side(access, ac_);
-  if (side.view.read[slot].tag != page) return false;
-  if (access.kind == AccessKind::write && side.view.write[slot].tag != page) return false;
-  result = side.physical[slot] + (address & 0xfff);
+  if (access.kind == AccessKind::read) {
+    if (side.view.read[slot].tag != page) return false;
+    result = side.read_pages[slot] + (address & 0xfff);
+    return true;
+  }
+  if (side.view.write[slot].tag == page) {
+    result = side.write_pages[slot] + (address & 0xfff);
+    return true;
+  }
+  // Once its code is gone, the page earns a write tag.
+  const BesideEntry& beside = side.beside[beside_index(page)];
+  if (beside.tag != page || *beside.lines == 0) return false;
+  result = beside.page + (address & 0xfff);
   return true;
 }
 
@@ -185,13 +196,18 @@ bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fau
   }
   ++statistics_.walks;
   Translation translation;
-  if (!walk(memory_, walk_state_, address, access, translation, fault)) {
-    // A page fault, and an EPT violation, invalidate what is cached for the address; the latter the
-    // guest-physical one, too.
-    context_->drop_small_page(address.page().value, false, epochs_);
-    if (fault.kind == Fault::Kind::second_stage) context_->structure_pages.drop(fault.stage.address);
-    after_invalidation();
-    return false;
+  const bool has_upper_levels = walk_state_.rights.mode.four_or_five_levels() && walk_state_.stage == nullptr;
+  if (!has_upper_levels ||
+      !context_->upper_levels.find(walk_state_, address.value, access, memory_, translation)) {
+    if (!walk(memory_, walk_state_, address, access, translation, fault)) {
+      // A page fault, and an EPT violation, invalidate what is cached for the address; the latter the
+      // guest-physical one, too.
+      context_->drop_small_page(address.page().value, false, epochs_);
+      if (fault.kind == Fault::Kind::second_stage) context_->structure_pages.drop(fault.stage.address);
+      after_invalidation();
+      return false;
+    }
+    if (has_upper_levels) context_->upper_levels.learn(walk_state_, address.value, memory_);
   }
   result = translation.address;
   fill(address.value, access, translation);
@@ -218,20 +234,31 @@ void Mmu::fill(u64 address, Access access, const Translation& t) {
   Context::DataSide& side = c.side(access, ac_);
   const unsigned slot = tlb_index(tag);
   const TlbEntry entry{tag, reinterpret_cast<u64>(page.bytes) - tag};
-  if (t.stage_reads) {
+  // What was not asked for comes along only where it evicts nothing: loads from one page and stores to
+  // another on the same slot would take turns to miss.
+  const bool writes = access.kind == AccessKind::write;
+  if (t.stage_reads && (!writes || side.read.has_room(tag))) {
     side.read.fill(tag, entry, traits);
-    side.physical[slot] = physical;
+    side.read_pages[slot] = physical;
   }
   // A write gets its tag if no further write has anything to tell anybody. A read brings it along where the
   // next write would get it anyway.
-  if (!page.ram || page.has_code || !t.dirty || !t.stage_writes) return;
-  if (access.kind != AccessKind::write) {
+  if (!page.ram || !t.dirty || !t.stage_writes) return;
+  if (page.has_code) {
+    if (!writes) return;
+    if (!page.dirty) memory_.pointer(physical, true);
+    side.put_beside({tag, entry.addend, page.code_lines, physical});
+    return;
+  }
+  if (!writes) {
+    if (!side.write.has_room(tag)) return;
     Access later = access;
     later.kind = AccessKind::write;
     if (!page.dirty || !refusal(walk_state_.rights, t.rights, later).empty()) return;
   }
   if (!page.dirty) memory_.pointer(physical, true);
   side.write.fill(tag, entry, traits);
+  side.write_pages[slot] = physical;
   if (page.number / 64 >= write_tagged_.size()) write_tagged_.resize((memory_.ram_pages() + 63) / 64);
   write_tagged_[page.number / 64] |= bit(page.number % 64);
 }

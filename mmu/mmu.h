@@ -33,6 +33,14 @@ class Mmu : private MapListener {
     return supervisor_view_;
   }  // implicit accesses: descriptor tables, TSS, IDT
   const FetchEntry* fetch_view() const { return fetch_view_; }  // tlb_entries entries
+  // Where a store of 1 to 8 bytes goes that meets a page with code, but no line with code; nullptr: ask
+  // translate(). Explicit accesses at the present privilege.
+  u8* store_beside_code(u64 linear, unsigned size) const {
+    const BesideEntry& entry = beside_view_[beside_index(linear)];
+    if (((linear + size - 1) & ~u64{0xfff}) != entry.tag) return nullptr;
+    if (*entry.lines & PhysicalMemory::line_mask(linear & 0xfff, size)) return nullptr;
+    return reinterpret_cast<u8*>(linear + entry.addend);
+  }
   // Differs whenever a cached "linear page -> code" relation may no longer hold for fetch_view().
   u64 fetch_epoch() const { return fetch_epoch_; }
 
@@ -116,6 +124,8 @@ class Mmu : private MapListener {
   TlbView* data_view_ = nullptr;
   TlbView* supervisor_view_ = nullptr;
   const FetchEntry* fetch_view_ = nullptr;
+  std::array<BesideEntry, beside_entries> no_beside_;
+  const BesideEntry* beside_view_ = nullptr;
   u64 fetch_epoch_ = 1;
   bool user_ = false, ac_ = false, check_alignment_ = false;
   u64 epochs_ = 1;  // the last fetch epoch given out

@@ -15,13 +15,6 @@ constexpr u64 address_space = bit(52);
 
 u64 low_bytes(u64 value, unsigned size) { return size >= 8 ? value : value & (bit(size * 8) - 1); }
 
-// The lines of a page that `bytes` bytes at `offset` touch; they stay inside the page.
-u32 line_mask(u64 offset, u64 bytes) {
-  const u64 first = offset / PhysicalMemory::line_bytes,
-            last = (offset + bytes - 1) / PhysicalMemory::line_bytes;
-  return static_cast<u32>(bit_range(static_cast<unsigned>(first), static_cast<unsigned>(last)));
-}
-
 u64 left_in_page(HostPhys address) { return page_bytes - address.page_offset(); }
 
 u32 code_lines_at(const MapSegment& segment, u64 address) {
@@ -100,7 +93,8 @@ bool PhysicalMemory::page(HostPhys address, Page& result) {
   const u64 index = backing.index(at);
   result.bytes = segment.bytes + (at - segment.first);
   result.ram = backing.ram;
-  result.has_code = backing.code_lines(index) != 0;
+  result.code_lines = &backing.code_lines(index);
+  result.has_code = *result.code_lines != 0;
   result.dirty = Backing::marked(backing.dirty, index);
   result.number = backing.first_number + index;
   return true;

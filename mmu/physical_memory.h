@@ -32,6 +32,12 @@ class PhysicalMemory {
  public:
   static constexpr u64 line_bytes = 128;  // granularity of the code map: 32 lines a page
 
+  // The lines of a page that `bytes` bytes at `offset` touch; they stay inside the page.
+  static constexpr u32 line_mask(u64 offset, u64 bytes) {
+    const u64 first = offset / line_bytes, last = (offset + bytes - 1) / line_bytes;
+    return static_cast<u32>(bit_range(static_cast<unsigned>(first), static_cast<unsigned>(last)));
+  }
+
   PhysicalMemory();
   ~PhysicalMemory();
   PhysicalMemory(const PhysicalMemory&) = delete;
@@ -68,7 +74,8 @@ class PhysicalMemory {
     u8* bytes = nullptr;  // of the page's start
     bool ram = false;     // RAM, else ROM
     bool has_code = false, dirty = false;
-    u64 number = 0;  // RAM pages count densely, in the order of add_ram: below ram_pages()
+    const u32* code_lines = nullptr;  // a bit a line, as long as the map does not change
+    u64 number = 0;                   // RAM pages count densely, in the order of add_ram: below ram_pages()
   };
   // False: no page that is RAM or ROM as a whole.
   bool page(HostPhys address, Page& result);

@@ -30,6 +30,17 @@ struct FetchEntry {
   HostPhys page;
 };
 
+// A page that could have a write tag but for decoded code on some of its lines: stores go to the other lines.
+struct BesideEntry {
+  u64 tag = TlbEntry::none;    // linear page address
+  u64 addend = 0;              // as TlbEntry's
+  const u32* lines = nullptr;  // a bit for each line that holds code, now
+  HostPhys page;
+};
+constexpr unsigned beside_entries = 16;
+
+constexpr unsigned beside_index(u64 linear) { return (linear >> 12) & (beside_entries - 1); }
+
 constexpr unsigned tlb_index(u64 linear) { return (linear >> 12) & (tlb_entries - 1); }
 
 }  // namespace ringside

@@ -5,15 +5,14 @@
 
 namespace ringside {
 
-namespace {
-
-// Bits reserved in every present entry of PAE, 4-level and 5-level paging.
-u64 always_reserved_bits(const WalkState& state) {
+u64 reserved_in_every_entry(const WalkState& state) {
   const unsigned top = state.rights.mode.four_or_five_levels() ? 51 : 62;
   u64 reserved = state.physical_bits <= top ? bit_range(state.physical_bits, top) : 0;
   if (!state.rights.mode.on(Efer::NXE)) reserved |= PageEntry::XD;
   return reserved;
 }
+
+namespace {
 
 // Those that depend on the level and on PS; `level` as in WalkStep.
 u64 level_reserved_bits(const WalkState& state, unsigned level, u64 entry) {
@@ -105,7 +104,7 @@ class Walker {
 
   // The levels of 64-bit entries from `level` down; `above` holds the first table's address.
   bool levels(u64 a, unsigned level, u64 above) {
-    const u64 always_reserved = always_reserved_bits(s_);
+    const u64 always_reserved = reserved_in_every_entry(s_);
     for (;; --level) {
       const unsigned shift = 12 + 9 * (level - 1);
       Entry entry;

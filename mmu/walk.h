@@ -94,6 +94,8 @@ struct Translation {
   bool stage_reads = true, stage_writes = true, stage_executes = true;
 };
 
+// Bits reserved in every present entry of PAE, 4-level and 5-level paging.
+u64 reserved_in_every_entry(const WalkState& state);
 // Reserved bits of a present PDPTE of PAE paging.
 constexpr u64 reserved_pdpte_bits(unsigned physical_bits) {
   return bit_range(1, 2) | bit_range(5, 8) | bit_range(physical_bits, 63);

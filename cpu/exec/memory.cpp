@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "cpu/exec/block.h"
+
 namespace ringside {
 namespace {
 
@@ -47,6 +49,14 @@ u64 watchpoints_hit(const Cpu& cpu, u64 linear, unsigned size, bool write) {
   return hit;
 }
 
+// The block that runs lies in another page: a store cannot change what follows in it.
+bool away_from_running_code(Cpu& cpu, HostPhys physical) {
+  const u64 page = (cpu.engine->code_base + cpu.rip_base) & cpu.engine->code_mask & ~u64{0xfff};
+  const FetchEntry& entry = cpu.mmu.fetch_view()[tlb_index(page)];
+  const PhysicalMemory& memory = cpu.mmu.memory();
+  return entry.tag == page && memory.gated(entry.page) != memory.gated(physical.page());
+}
+
 // Finds the one or two pages of an access of at most a page and checks everything that can fault, low page
 // first. Nothing is read or written. With `system` it is an implicit supervisor access.
 struct Plan {
@@ -74,10 +84,17 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
     Fault fault;
     if (!cpu.mmu.translate(LinAddr(span.linear), {kind, user, system}, span.physical, fault))
       return refuse(cpu, fault);
+    // With a tag there is nothing more to ask.
+    const TlbView& view = system ? *cpu.mmu.supervisor_view() : *cpu.mmu.data_view();
+    const TlbEntry& entry = (write ? view.write : view.read)[tlb_index(span.linear)];
+    if (entry.tag == (span.linear & ~u64{0xfff})) {
+      span.host = host_pointer(entry, span.linear);
+      continue;
+    }
     PhysicalMemory& memory = cpu.mmu.memory();
     const bool code = write && memory.lines_have_code(memory.gated(span.physical), span.size);
     span.host = code ? nullptr : memory.pointer(span.physical, write);
-    if (!span.host && not_alone(cpu)) return false;
+    if (!span.host && !(code && away_from_running_code(cpu, span.physical)) && not_alone(cpu)) return false;
   }
   if (cpu.dr7 & 0xff) {
     const u64 hit = watchpoints_hit(cpu, linear, size, write);
@@ -142,6 +159,10 @@ Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
   return load_planned(cpu, linear, size, AccessKind::write, seg, false);
 }
 bool store_slow(Cpu& cpu, u64 linear, unsigned size, u64 value, SegReg seg) {
+  if (u8* host = cpu.mmu.store_beside_code(linear, size)) {
+    std::memcpy(host, &value, size);
+    return true;
+  }
   Plan p;
   if (!plan(cpu, linear, size, AccessKind::write, seg, false, p)) return false;
   write_plan(cpu, p, &value);

@@ -19,7 +19,8 @@ Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size,
                            SegReg seg);  // as load, but needs write rights too
 bool store_slow(Cpu& cpu, u64 linear, unsigned size, u64 value, SegReg seg);
 // True if `size` bytes (1 to 4096) from `linear` may be written (or read) now without a fault and, unless
-// cpu.alone, without touching MMIO, running code or a watched page. Changes nothing but A and D bits.
+// cpu.alone, without touching MMIO, code in the page that runs or a watched page. Changes nothing but A and D
+// bits.
 bool probe_write(Cpu& cpu, u64 linear, unsigned size, SegReg seg);
 bool probe_read(Cpu& cpu, u64 linear, unsigned size, SegReg seg);
 // Whole runs for FXSAVE, XSAVE, FSAVE and friends: all or nothing. Any size up to 4096.

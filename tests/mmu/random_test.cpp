@@ -55,6 +55,7 @@ struct Model : Machine {
   bool user = false, ac = false;
   Stage stages[2] = {Stage(0x10000), Stage(0x20000)};
   unsigned stage = 0;  // 0: none
+  unsigned stores_beside = 0;
 
   explicit Model(u64 seed) : Machine(40, 32 << 20), random{seed} {
     for (const u64 t : tables) {
@@ -232,6 +233,16 @@ struct Model : Machine {
       CHECK((get64(place(static_cast<unsigned>(pcid / 2), w.tag)) & D));
       CHECK_FALSE(memory.page_has_code(at));
     }
+    for (unsigned i = 0; i < 256; ++i) {
+      const u64 address = some_address();
+      const u8* host = mmu.store_beside_code(address, 1);
+      if (host == nullptr) continue;
+      CHECK(look(address, Access{AccessKind::write, user}));
+      CHECK(host == memory.pointer(at, false));
+      CHECK((get64(place(static_cast<unsigned>(pcid / 2), address)) & D));
+      CHECK_FALSE(memory.lines_have_code(at, 1));
+      ++stores_beside;
+    }
     for (const auto& [page, physical] : fetches[mmu.fetch_epoch()]) {
       CHECK(look(page, Access{AccessKind::execute, user}));
       CHECK(at.value == physical);
@@ -247,6 +258,7 @@ struct Model : Machine {
 }  // namespace
 
 TEST_CASE("a TLB with proper invalidations is never told from fresh walks") {
+  unsigned stores_beside = 0;
   for (u64 seed = 1; seed <= 8; ++seed) {
     CAPTURE(seed);
     Model m(seed);
@@ -264,7 +276,9 @@ TEST_CASE("a TLB with proper invalidations is never told from fresh walks") {
     m.check_tags();
     // The test means nothing if the TLB never answered.
     CHECK(m.mmu.statistics().walks < 20000);
+    stores_beside += m.stores_beside;
   }
+  CHECK(stores_beside != 0);
 }
 
 TEST_CASE("random memory as page tables: looking and walking agree, and nothing breaks") {

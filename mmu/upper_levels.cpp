@@ -1,0 +1,81 @@
+// Owns the short way of a page walk whose upper levels are known.
+#include "mmu/upper_levels.h"
+
+#include <cstring>
+
+namespace ringside {
+
+namespace {
+
+u64 word_at(const u8* at) {
+  u64 word;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+u64 frame_mask(const WalkState& state) { return bit_range(12, state.physical_bits - 1); }
+
+void take_rights(PageRights& rights, u64 entry) {
+  if (!(entry & PageEntry::US)) rights.user = false;
+  if (!(entry & PageEntry::RW)) rights.writable = false;
+  if (entry & PageEntry::XD) rights.executable = false;
+}
+
+constexpr u64 entry_offset(u64 address, unsigned level) {
+  return (address >> (12 + 9 * (level - 1)) & 0x1ff) * 8;
+}
+
+}  // namespace
+
+bool UpperLevels::find(const WalkState& state, u64 address, Access access, const PhysicalMemory& memory,
+                       Translation& result) const {
+  const u64 region = address >> 21, root = state.cr3 & frame_mask(state);
+  const Entry& known = entries_[index(region, root)];
+  if (known.region != region || known.root != root) return false;
+  for (unsigned i = 0; i < known.count; ++i) {
+    if (word_at(known.upper[i].at) != known.upper[i].value) return false;
+  }
+  const u64 entry = word_at(known.table + entry_offset(address, known.large ? 2 : 1));
+  u64 needed = PageEntry::P | PageEntry::A;
+  if (access.kind == AccessKind::write) needed |= PageEntry::D;
+  if (known.large) needed |= PageEntry::PS;
+  if ((entry & needed) != needed || (entry & known.reserved)) return false;
+  result.rights = known.rights;
+  take_rights(result.rights, entry);
+  result.rights.key = static_cast<u8>((entry & PageEntry::key) >> 59);
+  if (!refusal(state.rights, result.rights, access).empty()) return false;
+  const u64 size = known.large ? bit(21) : page_bytes;
+  result.page_size = size;
+  result.global = entry & PageEntry::G;
+  result.dirty = entry & PageEntry::D;
+  result.guest = GuestPhys((entry & frame_mask(state) & ~(size - 1)) | (address & (size - 1)));
+  result.address = memory.gated(HostPhys(result.guest.value));
+  return true;
+}
+
+void UpperLevels::learn(const WalkState& state, u64 address, PhysicalMemory& memory) {
+  Entry known;
+  known.region = address >> 21;
+  known.root = state.cr3 & frame_mask(state);
+  u64 above = state.cr3;
+  for (unsigned level = state.rights.mode.on(Cr4::LA57) ? 5 : 4;; --level) {
+    const u8* const table = memory.pointer(HostPhys(above & frame_mask(state)), false);
+    if (table == nullptr) return;
+    const u8* const at = table + entry_offset(address, level);
+    const u64 entry = word_at(at);
+    if (level == 1 || (level == 2 && (entry & PageEntry::PS))) {
+      known.large = level == 2;
+      known.table = table;
+      break;
+    }
+    if (entry & PageEntry::PS) return;
+    take_rights(known.rights, entry);
+    known.upper[known.count++] = {at, entry};
+    above = entry;
+  }
+  known.reserved = reserved_in_every_entry(state) | (known.large ? bit_range(13, 20) : 0);
+  entries_[index(known.region, known.root)] = known;
+  used_ = true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,51 @@
+// Owns the upper levels of recent page walks, so that a walk reads little more than the entry that maps the
+// page.
+#pragma once
+
+#include <array>
+
+#include "mmu/physical_memory.h"
+#include "mmu/walk.h"
+
+namespace ringside {
+
+// For 4- and 5-level paging without a second stage. Not the manual's paging-structure caches: the entries are
+// compared with memory each time, so that nothing ever has to be invalidated but for the memory map's sake.
+// Belongs to one paging mode.
+class UpperLevels {
+ public:
+  // False: nothing is known, or what is known no longer holds, or the walk has to set a bit or to fail:
+  // walk().
+  bool find(const WalkState& state, u64 address, Access access, const PhysicalMemory& memory,
+            Translation& result) const;
+  // Right behind a walk that went well.
+  void learn(const WalkState& state, u64 address, PhysicalMemory& memory);
+  // Host pointers changed.
+  void clear() {
+    if (used_) entries_.fill(Entry{});
+    used_ = false;
+  }
+
+ private:
+  struct Upper {
+    const u8* at = nullptr;
+    u64 value = 0;
+  };
+  struct Entry {
+    u64 region = ~u64{0};  // linear address in units of 2 MiB
+    u64 root = 0;          // of the top table
+    std::array<Upper, 4> upper;
+    unsigned count = 0;         // of `upper`
+    bool large = false;         // the table holds the PDE of a 2-MByte page, else the PTE
+    PageRights rights;          // of `upper`
+    u64 reserved = 0;           // bits of the entry that maps the page
+    const u8* table = nullptr;  // with the entry that maps the page
+  };
+  static constexpr unsigned slots = 128;
+  static unsigned index(u64 region, u64 root) { return (region ^ region >> 7 ^ root >> 12) % slots; }
+
+  std::array<Entry, slots> entries_;
+  bool used_ = false;
+};
+
+}  // namespace ringside

@@ -396,6 +396,8 @@ DecodeStatus Decoder::lower(const u8* bytes, unsigned available, unsigned code_b
         row.sizes == Sizes::none || !row.match_operands ? 0 : static_cast<unsigned>(std::countr_zero(size));
     op.variant = variant_of(size_log2, form_of(row, insn, operands), legacy);
     out.kind = row.kind;
+    const auto& imm = insn.raw.imm[0];
+    out.tail_immediate = imm.size == 32 && !imm.is_relative && imm.offset + 4 == insn.length;
     out.checked = is_branch(row.kind) && (limited || code_bits == 16 || (op.attrs & OpAttr::operand16));
     return DecodeStatus::ok;
   }

@@ -21,6 +21,9 @@ enum class DecodeStatus : u8 {
 struct Lowered {
   Op op;  // all but handler and left
   Kind kind = Kind::leave;
+  // op.imm is the 32-bit immediate in the instruction's last four bytes, and nothing else depends on its
+  // value.
+  bool tail_immediate = false;
   bool checked = false;  // a branch that needs the checked wrapper (see cpu/exec/dispatch.h)
 };
 

@@ -24,10 +24,14 @@ struct alignas(32) LinkSlots {
 constexpr unsigned link_records = sizeof(LinkSlots) / sizeof(Op);
 static_assert(sizeof(LinkSlots) == 2 * sizeof(Op));
 
-// Lies in the record before a block's first operation: where emitted code goes on after a handler has
-// returned that operation, whose block has been charged by then.
+// Lies in the record before a block's first operation.
 struct alignas(32) BlockHead {
+  // Where emitted code goes on after a handler has returned that operation, whose block has been charged by
+  // then.
   const void* charged_code = nullptr;
+  Block* block = nullptr;
+  Handler first = nullptr;  // of a stale block: its first operation's handler
+  u32 runs = 0;             // of a restless block in emitted code, since it was decoded or renewed
 };
 static_assert(sizeof(BlockHead) == sizeof(Op));
 
@@ -40,9 +44,15 @@ struct Block {
   bool crosses = false;  // the only instruction lies on two pages
   bool dead = false;
   bool transient = false;  // runs once: never linked, never in the jump cache
-  HostPhys second_page;    // if crosses
-  Block* chain = nullptr;  // block table's bucket chain
-  u64 incoming = 0;        // first slot record that points here
+  // Its bytes change often: it runs by its handlers, and a store to it makes it stale, not dead.
+  bool restless = false;
+  bool stale = false;       // restless, and written to: BlockCache::renew before it runs
+  u8 writes = 0;            // restless: stores to its lines since it was renewed
+  u16 tail_immediates = 0;  // restless: a bit an operation, of Lowered
+  u8* copy = nullptr;       // restless: the bytes it was decoded from
+  HostPhys second_page;     // if crosses
+  Block* chain = nullptr;   // block table's bucket chain
+  u64 incoming = 0;         // first slot record that points here
   const void* code =
       nullptr;           // emitted, charges the budget itself; nullptr: the reference dispatcher runs it
   u32 dropped_code = 0;  // place in the code cache that the code's first bytes jump to once it is dropped

@@ -11,8 +11,6 @@
 namespace ringside {
 namespace {
 
-constexpr unsigned longest_instruction = 15;
-
 // The record after a block's last instruction, where that is no branch.
 const Op* run_end(Cpu& cpu, const Op* op) {
   if (op->offset < page_bytes) TAIL(follow_link<0>(cpu, op, op->offset));
@@ -22,12 +20,6 @@ const Op* run_end(Cpu& cpu, const Op* op) {
 const Op* run_end_limited(Cpu& cpu, const Op* op) {
   TAIL(leave_to(cpu, (cpu.rip_base + op->offset) & cpu.mode.rip_mask, Left::boundary));
 }
-// The first record of a dropped block, for those who still hold its address.
-const Op* run_dropped(Cpu& cpu, const Op* op) {
-  cpu.budget += op->left;
-  TAIL(leave_to(cpu, cpu.instruction_rip(*op), Left::miss));
-}
-
 const Op* run_undefined(Cpu& cpu, const Op* op) {
   cpu.raise(Vector::UD);
   return leave_undone(cpu, op);
@@ -112,6 +104,7 @@ Block* BlockCache::find(Cpu& cpu) {
       block = nullptr;
     }
   }
+  if (block && block->stale && !renew(cpu, *block)) block = nullptr;
   if (!block) block = build(cpu, fetched, offset, max_block, !fetched.bytes);
   if (block && cpu.mode.limited && cpu.rip + block->bytes - 1 > limit) {
     block = build(cpu, fetched, offset, 1, true);
@@ -170,6 +163,10 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
   bool crosses = false;
   cpu.rip_base = cpu.rip - offset;
   if (transient) most = 1;
+  const bool changes = !transient && restless(fetched.page.value + offset);
+  if (changes) most = std::min(most, max_restless_block);
+  bool sound = true;
+  u64 tail_immediates = 0;
   while (count < most && at < page_bytes && !ended) {
     Lowered lowered;
     DecodeStatus status;
@@ -183,10 +180,12 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
       return nullptr;
     }
     bind(ops[count], lowered, status);
+    if (lowered.tail_immediate) tail_immediates |= bit(count);
     crosses = at + lowered.op.length > page_bytes;
     at += lowered.op.length;
     ++count;
-    ended = status != DecodeStatus::ok || lowered.kind != Kind::plain;
+    sound &= status == DecodeStatus::ok;
+    ended = !sound || lowered.kind != Kind::plain;
   }
   for (unsigned i = 0; i < count; ++i) ops[i].left = static_cast<u8>(count - i);
   unsigned total = count;
@@ -211,7 +210,11 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
   block->crosses = crosses;
   block->second_page = second;
   block->transient = transient;
-  if (!transient) new (block->ops - 1) BlockHead();
+  if (!transient) (new (block->ops - 1) BlockHead())->block = block;
+  if (changes && sound && !crosses) {
+    make_restless(block, fetched.bytes + offset);
+    block->tail_immediates = static_cast<u16>(tail_immediates);
+  }
   if (emitter_ && !transient && !cpu.mode.limited) emitter_->emit(*block, cpu.mode);
   statistics_.blocks++;
   statistics_.instructions += count;
@@ -271,71 +274,6 @@ void BlockCache::flush() {
     cpu->engine->undone = nullptr;
   }
   statistics_.flushes++;
-}
-
-void BlockCache::drop(Block* block) {
-  block->dead = true;
-  for (Block** place = &table_[hash(block->start.value, block->key)]; *place; place = &(*place)->chain) {
-    if (*place == block) {
-      *place = block->chain;
-      break;
-    }
-  }
-  for (u64 slot = block->incoming; slot;) {
-    LinkSlots* links = reinterpret_cast<LinkSlots*>(slot & ~u64{1});
-    const unsigned number = slot & 1;
-    links->target[number] = nullptr;
-    if (emitter_) emitter_->disconnect(*links, number);
-    slot = links->next[number];
-  }
-  block->incoming = 0;
-  block->ops[0].handler = run_dropped;
-  if (emitter_) emitter_->drop(*block);
-  const auto forget = [&](HostPhys page) {
-    const auto found = pages_.find(page.value);
-    if (found != pages_.end()) std::erase(found->second, block);
-  };
-  forget(block->start.page());
-  if (block->crosses) forget(block->second_page.page());
-  statistics_.dropped++;
-}
-
-void BlockCache::remark(HostPhys page) {
-  memory_.unmark_code_page(page);
-  const auto found = pages_.find(page.value);
-  if (found == pages_.end()) return;
-  if (found->second.empty()) {
-    pages_.erase(found);
-    return;
-  }
-  for (const Block* block : found->second) {
-    const u64 in_first = std::min<u64>(block->bytes, page_bytes - block->start.page_offset());
-    if (block->start.page() == page)
-      memory_.mark_code(block->start, in_first);
-    else
-      memory_.mark_code(page, block->bytes - in_first);
-  }
-}
-
-void BlockCache::code_written(HostPhys address, u64 size) {
-  const u64 line = ~(PhysicalMemory::line_bytes - 1);
-  const u64 first = address.value & line, last = (address.value + size - 1) | ~line;
-  for (u64 page = first & ~u64{0xfff}; page <= last; page += page_bytes) {
-    const auto found = pages_.find(page);
-    if (found == pages_.end()) continue;
-    std::vector<Block*> hit;
-    for (Block* block : found->second) {
-      u64 from = block->start.value, to = from + block->bytes - 1;
-      if (block->start.page().value != page) from = page, to = page + block->bytes - 1;
-      if (from <= last && to >= first) hit.push_back(block);
-    }
-    for (Block* block : hit) {
-      drop(block);
-      if (block->crosses)
-        remark(block->start.page().value == page ? block->second_page : block->start.page());
-    }
-    if (!hit.empty()) remark(HostPhys(page));
-  }
 }
 
 void BlockCache::link(LinkSlots* links, unsigned number, Block* block) {

@@ -29,8 +29,12 @@ class BlockCache final : public CodeWatcher {
   // (a #PF, or #GP(0) beyond the code segment's limit or at a non-canonical address).
   Block* find(Cpu& cpu);
 
-  // A byte of these changed: drops the blocks on the lines touched.
+  // A byte of these changes: drops the blocks on the lines touched, or makes them stale.
   void code_written(HostPhys address, u64 size) override;
+  // A stale block gets the operations that its bytes stand for now. False: it had to be dropped.
+  bool renew(const Cpu& cpu, Block& block);
+  // A restless block has run undisturbed for long: it is dropped, to be decoded as others are.
+  void settle(Block& block);
   void flush();
 
   // Makes links->target[number] = block, if both lie in the same page.
@@ -62,6 +66,10 @@ class BlockCache final : public CodeWatcher {
   void register_page(Block* block, HostPhys start, u64 bytes);
   void remark(HostPhys page);
   void drop(Block* block);
+  void drop_alone(Block& block);  // one that does not cross pages; its lines are marked anew
+  bool renew(const Cpu& cpu, Block& block, unsigned number, const u8* bytes);
+  bool restless(u64 start);
+  void make_restless(Block* block, const u8* bytes);
   Op* allocate(unsigned count);
   Block* allocate_block();
   Block* lookup(u64 start, u32 key) const;
@@ -74,6 +82,16 @@ class BlockCache final : public CodeWatcher {
   static constexpr unsigned max_chunks = 20;  // 40 MiB of records, then everything is flushed
   static constexpr unsigned max_block = 48;
   static constexpr unsigned block_chunk = 4096;
+  static constexpr unsigned longest_instruction = 15;
+  static constexpr unsigned max_restless_block = 16;
+
+  // How often the block at an address was dropped because it was written to; addresses share places.
+  struct Unrest {
+    u64 start = ~u64{0};
+    unsigned drops = 0;
+  };
+  static constexpr unsigned unrest_entries = 256;
+  Unrest& unrest(u64 start) { return unrest_[(start ^ start >> 8 ^ start >> 16) % unrest_entries]; }
 
   PhysicalMemory& memory_;
   Decoder decoder_;
@@ -87,6 +105,7 @@ class BlockCache final : public CodeWatcher {
   Block transient_;
   std::array<Op, 2 + link_records> transient_ops_;
   std::unordered_map<u64, std::vector<Block*>> pages_;  // by page address: the blocks with a byte in it
+  std::array<Unrest, unrest_entries> unrest_;
   u64 map_generation_ = 0;
   Statistics statistics_;
 };

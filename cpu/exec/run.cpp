@@ -108,7 +108,7 @@ void run_singly(Cpu& cpu, Block* block, u64 linear) {
   for (unsigned i = 0; i < block->count && cpu.budget > 0; ++i) {
     run_observed(cpu, &block->ops[i]);
     if (cpu.left == Left::fault) return fault(cpu);
-    if (cpu.left == Left::alone || cpu.attention || block->dead) return;
+    if (cpu.left == Left::alone || cpu.attention || block->dead || block->stale) return;
     // The next record is the next instruction only if this one did not stay or jump.
     if (cpu.rip != cpu.following_rip(block->ops[i])) return;
   }
@@ -124,7 +124,8 @@ Block* cached(Cpu& cpu, u64 linear) {
 // Finds the block at cpu.rip and enters it where it will be looked for.
 Block* find_block(Cpu& cpu, u64 linear) {
   Engine& engine = *cpu.engine;
-  if (Block* block = cached(cpu, linear)) return block;
+  if (Block* block = cached(cpu, linear); block && (!block->stale || engine.cache->renew(cpu, *block)))
+    return block;
   Block* block = engine.cache->find(cpu);
   if (!block) return nullptr;
   if (!block->transient && !block->crosses && !cpu.mode.limited) {

@@ -5,6 +5,7 @@
 
 #if RINGSIDE_EMITTED_DISPATCH
 #include "cpu/decode/lower.h"
+#include "cpu/exec/block_cache.h"
 #include "cpu/exec/emit/assembler.h"
 
 namespace ringside {
@@ -28,6 +29,20 @@ void leave_over_budget(Cpu& cpu, const Op* op) {
   leave_to(cpu, cpu.instruction_rip(*op), Left::budget);
 }
 void leave_dropped(Cpu& cpu, const Op* op) { leave_to(cpu, cpu.instruction_rip(*op), Left::miss); }
+// A restless block, which has been charged. The operation of the block that runs next, or what leaves.
+constexpr u32 runs_until_settled = 256;
+const Op* run_restless(Cpu& cpu, const Op* op) {
+  BlockHead& head = reinterpret_cast<BlockHead*>(const_cast<Op*>(op))[-1];
+  if (++head.runs == runs_until_settled && !head.block->stale) cpu.engine->cache->settle(*head.block);
+  for (;;) {
+    const Handler handler = op->handler;
+    const Op* const next = handler(cpu, op);
+    // It is the same operation again if the block was stale; or a jump to itself, which is charged.
+    const bool again = next == op && op->handler != handler;
+    if (next != op + 1 && !again) return next;
+    op = next;
+  }
+}
 u64 flags_image(Cpu& cpu) { return cpu.flags.image() | Eflags::reserved_one | Eflags::IF; }
 
 template <class Function>
@@ -42,13 +57,16 @@ struct Emitter::Impl : Assembler {
 
   using Enter = void (*)(Cpu*, const void* code, TlbView*, JumpEntry*, u64 tag);
   Enter enter = nullptr;
-  u32 leave = 0, over_budget = 0, dropped = 0, charged_dropped = 0, jump_missing = 0;
+  u32 leave = 0, over_budget = 0, restless = 0, dropped = 0, charged_dropped = 0, jump_missing = 0;
   u32 missing[2] = {0, 0};
   u32 stubs_end = 0;
 
   void make_stubs();
   void stub(u32& place, const void* function);
   void emit(Block& block, const Cpu::Mode& mode);
+  void emit_restless(Block& block);
+  u32 charge(const Block& block);
+  void finish(Block& block, u32 start, u32 over, u32 charged);
   void branch(const Op& op, const Shape& shape, LinkSlots& links);
   void successor(const Op& op, unsigned slot, bool same_page, u64 offset, LinkSlots& links);
   void follow_jump();
@@ -96,6 +114,12 @@ void Emitter::Impl::make_stubs() {
   stub(missing[1], address_of(link_missing<1>));
   stub(over_budget, address_of(leave_over_budget));
   stub(dropped, address_of(leave_dropped));
+  restless = here();
+  mov(rdi, rbx);
+  call_host(address_of(run_restless));
+  test(rax, rax);
+  jump_if(4, leave);
+  jmp(qword[rax - sizeof(BlockHead)]);
   charged_dropped = here();
   mov(rsi, rax);
   jump(over_budget);
@@ -106,8 +130,15 @@ void Emitter::Impl::make_stubs() {
   stubs_end = here();
 }
 
+// The site of the jump taken if the budget does not do.
+u32 Emitter::Impl::charge(const Block& block) {
+  sub(qword[rbx + cpu_offset::budget], block.count);
+  return jump_if(8);
+}
+
 // Charges, then the operations, then the branch. Links' and misses' code follows out of the way.
 void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
+  if (block.restless) return emit_restless(block);
   cold_.clear();
   missing_.clear();
   cross_page_.clear();
@@ -130,8 +161,7 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   }
 
   const u32 start = here();
-  sub(qword[rbx + cpu_offset::budget], count);
-  const u32 over = jump_if(8);
+  const u32 over = charge(block);
   const u32 charged = here();
   const Op& last = block.ops[count - 1];
   const Kind kind = last.row == Decoder::no_row ? Kind::leave : rows()[last.row].kind;
@@ -159,6 +189,19 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   }
 
   cold_paths();
+  finish(block, start, over, charged);
+}
+
+void Emitter::Impl::emit_restless(Block& block) {
+  const u32 start = here();
+  const u32 over = charge(block);
+  const u32 charged = here();
+  mov(rsi, reinterpret_cast<u64>(block.ops));
+  jump(restless);
+  finish(block, start, over, charged);
+}
+
+void Emitter::Impl::finish(Block& block, u32 start, u32 over, u32 charged) {
   patch(over, here());
   mov(rsi, reinterpret_cast<u64>(block.ops));
   jump(over_budget);

@@ -20,11 +20,29 @@ struct EntryResult {
       inject_length = 0;  // the VM-entry interruption fields, with the valid bit
 };
 
-// VMLAUNCH and VMRESUME after their own checks, on the current VMCS. Saves nothing of the host.
-EntryResult enter_guest(Cpu& cpu);
+// VMLAUNCH and VMRESUME after their own checks, on the current VMCS. Saves nothing of the host. An entry
+// failure is described in cpu.vmx->exit.
+EntryResult enter_guest(Cpu& cpu, bool launch);
 
 // A VM exit: saves the guest's state at cpu.rip (for fault-like exits the instruction that caused it), loads
 // the host's. False: VMX abort.
 bool leave_guest(Cpu& cpu, const ExitInfo& exit);
+
+// Whether an instruction boundary in VMX non-root operation has more to look at than in root operation: what
+// Attention::vmx stands for.
+bool guest_needs_attention(const Cpu& cpu);
+
+// The second stage and the VPID of the CPU as it is now, in root or non-root operation. For a CPU whose state
+// was restored.
+void restore_translation(Cpu& cpu);
+
+// VMX-abort indicators.
+enum class VmxAbort : u32 {
+  storing_guest_msrs = 1,
+  host_pdptes = 2,
+  loading_host_msrs = 4,
+};
+// In words; empty if there was no abort.
+std::string_view abort_reason(const Cpu& cpu);
 
 }  // namespace ringside

@@ -72,6 +72,10 @@ void Vmx::reset() {
   trap_detail = 0;
   preemption_timer->disarm();
   entry_count = exit_count = ple_first = ple_last = 0;
+  abort = 0;
+  vectoring = {};
+  nmi_unblocked = false;
+  controls_of = nullptr;
   active_.clear();
   if (ept) ept->flush();
 }
@@ -90,6 +94,7 @@ void Vmx::fields(Fields& visit) {
     for (u64 i = 0; i < std::min<u64>(active, max_active); ++i)
       active_.push_back(std::make_unique<Vmcs>(HostPhys()));
     current = current_at < active_.size() ? active_[current_at].get() : nullptr;
+    controls_of = nullptr;
   }
   for (auto& vmcs : active_) vmcs->fields(visit);
   visit("control_words", controls.word);
@@ -123,6 +128,7 @@ void Vmx::fields(Fields& visit) {
   visit("virtual_nmi_blocked", virtual_nmi_blocked);
   visit("mtf_pending", mtf_pending);
   visit("timer_expired", timer_expired);
+  visit("abort", abort);
   bool armed = preemption_timer->armed();
   u64 deadline = preemption_timer->deadline();
   visit("timer_armed", armed);

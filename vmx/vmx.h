@@ -65,6 +65,7 @@ struct Vmx {
   bool virtual_nmi_blocked = false;
   bool mtf_pending = false;    // an MTF VM exit at the next boundary
   bool timer_expired = false;  // the VMX-preemption timer reached zero
+  u32 abort = 0;               // the VMX-abort indicator, once there was a VMX abort: the CPU is shut down
   std::unique_ptr<Timer> preemption_timer;
   u64 entry_count = 0;  // retired instructions at the last VM entry, and at the last VM exit
   u64 exit_count = 0;
@@ -79,6 +80,17 @@ struct Vmx {
   u32 trap_detail = 0;       // the vector, or the offset of the write
   std::unique_ptr<Ept> ept;  // the second stage of the guest that runs
   VmxObserver* observer = nullptr;
+
+  // What a VM exit during the delivery of an event records about the event; valid inside a delivery only.
+  struct Vectoring {
+    u32 information = 0;  // with its valid bit
+    u32 error = 0;
+    u32 length = 0;  // of the instruction behind a software interrupt or exception
+  } vectoring;
+  bool nmi_unblocked = false;  // the instruction that runs is an IRET that took away blocking by NMI
+  u64 task_return_rip = 0;     // of a task switch that exits: what follows the instruction
+  u64 transitions = 0;         // VM entries and exits so far; not a part of the state
+  const Vmcs* controls_of = nullptr;  // the VMCS that `controls` were taken from
 
   // The VMCS at `region`, which becomes active if it was not.
   Vmcs& activate(PhysicalMemory& memory, HostPhys region);

@@ -72,7 +72,7 @@ void Cpu::reset(bool init) {
     if (model) mmu.set_gigabyte_pages(model->has(Flag::pdpe1gb));
   }
 
-  vmx_operation = non_root = false;
+  vmx_operation = non_root = interrupt_window = false;
   guest_tsc_offset = 0;
   guest_tsc_multiplier = u64{1} << 48;
 
@@ -116,8 +116,10 @@ void Cpu::set_eflags(u64 value, u64 mask) {
   if ((system_flags & virtual_interrupt) == virtual_interrupt) attention |= Attention::virtual_interrupt;
   if (changed & (Eflags::AC | Eflags::VM)) update_privilege();
   if (changed & (Eflags::TF | Eflags::RF)) update_debug();
-  if ((changed & system_flags & Eflags::IF) && interrupts && interrupts->pending())
-    attention |= Attention::interrupt;
+  if (changed & system_flags & Eflags::IF) {
+    if (interrupts && interrupts->pending()) attention |= Attention::interrupt;
+    if (interrupt_window) attention |= Attention::vmx;
+  }
 }
 
 void Cpu::update_mode() {

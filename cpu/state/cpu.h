@@ -145,6 +145,7 @@ struct alignas(64) Cpu : RegisterFile {
   // -- VMX, as far as the rest of the CPU has to know.
   bool vmx_operation = false;  // after VMXON, root or non-root
   bool non_root = false;       // a guest runs
+  bool interrupt_window = false;  // whoever sets EFLAGS.IF has to raise Attention::vmx
   // What a guest's time-stamp counter is made of: (TSC * multiplier >> 48) + offset.
   u64 guest_tsc_offset = 0, guest_tsc_multiplier = u64{1} << 48;
   std::array<u64, 19>

@@ -134,6 +134,7 @@ void visit_events(Cpu& cpu, Fields& visit) {
   visit("random_state", cpu.random_state);
   visit("vmx_operation", cpu.vmx_operation);
   visit("non_root", cpu.non_root);
+  visit("interrupt_window", cpu.interrupt_window);
   visit("guest_tsc_offset", cpu.guest_tsc_offset);
   visit("guest_tsc_multiplier", cpu.guest_tsc_multiplier);
 }

@@ -67,7 +67,8 @@ void load_flags(Cpu& cpu, u64 image, u64 mask) {
   if ((mask & Eflags::RF) && !(cpu.dr7 & Dr7::enabled)) image &= ~Eflags::RF;
   constexpr u64 quiet = Eflags::arithmetic | Eflags::DF | Eflags::NT | Eflags::IOPL | Eflags::ID | Eflags::IF;
   const u64 changed = (cpu.eflags() ^ image) & mask;
-  if ((changed & ~quiet) || (changed & image & Eflags::IF && cpu.interrupts && cpu.interrupts->pending())) {
+  const bool awaited = cpu.interrupt_window || (cpu.interrupts && cpu.interrupts->pending());
+  if ((changed & ~quiet) || ((changed & image & Eflags::IF) && awaited)) {
     cpu.set_eflags(image, mask);
     return;
   }

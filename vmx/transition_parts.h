@@ -1,0 +1,25 @@
+// Owns the declarations of what VM entries and VM exits share: host state, MSR lists, the VMX abort.
+#pragma once
+
+#include "vmx/transitions.h"
+
+namespace ringside {
+
+// Bits of CR0 that neither entries nor exits change.
+constexpr u64 cr0_kept = ~(Cr0::PE | Cr0::MP | Cr0::EM | Cr0::TS | Cr0::NE | Cr0::WP | Cr0::AM | Cr0::PG);
+
+// What every transition derives at its end, after registers were replaced: mode, privilege, debugging.
+// `dr7_before` and `flags_before` are of the side that was left.
+void settle_transition(Cpu& cpu, u64 dr7_before, u64 flags_before);
+
+// The manual's "Loading Host State", with the MSR list. False: VMX abort.
+bool load_host(Cpu& cpu, const Vmcs& vmcs);
+// Writes the indicator and shuts the CPU down. Always false.
+bool vmx_abort(Cpu& cpu, const Vmcs& vmcs, VmxAbort why);
+
+// The lists of MSRs: `count` entries of 16 bytes. The number of the entry that failed, counted from 1; 0:
+// none did. An entry beyond the recommended length of a list fails.
+unsigned load_msr_list(Cpu& cpu, HostPhys list, u32 count);
+unsigned store_msr_list(Cpu& cpu, HostPhys list, u32 count);
+
+}  // namespace ringside

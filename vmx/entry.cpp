@@ -1,7 +1,6 @@
 // Owns VM entry: the controls taken from the VMCS, the guest's state loaded. The manual's "VM Entries".
 #include <algorithm>
 
-#include "cpu/state/msrs.h"
 #include "vmx/ept.h"
 #include "vmx/instructions.h"
 #include "vmx/transition_parts.h"
@@ -68,13 +67,12 @@ void load_registers(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
 // for their upper half, where a register has none.
 void load_segments(Cpu& cpu, const Vmcs& v) {
   for (unsigned i = 0; i < 8; ++i) {
-    const unsigned n = i < 6 ? i : i == LDTR ? 6 : 7;
     Segment& s = cpu.segment[i];
-    const u64 base = v[segment_field(Field::GUEST_ES_BASE, n)];
-    s.selector = static_cast<u16>(v[segment_field(Field::GUEST_ES_SELECTOR, n)]);
+    const u64 base = v[segment_field(Field::GUEST_ES_BASE, i)];
+    s.selector = static_cast<u16>(v[segment_field(Field::GUEST_ES_SELECTOR, i)]);
     s.base = i < FS ? static_cast<u32>(base) : base;
-    s.limit = static_cast<u32>(v[segment_field(Field::GUEST_ES_LIMIT, n)]);
-    s.rights = static_cast<u32>(v[segment_field(Field::GUEST_ES_ACCESS_RIGHTS, n)]);
+    s.limit = static_cast<u32>(v[segment_field(Field::GUEST_ES_LIMIT, i)]);
+    s.rights = static_cast<u32>(v[segment_field(Field::GUEST_ES_ACCESS_RIGHTS, i)]);
     s.update();
   }
   cpu.gdtr = {v[Field::GUEST_GDTR_BASE], static_cast<u32>(v[Field::GUEST_GDTR_LIMIT])};
@@ -131,7 +129,8 @@ void start_preemption_timer(Cpu& cpu, const Vmcs& v) {
   vmx.timer_expired = value == 0;
   if (value == 0) return;
   // It counts when the bit of the TSC changes: the deadline is a multiple of its period on the TSC's scale.
-  const u64 deadline = ((read_tsc(cpu) >> shift) + value) << shift;
+  const u64 tsc = (cpu.clock ? cpu.clock->now() : 0) + cpu.msr.tsc_offset;
+  const u64 deadline = ((tsc >> shift) + value) << shift;
   vmx.preemption_timer->arm(deadline - cpu.msr.tsc_offset);
 }
 

@@ -108,7 +108,7 @@ void save_event_state(const Cpu& cpu, Vmcs& v, const ActiveControls& c, const Ex
     u64 left = 0;
     if (vmx.preemption_timer->armed() && cpu.clock) {
       const u64 now = cpu.clock->now(), deadline = vmx.preemption_timer->deadline();
-      left = deadline > now ? (deadline - now + bit_range(0, shift) / 2) >> shift : 0;
+      left = deadline > now ? (deadline - now + bit(shift) - 1) >> shift : 0;
     }
     v.set(Field::VMX_PREEMPTION_TIMER_VALUE, left);
   }

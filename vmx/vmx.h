@@ -85,7 +85,8 @@ struct Vmx {
   struct Vectoring {
     u32 information = 0;  // with its valid bit
     u32 error = 0;
-    u32 length = 0;  // of the instruction behind a software interrupt or exception
+    u32 length = 0;       // of the instruction behind a software interrupt or exception
+    bool resume = false;  // EFLAGS.RF of the image that the delivery saves
   } vectoring;
   bool nmi_unblocked = false;  // the instruction that runs is an IRET that took away blocking by NMI
   u64 task_return_rip = 0;     // of a task switch that exits: what follows the instruction

@@ -5,6 +5,7 @@
 #include "cpu/exec/block_cache.h"
 #include "cpu/exec/dispatch.h"
 #include "cpu/exec/events/events.h"
+#include "vmx/vmx.h"
 
 namespace ringside {
 
@@ -91,7 +92,10 @@ void run_observed(Cpu& cpu, const Op* op) {
     cpu.left = Left::fault;
     return;
   }
+  // What surrounded a VMLAUNCH was the host's; the guest begins with what the VM entry gave it.
+  const u64 transitions = cpu.vmx ? cpu.vmx->transitions : 0;
   run_alone(cpu, op);
+  if (cpu.vmx && cpu.vmx->transitions != transitions) return;
   if (cpu.left == Left::boundary) after_alone(cpu, trap_flag, shadow);
 }
 

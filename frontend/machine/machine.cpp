@@ -204,7 +204,8 @@ const Ending& Machine::run(u64 instructions) {
     p.clock.end();
     p.retired += ran;
     p.turn_left -= ran;
-    if (cpu.activity == Activity::shutdown && ending_.why == Ending::Why::running) {
+    // In VMX non-root operation shutdown is an activity state that a VM exit may end.
+    if (cpu.activity == Activity::shutdown && !cpu.non_root && ending_.why == Ending::Why::running) {
       end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
       break;
     }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "frontend/machine/machine.h"
+#include "vmx/transitions.h"
 
 namespace ringside {
 namespace {
@@ -113,7 +114,10 @@ bool Machine::restore(std::span<const u8> saved, std::string& error) {
   read_fields();
   chips_restored();
   read_fields();
-  for (unsigned n = 0; n < cpus(); ++n) cpu(n).restored();
+  for (unsigned n = 0; n < cpus(); ++n) {
+    restore_translation(cpu(n));
+    cpu(n).restored();
+  }
   ending_ = Ending{};
   return true;
 }

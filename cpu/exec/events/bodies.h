@@ -140,18 +140,19 @@ inline bool iret(Cpu& cpu, const Op& op) { return interrupt_return(cpu, op.size)
 // -- Software interrupts and system calls.
 
 inline bool int_n(Cpu& cpu, const Op& op) {
-  return software_interrupt(cpu, EventType::software_interrupt, static_cast<u8>(op.imm), cpu.next_rip);
+  return software_interrupt(cpu, EventType::software_interrupt, static_cast<u8>(op.imm), cpu.next_rip,
+                            op.length);
 }
-inline bool int1(Cpu& cpu, const Op&) {
+inline bool int1(Cpu& cpu, const Op& op) {
   return software_interrupt(cpu, EventType::privileged_software_exception, static_cast<u8>(Vector::DB),
-                            cpu.next_rip);
+                            cpu.next_rip, op.length);
 }
-inline bool int3(Cpu& cpu, const Op&) {
-  return software_interrupt(cpu, EventType::software_exception, static_cast<u8>(Vector::BP), cpu.next_rip);
+inline bool int3(Cpu& cpu, const Op& op) {
+  return software_interrupt(cpu, EventType::software_exception, static_cast<u8>(Vector::BP), cpu.next_rip, op.length);
 }
-inline bool into(Cpu& cpu, const Op&) {
+inline bool into(Cpu& cpu, const Op& op) {
   return !cpu.flags.of() ||
-         software_interrupt(cpu, EventType::software_exception, static_cast<u8>(Vector::OF), cpu.next_rip);
+         software_interrupt(cpu, EventType::software_exception, static_cast<u8>(Vector::OF), cpu.next_rip, op.length);
 }
 inline bool syscall_instruction(Cpu& cpu, const Op&) { return syscall(cpu); }
 inline bool sysret_instruction(Cpu& cpu, const Op& op) { return sysret(cpu, op.size == 8); }

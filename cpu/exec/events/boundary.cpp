@@ -1,8 +1,10 @@
 // Owns what happens between two instructions: INIT and SIPI, traps, NMI, interrupts, shadows, waking up.
+#include "cpu/exec/events/boundary.h"
+
 #include "cpu/exec/events/deliver.h"
+#include "cpu/exec/vmx/boundary.h"
 
 namespace ringside {
-namespace {
 
 bool interrupt_pending(const Cpu& cpu) { return cpu.interrupts && cpu.interrupts->pending(); }
 
@@ -11,6 +13,8 @@ void wake(Cpu& cpu) {
   cpu.attention &= ~Attention::activity;
   cpu.monitor_armed = false;
 }
+
+namespace {
 
 void take_init(Cpu& cpu) {
   // A SIPI that waits beside the INIT came after it: whoever signals an INIT takes an older SIPI away.
@@ -33,6 +37,8 @@ void take_start_up(Cpu& cpu) {
   cpu.update_mode();
   wake(cpu);
 }
+
+}  // namespace
 
 bool nmi_deliverable(const Cpu& cpu) {
   return (cpu.nmi_pending || (cpu.attention & Attention::nmi)) && !cpu.nmi_blocked &&
@@ -59,6 +65,8 @@ void take_nmi(Cpu& cpu) {
 void take_interrupt(Cpu& cpu) {
   deliver_or_chain(cpu, {EventType::external_interrupt, cpu.interrupts->acknowledge()});
 }
+
+namespace {
 
 // Whether a CPU that is not active goes on now.
 bool wakes(Cpu& cpu) {
@@ -88,6 +96,8 @@ void clear_settled(Cpu& cpu) {
   cpu.attention &= ~settled;
 }
 
+}  // namespace
+
 // VIF and VIP both set at the beginning of an instruction are #GP(0): "Class 2: Maskable Hardware Interrupt
 // Handling in Virtual-8086 Mode Using the Virtual Interrupt Mechanism" and "Protected-Mode Virtual
 // Interrupts".
@@ -96,6 +106,15 @@ bool virtual_interrupt_due(const Cpu& cpu) {
   return (cpu.attention & Attention::virtual_interrupt) && cpu.flag(Eflags::VIF) && cpu.flag(Eflags::VIP) &&
          (cpu.cr4 & enable) && cpu.cpl == 3 && cpu.iopl() < 3;
 }
+
+void take_virtual_interrupt_fault(Cpu& cpu) {
+  cpu.raise(Vector::GP, 0);
+  deliver_fault(cpu);
+  cpu.interrupt_shadow = 0;
+  cpu.budget -= 1;
+}
+
+namespace {
 
 // The most urgent event, in the order of the manual's "Priority Among Concurrent Events". False: none.
 bool take_event(Cpu& cpu) {
@@ -114,7 +133,9 @@ bool take_event(Cpu& cpu) {
 
 bool service_boundary(Cpu& cpu) {
   if (cpu.attention & Attention::stop) return false;
-  if (cpu.attention & Attention::init) take_init(cpu);
+  if (cpu.non_root) return service_guest_boundary(cpu);
+  // INIT is blocked in VMX root operation.
+  if ((cpu.attention & Attention::init) && !cpu.vmx_operation) take_init(cpu);
   if (cpu.attention & Attention::start_up) take_start_up(cpu);
   // An event, and what is more urgent than the first instruction of its handler; each counts as one
   // instruction.
@@ -132,12 +153,7 @@ bool service_boundary(Cpu& cpu) {
     cpu.interrupt_shadow = 0;
     cpu.budget -= 1;
   } while (cpu.budget > 0);
-  if (cpu.budget > 0 && virtual_interrupt_due(cpu)) {
-    cpu.raise(Vector::GP, 0);
-    deliver_fault(cpu);
-    cpu.interrupt_shadow = 0;
-    cpu.budget -= 1;
-  }
+  if (cpu.budget > 0 && virtual_interrupt_due(cpu)) take_virtual_interrupt_fault(cpu);
   clear_settled(cpu);
   return cpu.activity == Activity::active;
 }

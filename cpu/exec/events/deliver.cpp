@@ -2,6 +2,7 @@
 #include "cpu/exec/events/deliver.h"
 
 #include "cpu/exec/events/system_access.h"
+#include "cpu/exec/vmx/fault_exits.h"
 
 namespace ringside {
 namespace {
@@ -76,11 +77,19 @@ bool deliver_event(Cpu& cpu, const Event& event, u64 return_rip) {
   return delivered;
 }
 
-bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip) {
+bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, unsigned length) {
   const bool stepping = cpu.flag(Eflags::TF);
   const Delivery d{{type, vector, false, 0}, return_rip, cpu.eflags()};
   const bool redirected = cpu.mode.v86 && type == EventType::software_interrupt;
-  if (!(redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d))) return false;
+  if (cpu.non_root) [[unlikely]] {
+    if (exit_by_software_exception(cpu, type, vector, length)) return false;
+    begin_vectoring(cpu, d.event, length);
+  }
+  const bool delivered =
+      redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d);
+  if (cpu.non_root) [[unlikely]]
+    end_software_vectoring(cpu, delivered);
+  if (!delivered) return false;
   cpu.step_consumed = stepping;
   // What MOV SS left pending goes with the #DB of INT1; with INT n and INT3 it comes after, in their handler.
   if (type == EventType::privileged_software_exception && cpu.pending_debug) {

@@ -32,10 +32,15 @@ bool deliver_in_protected_mode(Cpu& cpu, const Delivery& d);
 bool deliver_in_ia32e_mode(Cpu& cpu, const Delivery& d);
 
 // INT n in virtual-8086 mode: by IOPL and, with CR4.VME, by the redirection bitmap of the TSS.
-bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d);
+// `injected` by a VM entry: IOPL does not count.
+bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d, bool injected = false);
 
 // Any of the above by mode; adds EXT to the error code of a fault.
 bool deliver(Cpu& cpu, const Delivery& d);
+
+// cpu.fault arose while an exception was delivered that did not come by deliver_fault (a VM entry injected
+// it).
+void deliver_nested_fault(Cpu& cpu, Vector first);
 
 // Delivers an interrupt or trap at cpu.rip; if that faults, the fault, and so on.
 void deliver_or_chain(Cpu& cpu, const Event& event);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "cpu/exec/events/deliver.h"
+#include "cpu/exec/vmx/fault_exits.h"
 
 namespace ringside {
 namespace {
@@ -75,9 +76,43 @@ bool deliver_exception(Cpu& cpu, const Fault& fault) {
   return deliver(cpu, d);
 }
 
-// Until something is delivered or the CPU shuts down: at most benign, contributory, page fault, double fault.
+// `second` arose while `first` was delivered. True: `next` is to be delivered; false: there is nothing more to
+// do.
+bool combine(Cpu& cpu, const Fault& first, Fault second, Fault& next) {
+  if (cpu.non_root && exit_by_fault(cpu, second, saved_flags(cpu, second))) return false;
+  switch (next_of(first.vector, second.vector)) {
+    case Next::serially:
+      // #AC by the push for #AC: processors loop here for ever. The instruction comes again instead, so
+      // that the machine can still be stopped.
+      if (class_of(second.vector) == Class::benign && first.vector == second.vector) return false;
+      next = second;
+      return true;
+    case Next::double_fault:
+      record_exception(cpu, second);
+      remember(cpu, second);
+      next = Fault::exception(Vector::DF);
+      if (cpu.non_root) cpu.vmx->vectoring = {};
+      return true;
+    case Next::shutdown: break;
+  }
+  record_exception(cpu, second);
+  remember(cpu, second);
+  if (cpu.non_root)
+    exit_by_triple_fault(cpu);
+  else
+    enter_shutdown(cpu);
+  return false;
+}
+
+// Until something is delivered, the guest is left or the CPU shuts down: at most benign, contributory, page
+// fault, double fault.
 void deliver_chain(Cpu& cpu, Fault fault) {
   for (;;) {
+    if (cpu.non_root) [[unlikely]] {
+      const u64 flags = saved_flags(cpu, fault);
+      if (exit_by_fault(cpu, fault, flags)) return;
+      begin_vectoring(cpu, fault, flags);
+    }
     record_exception(cpu, fault);
     remember(cpu, fault);
     if (deliver_exception(cpu, fault)) [[likely]] {
@@ -86,25 +121,18 @@ void deliver_chain(Cpu& cpu, Fault fault) {
       return;
     }
     const Fault second = cpu.fault;
-    switch (next_of(fault.vector, second.vector)) {
-      case Next::serially:
-        // #AC by the push for #AC: processors loop here for ever. The instruction comes again instead, so
-        // that the machine can still be stopped.
-        if (class_of(second.vector) == Class::benign) return;
-        fault = second;
-        break;
-      case Next::double_fault:
-        record_exception(cpu, second);
-        remember(cpu, second);
-        fault = Fault::exception(Vector::DF);
-        break;
-      case Next::shutdown:
-        record_exception(cpu, second);
-        remember(cpu, second);
-        enter_shutdown(cpu);
-        return;
-    }
+    if (!combine(cpu, fault, second, fault)) return;
   }
+}
+
+void deliver_alone(Cpu& cpu, const Vector* first) {
+  const bool alone = cpu.alone;
+  cpu.alone = true;
+  cpu.shutdown_chain_length = 0;
+  Fault fault = cpu.fault;
+  if (first == nullptr || combine(cpu, Fault::exception(*first), cpu.fault, fault)) deliver_chain(cpu, fault);
+  if (cpu.vmx) cpu.vmx->vectoring = {};
+  cpu.alone = alone;
 }
 
 std::string_view name_of(Vector v) {
@@ -135,22 +163,23 @@ std::string_view name_of(Vector v) {
 
 }  // namespace
 
-void deliver_fault(Cpu& cpu) {
-  const bool alone = cpu.alone;
-  cpu.alone = true;
-  cpu.shutdown_chain_length = 0;
-  deliver_chain(cpu, cpu.fault);
-  cpu.alone = alone;
-}
+void deliver_fault(Cpu& cpu) { deliver_alone(cpu, nullptr); }
+
+void deliver_nested_fault(Cpu& cpu, Vector first) { deliver_alone(cpu, &first); }
 
 void deliver_or_chain(Cpu& cpu, const Event& event) {
-  if (deliver_event(cpu, event, cpu.rip)) return;
-  // The event itself counts as benign, unless it is an exception by type.
+  if (cpu.non_root) begin_vectoring(cpu, event);
+  if (deliver_event(cpu, event, cpu.rip)) {
+    if (cpu.vmx) cpu.vmx->vectoring = {};
+    return;
+  }
+  // The event itself counts as benign.
   deliver_fault(cpu);
 }
 
 std::string shutdown_reason(const Cpu& cpu) {
   if (cpu.activity != Activity::shutdown) return {};
+  if (const std::string_view abort = abort_reason(cpu); !abort.empty()) return std::string(abort);
   std::string text;
   for (unsigned i = 0; i < cpu.shutdown_chain_length; ++i) {
     const Cpu::FailedDelivery& f = cpu.shutdown_chain[i];

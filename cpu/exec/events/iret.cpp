@@ -3,6 +3,7 @@
 #include "cpu/exec/events/system_access.h"
 #include "cpu/exec/events/task_switch.h"
 #include "cpu/exec/stack.h"
+#include "vmx/vmx.h"
 
 namespace ringside {
 namespace {
@@ -38,7 +39,23 @@ constexpr u64 writable_in_virtual_8086_entry = Eflags::arithmetic | Eflags::TF |
                                                Eflags::IOPL | Eflags::NT | Eflags::RF | Eflags::VM |
                                                Eflags::AC | Eflags::VIF | Eflags::VIP | Eflags::ID;
 
+// "Changes to Instruction Behavior in VMX Non-Root Operation": whose blocking IRET ends there. What a fault of
+// the same IRET reports is that there was some.
+void unblock_nmi_in_guest(Cpu& cpu) {
+  Vmx& vmx = *cpu.vmx;
+  if (!vmx.controls.has(VmxControl::nmi_exiting)) {
+    vmx.nmi_unblocked |= cpu.nmi_blocked;
+    cpu.nmi_blocked = false;
+    if (cpu.nmi_pending) cpu.attention |= Attention::nmi;
+  } else if (vmx.controls.has(VmxControl::virtual_nmis) && vmx.virtual_nmi_blocked) {
+    vmx.nmi_unblocked = true;
+    vmx.virtual_nmi_blocked = false;
+    if (vmx.controls.has(VmxControl::nmi_window_exiting)) cpu.attention |= Attention::vmx;
+  }
+}
+
 void unblock_nmi(Cpu& cpu) {
+  if (cpu.non_root) return unblock_nmi_in_guest(cpu);
   cpu.nmi_blocked = false;
   if (cpu.nmi_pending) cpu.attention |= Attention::nmi;
 }
@@ -161,10 +178,7 @@ bool return_in_ia32e_mode(Cpu& cpu, unsigned size) {
   return return_to_protected_mode(cpu, size, p, code, always_stack || outer);
 }
 
-}  // namespace
-
-bool interrupt_return(Cpu& cpu, unsigned size) {
-  unblock_nmi(cpu);
+bool return_by_mode(Cpu& cpu, unsigned size) {
   if (cpu.mode.long_mode) [[likely]]
     return return_in_ia32e_mode(cpu, size);
   if (cpu.mode.v86) return return_from_virtual_8086_mode(cpu, size);
@@ -178,6 +192,15 @@ bool interrupt_return(Cpu& cpu, unsigned size) {
   const bool outer = (p.cs & 3) != cpu.cpl;
   if (outer && !pop_stack(cpu, size, p)) return false;
   return return_to_protected_mode(cpu, size, p, code, outer);
+}
+
+}  // namespace
+
+bool interrupt_return(Cpu& cpu, unsigned size) {
+  unblock_nmi(cpu);
+  const bool returned = return_by_mode(cpu, size);
+  if (returned && cpu.non_root) cpu.vmx->nmi_unblocked = false;
+  return returned;
 }
 
 }  // namespace ringside

@@ -5,6 +5,7 @@
 #include "cpu/exec/events/frame.h"
 #include "cpu/exec/events/system_access.h"
 #include "cpu/exec/events/transfer.h"
+#include "cpu/exec/vmx/fault_exits.h"
 
 namespace ringside {
 namespace {
@@ -194,6 +195,7 @@ bool perform(Cpu& cpu, u16 selector, Descriptor& tss, const TaskSwitch& source) 
   const Format& new_format = format_of(tss.type());
   const Format& old_format = format_of(cpu.segment[TR].type());
   if (tss.limit() < new_format.minimum_limit) return refuse(cpu, Vector::TS, selector);
+  if (cpu.non_root) return exit_by_task_switch(cpu, selector, source);
   TaskState t;
   if (!read_task(cpu, tss.base(), new_format, t) || !probe_writes(cpu, tss, old_format, source)) return false;
   if (new_format.width == 4 && !cpu.mmu.load_pdptes(t.cr3, cpu.cr0, cpu.cr4, cpu.efer))

@@ -42,13 +42,13 @@ bool deliver_to_8086_handler(Cpu& cpu, const Delivery& d) {
 
 }  // namespace
 
-bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d) {
+bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d, bool injected) {
   if (cpu.cr4 & Cr4::VME) {
     bool redirected;
     if (!read_redirection(cpu, d.event.vector, redirected)) return false;
     if (!redirected) return deliver_to_8086_handler(cpu, d);
   }
-  return cpu.iopl() == 3 ? deliver(cpu, d) : refuse(cpu, Vector::GP);
+  return cpu.iopl() == 3 || injected ? deliver(cpu, d) : refuse(cpu, Vector::GP);
 }
 
 }  // namespace ringside

@@ -1,0 +1,18 @@
+// Owns the places where APIC virtualization enters the boundary of VMX non-root operation: the manual's "APIC
+// Virtualization and Virtual Interrupts".
+#pragma once
+
+#include "cpu/state/cpu.h"
+
+namespace ringside {
+
+// VM exits that follow an APIC access or a VM entry: TPR below threshold, APIC write, virtualized EOI. More
+// urgent than all others. True: one was taken.
+inline bool take_virtual_apic_exit(Cpu&) { return false; }
+// Virtual-interrupt delivery. True: the event was delivered, or its delivery made a VM exit.
+inline bool take_virtual_interrupt(Cpu&) { return false; }
+// An external interrupt was acknowledged as `vector`. True: it was the notification of posted interrupts and
+// those are processed; no VM exit follows.
+inline bool takes_posted_interrupts(Cpu&, u8 vector) { return static_cast<void>(vector), false; }
+
+}  // namespace ringside

@@ -42,6 +42,20 @@ void take_controls(ActiveControls& c, const Vmcs& v) {
   c.vpid = c.has(VmxControl::vpid) ? static_cast<u16>(v[Field::VIRTUAL_PROCESSOR_ID]) : 0;
 }
 
+const FieldSet control_fields = [] {
+  FieldSet set;
+  for (unsigned i = 0; i < field_count; ++i) {
+    const Field field = static_cast<Field>(i);
+    if (info(field).area == FieldArea::controls) set.add(field);
+  }
+  return set;
+}();
+bool controls_written(const Vmcs& v) {
+  u64 common = 0;
+  for (unsigned i = 0; i < FieldSet::words; ++i) common |= v.dirty.word[i] & control_fields.word[i];
+  return common != 0;
+}
+
 // "Loading Guest Control Registers, Debug Registers, and MSRs".
 void load_registers(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
   cpu.cr0 = (cpu.cr0 & cr0_kept) | (v[Field::GUEST_CR0] & ~cr0_kept);
@@ -155,12 +169,9 @@ PagingRegisters paging_registers(const Cpu& cpu, u16 vpid) {
 // The guest's translation: second stage, VPID, paging registers; PDPTEs where PAE paging is in use. False: a
 // PDPTE in memory is not valid.
 bool load_translation(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
-  Vmx& vmx = *cpu.vmx;
   const bool pae = (cpu.cr0 & Cr0::PG) && (cpu.cr4 & Cr4::PAE) && !(cpu.efer & Efer::LMA);
-  Ept* stage = nullptr;
-  if (c.has(VmxControl::ept)) {
-    stage = vmx.ept.get();
-    stage->set_pointer(v[Field::EPT_POINTER], c.has(VmxControl::mode_based_execute));
+  Ept* const stage = prepare_ept(cpu);
+  if (stage) {
     if (pae)
       cpu.mmu.pdptes() = {v[Field::GUEST_PDPTE0], v[Field::GUEST_PDPTE1], v[Field::GUEST_PDPTE2],
                           v[Field::GUEST_PDPTE3]};
@@ -232,12 +243,12 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
     }
   }
   ActiveControls& c = vmx.controls;
-  if (vmx.controls_of != &v || (v.dirty & area_bit(FieldArea::controls))) {
+  if (vmx.controls_of != &v || controls_written(v)) {
     take_controls(c, v);
     vmx.controls_of = &v;
   }
   c.word[static_cast<unsigned>(ControlWord::entry)] = v[Field::VM_ENTRY_CONTROLS];
-  v.dirty = 0;
+  v.dirty.clear();
 
   const u64 dr7_before = cpu.dr7, flags_before = cpu.system_flags;
   const bool nmi_blocked_before = cpu.nmi_blocked;
@@ -288,12 +299,7 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
 void restore_translation(Cpu& cpu) {
   Vmx* vmx = cpu.vmx;
   if (vmx == nullptr) return;
-  Ept* stage = nullptr;
-  if (cpu.non_root && vmx->current != nullptr && vmx->controls.has(VmxControl::ept)) {
-    stage = vmx->ept.get();
-    stage->set_pointer((*vmx->current)[Field::EPT_POINTER],
-                       vmx->controls.has(VmxControl::mode_based_execute));
-  }
+  Ept* const stage = cpu.non_root ? prepare_ept(cpu) : nullptr;
   cpu.mmu.set_registers(paging_registers(cpu, cpu.non_root ? vmx->controls.vpid : 0), stage, stage);
   cpu.mmu.flush_all();
   cpu.data = cpu.mmu.data_view();

@@ -91,6 +91,15 @@ u64 pending_debug_exceptions(const Cpu& cpu, const ExitInfo& exit) {
   return (cpu.pending_debug & (conditions | Dr6::BS)) | (breakpoint ? enabled_breakpoint : 0);
 }
 
+// The state that was saved satisfies the rules of VM entry by itself in 64-bit mode with nothing blocked or
+// pending; elsewhere the rules look at it again.
+void look_again(Vmcs& v) {
+  for (unsigned i = 0; i < 8; ++i) v.dirty.add(segment_field(Field::GUEST_ES_ACCESS_RIGHTS, i));
+  for (const Field field : {Field::GUEST_ACTIVITY_STATE, Field::GUEST_INTERRUPTIBILITY_STATE,
+                            Field::GUEST_PENDING_DEBUG_EXCEPTIONS, Field::GUEST_RFLAGS, Field::GUEST_CR0})
+    v.dirty.add(field);
+}
+
 // "Saving Non-Register State".
 void save_event_state(const Cpu& cpu, Vmcs& v, const ActiveControls& c, const ExitInfo& exit) {
   const bool inactive = cpu.activity == Activity::hlt || cpu.activity == Activity::shutdown ||
@@ -118,10 +127,8 @@ void save_event_state(const Cpu& cpu, Vmcs& v, const ActiveControls& c, const Ex
     for (unsigned i = 0; i < 4; ++i)
       v.set(static_cast<Field>(static_cast<unsigned>(Field::GUEST_PDPTE0) + i), pdptes[i]);
   }
-  // What was saved satisfies the rules of VM entry by itself in 64-bit mode with nothing blocked or pending;
-  // elsewhere they look again.
-  if (activity | blocking | pending) v.dirty |= area_bit(FieldArea::guest_other);
-  if (!cpu.mode.bits64) v.dirty |= area_bit(FieldArea::guest_segments) | area_bit(FieldArea::guest_registers);
+  if ((activity | blocking | pending) || !cpu.mode.bits64) [[unlikely]]
+    look_again(v);
 }
 
 constexpr u32 code_rights = Rights::P | Rights::S | Rights::code | Rights::readable | Rights::accessed | Rights::G;

@@ -38,8 +38,8 @@ void deliver_fault(Cpu& cpu);
 std::string shutdown_reason(const Cpu& cpu);
 
 // INT n, INT3, INTO, INT1 with their privilege checks; called by bodies of kind leave. The target is left in
-// cpu.next_rip. `length` is the instruction's, in bytes. False: faulted.
-bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, unsigned length);
+// cpu.next_rip. `length` is the instruction's in bytes, which a VM exit tells. False: faulted.
+bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, unsigned length = 0);
 
 // At a boundary with cpu.attention != 0, before the next instruction: in the manual's order of priority
 // ("Priority Among Concurrent Events") takes reset/INIT/SIPI, traps (#DB, pending_debug), NMI, external

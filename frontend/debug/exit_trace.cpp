@@ -8,7 +8,9 @@
 
 #include "cpu/exec/run.h"
 #include "vmx/explain_exit.h"
+#include "vmx/explain_rule.h"
 #include "vmx/explain_walk.h"
+#include "vmx/instruction_errors.h"
 #include "vmx/rules.h"
 
 namespace ringside {
@@ -27,6 +29,15 @@ std::string csv_text(std::string_view text) {
     out += c;
   }
   return out + "\"";
+}
+
+std::string indented(const std::string& text) {
+  std::string out = "      ";
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += "      ";
+  }
+  return out + "\n";
 }
 
 void add_parts(std::string& text, std::string_view title, const std::vector<ExplainedPart>& parts) {
@@ -137,13 +148,69 @@ void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   story_(text);
 }
 
+// Every rule that is broken, not only the one that the processor met first.
 void ExitTrace::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
-  if (rule) ++by_rule_[std::string(rule->id)];
+  const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+  std::vector<const Rule*> broken;
+  if (rule) broken = violations(view);
+  for (const Rule* one : broken) ++by_rule_[std::string(one->id)];
   if (exit) ++by_reason_[static_cast<unsigned>(exit->reason) % exit_reason_limit];
-  (void)cpu;
+  if (rows_) refusal_row(cpu, broken, exit);
+  if (!story_) return;
+  std::string text = exit ? fmt::format("VM entry refused, VM exit: reason {}, {}\n",
+                                        static_cast<unsigned>(exit->reason), headline(*exit))
+                          : std::string("VM entry refused, VMfailValid\n");
+  text += fmt::format("      {:<14} CPU {}, VMCS at {:#x}, instruction {}\n", "where", cpu.index,
+                      cpu.vmx->current->region.value, retired(cpu));
+  if (exit) add_parts(text, "qualification", explain_exit(*exit).qualification);
+  for (const Rule* one : broken) text += indented(ringside::text(explain(*one, view)));
+  story_(text);
 }
 
-void ExitTrace::failed(Cpu&, unsigned error) { ++by_error_[error % by_error_.size()]; }
+void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit) {
+  std::vector<std::string> ids;
+  for (const Rule* one : broken) ids.emplace_back(one->id);
+  if (form_ == TraceForm::csv) {
+    rows_(fmt::format("{},{},{},{},{:#x},{},,,\n", retired(cpu), cpu.index,
+                      exit ? static_cast<unsigned>(exit->reason) : 0, csv_text("VM entry refused"),
+                      exit ? exit->qualification : 0, csv_text(fmt::format("{}", fmt::join(ids, " ")))));
+    return;
+  }
+  nlohmann::ordered_json j;
+  j["count"] = retired(cpu);
+  j["cpu"] = cpu.index;
+  j["refused"] = true;
+  if (exit) j["reason"] = static_cast<unsigned>(exit->reason);
+  if (exit) j["qualification"] = exit->qualification;
+  const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+  auto& rules = j["rules"] = nlohmann::ordered_json::array();
+  for (const Rule* one : broken) {
+    const RuleExplanation e = explain(*one, view);
+    nlohmann::ordered_json r = {{"id", one->id}, {"sentence", one->sentence}, {"title", one->title}};
+    for (const RuleExplanation::Value& v : e.values)
+      r["fields"].push_back({{"name", info(v.field).id}, {"value", v.value}, {"writer", ringside::text(v)}});
+    for (const RuleExplanation::Source& source : e.sources)
+      r["sources"].push_back({{"name", source.name}, {"msr", source.msr}, {"value", source.value}});
+    if (e.cure)
+      r["cure"] = {{"field", info(e.cure->field).id},
+                   {"value", e.cure->value},
+                   {"set", e.cure->set},
+                   {"cleared", e.cure->cleared}};
+    rules.push_back(std::move(r));
+  }
+  rows_(j.dump() + "\n");
+}
+
+void ExitTrace::failed(Cpu& cpu, unsigned error) {
+  ++by_error_[error % by_error_.size()];
+  if (story_)
+    story_(error
+               ? fmt::format("VMfailValid {}: {} (instruction {})\n", error, instruction_error_name(error),
+                             retired(cpu))
+               : fmt::format(
+                     "VMfailInvalid: there is no current VMCS, or the operand names none (instruction {})\n",
+                     retired(cpu)));
+}
 
 std::string ExitTrace::summary() const {
   std::vector<std::pair<u64, unsigned>> order;

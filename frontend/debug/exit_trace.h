@@ -48,6 +48,7 @@ class ExitTrace final : public VmxObserver {
     u64 root = 0;             // instructions in VMX root operation before the last entry
   };
   void row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
+  void refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit);
   void tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
 
   TraceForm form_ = TraceForm::json_lines;

@@ -189,6 +189,9 @@ constexpr unsigned sse_row_count = 0
 constexpr unsigned sse_int_row_count = 0
 #include "cpu/decode/rows/sse_int.inc"
     ;
+constexpr unsigned vmx_row_count = 0
+#include "cpu/decode/rows/vmx.inc"
+    ;
 #undef ROW
 #undef ROW_0
 
@@ -201,9 +204,10 @@ constexpr unsigned x87_rows = system_rows + system_row_count;
 constexpr unsigned mmx_rows = x87_rows + x87_row_count;
 constexpr unsigned sse_rows = mmx_rows + mmx_row_count;
 constexpr unsigned sse_int_rows = sse_rows + sse_row_count;
-constexpr unsigned row_count = sse_int_rows + sse_int_row_count;
+constexpr unsigned vmx_rows = sse_int_rows + sse_int_row_count;
+constexpr unsigned row_count = vmx_rows + vmx_row_count;
 
-// All rows: integer, control, far, string, system, x87, mmx, sse, sse_int.
+// All rows: integer, control, far, string, system, x87, mmx, sse, sse_int, vmx.
 std::span<const RowInfo> rows();
 std::string_view feature_name(Feature feature);
 

@@ -15,6 +15,7 @@ const std::vector<Handlers>& all_handlers() {
     mmx_handlers(h.data() + mmx_rows);
     sse_handlers(h.data() + sse_rows);
     sse_int_handlers(h.data() + sse_int_rows);
+    vmx_handlers(h.data() + vmx_rows);
     return h;
   }();
   return handlers;

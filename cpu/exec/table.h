@@ -249,6 +249,7 @@ void x87_handlers(Handlers* out);
 void mmx_handlers(Handlers* out);
 void sse_handlers(Handlers* out);
 void sse_int_handlers(Handlers* out);
+void vmx_handlers(Handlers* out);
 
 // The handlers of every row, built once on first use and constant from then on.
 const std::vector<Handlers>& all_handlers();

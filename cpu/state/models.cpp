@@ -16,7 +16,7 @@ using F = Feature;
 constexpr u64 x86_64_v1 = feature_mask(F::base, F::fpu, F::cx8, F::cmov, F::sep, F::fxsr, F::mmx, F::sse,
                                        F::sse2, F::clflush, F::syscall, F::long_mode);
 constexpr u64 plain_64 = x86_64_v1 | feature_mask(F::sse3, F::cx16, F::lahf_lm, F::popcnt);
-constexpr u64 nehalem = plain_64 | feature_mask(F::ssse3, F::sse41, F::sse42, F::rdtscp, F::monitor);
+constexpr u64 nehalem = plain_64 | feature_mask(F::ssse3, F::sse41, F::sse42, F::rdtscp, F::monitor, F::vmx);
 constexpr u64 skylake =
     nehalem | feature_mask(F::movbe, F::aes, F::pclmulqdq, F::xsave, F::xsaveopt, F::xsavec, F::xsaves,
                            F::rdrand, F::fsgsbase, F::erms, F::invpcid, F::rdseed, F::adx, F::smap,

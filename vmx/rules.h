@@ -99,7 +99,8 @@ struct Rule {
 // In the manual's order.
 std::span<const Rule> entry_rules();
 const Rule* find_rule(std::string_view id);
-// The first rule that is broken among those that read a field in `dirty` and those of beyond_vmcs.
+// The first rule that is broken among those that read a field in `dirty` and those of beyond_vmcs (others may
+// be asked too).
 // nullptr: the entry may go on. Guest state that the last VM exit saved needs no other check: the processor's
 // state obeys the rules.
 const Rule* first_violation(const EntryView& view, const FieldSet& dirty = all_fields);

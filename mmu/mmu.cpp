@@ -93,6 +93,15 @@ void Mmu::set_privilege(bool user, bool ac, bool check_alignment) {
   select_views();
 }
 
+// Without an INVVPID or INVEPT of its own, software may rely on little when the page moves; here it may rely
+// on all.
+void Mmu::set_apic_access_page(HostPhys page) {
+  apic_access_page_ = page;
+  if (page == no_apic_access_page || page == last_apic_access_page_) return;
+  last_apic_access_page_ = page;
+  flush_all();
+}
+
 void Mmu::set_second_stage(SecondStage* stage, const SecondStageProbe* probe) {
   walk_state_.stage = stage;
   walk_state_.stage_probe = probe;
@@ -219,6 +228,7 @@ void Mmu::fill(u64 address, Access access, const Translation& t) {
   if (!memory_.page(t.address, page)) return;
   const u64 tag = address & ~u64{0xfff};
   const HostPhys physical = t.address.page();
+  if (physical == apic_access_page_) return;
   Context& c = *context_;
   const PageTraits traits{t.global && walk_state_.rights.mode.on(Cr4::PGE), t.page_size != page_bytes};
   if (traits.global) c.note_global(tag);

@@ -71,6 +71,11 @@ class Mmu : private MapListener {
   // Data breakpoints: these linear pages get no fast tags. At most 8.
   void set_watched_pages(std::span<const LinAddr> pages);
 
+  // The page whose accesses VMX virtualizes: it gets no fast tags, so that each access asks translate().
+  static constexpr HostPhys no_apic_access_page{~u64{0}};
+  void set_apic_access_page(HostPhys page);
+  HostPhys apic_access_page() const { return apic_access_page_; }
+
   void invlpg(LinAddr address);
   // Types of INVPCID: 0 address, 1 single context, 2 all including global, 3 all but global.
   void invpcid(unsigned type, u16 pcid, LinAddr address);
@@ -133,6 +138,8 @@ class Mmu : private MapListener {
   std::vector<u64>
       write_tagged_;  // a bit for each RAM page, by its dense number: some context may hold a write tag
   std::vector<LinAddr> watched_;
+  HostPhys apic_access_page_ = no_apic_access_page;
+  HostPhys last_apic_access_page_ = no_apic_access_page;
   Statistics statistics_;
 };
 

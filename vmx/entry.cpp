@@ -1,8 +1,10 @@
 // Owns VM entry: the controls taken from the VMCS, the guest's state loaded. The manual's "VM Entries".
 #include <algorithm>
 
+#include "vmx/apic_virtualization.h"
 #include "vmx/ept.h"
 #include "vmx/instructions.h"
+#include "vmx/intercepts.h"
 #include "vmx/transition_parts.h"
 
 namespace ringside {
@@ -39,6 +41,7 @@ void take_controls(ActiveControls& c, const Vmcs& v) {
   c.apic_access = HostPhys(v[Field::APIC_ACCESS_ADDRESS]);
   c.posted_descriptor = HostPhys(v[Field::POSTED_INTERRUPT_DESCRIPTOR]);
   c.tpr_threshold = static_cast<u32>(v[Field::TPR_THRESHOLD]);
+  load_intercept_controls(c, v);
   c.vpid = c.has(VmxControl::vpid) ? static_cast<u16>(v[Field::VIRTUAL_PROCESSOR_ID]) : 0;
 }
 
@@ -122,15 +125,14 @@ void load_event_state(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
     cpu.nmi_blocked = nmis_blocked;
   }
   cpu.interrupt_shadow = vectoring ? 0 : static_cast<u8>(blocking & (block_by_sti | block_by_mov_ss));
-  cpu.activity =
-      vectoring ? Activity::active : static_cast<Activity>(v[Field::GUEST_ACTIVITY_STATE] & 3);
+  cpu.activity = vectoring ? Activity::active : static_cast<Activity>(v[Field::GUEST_ACTIVITY_STATE] & 3);
 
   const u64 pending = v[Field::GUEST_PENDING_DEBUG_EXCEPTIONS];
   const u64 type = information >> Interruption::type_shift & 7;
   const bool software = type == 4 || type == 6;
-  const bool dropped = vectoring ? !(software && (blocking & block_by_mov_ss))
-                                 : cpu.activity == Activity::shutdown ||
-                                       cpu.activity == Activity::wait_for_sipi;
+  const bool dropped = vectoring
+                           ? !(software && (blocking & block_by_mov_ss))
+                           : cpu.activity == Activity::shutdown || cpu.activity == Activity::wait_for_sipi;
   constexpr u64 conditions = Dr6::B0 | Dr6::B1 | Dr6::B2 | Dr6::B3;
   const bool valid = pending & (enabled_breakpoint | Dr6::BS);
   cpu.pending_debug = valid && !dropped ? pending & (conditions | enabled_breakpoint | Dr6::BS) : 0;
@@ -224,7 +226,9 @@ void settle_transition(Cpu& cpu, u64 dr7_before, u64 flags_before) {
 bool guest_needs_attention(const Cpu& cpu) {
   const Vmx& vmx = *cpu.vmx;
   const ActiveControls& c = vmx.controls;
-  if (vmx.mtf_pending || vmx.timer_expired || c.has(VmxControl::monitor_trap_flag)) return true;
+  if (vmx.mtf_pending || vmx.timer_expired || vmx.trap_exit != Vmx::TrapExit::none ||
+      c.has(VmxControl::monitor_trap_flag))
+    return true;
   if (c.has(VmxControl::nmi_window_exiting) && !vmx.virtual_nmi_blocked) return true;
   return cpu.interrupt_window && cpu.flag(Eflags::IF);
 }
@@ -270,8 +274,7 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
   cpu.non_root = true;
   if (c.has(VmxControl::tsc_offsetting)) {
     cpu.guest_tsc_offset = v[Field::TSC_OFFSET];
-    cpu.guest_tsc_multiplier =
-        c.has(VmxControl::tsc_scaling) ? v[Field::TSC_MULTIPLIER] : u64{1} << 48;
+    cpu.guest_tsc_multiplier = c.has(VmxControl::tsc_scaling) ? v[Field::TSC_MULTIPLIER] : u64{1} << 48;
   }
   cpu.monitor_armed = false;
   cpu.interrupt_window = c.has(VmxControl::interrupt_window_exiting);
@@ -279,6 +282,7 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
   vmx.vectoring = {};
   vmx.nmi_unblocked = false;
   vmx.ple_first = vmx.ple_last = 0;
+  begin_apic_virtualization(cpu);
   if (c.has(VmxControl::preemption_timer)) start_preemption_timer(cpu, v);
   settle_transition(cpu, dr7_before, flags_before);
   raise_attention(cpu);
@@ -300,6 +304,8 @@ void restore_translation(Cpu& cpu) {
   Vmx* vmx = cpu.vmx;
   if (vmx == nullptr) return;
   Ept* const stage = cpu.non_root ? prepare_ept(cpu) : nullptr;
+  const bool apic_accesses = cpu.non_root && vmx->controls.has(VmxControl::virtualize_apic_accesses);
+  cpu.mmu.set_apic_access_page(apic_accesses ? vmx->controls.apic_access : Mmu::no_apic_access_page);
   cpu.mmu.set_registers(paging_registers(cpu, cpu.non_root ? vmx->controls.vpid : 0), stage, stage);
   cpu.mmu.flush_all();
   cpu.data = cpu.mmu.data_view();

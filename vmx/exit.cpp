@@ -1,4 +1,5 @@
 // Owns VM exit: the record of why, the guest's state saved, the host's loaded. The manual's "VM Exits".
+#include "vmx/apic_virtualization.h"
 #include "vmx/transition_parts.h"
 
 namespace ringside {
@@ -78,8 +79,8 @@ u64 pending_debug_exceptions(const Cpu& cpu, const ExitInfo& exit) {
     case ExitReason::apic_write: kept = true; break;
     case ExitReason::exception_or_nmi: {
       constexpr u32 vector_mask = 0xff, debug = 1;
-      const bool is_debug = (exit.interruption & Interruption::valid) &&
-                            (exit.interruption & vector_mask) == debug;
+      const bool is_debug =
+          (exit.interruption & Interruption::valid) && (exit.interruption & vector_mask) == debug;
       if (is_debug) kept = false;
       break;
     }
@@ -131,7 +132,8 @@ void save_event_state(const Cpu& cpu, Vmcs& v, const ActiveControls& c, const Ex
     look_again(v);
 }
 
-constexpr u32 code_rights = Rights::P | Rights::S | Rights::code | Rights::readable | Rights::accessed | Rights::G;
+constexpr u32 code_rights =
+    Rights::P | Rights::S | Rights::code | Rights::readable | Rights::accessed | Rights::G;
 constexpr u32 data_rights =
     Rights::P | Rights::S | Rights::writable | Rights::accessed | Rights::DB | Rights::G;
 constexpr u32 tss_rights = Rights::P | 11;  // busy 32-bit TSS
@@ -219,8 +221,8 @@ bool load_host(Cpu& cpu, const Vmcs& v) {
   vmx.mtf_pending = vmx.timer_expired = vmx.virtual_nmi_blocked = vmx.nmi_unblocked = false;
   vmx.vectoring = {};
   vmx.preemption_timer->disarm();
-  cpu.attention &= Attention::stop | Attention::init | Attention::start_up | Attention::nmi |
-                   Attention::smi | Attention::step;
+  cpu.attention &= Attention::stop | Attention::init | Attention::start_up | Attention::nmi | Attention::smi |
+                   Attention::step;
   if (cpu.nmi_pending) cpu.attention |= Attention::nmi;
 
   cpu.mmu.set_registers({cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.pkru, static_cast<u32>(cpu.msr.pkrs), 0},
@@ -269,6 +271,7 @@ bool leave_guest(Cpu& cpu, const ExitInfo& exit) {
   v.set(Field::GUEST_RIP, cpu.rip);
   v.set(Field::GUEST_RFLAGS, cpu.eflags());
   save_event_state(cpu, v, c, exit);
+  end_apic_virtualization(cpu);
   v.last_exit_rip = cpu.rip;
   ++v.exits;
   ++vmx.transitions;

@@ -118,6 +118,8 @@ class InterruptSource {
   virtual bool pending() const = 0;
   // The interrupt-acknowledge cycle: moves the vector into service and returns it; spurious if none waits.
   virtual u8 acknowledge() = 0;
+  // As a write to the EOI register, whatever mode the APIC is in.
+  virtual void end_of_interrupt() {}
   // CR8, the task-priority class 0..15.
   virtual u8 task_priority() const = 0;
   virtual void set_task_priority(u8 value) = 0;

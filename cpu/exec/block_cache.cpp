@@ -1,4 +1,6 @@
 // Owns the decoding of blocks and their life in the cache: lookup, links, and dropping what was written to.
+#include "cpu/exec/vmx/leave.h"
+#include "vmx/apic_virtualization.h"
 #include "cpu/exec/block_cache.h"
 
 #include <algorithm>
@@ -73,6 +75,8 @@ bool BlockCache::fetch_page(Cpu& cpu, u64 linear, Fetched& fetched) {
       cpu.left = Left::fault;
       return false;
     }
+    if (cpu.non_root && page.page() == cpu.mmu.apic_access_page()) [[unlikely]]
+      return request_exit(cpu, apic_access_exit(cpu, linear & 0xfff, AccessKind::execute, true));
   }
   fetched.page = memory_.gated(page.page());
   fetched.bytes = memory_.pointer(fetched.page, false);

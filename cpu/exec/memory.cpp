@@ -5,6 +5,8 @@
 #include <bit>
 
 #include "cpu/exec/block.h"
+#include "cpu/exec/vmx/leave.h"
+#include "vmx/apic_virtualization.h"
 
 namespace ringside {
 namespace {
@@ -13,7 +15,8 @@ struct Span {
   u64 linear;
   unsigned size;
   HostPhys physical;
-  u8* host;  // nullptr: a device, a hole, or a page that must not be written directly
+  u8* host;                   // nullptr: a device, a hole, or a page that must not be written directly
+  bool virtual_apic = false;  // `physical` is in the virtual-APIC page
 };
 
 // Compatibility mode's own accesses are 32 bits wide, those to the system's tables are not.
@@ -31,6 +34,20 @@ bool refuse(Cpu& cpu, const Fault& fault) {
 bool not_alone(Cpu& cpu) {
   if (cpu.alone) return false;
   cpu.left = Left::alone;
+  return true;
+}
+
+// An access to the APIC-access page: made on the virtual-APIC page instead, or it exits.
+bool open_apic_access(Cpu& cpu, Span& span, unsigned size, AccessKind kind) {
+  if (not_alone(cpu)) return false;
+  const u32 offset = static_cast<u32>(span.linear & 0xfff);
+  const bool whole = span.size == size;
+  const bool served = whole && (kind == AccessKind::write ? apic_write_virtualized(cpu, offset, size)
+                                                          : apic_read_virtualized(cpu, offset, size));
+  if (!served) return request_exit(cpu, apic_access_exit(cpu, offset, kind, true));
+  span.physical = cpu.vmx->controls.virtual_apic + offset;
+  span.host = nullptr;
+  span.virtual_apic = true;
   return true;
 }
 
@@ -91,6 +108,10 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
       span.host = host_pointer(entry, span.linear);
       continue;
     }
+    if (cpu.non_root && span.physical.page() == cpu.mmu.apic_access_page()) [[unlikely]] {
+      if (!open_apic_access(cpu, span, size, kind)) return false;
+      continue;
+    }
     PhysicalMemory& memory = cpu.mmu.memory();
     const bool code = write && memory.lines_have_code(memory.gated(span.physical), span.size);
     span.host = code ? nullptr : memory.pointer(span.physical, write);
@@ -131,6 +152,7 @@ void write_span(Cpu& cpu, const Span& span, const u8* in) {
     cpu.mmu.memory().write(span.physical + done, part, value);
     done += part;
   }
+  if (span.virtual_apic) emulate_apic_write(cpu, static_cast<u32>(span.linear & 0xfff));
 }
 
 void read_plan(Cpu& cpu, const Plan& p, void* out) {

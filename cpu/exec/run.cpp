@@ -146,7 +146,10 @@ void step(Cpu& cpu) {
   Block* block = find_block(cpu, linear);
   LinkSlots* const link = engine.link;  // not before: finding may flush the cache, and the slots with it
   engine.link = nullptr;
-  if (!block) return fault(cpu);
+  if (!block) {
+    engine.undone = nullptr;
+    return fault(cpu);
+  }
 
   if (cpu.attention || block->count > cpu.budget) return run_singly(cpu, block, linear);
   if (link && cpu.left == Left::miss) engine.cache->link(link, engine.link_number, block);

@@ -54,6 +54,7 @@ class LocalApic final : public InterruptSource, public MmioDevice {
   // InterruptSource.
   bool pending() const override { return pending_; }
   u8 acknowledge() override;
+  void end_of_interrupt() override;
   u8 task_priority() const override { return tpr_ >> 4; }
   void set_task_priority(u8 value) override;
   bool read_msr(u32 msr, u64& value) override;
@@ -130,7 +131,6 @@ class LocalApic final : public InterruptSource, public MmioDevice {
   u8 pic_vector();
 
   bool request(u8 vector, bool level_triggered);  // into the IRR
-  void end_of_interrupt();
   void error(u32 bits);
   void deliver(Lvt entry);
   void set_lint(unsigned pin, bool level);

@@ -39,8 +39,7 @@ bool take_init(Cpu& cpu) {
 bool take_start_up(Cpu& cpu) {
   if (!(cpu.attention & Attention::start_up)) return false;
   cpu.attention &= ~Attention::start_up;
-  return waits_for_sipi(cpu) &&
-         leave(cpu, ExitReason::start_up_ipi, VmxControl::count, cpu.sipi_vector);
+  return waits_for_sipi(cpu) && leave(cpu, ExitReason::start_up_ipi, VmxControl::count, cpu.sipi_vector);
 }
 
 bool take_monitor_trap(Cpu& cpu) {
@@ -116,7 +115,7 @@ bool take_guest_interrupt(Cpu& cpu) {
 }
 
 bool take_guest_event(Cpu& cpu) {
-  return take_virtual_apic_exit(cpu) || take_init(cpu) || take_start_up(cpu) || take_monitor_trap(cpu) ||
+  return take_init(cpu) || take_virtual_apic_exit(cpu) || take_start_up(cpu) || take_monitor_trap(cpu) ||
          take_debug_trap(cpu) || take_timer(cpu) || take_nmi_window(cpu) || take_guest_nmi(cpu) ||
          take_interrupt_window(cpu) || take_virtual_interrupt(cpu) || take_guest_interrupt(cpu);
 }

@@ -32,8 +32,7 @@ void deliver_injected(Cpu& cpu, const EntryResult& entry) {
   const Delivery d{event, after, cpu.eflags()};
   const bool redirected = cpu.mode.v86 && event.type == EventType::software_interrupt;
   cpu.alone = true;  // the entry has happened: nothing may ask to run it again
-  const bool delivered =
-      redirected ? software_interrupt_in_virtual_8086_mode(cpu, d, true) : deliver(cpu, d);
+  const bool delivered = redirected ? software_interrupt_in_virtual_8086_mode(cpu, d, true) : deliver(cpu, d);
   if (delivered) {
     cpu.rip = cpu.next_rip;
     cpu.vmx->vectoring = {};

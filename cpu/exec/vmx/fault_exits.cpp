@@ -1,6 +1,7 @@
 // Owns the turn of faults and events on their way into VM exits.
 #include "cpu/exec/vmx/fault_exits.h"
 
+#include "cpu/exec/block.h"
 #include "cpu/exec/vmx/leave.h"
 #include "vmx/ept_exit.h"
 
@@ -71,8 +72,16 @@ void set_resume_flag_of_access(Cpu& cpu) {
   set_resume_flag(cpu, vectoring(cpu) ? cpu.vmx->vectoring.resume : true);
 }
 
+// Software counts on the length for accesses to devices, though the manual leaves it undefined there. 0 for a
+// fetch; of a delivery add_vectoring knows better.
+u32 accessing_instruction_length(const Cpu& cpu) {
+  const Op* op = cpu.engine ? cpu.engine->undone : nullptr;
+  return op ? op->length : 0;
+}
+
 void exit_by_second_stage(Cpu& cpu, const Fault& fault) {
   ExitInfo exit = ept_exit(cpu, fault);
+  if (!vectoring(cpu)) exit.instruction_length = accessing_instruction_length(cpu);
   add_vectoring(cpu, exit);
   const bool tells_unblocking = exit.reason != ExitReason::ept_misconfiguration;
   if (tells_unblocking && cpu.vmx->nmi_unblocked && !vectoring(cpu))
@@ -86,6 +95,8 @@ void exit_by_second_stage(Cpu& cpu, const Fault& fault) {
 void exit_by_request(Cpu& cpu) {
   Vmx& vmx = *cpu.vmx;
   ExitInfo& exit = vmx.exit;
+  if (exit.reason == ExitReason::apic_access && !vectoring(cpu))
+    exit.instruction_length = accessing_instruction_length(cpu);
   add_vectoring(cpu, exit);
   switch (exit.reason) {
     case ExitReason::task_switch:

@@ -8,6 +8,7 @@
 #include "cpu/exec/vmx/information.h"
 #include "cpu/exec/vmx/leave.h"
 #include "cpu/state/msrs.h"
+#include "vmx/apic_virtualization.h"
 #include "vmx/intercepts.h"
 
 namespace ringside {
@@ -153,7 +154,10 @@ bool guest_mov_to_cr(Cpu& cpu, const Op& op, unsigned number, u64 value, u8 gpr)
     case 8:
       if (has(cpu, VmxControl::cr8_load_exiting))
         return cr_exit(cpu, op, 8, CrAccess::to_cr, gpr, by(VmxControl::cr8_load_exiting));
-      return write_cr8(cpu, value);
+      if (!has(cpu, VmxControl::tpr_shadow)) return write_cr8(cpu, value);
+      if (value & ~u64{0xf}) return fail(cpu, Vector::GP);
+      set_virtual_task_priority(cpu, static_cast<u8>(value));
+      return true;
     default: return fail(cpu, Vector::UD);
   }
 }
@@ -169,7 +173,9 @@ bool guest_mov_from_cr(Cpu& cpu, const Op& op, unsigned number, u8 gpr, u64& val
     case 8:
       if (has(cpu, VmxControl::cr8_store_exiting))
         return cr_exit(cpu, op, 8, CrAccess::from_cr, gpr, by(VmxControl::cr8_store_exiting));
-      break;
+      if (!has(cpu, VmxControl::tpr_shadow)) break;
+      value = virtual_task_priority(cpu);
+      return true;
     default: break;
   }
   value = read_control_register(cpu, number);
@@ -181,7 +187,9 @@ bool guest_rdmsr(Cpu& cpu, const Op& op) {
   ExitCause cause;
   if (msr_exits(cpu, number, false, cause)) return exit_with(cpu, op, ExitReason::rdmsr, 0, cause);
   u64 value;
-  if (!read_msr(cpu, number, value, cpu.instruction_rip(op))) return fail(cpu, Vector::GP);
+  if (read_virtual_x2apic(cpu, number, value) == MsrAccess::ordinary &&
+      !read_msr(cpu, number, value, cpu.instruction_rip(op)))
+    return fail(cpu, Vector::GP);
   set_edx_eax(cpu, value);
   return true;
 }
@@ -190,7 +198,13 @@ bool guest_wrmsr(Cpu& cpu, const Op& op) {
   const u32 number = static_cast<u32>(cpu.gpr[RCX]);
   ExitCause cause;
   if (msr_exits(cpu, number, true, cause)) return exit_with(cpu, op, ExitReason::wrmsr, 0, cause);
-  return write_msr(cpu, number, edx_eax(cpu), cpu.instruction_rip(op)) || fail(cpu, Vector::GP);
+  const u64 value = edx_eax(cpu);
+  switch (write_virtual_x2apic(cpu, number, value)) {
+    case MsrAccess::done: return true;
+    case MsrAccess::refused: return fail(cpu, Vector::GP);
+    case MsrAccess::ordinary: break;
+  }
+  return write_msr(cpu, number, value, cpu.instruction_rip(op)) || fail(cpu, Vector::GP);
 }
 
 }  // namespace ringside

@@ -6,13 +6,13 @@
 
 namespace ringside {
 
-// VM exits that follow an APIC access or a VM entry: TPR below threshold, APIC write, virtualized EOI. More
-// urgent than all others. True: one was taken.
-inline bool take_virtual_apic_exit(Cpu&) { return false; }
+// VM exits that follow an APIC access or a VM entry: TPR below threshold, APIC write, virtualized EOI. Less
+// urgent than INIT, more urgent than all others. True: one was taken.
+bool take_virtual_apic_exit(Cpu& cpu);
 // Virtual-interrupt delivery. True: the event was delivered, or its delivery made a VM exit.
-inline bool take_virtual_interrupt(Cpu&) { return false; }
+bool take_virtual_interrupt(Cpu& cpu);
 // An external interrupt was acknowledged as `vector`. True: it was the notification of posted interrupts and
 // those are processed; no VM exit follows.
-inline bool takes_posted_interrupts(Cpu&, u8 vector) { return static_cast<void>(vector), false; }
+bool takes_posted_interrupts(Cpu& cpu, u8 vector);
 
 }  // namespace ringside

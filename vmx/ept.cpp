@@ -199,26 +199,23 @@ void Ept::describe(const StageAccess& access, u64 rights, bool dirty, HostPhys a
   result.executable = rights & (mode_based_ && access.user_address ? EptEntry::XU : EptEntry::X);
 }
 
-// From the cached region; false if the walk has anything to say: a refusal is never cached.
+// By the cached region; false if the walk has anything to say: a refusal is never cached.
 bool Ept::find_cached(GuestPhys address, const StageAccess& access, Result& result) {
   const Region& known = region(address);
   if (known.number != address.value >> 21) return false;
-  u64 rights = known.rights;
-  bool dirty = known.dirty;
-  HostPhys page;
-  if (known.page) {
-    page = HostPhys(known.base | (address.value & bit_range(0, 20)));
-  } else {
-    const u64 entry = memory_.read_word<u64>(HostPhys(known.base | (address.value >> 12 & 0x1ff) << 3));
-    if (!(entry & present_bits()) || !misconfiguration(entry, 1).empty()) return false;
-    if (sets_accessed_dirty() && !(entry & EptEntry::A)) return false;
-    rights &= entry;
-    dirty = entry & EptEntry::D;
-    page = HostPhys((entry & bit_range(12, capability_.physical_bits - 1)) | address.page_offset());
+  const u64 index = known.level == 1 ? address.value >> 12 & 0x1ff : 0;
+  const u64 entry = memory_.read_word<u64>(HostPhys(known.at | index << 3));
+  if (!(entry & present_bits()) || !is_page(entry, known.level) ||
+      !misconfiguration(entry, known.level).empty()) {
+    return false;
   }
+  const u64 rights = known.rights & entry;
   if (!(rights & needed_right(access))) return false;
-  if (sets_accessed_dirty() && counts_as_write(access) && !dirty) return false;
-  describe(access, rights, dirty, page, known.page ? bit(21) : page_bytes, result);
+  const bool dirty = entry & EptEntry::D;
+  if (sets_accessed_dirty() && (!(entry & EptEntry::A) || (counts_as_write(access) && !dirty))) return false;
+  const u64 inside = bit(level_shift(known.level)) - 1;
+  const u64 frame = entry & bit_range(12, capability_.physical_bits - 1) & ~inside;
+  describe(access, rights, dirty, HostPhys(frame | (address.value & inside)), inside + 1, result);
   return true;
 }
 
@@ -231,18 +228,13 @@ bool Ept::translate(GuestPhys address, const StageAccess& access, Result& result
   if (sets_accessed_dirty() && !update_flags(address, access, path, fault)) return false;
   const bool dirty = path.entry[path.count - 1] & EptEntry::D;
   describe(access, path.rights, dirty, path.address, path.page_size, result);
+  u64 above = all_rights;
+  for (unsigned i = 0; i + 1 < path.count; ++i) above &= path.entry[i];
   slot.number = address.value >> 21;
-  slot.page = path.page_size != page_bytes;
-  slot.dirty = dirty;
-  if (slot.page) {
-    slot.base = path.address.value & ~bit_range(0, 20);
-    slot.rights = static_cast<u16>(path.rights & all_rights);
-  } else {
-    slot.base = path.at[path.count - 1].page().value;
-    u64 above = all_rights;
-    for (unsigned i = 0; i + 1 < path.count; ++i) above &= path.entry[i];
-    slot.rights = static_cast<u16>(above & all_rights);
-  }
+  slot.rights = static_cast<u16>(above);
+  slot.level = static_cast<u8>(Eptp::levels(eptp_) + 1 - path.count);
+  const HostPhys last = path.at[path.count - 1];
+  slot.at = slot.level == 1 ? last.page().value : last.value;
   return true;
 }
 

@@ -63,15 +63,14 @@ class Ept final : public SecondStage, public SecondStageProbe {
              WalkTrace* trace) const override;
 
  private:
-  // The walk's end for 2 MBytes of guest-physical addresses: their EPT page table, or the part of a large
-  // page that they are. The entries above are as good as they were when it was filled, with their A flags
-  // set.
+  // Where the walk for 2 MBytes of guest-physical addresses ends: in an EPT page table, or in the entry of a
+  // large page. The entries above are as they were when it was filled, with their A flags set; the last one
+  // is read every time.
   struct Region {
     u64 number = ~u64{0};  // guest-physical address / 2 MBytes; the initial value is none
-    u64 base = 0;          // host-physical
-    u16 rights = 0;        // bits of EptEntry, of all entries
-    bool page = false;     // large
-    bool dirty = false;    // of a large page
+    u64 at = 0;            // host-physical: of the table or of the entry
+    u16 rights = 0;        // bits of EptEntry, of all entries above
+    u8 level = 1;          // of the last entry
   };
   static constexpr unsigned regions = 256;
   struct Path;

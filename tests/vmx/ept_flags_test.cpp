@@ -54,6 +54,21 @@ TEST_CASE("flags of large pages") {
   CHECK((m.get(0x102008) & (M::A | M::D)) == (M::A | M::D));
 }
 
+TEST_CASE("flags that software clears are set again once the translation is walked again, without INVEPT") {
+  M m;
+  m.put(0x102008, (M::host_of_guest + 0x200000) | M::wb | M::rwx | M::large);
+  m.put_guest(0x12008, 0x200000 | M::P | M::RW | M::US | PageEntry::PS);
+  m.set_eptp(with_flags);
+  for (const u64 linear : {0x200000, 0x5000}) {
+    const u64 leaf = linear == 0x5000 ? M::pte_at(0x5000) : 0x102008;
+    CHECK(m.go(linear, M::write));
+    m.put(leaf, m.get(leaf) & ~(M::A | M::D));
+    invalidate_for_transition(m.cpu);  // a VM exit and a VM entry without VPIDs
+    CHECK(m.go(linear, M::write));
+    CHECK((m.get(leaf) & (M::A | M::D)) == (M::A | M::D));
+  }
+}
+
 TEST_CASE("a refused access sets no flags of EPT") {
   M m;
   m.pte(0x5000, (M::host_of_guest + 0x5000) | M::wb | M::R);

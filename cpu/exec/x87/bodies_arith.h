@@ -13,21 +13,39 @@ namespace x87 {
 // -- Operations on two operands: the destination is the first.
 struct Add {
   static Float80 apply(Float80 a, Float80 b, FpuControl c, FpuStatus& s) { return add(a, b, c, s); }
+  [[gnu::always_inline]] static bool apply_short(Float80 a, Float80 b, Float80& r, FpuStatus& s) {
+    return add_short(a, b, r, s);
+  }
 };
 struct Multiply {
   static Float80 apply(Float80 a, Float80 b, FpuControl c, FpuStatus& s) { return multiply(a, b, c, s); }
+  [[gnu::always_inline]] static bool apply_short(Float80 a, Float80 b, Float80& r, FpuStatus& s) {
+    return multiply_short(a, b, r, s);
+  }
 };
 struct Subtract {
   static Float80 apply(Float80 a, Float80 b, FpuControl c, FpuStatus& s) { return subtract(a, b, c, s); }
+  [[gnu::always_inline]] static bool apply_short(Float80 a, Float80 b, Float80& r, FpuStatus& s) {
+    return add_short(a, b.negated(), r, s);
+  }
 };
 struct SubtractReversed {
   static Float80 apply(Float80 a, Float80 b, FpuControl c, FpuStatus& s) { return subtract(b, a, c, s); }
+  [[gnu::always_inline]] static bool apply_short(Float80 a, Float80 b, Float80& r, FpuStatus& s) {
+    return add_short(b, a.negated(), r, s);
+  }
 };
 struct Divide {
   static Float80 apply(Float80 a, Float80 b, FpuControl c, FpuStatus& s) { return divide(a, b, c, s); }
+  [[gnu::always_inline]] static bool apply_short(Float80 a, Float80 b, Float80& r, FpuStatus& s) {
+    return divide_short(a, b, r, s);
+  }
 };
 struct DivideReversed {
   static Float80 apply(Float80 a, Float80 b, FpuControl c, FpuStatus& s) { return divide(b, a, c, s); }
+  [[gnu::always_inline]] static bool apply_short(Float80 a, Float80 b, Float80& r, FpuStatus& s) {
+    return divide_short(b, a, r, s);
+  }
 };
 
 // A float or integer in memory as an operand. A NaN keeps its signalling and a denormal its name until the
@@ -74,8 +92,9 @@ inline auto with_denormal(Float80 other, const MemoryOperand& operand, FpuContro
   return result;
 }
 
+// The general way, any operands and any state.
 template <class F, bool popping>
-inline bool register_operation(Cpu& cpu, const Op& op, unsigned dst, unsigned src) {
+[[gnu::noinline]] bool register_operation_any(Cpu& cpu, const Op& op, unsigned dst, unsigned src) {
   if (!begin(cpu)) [[unlikely]]
     return false;
   FpuStatus raised;
@@ -90,6 +109,22 @@ inline bool register_operation(Cpu& cpu, const Op& op, unsigned dst, unsigned sr
   set_st(cpu, dst, result);
   if constexpr (popping) pop(cpu);
   return complete(cpu, op, raised);
+}
+
+template <class F, bool popping>
+[[gnu::always_inline]] inline bool register_operation(Cpu& cpu, const Op& op, unsigned dst, unsigned src) {
+  const Common common(cpu);
+  const unsigned d = common.physical(dst), s = common.physical(src);
+  const Float80 a = Common::at(cpu, d), b = Common::at(cpu, s);
+  Float80 result;
+  FpuStatus raised;
+  if (!(common.usable && common.full(d) && common.full(s) && common.rounds_by_default() && a.is_normal() &&
+        b.is_normal() && F::apply_short(a, b, result, raised))) [[unlikely]]
+    return register_operation_any<F, popping>(cpu, op, dst, src);
+  Common::put(cpu, d, result);
+  if constexpr (popping) common.pop(cpu);
+  common.complete(cpu, op, raised);
+  return true;
 }
 
 template <class F, bool integer, class Src>

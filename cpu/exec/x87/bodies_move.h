@@ -7,33 +7,24 @@ namespace ringside {
 
 namespace x87 {
 
-// Ten bytes as they lie in memory.
+// Ten bytes of memory. The slow sides have a copy of their own, so that the fast ones stay in registers.
 struct Memory80 {
   u8 bytes[10];
 };
-inline bool load80(Cpu& cpu, u64 linear, Memory80& out, SegReg seg) {
-  const TlbEntry& entry = cpu.data->read[tlb_index(linear)];
-  if (hits<Memory80>(entry, linear)) [[likely]] {
-    std::memcpy(&out, host_pointer(entry, linear), sizeof out);
-    return true;
-  }
-  return load_bytes(cpu, linear, &out, sizeof out, seg);
-}
-inline bool store80(Cpu& cpu, u64 linear, const Memory80& in, SegReg seg) {
-  const TlbEntry& entry = cpu.data->write[tlb_index(linear)];
-  if (hits<Memory80>(entry, linear)) [[likely]] {
-    std::memcpy(host_pointer(entry, linear), &in, sizeof in);
-    return true;
-  }
-  return store_bytes(cpu, linear, &in, sizeof in, seg);
-}
 template <class Address>
 inline bool read80(Cpu& cpu, const Op& op, u64& low, u16& high) {
   u64 linear;
-  Memory80 image;
-  if (!Address::linear(cpu, op, sizeof image, AccessKind::read, linear) ||
-      !load80(cpu, linear, image, static_cast<SegReg>(op.seg))) [[unlikely]]
+  if (!Address::linear(cpu, op, sizeof(Memory80), AccessKind::read, linear)) [[unlikely]]
     return false;
+  const TlbEntry& entry = cpu.data->read[tlb_index(linear)];
+  if (hits<Memory80>(entry, linear)) [[likely]] {
+    const u8* from = host_pointer(entry, linear);
+    std::memcpy(&low, from, 8);
+    std::memcpy(&high, from + 8, 2);
+    return true;
+  }
+  Memory80 image;
+  if (!load_bytes(cpu, linear, &image, sizeof image, static_cast<SegReg>(op.seg))) return false;
   std::memcpy(&low, image.bytes, 8);
   std::memcpy(&high, image.bytes + 8, 2);
   return true;
@@ -41,11 +32,19 @@ inline bool read80(Cpu& cpu, const Op& op, u64& low, u16& high) {
 template <class Address>
 inline bool write80(Cpu& cpu, const Op& op, u64 low, u16 high) {
   u64 linear;
+  if (!Address::linear(cpu, op, sizeof(Memory80), AccessKind::write, linear)) [[unlikely]]
+    return false;
+  const TlbEntry& entry = cpu.data->write[tlb_index(linear)];
+  if (hits<Memory80>(entry, linear)) [[likely]] {
+    u8* to = host_pointer(entry, linear);
+    std::memcpy(to, &low, 8);
+    std::memcpy(to + 8, &high, 2);
+    return true;
+  }
   Memory80 image;
   std::memcpy(image.bytes, &low, 8);
   std::memcpy(image.bytes + 8, &high, 2);
-  return Address::linear(cpu, op, sizeof image, AccessKind::write, linear) &&
-         store80(cpu, linear, image, static_cast<SegReg>(op.seg));
+  return store_bytes(cpu, linear, &image, sizeof image, static_cast<SegReg>(op.seg));
 }
 
 // Pushes what a load brought, unless the stack is full.
@@ -143,7 +142,7 @@ template <class A>
 constexpr bool is_address<Ea<A>> = true;
 
 template <class Dst, bool popping>
-inline bool store_any(Cpu& cpu, const Op& op) {
+[[gnu::noinline]] bool store_any(Cpu& cpu, const Op& op) {
   if constexpr (Dst::where == Where::reg) {
     return store_register<popping>(cpu, op);
   } else if constexpr (is_address<Dst>) {
@@ -151,6 +150,28 @@ inline bool store_any(Cpu& cpu, const Op& op) {
   } else {
     return store_float<Dst, popping>(cpu, op);
   }
+}
+
+template <class Dst, bool popping>
+inline bool store(Cpu& cpu, const Op& op) {
+  if constexpr (Dst::where == Where::reg || is_address<Dst>) {
+    const Common common(cpu);
+    if (common.usable && common.full(common.top)) [[likely]] {
+      const Float80 value = Common::at(cpu, common.top);
+      if constexpr (is_address<Dst>) {
+        if (!write80<Dst>(cpu, op, value.significand, value.sign_exponent)) [[unlikely]]
+          return false;
+      } else {
+        const unsigned n = common.physical(op.r0);
+        Common::put(cpu, n, value);
+        cpu.x87.valid = static_cast<u8>(common.valid | 1u << n);
+      }
+      if constexpr (popping) x87::pop(cpu);
+      common.complete(cpu, op);
+      return true;
+    }
+  }
+  return store_any<Dst, popping>(cpu, op);
 }
 
 template <class Condition>
@@ -170,7 +191,7 @@ inline bool conditional_move(Cpu& cpu, const Op& op, Condition condition) {
 
 // -- "x87 FPU Data Transfer Instructions".
 template <class Src>
-bool fld(Cpu& cpu, const Op& op) {
+[[gnu::noinline]] bool fld_any(Cpu& cpu, const Op& op) {
   if (!x87::begin(cpu)) [[unlikely]]
     return false;
   FpuStatus raised;
@@ -186,8 +207,11 @@ bool fld(Cpu& cpu, const Op& op) {
     }
     return x87::push_loaded<Fixed>(cpu, op, value, raised);
   } else if constexpr (x87::is_address<Src>) {
-    if (!x87::read80<Src>(cpu, op, value.significand, value.sign_exponent)) [[unlikely]]
+    u64 significand;
+    u16 sign_exponent;
+    if (!x87::read80<Src>(cpu, op, significand, sign_exponent)) [[unlikely]]
       return false;
+    value = {significand, sign_exponent};
   } else {
     typename Src::Value bits;
     if (!Src::read(cpu, op, bits)) [[unlikely]]
@@ -201,12 +225,48 @@ bool fld(Cpu& cpu, const Op& op) {
   return x87::push_loaded<Src>(cpu, op, value, raised);
 }
 template <class Src>
-bool fild(Cpu& cpu, const Op& op) {
+bool fld(Cpu& cpu, const Op& op) {
+  const x87::Common common(cpu);
+  if (common.usable && !common.full(common.physical(7))) [[likely]] {
+    if constexpr (Src::where == Where::reg) {
+      const unsigned n = common.physical(op.r0);
+      if (common.full(n)) [[likely]] {
+        common.push(cpu, x87::Common::at(cpu, n));
+        common.complete(cpu, op);
+        return true;
+      }
+    } else if constexpr (x87::is_address<Src>) {
+      u64 significand;
+      u16 sign_exponent;
+      if (!x87::read80<Src>(cpu, op, significand, sign_exponent)) [[unlikely]]
+        return false;
+      common.push(cpu, {significand, sign_exponent});
+      common.complete(cpu, op);
+      return true;
+    }
+  }
+  return fld_any<Src>(cpu, op);
+}
+template <class Src>
+[[gnu::noinline]] bool fild_any(Cpu& cpu, const Op& op) {
   typename Src::Value bits;
   if (!x87::begin(cpu) || !Src::read(cpu, op, bits)) [[unlikely]]
     return false;
   return x87::push_loaded<Src>(
       cpu, op, x87::from_integer(static_cast<std::make_signed_t<typename Src::Value>>(bits)), {});
+}
+template <class Src>
+bool fild(Cpu& cpu, const Op& op) {
+  using T = typename Src::Value;
+  const x87::Common common(cpu);
+  if (!common.usable || common.full(common.physical(7))) [[unlikely]]
+    return fild_any<Src>(cpu, op);
+  T bits;
+  if (!Src::read(cpu, op, bits)) [[unlikely]]
+    return false;
+  common.push(cpu, x87::from_integer(static_cast<std::make_signed_t<T>>(bits)));
+  common.complete(cpu, op);
+  return true;
 }
 template <class Address>
 bool fbld(Cpu& cpu, const Op& op) {
@@ -217,11 +277,11 @@ bool fbld(Cpu& cpu, const Op& op) {
 }
 template <class Dst>
 bool fst(Cpu& cpu, const Op& op) {
-  return x87::store_any<Dst, false>(cpu, op);
+  return x87::store<Dst, false>(cpu, op);
 }
 template <class Dst>
 bool fstp(Cpu& cpu, const Op& op) {
-  return x87::store_any<Dst, true>(cpu, op);
+  return x87::store<Dst, true>(cpu, op);
 }
 template <class Dst>
 bool fist(Cpu& cpu, const Op& op) {
@@ -243,8 +303,7 @@ bool fbstp(Cpu& cpu, const Op& op) {
       cpu, op, x87::PackedBcd::indefinite(), x87::to_bcd,
       [&](x87::PackedBcd bcd) { return x87::write80<Address>(cpu, op, bcd.low, bcd.high); });
 }
-template <class...>
-bool fxch(Cpu& cpu, const Op& op) {
+[[gnu::noinline]] inline bool fxch_any(Cpu& cpu, const Op& op) {
   if (!x87::begin(cpu)) [[unlikely]]
     return false;
   const unsigned i = op.r0;
@@ -258,6 +317,19 @@ bool fxch(Cpu& cpu, const Op& op) {
   x87::set_st(cpu, i, top);
   x87::set_st(cpu, 0, other);
   return x87::complete(cpu, op, raised);
+}
+
+template <class...>
+bool fxch(Cpu& cpu, const Op& op) {
+  const x87::Common common(cpu);
+  const unsigned n = common.physical(op.r0);
+  if (!common.usable || !common.full(common.top) || !common.full(n)) [[unlikely]]
+    return fxch_any(cpu, op);
+  const Float80 top = x87::Common::at(cpu, common.top), other = x87::Common::at(cpu, n);
+  x87::Common::put(cpu, n, top);
+  x87::Common::put(cpu, common.top, other);
+  common.complete(cpu, op);
+  return true;
 }
 
 template <class...>

@@ -43,7 +43,8 @@ inline Float80 st(const Cpu& cpu, unsigned i) {
 }
 inline void set_st(Cpu& cpu, unsigned i, Float80 value) {
   const unsigned n = physical(cpu, i);
-  cpu.x87.physical[n] = {value.significand, value.sign_exponent};
+  cpu.x87.physical[n].significand = value.significand;
+  cpu.x87.physical[n].sign_exponent = value.sign_exponent;
   cpu.x87.valid = static_cast<u8>(cpu.x87.valid | 1u << n);
 }
 inline void free_st(Cpu& cpu, unsigned i) {
@@ -111,5 +112,46 @@ inline bool complete(Cpu& cpu, const Op& op, FpuStatus raised, u16 cleared = 0, 
   }
   return true;
 }
+
+// -- The common case of an instruction, by itself: nothing pending, no stack fault, no unmasked exception. It
+// reads the unit's state once; the compiler could not know that its own stores leave that alone.
+struct Common {
+  unsigned top, valid, control, status;
+  bool usable;
+
+  explicit Common(const Cpu& cpu)
+      : top(cpu.x87.top),
+        valid(cpu.x87.valid),
+        control(cpu.x87.control),
+        status(cpu.x87.status),
+        usable(((cpu.cr0 & (Cr0::EM | Cr0::TS)) | (status & FpuStatus::ES)) == 0) {}
+
+  unsigned physical(unsigned i) const { return (top + i) & 7; }
+  bool full(unsigned n) const { return valid >> n & 1; }
+  // 64 bits to nearest, and PE masked.
+  bool rounds_by_default() const { return (control & (0xf00 | FpuStatus::PE)) == (0x300 | FpuStatus::PE); }
+  static Float80 at(const Cpu& cpu, unsigned n) {
+    return {cpu.x87.physical[n].significand, cpu.x87.physical[n].sign_exponent};
+  }
+  static void put(Cpu& cpu, unsigned n, Float80 value) {
+    cpu.x87.physical[n].significand = value.significand;
+    cpu.x87.physical[n].sign_exponent = value.sign_exponent;
+  }
+  void pop(Cpu& cpu) const {
+    cpu.x87.valid = static_cast<u8>(valid & ~(1u << top));
+    cpu.x87.top = static_cast<u8>((top + 1) & 7);
+  }
+  void push(Cpu& cpu, Float80 value) const {
+    const unsigned n = physical(7);
+    put(cpu, n, value);
+    cpu.x87.valid = static_cast<u8>(valid | 1u << n);
+    cpu.x87.top = static_cast<u8>(n);
+  }
+  void complete(Cpu& cpu, const Op& op, FpuStatus raised = {}) const {
+    cpu.x87.status = static_cast<u16>((status & ~unsigned{FpuStatus::C1}) | raised.value);
+    cpu.x87.instruction_pointer = cpu.instruction_rip(op);
+    cpu.x87.code_selector = cpu.segment[CS].selector;
+  }
+};
 
 }  // namespace ringside::x87

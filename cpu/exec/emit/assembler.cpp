@@ -73,6 +73,7 @@ void Assembler::call_host(const void* function) {
   }
 }
 void Assembler::call_handler(const Op& op) {
+  held_ = holds_ = Held();
   mov(rsi, reinterpret_cast<u64>(&op));
   mov(rdi, rbx);
   call_host(reinterpret_cast<const void*>(op.handler));
@@ -99,12 +100,27 @@ Xbyak::Address Assembler::at(const Xbyak::RegExp& place, unsigned size) const {
 Xbyak::Address Assembler::in_cpu(unsigned offset, unsigned size) const { return at(rbx + offset, size); }
 
 void Assembler::load(Number to, const Xbyak::RegExp& from, unsigned size) {
+  if (to == holds_.number) holds_ = Held();
   if (size <= 2)
     movzx(Xbyak::Reg32(to), at(from, size));
   else
     mov(sized(to, size), at(from, size));
 }
-void Assembler::load_gpr(Number to, u8 offset, unsigned size) { load(to, rbx + offset, size); }
+void Assembler::load_gpr(Number to, u8 offset, unsigned size) {
+  if (offset != holds_.offset || size < 4) return load(to, rbx + offset, size);
+  if (to == holds_.number && size >= holds_.size) return;
+  mov(sized(to, size), sized(holds_.number, size));
+  if (to == holds_.number) holds_ = Held();
+}
+void Assembler::hold(u8 offset, Number number, unsigned size) {
+  if (size >= 4) held_ = {offset, number, static_cast<u8>(size)};
+}
+// The register that has the guest's, loaded if need be.
+Xbyak::Reg64 Assembler::base_in(Number scratch, u8 offset) {
+  if (offset == holds_.offset) return Xbyak::Reg64(holds_.number);
+  load_gpr(scratch, offset, 8);
+  return Xbyak::Reg64(scratch);
+}
 void Assembler::store_gpr(u8 offset, Number from, unsigned size) {
   mov(in_cpu(offset, size == 4 ? 8 : size), sized(from, size == 4 ? 8 : size));
 }
@@ -123,19 +139,18 @@ void Assembler::offset(const Op& op) {
   const bool base = op.base != reg::zero, index = op.index != reg::zero;
   const s64 disp = op.disp;
   if (base && index) {
-    mov(rdx, in_cpu(op.base, 8));
-    mov(rax, in_cpu(op.index, 8));
-    lea(rdx, ptr[rdx + rax * (1 << op.scale) + static_cast<u64>(disp)]);
+    const Xbyak::Reg64 second = base_in(n_ax, op.index);
+    const Xbyak::Reg64 first = base_in(n_dx, op.base);
+    lea(rdx, ptr[first + second * (1 << op.scale) + static_cast<u64>(disp)]);
   } else if (index) {
-    mov(rdx, in_cpu(op.index, 8));
-    if (op.scale) shl(rdx, op.scale);
-    if (disp) add(rdx, static_cast<u32>(op.disp));
+    lea(rdx, ptr[base_in(n_dx, op.index) * (1 << op.scale) + static_cast<u64>(disp)]);
   } else if (base) {
-    mov(rdx, in_cpu(op.base, 8));
-    if (disp) add(rdx, static_cast<u32>(op.disp));
+    const Xbyak::Reg64 first = base_in(n_dx, op.base);
+    if (first.getIdx() != n_dx || disp) lea(rdx, ptr[first + static_cast<u64>(disp)]);
   } else {
     mov(rdx, static_cast<u64>(disp));
   }
+  holds_ = Held();  // what follows needs the registers
 }
 
 void Assembler::miss_if(unsigned condition) {

@@ -57,6 +57,15 @@ class Assembler : public Xbyak::CodeGenerator {
     int cold = -1;  // the operation's way by its handler, which leaves nothing in registers
   };
   Fresh fresh_;
+  // A guest register whose value, all 64 bits of it, is in a host register as well. `held_` is what the
+  // operation just emitted leaves, `holds_` what the one being emitted found, until it loads something else
+  // there.
+  struct Held {
+    int offset = -1;  // as Op::r0
+    int number = 0;
+    u8 size = 0;  // 4: the upper half is 0
+  };
+  Held held_, holds_;
   // The block has shown that XMM registers may be used: nothing inside a block changes that.
   bool sse_ready_ = false;
 
@@ -81,6 +90,9 @@ class Assembler : public Xbyak::CodeGenerator {
   Xbyak::Address at(const Xbyak::RegExp& place, unsigned size) const;
   void load(Number to, const Xbyak::RegExp& from, unsigned size);  // zero-extended
   void load_gpr(Number to, u8 offset, unsigned size);
+  Xbyak::Reg64 base_in(Number scratch, u8 offset);
+  // Not after an operation that may come back from its handler, without the host register.
+  void hold(u8 offset, Number number, unsigned size);
   void store_gpr(u8 offset, Number from, unsigned size);  // a 32-bit value is zero-extended already
   void extend(Number to, Number from, unsigned size);
   enum class Use : u8 { read, write };

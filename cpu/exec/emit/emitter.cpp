@@ -144,6 +144,7 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   cross_page_.clear();
   fresh_ = Fresh();
   sse_ready_ = false;
+  held_ = holds_ = Held();
   bits64_ = mode.bits64;
   const unsigned count = block.count;
   Shape shapes[most_operations];

@@ -5,7 +5,7 @@
 
 namespace ringside::host_names {
 
-constexpr int n_cx = 1, n_dx = 2, n_si = 6, n_di = 7;
+constexpr int n_ax = 0, n_cx = 1, n_dx = 2, n_si = 6, n_di = 7;
 // Host condition codes, as the guest's.
 constexpr unsigned host_b = 2, host_z = 4, host_nz = 5, host_a = 7, host_s = 8, host_p = 10;
 constexpr u8 rsp_offset = reg::of(RSP), rbp_offset = reg::of(RBP), rax_offset = reg::of(RAX),

@@ -13,6 +13,8 @@ void Assembler::inline_plain(const Op& op, const Shape& shape, bool flags_needed
   // fresh_ still tells of the operation before, for `conditional`.
   const Fresh before = fresh_;
   fresh_ = Fresh();
+  holds_ = held_;
+  held_ = Held();
   switch (shape.what) {
     case Inline::set:
     case Inline::cmov:
@@ -57,11 +59,13 @@ void Assembler::move(const Op& op, const Shape& shape) {
     case Inline::mov_imm64:
       mov(rcx, static_cast<u64>(op.imm64));
       store_gpr(op.r0, n_cx, size);
+      hold(op.r0, n_cx, size);
       return;
     case Inline::lea:
       offset(op);
       if (size == 4) mov(edx, edx);
       store_gpr(op.r0, n_dx, size);
+      hold(op.r0, n_dx, size);
       return;
     case Inline::xchg:
       load_gpr(n_cx, op.r0, size);
@@ -71,6 +75,7 @@ void Assembler::move(const Op& op, const Shape& shape) {
       return;
     case Inline::bswap:
       load_gpr(n_cx, op.r0, size);
+      hold(op.r0, n_cx, size);
       bswap(size == 8 ? Xbyak::Reg32e(rcx) : Xbyak::Reg32e(ecx));
       store_gpr(op.r0, n_cx, size);
       return;
@@ -90,6 +95,7 @@ void Assembler::move(const Op& op, const Shape& shape) {
       else
         movsx(sized(n_cx, size), from);
       store_gpr(op.r0, n_cx, size);
+      if (!shape.memory) hold(op.r0, n_cx, size);
       return;
     }
     default: break;
@@ -123,7 +129,10 @@ void Assembler::move(const Op& op, const Shape& shape) {
       else
         mov(at(rdx + rax, size), masked(op.imm, size));
       return;
-    default: load_gpr(n_cx, op.r1, size); store_gpr(op.r0, n_cx, size);
+    default:
+      load_gpr(n_cx, op.r1, size);
+      store_gpr(op.r0, n_cx, size);
+      hold(op.r0, n_cx, size);
   }
 }
 
@@ -176,8 +185,10 @@ void Assembler::arithmetic(const Op& op, const Shape& shape, bool flags_needed) 
     load(n_cx, rdx + rax, size);
     if (!immediate) load_gpr(9, op.r1, size);
   } else {
+    const bool second_first = !immediate && op.r1 == holds_.offset;
+    if (second_first) load_gpr(9, op.r1, size);
     load_gpr(n_cx, op.r0, size);
-    if (!immediate) load_gpr(9, op.r1, size);
+    if (!immediate && !second_first) load_gpr(9, op.r1, size);
   }
   const auto commit = [&](Number from) {
     if (reads_only) return;
@@ -185,6 +196,7 @@ void Assembler::arithmetic(const Op& op, const Shape& shape, bool flags_needed) 
       mov(at(r10, size), sized(from, size));
     else
       store_gpr(op.r0, from, size);
+    if (!shape.memory) hold(op.r0, from, size);
   };
   fresh_.size = static_cast<u8>(size);
   fresh_.by_immediate = immediate;
@@ -251,10 +263,12 @@ void Assembler::unary(const Op& op, const Shape& shape, bool flags_needed) {
     fresh_.size = static_cast<u8>(size);
     if (shape.memory) fresh_.cold = static_cast<int>(cold_.size()) - 1;
   }
-  if (shape.memory)
+  if (shape.memory) {
     mov(at(r10, size), a);
-  else
+  } else {
     store_gpr(op.r0, n_cx, size);
+    hold(op.r0, n_cx, size);
+  }
 }
 
 void Assembler::shift(const Op& op, const Shape& shape, bool flags_needed) {
@@ -272,6 +286,7 @@ void Assembler::shift(const Op& op, const Shape& shape, bool flags_needed) {
       default: sar(a, cl);
     }
     store_gpr(op.r0, 9, size);
+    hold(op.r0, 9, size);
     return;
   }
   const int count = op.imm & (size == 8 ? 63 : 31);
@@ -284,6 +299,7 @@ void Assembler::shift(const Op& op, const Shape& shape, bool flags_needed) {
   }
   if (flags_needed) save_shift(shape.what, size);
   store_gpr(op.r0, n_cx, size);
+  hold(op.r0, n_cx, size);
   if (flags_needed) {
     fresh_.what = Fresh::What::result;
     fresh_.size = static_cast<u8>(size);
@@ -302,7 +318,7 @@ void Assembler::rotate(const Op& op, const Shape& shape, bool flags_needed) {
   else
     ror(a, count);
   store_gpr(op.r0, n_cx, size);
-  if (!flags_needed) return;
+  if (!flags_needed) return hold(op.r0, n_cx, size);
   mov(eax, in_cpu(cpu_offset::aux, 4));
   and_(eax, ~3u);
   if (shape.what == Inline::rol) {
@@ -359,10 +375,12 @@ void Assembler::multiply(const Op& op, const Shape& shape, bool flags_needed) {
     mov(in_cpu(cpu_offset::aux, 4), eax);
   }
   store_gpr(op.r0, n_cx, size);
+  if (!shape.memory) hold(op.r0, n_cx, size);
 }
 
 void Assembler::conditional(const Op& op, const Shape& shape) {
   const unsigned size = shape.size;
+  holds_ = Held();
   if (shape.memory) {
     // The condition's test would clobber the address: the address first, and the test of stored flags.
     fresh_ = Fresh();
@@ -419,6 +437,7 @@ void Assembler::stack(const Op& op, const Shape& shape) {
 
 void Assembler::inline_call(const Op& op) {
   fresh_ = Fresh();
+  holds_ = Held();
   mov(r8, in_cpu(reg::rip_base, 8));
   add(r8, op.offset + op.length);
   push_r8();
@@ -426,6 +445,7 @@ void Assembler::inline_call(const Op& op) {
 
 void Assembler::inline_indirect(const Op& op, const Shape& shape) {
   fresh_ = Fresh();
+  holds_ = Held();
   if (shape.what == Inline::ret || shape.what == Inline::ret_and_release) {
     mov(rdx, in_cpu(rsp_offset, 8));
     check(Use::read, 8);

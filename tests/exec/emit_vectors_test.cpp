@@ -124,11 +124,33 @@ class VectorProgram {
       byte(away & (random_.one_in(2) ? 0x70 : 0x7f));
     }
   }
+  // A register that the instruction in front has set is base or index.
+  void address_made_just_before() {
+    code_.clear();
+    const unsigned made = random_.one_in(2) ? RCX : RDX;
+    const auto rex = [&] {
+      if (wide_) byte(0x48);
+    };
+    byte(0xb8 + made), number32(16 * random_.below(8));  // mov
+    switch (random_.below(4)) {
+      case 0: rex(), byte(0x8d), byte(0x40 | made << 3 | made), byte(8); break;  // lea made, [made + 8]
+      case 1: rex(), byte(0x83), byte(0xc0 | made), byte(8); break;              // add made, 8
+      case 2: rex(), byte(0xd1), byte(0xe0 | made); break;                       // shl made, 1
+      default: rex(), byte(0x89), byte(0xc0 | made << 3 | made);                 // mov made, made
+    }
+    static constexpr u8 opcodes[] = {0x03, 0x8b, 0x89, 0x8d};
+    rex(), byte(opcodes[random_.below(4)]), byte(RAX << 3 | 4);
+    byte(random_.below(2) << 6 | made << 3 | RBX);  // [rbx + made * 1 or 2]
+  }
+  void number32(u64 value) {
+    for (unsigned n = 0; n < 4; ++n) byte(value >> (8 * n));
+  }
   void instruction() {
     if (random_.one_in(12)) byte(0x64 + random_.below(2));
     if (random_.one_in(12) && wide_) byte(0x67);
     const unsigned reg = static_cast<unsigned>(random_.below(3));
-    switch (random_.below(12)) {
+    switch (random_.below(13)) {
+      case 12: address_made_just_before(); return;
       case 0: {  // general-purpose: flags between them
         static constexpr u8 opcodes[] = {0x01, 0x03, 0x2b, 0x33, 0x8b, 0x89, 0x39, 0x13};
         finish({opcodes[random_.below(8)]}, reg, false, false);

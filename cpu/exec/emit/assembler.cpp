@@ -139,6 +139,11 @@ void Assembler::offset(const Op& op) {
   const bool base = op.base != reg::zero, index = op.index != reg::zero;
   const s64 disp = op.disp;
   if (base && index) {
+    // Out of the way of the base.
+    if (op.index == holds_.offset && holds_.number == n_dx && op.base != op.index) {
+      mov(rax, rdx);
+      holds_.number = n_ax;
+    }
     const Xbyak::Reg64 second = base_in(n_ax, op.index);
     const Xbyak::Reg64 first = base_in(n_dx, op.base);
     lea(rdx, ptr[first + second * (1 << op.scale) + static_cast<u64>(disp)]);

@@ -25,18 +25,6 @@ struct ApicMachine : VmxMachine {
     set(Field::MSR_BITMAP, bitmap);
     on(VmxControl::hlt_exiting);
   }
-  // The act of VM entry, without an instruction around it.
-  void enter(u64 instructions = 200) {
-    cpu.activity = Activity::active;
-    cpu.attention &= ~Attention::activity;
-    CHECK(enter_and_inject(cpu, !v->launched));
-    cpu.rip = cpu.next_rip;
-    run(instructions);
-  }
-  u32 exit_of() {
-    enter();
-    return in_host() ? reason() : ~0u;
-  }
   u32 page(u32 offset) { return static_cast<u32>(get(virtual_apic + offset, 4)); }
 };
 
@@ -68,7 +56,7 @@ TEST_CASE("A virtual interrupt wakes a guest from HLT; a posted one comes by the
   m.set(Field::POSTED_INTERRUPT_VECTOR, 0xf2);
   m.set(Field::POSTED_INTERRUPT_DESCRIPTOR, posted_descriptor);
   m.guest({0xfb, 0xf4, 0xf4});
-  m.code(vmx_at::guest_handler(0x55), {0x0f, 0xa2});  // cpuid
+  m.code(vmx_at::guest_handler(0x55), {0x0f, 0x01, 0xc1});  // vmcall
   CHECK(m.broken_rules() == "");
   m.enter();
   CHECK(m.cpu.non_root);
@@ -80,7 +68,7 @@ TEST_CASE("A virtual interrupt wakes a guest from HLT; a posted one comes by the
   m.run();
   CHECK(m.interrupts.taken == 1);
   CHECK(m.in_host());
-  CHECK(m.reason() == m.number(ExitReason::cpuid));
+  CHECK(m.reason() == m.number(ExitReason::vmcall));
   CHECK(m[Field::GUEST_RIP] == vmx_at::guest_handler(0x55));
   CHECK(m.get(m[Field::GUEST_RSP]) == vmx_at::guest_code + 2);
   CHECK(m[Field::GUEST_INTERRUPT_STATUS] == 0x5500);

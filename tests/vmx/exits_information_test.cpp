@@ -106,3 +106,32 @@ TEST_CASE("INVPCID: memory and the register with the type") {
         (address(2) | segment(DS) | index(RAX, 1) | base(RBX) | u32{R10} << 28));
   CHECK(exit.qualification == 0x20);
 }
+
+// "Format of the VM-Exit Instruction-Information Field as Used for VMREAD and VMWRITE".
+TEST_CASE("VMX instructions: both operands, each in its place") {
+  GuestBox box;
+  constexpr u32 in_register = 1u << 10;
+  box.cpu.gpr[RAX] = 0xffffffff;  // no field: always exits
+  box.cpu.gpr[RBX] = 0xffffffff;
+  // VMREAD RCX, RBX
+  CHECK(box.exit_of({0x0f, 0x78, 0xd9}, ExitReason::vmread).instruction_information ==
+        (in_register | RCX << 3 | u32{RBX} << 28));
+  // VMREAD [RDX + 8], RBX
+  CHECK(box.exit_of({0x0f, 0x78, 0x5a, 0x08}, ExitReason::vmread).instruction_information ==
+        (address(2) | segment(DS) | no_index | base(RDX) | u32{RBX} << 28));
+  CHECK(box.vmx.exit.qualification == 8);
+  // VMWRITE RBX, RCX
+  CHECK(box.exit_of({0x0f, 0x79, 0xd9}, ExitReason::vmwrite).instruction_information ==
+        (in_register | RCX << 3 | u32{RBX} << 28));
+  // VMWRITE RBX, [RDX]
+  CHECK(box.exit_of({0x0f, 0x79, 0x1a}, ExitReason::vmwrite).instruction_information ==
+        (address(2) | segment(DS) | no_index | base(RDX) | u32{RBX} << 28));
+  // VMCLEAR [RSI + 0x40]
+  CHECK(box.exit_of({0x66, 0x0f, 0xc7, 0x76, 0x40}, ExitReason::vmclear).instruction_information ==
+        (address(2) | segment(DS) | no_index | base(RSI)));
+  CHECK(box.vmx.exit.qualification == 0x40);
+  // INVEPT RDI, [RSI]
+  CHECK(box.exit_of({0x66, 0x0f, 0x38, 0x80, 0x3e}, ExitReason::invept).instruction_information ==
+        (address(2) | segment(DS) | no_index | base(RSI) | u32{RDI} << 28));
+  CHECK(box.exit_of({0x0f, 0x01, 0xc1}, ExitReason::vmcall).instruction_information == 0);
+}

@@ -177,3 +177,27 @@ TEST_CASE("The guest's time: offset and scaling, for RDTSC, RDTSCP and RDMSR") {
   CHECK(box.run({0x0f, 0x31}) == done);
   CHECK(box.cpu.gpr[RAX] == 2000);
 }
+
+TEST_CASE("IRET and blocking by NMI") {
+  const auto iret = [](bool nmi_exiting, bool virtual_nmis, bool faults) {
+    GuestBox box;
+    box.set(VmxControl::nmi_exiting, nmi_exiting);
+    box.set(VmxControl::virtual_nmis, virtual_nmis);
+    box.cpu.nmi_blocked = box.vmx.virtual_nmi_blocked = true;
+    box.guest32();
+    box.cpu.gpr[RSP] = GuestBox::data;
+    box.memory.write(HostPhys(GuestBox::data), 4, 0x600);
+    box.memory.write(HostPhys(GuestBox::data + 4), 4, faults ? 0 : 8);
+    box.memory.write(HostPhys(GuestBox::data + 8), 4, 2);
+    box.memory.write(HostPhys(0x7008), 8, 0x00cf9b000000ffff);
+    box.cpu.gdtr = {0x7000, 0xff};
+    CHECK(box.run({0xcf}) == (faults ? GP : done));
+    CHECK(box.vmx.nmi_unblocked == (faults && (virtual_nmis || !nmi_exiting)));
+    return std::pair(box.cpu.nmi_blocked, box.vmx.virtual_nmi_blocked);
+  };
+  for (const bool faults : {false, true}) {
+    CHECK(iret(false, false, faults) == std::pair(false, true));
+    CHECK(iret(true, false, faults) == std::pair(true, true));
+    CHECK(iret(true, true, faults) == std::pair(true, false));
+  }
+}

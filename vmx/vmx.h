@@ -88,9 +88,9 @@ struct Vmx {
     u32 length = 0;       // of the instruction behind a software interrupt or exception
     bool resume = false;  // EFLAGS.RF of the image that the delivery saves
   } vectoring;
-  bool nmi_unblocked = false;  // the instruction that runs is an IRET that took away blocking by NMI
-  u64 task_return_rip = 0;     // of a task switch that exits: what follows the instruction
-  u64 transitions = 0;         // VM entries and exits so far; not a part of the state
+  bool nmi_unblocked = false;         // the instruction that runs is an IRET that took away blocking by NMI
+  u64 task_return_rip = 0;            // of a task switch that exits: what follows the instruction
+  u64 transitions = 0;                // VM entries and exits so far; not a part of the state
   const Vmcs* controls_of = nullptr;  // the VMCS that `controls` were taken from
 
   // The VMCS at `region`, which becomes active if it was not.

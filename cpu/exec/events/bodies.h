@@ -148,11 +148,12 @@ inline bool int1(Cpu& cpu, const Op& op) {
                             cpu.next_rip, op.length);
 }
 inline bool int3(Cpu& cpu, const Op& op) {
-  return software_interrupt(cpu, EventType::software_exception, static_cast<u8>(Vector::BP), cpu.next_rip, op.length);
+  return software_interrupt(cpu, EventType::software_exception, static_cast<u8>(Vector::BP), cpu.next_rip,
+                            op.length);
 }
 inline bool into(Cpu& cpu, const Op& op) {
-  return !cpu.flags.of() ||
-         software_interrupt(cpu, EventType::software_exception, static_cast<u8>(Vector::OF), cpu.next_rip, op.length);
+  return !cpu.flags.of() || software_interrupt(cpu, EventType::software_exception,
+                                               static_cast<u8>(Vector::OF), cpu.next_rip, op.length);
 }
 inline bool syscall_instruction(Cpu& cpu, const Op&) { return syscall(cpu); }
 inline bool sysret_instruction(Cpu& cpu, const Op& op) { return sysret(cpu, op.size == 8); }

@@ -1,5 +1,5 @@
-// Owns the declarations of what instruction boundaries in and out of VMX non-root operation share: which event
-// may be taken, and its taking.
+// Owns the declarations of what instruction boundaries in and out of VMX non-root operation share: which
+// event may be taken, and its taking.
 #pragma once
 
 #include "cpu/exec/events/events.h"

@@ -85,8 +85,7 @@ bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, uns
     if (exit_by_software_exception(cpu, type, vector, length)) return false;
     begin_vectoring(cpu, d.event, length);
   }
-  const bool delivered =
-      redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d);
+  const bool delivered = redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d);
   if (cpu.non_root) [[unlikely]]
     end_software_vectoring(cpu, delivered);
   if (!delivered) return false;

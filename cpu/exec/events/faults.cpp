@@ -76,8 +76,8 @@ bool deliver_exception(Cpu& cpu, const Fault& fault) {
   return deliver(cpu, d);
 }
 
-// `second` arose while `first` was delivered. True: `next` is to be delivered; false: there is nothing more to
-// do.
+// `second` arose while `first` was delivered. True: `next` is to be delivered; false: there is nothing more
+// to do.
 bool combine(Cpu& cpu, const Fault& first, Fault second, Fault& next) {
   if (cpu.non_root && exit_by_fault(cpu, second, saved_flags(cpu, second))) return false;
   switch (next_of(first.vector, second.vector)) {

@@ -39,8 +39,8 @@ constexpr u64 writable_in_virtual_8086_entry = Eflags::arithmetic | Eflags::TF |
                                                Eflags::IOPL | Eflags::NT | Eflags::RF | Eflags::VM |
                                                Eflags::AC | Eflags::VIF | Eflags::VIP | Eflags::ID;
 
-// "Changes to Instruction Behavior in VMX Non-Root Operation": whose blocking IRET ends there. What a fault of
-// the same IRET reports is that there was some.
+// "Changes to Instruction Behavior in VMX Non-Root Operation": whose blocking IRET ends there. What a fault
+// of the same IRET reports is that there was some.
 void unblock_nmi_in_guest(Cpu& cpu) {
   Vmx& vmx = *cpu.vmx;
   if (!vmx.controls.has(VmxControl::nmi_exiting)) {

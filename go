@@ -1,7 +1,7 @@
 #!/bin/bash
 # Owns the way from a fresh Debian 12 to a running Ringside: missing packages, build, then the act.
 #
-#   ./go [run] [FLAG...]   build and run; without flags, the built-in guest
+#   ./go [run] [FLAG...]   build and run; without flags, the built-in guest, explained
 #   ./go test              build everything and run all tests
 #   ./go build             build only
 set -euo pipefail
@@ -52,6 +52,10 @@ esac
 install_packages
 case $act in
   build) build all ;;
-  run) build ringside; exec build/ringside "$@" ;;
+  run)
+    build ringside rom-images
+    [ $# -gt 0 ] || set -- explain
+    exec build/ringside "$@"
+    ;;
   test) build all; ctest --test-dir build --output-on-failure "$@" ;;
 esac

@@ -33,7 +33,7 @@ endfunction()
 rom(hello)
 rom(visor)
 rom(refusals)
-build_in(hello)
+build_in(visor)
 
 # The program is declared after this file is read.
 cmake_language(DEFER CALL target_link_libraries ringside PRIVATE roms)

@@ -24,9 +24,12 @@ room_tests(exec exec)
 room_tests(oracle exec)
 room_tests(vmx machine)
 room_tests(machine machine)
+if(TARGET test-machine AND TARGET rom-images)
+  add_dependencies(test-machine rom-images)
+endif()
 room_tests(cli arch)
 if(TARGET test-cli)
-  add_dependencies(test-cli ringside)
+  add_dependencies(test-cli ringside rom-images)
 endif()
 
 # The benchmark's kernels, two iterations each, against the same kernels on the host: what they compute, never how fast.

@@ -3,15 +3,15 @@
 
 #include <vector>
 
-#include "roms/hello.h"
+#include "roms/visor.h"
 
 namespace ringside {
 
 void install_embedded(Machine& machine) {
-  const auto rom = roms::hello();
+  const auto rom = roms::visor();
   // The chip ends at 4 GiB, and chipsets show its last part below 1 MiB too, where real mode reaches it.
   machine.memory().add_rom(HostPhys((u64{1} << 32) - rom.size()), std::vector<u8>(rom.begin(), rom.end()),
-                           "hello");
+                           "visor");
   machine.memory().write_block(HostPhys(0x100000 - rom.size()), rom.data(), rom.size());
 }
 

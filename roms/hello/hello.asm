@@ -1,11 +1,11 @@
-; Owns the built-in guest: from the reset vector through every mode of the CPU to a power-off, telling what it meets.
+; Owns the first guest: from the reset vector through every mode of the CPU to a power-off, telling what it meets.
 ;
-; The image is an 8 KiB flash chip. The chipset shows it twice: at the very end of the first 4 GiB, where the CPU
+; The image is a flash chip of 64 KiB, most of it empty. The chipset shows it twice: at the very end of the first 4 GiB, where the CPU
 ; fetches its first instruction, and below 1 MiB, where 16-bit code can reach it. Everything runs from the lower place;
 ; the addresses in this file are the lower ones. Read it from the reset vector at the bottom: reset, real mode,
 ; protected mode, 64-bit mode, then one paragraph for each line that is printed.
 
-rom_bytes   equ 0x2000
+rom_bytes   equ 0x10000                 ; -bios takes multiples of 64 KiB
 rom_low     equ 0x100000 - rom_bytes    ; where the chip is seen below 1 MiB
 real_base   equ 0xf0000                 ; what the real-mode segment F000 starts at
 

@@ -35,6 +35,15 @@ TEST_CASE("the built-in guest") {
   CAPTURE(result.out);
   CHECK(result.status == 0);
   CHECK(result.err == "");
+  CHECK(result.out.starts_with("Ringside's visor: "));
+  CHECK(result.out.ends_with("42 exits of 32 kinds; VMXOFF, power off\r\n"));
+}
+
+TEST_CASE("the first guest") {
+  const Result result = run({"-m", "64", "-smp", "2", "-bios", RINGSIDE_BINARY_DIR "/roms/hello.bin"});
+  CAPTURE(result.out);
+  CHECK(result.status == 0);
+  CHECK(result.err == "");
   const char* lines[] = {
       "Ringside: an x86-64 machine made of glass.\r\n",
       "real mode       first instruction at F000:FFF0; signature 000606a6\r\n",

@@ -1,4 +1,4 @@
-// Owns the declaration of the built-in guest's image; the build makes it of roms/hello.
+// Owns the declaration of the built-in guest's image; the build makes it of roms/visor.
 #pragma once
 
 #include <span>
@@ -8,6 +8,6 @@
 namespace ringside::roms {
 
 // A flash chip of 64 KiB: its last 16 bytes hold the reset vector.
-std::span<const u8> hello();
+std::span<const u8> visor();
 
 }  // namespace ringside::roms

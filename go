@@ -16,6 +16,7 @@ packages=(
   libzydis-dev libzycore-dev                 # decoding
   libxbyak-dev                               # the emitted dispatcher
   libcapstone-dev                            # disassembly, and the decoder's cross-check
+  libdw-dev libelf-dev                       # the debugger's symbols and source lines
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, statistics, state hash
   acpica-tools nasm                          # ACPI tables, guests

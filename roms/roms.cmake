@@ -1,12 +1,17 @@
 # Owns the guests that are built with Ringside: roms/NAME/NAME.asm becomes the image build/roms/NAME.bin, a flash chip for
 # -bios, and, if it is built in, roms::NAME(). A guest may include files of other folders: "common/start.inc".
+# Beside the image lies build/roms/NAME.elf: the same bytes with symbols and source lines for a debugger. It is assembled
+# a second time, because only an object file can carry them, and linked to where the image is seen below 1 MiB.
 find_program(NASM nasm REQUIRED)
+find_program(RINGSIDE_LD ld REQUIRED)
 
 add_library(roms STATIC)
 target_include_directories(roms PUBLIC ${CMAKE_SOURCE_DIR})
 add_custom_target(rom-images ALL)
 
+# Every image has 64 KiB.
 function(rom name)
+  set(low 0xf0000)
   file(GLOB parts CONFIGURE_DEPENDS roms/*/*.asm roms/*/*.inc)
   set(image ${CMAKE_BINARY_DIR}/roms/${name}.bin)
   add_custom_command(
@@ -15,7 +20,15 @@ function(rom name)
     COMMAND ${NASM} -Werror -f bin -I ${CMAKE_SOURCE_DIR}/roms/ -o ${image} ${CMAKE_SOURCE_DIR}/roms/${name}/${name}.asm
     DEPENDS ${parts}
     COMMENT "Assembling roms/${name}")
-  add_custom_target(rom-${name} DEPENDS ${image})
+  set(symbols ${CMAKE_BINARY_DIR}/roms/${name}.elf)
+  add_custom_command(
+    OUTPUT ${symbols}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/roms
+    COMMAND ${NASM} -Werror -f elf64 -g -F dwarf -I ${CMAKE_SOURCE_DIR}/roms/ -o ${symbols}.o ${CMAKE_SOURCE_DIR}/roms/${name}/${name}.asm
+    COMMAND ${RINGSIDE_LD} -m elf_x86_64 -e ${low} -Ttext=${low} -o ${symbols} ${symbols}.o
+    DEPENDS ${parts}
+    COMMENT "Assembling roms/${name} for a debugger")
+  add_custom_target(rom-${name} DEPENDS ${image} ${symbols})
   add_dependencies(rom-images rom-${name})
 endfunction()
 

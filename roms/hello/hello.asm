@@ -23,7 +23,9 @@ code64      equ 0x18
 
 timer_vector equ 0x20
 
+%ifidn __?OUTPUT_FORMAT?__, bin        ; else the linker says where
         org rom_low
+%endif
 %include "common/console.inc"
 
 ; --------------------------------------------------------------------------------------------------------- real mode

@@ -68,7 +68,8 @@ class Mmu : private MapListener {
   void set_gigabyte_pages(bool supported) {
     walk_state_.gigabyte_pages = supported;
   }  // of the CPU model; true at first
-  // Data breakpoints: these linear pages get no fast tags. At most 8.
+  // Data breakpoints: these linear pages get no fast tags. Every miss looks through them all: let them be
+  // few.
   void set_watched_pages(std::span<const LinAddr> pages);
 
   // The page whose accesses VMX virtualizes: it gets no fast tags, so that each access asks translate().

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "cpu/state/observer.h"
+
 namespace ringside {
 namespace {
 
@@ -136,6 +138,8 @@ void Cpu::update_mode() {
   const auto width = [](u8 bits) { return bits == 64 ? 2u : bits == 32 ? 1u : 0u; };
   mode.key = width(mode.code_bits) | width(mode.stack_bits) << 2 | (cpl == 3 ? 1u << 4 : 0) |
              (mode.limited ? 1u << 5 : 0) | (mode.protected_mode ? 1u << 6 : 0);
+  if (observer) [[unlikely]]
+    observer->mode_changed(*this);
 }
 
 void Cpu::update_privilege() {
@@ -160,8 +164,7 @@ void Cpu::update_translation() {
 
 void Cpu::update_debug() {
   bool step = observed || (system_flags & Eflags::TF);
-  std::array<LinAddr, 4> pages;
-  unsigned count = 0;
+  std::vector<LinAddr> pages = watched;
   for (unsigned n = 0; n < 4; ++n) {
     const Breakpoint b = breakpoint(dr7, n);
     if (!b.enabled) continue;
@@ -171,9 +174,9 @@ void Cpu::update_debug() {
     }
     // A breakpoint's address is aligned to its length by the processor, so it lies in one page.
     const LinAddr page = LinAddr(dr[n] & ~u64{b.bytes - 1}).page();
-    if (std::find(pages.begin(), pages.begin() + count, page) == pages.begin() + count) pages[count++] = page;
+    if (std::find(pages.begin(), pages.end(), page) == pages.end()) pages.push_back(page);
   }
-  mmu.set_watched_pages({pages.data(), count});
+  mmu.set_watched_pages(pages);
   data = mmu.data_view();
   attention = (attention & ~Attention::step) | (step ? Attention::step : 0);
 }

@@ -48,8 +48,9 @@ enum class Left : u8 {
   miss,    // no linked block: look cpu.rip up
 };
 
-struct Engine;  // cpu/exec's own data of this CPU
-struct Vmx;     // the vmx room's
+class CpuObserver;  // cpu/state/observer.h
+struct Engine;      // cpu/exec's own data of this CPU
+struct Vmx;         // the vmx room's
 
 // The registers that Op's offsets reach: bytes from here (namespace reg).
 struct RegisterFile {
@@ -143,8 +144,8 @@ struct alignas(64) Cpu : RegisterFile {
   } mode;
 
   // -- VMX, as far as the rest of the CPU has to know.
-  bool vmx_operation = false;  // after VMXON, root or non-root
-  bool non_root = false;       // a guest runs
+  bool vmx_operation = false;     // after VMXON, root or non-root
+  bool non_root = false;          // a guest runs
   bool interrupt_window = false;  // whoever sets EFLAGS.IF has to raise Attention::vmx
   // What a guest's time-stamp counter is made of: (TSC * multiplier >> 48) + offset.
   u64 guest_tsc_offset = 0, guest_tsc_multiplier = u64{1} << 48;
@@ -160,10 +161,12 @@ struct alignas(64) Cpu : RegisterFile {
   Clock* clock = nullptr;
   MachineControl* control = nullptr;
   Engine* engine = nullptr;
-  unsigned index = 0;       // number of the CPU in the machine, 0 is the BSP
-  unsigned cpus = 1;        // in the machine: what CPUID's topology leaves report
-  bool strict_msrs = true;  // an MSR that nobody knows is #GP(0); else it reads as 0 and ignores writes
-  bool observed = false;    // somebody wants to see every instruction: keeps Attention::step set
+  CpuObserver* observer = nullptr;  // nullptr: nobody looks
+  std::vector<LinAddr> watched;  // pages whose accesses the observer hears of; after a change: update_debug()
+  unsigned index = 0;            // number of the CPU in the machine, 0 is the BSP
+  unsigned cpus = 1;             // in the machine: what CPUID's topology leaves report
+  bool strict_msrs = true;       // an MSR that nobody knows is #GP(0); else it reads as 0 and ignores writes
+  bool observed = false;         // somebody wants to see every instruction: keeps Attention::step set
 
   // MSRs outside the table that the guest touched, in the order of first touch: for a report.
   struct UnknownMsr {

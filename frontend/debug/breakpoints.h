@@ -1,0 +1,71 @@
+// Owns what a breakpoint is: what it waits for, and what has become of it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "vmx/vmx.h"
+
+namespace ringside {
+
+struct Rule;
+
+enum class AddressSpace : u8 {
+  linear,          // of the CPU as it is now, in VMX root or non-root operation
+  guest_linear,    // of the guest of a VMCS, which need not run
+  guest_physical,  // the same before EPT; outside VMX non-root operation and without EPT host-physical
+  host_physical,
+};
+
+struct Address {
+  AddressSpace space = AddressSpace::linear;
+  u64 value = 0;
+  // The VMCS region that guest_linear and guest_physical are meant for; nullopt: the current one.
+  std::optional<u64> vmcs = std::nullopt;
+};
+
+struct Breakpoint {
+  enum class Kind : u8 {
+    execute,        // before the instruction at `address`
+    watch,          // after an access to `bytes` bytes at `address` (linear or guest_linear)
+    exit_reason,    // a VM exit with basic exit reason `number`, or any
+    failed_entry,   // a VM entry that was refused
+    vmwrite,        // of the field with encoding `number`, or any
+    msr,            // RDMSR or WRMSR of `number`, or any
+    port,           // an access to a port from `number` to `last`, or any
+    exception,      // delivery of vector `number`, or any
+    interrupt,      // delivery of the interrupt `number`, or any
+    ept_violation,  // an EPT violation at a guest-physical address from `number` to `last`, or any
+  };
+  Kind kind = Kind::execute;
+  Address address;
+  u64 bytes = 1;                           // of watch: 1 to 4096
+  bool on_read = false, on_write = false;  // of watch, msr and port
+  bool any = false;
+  u64 number = 0, last = 0;
+
+  bool enabled = true;
+  bool temporary = false;       // removed once it has stopped the machine
+  std::optional<unsigned> cpu;  // only there; nullopt: everywhere
+  std::string condition;        // an expression; empty: always
+  u64 ignore = 0;               // hits still to be passed over
+  u64 hits = 0;                 // those passed over included, those whose condition did not hold not
+  std::string text;             // as the user wrote it; for lists
+  unsigned id = 0;              // given by Debugger::add
+};
+
+// "execute", "watch write", "exit reason 48 (EPT violation)", ... : for lists, with the address.
+std::string describe(const Breakpoint& breakpoint);
+
+// What VMX did last on a CPU.
+struct VmxEvent {
+  enum class Kind : u8 { entered, exited, refused, failed } kind = Kind::entered;
+  u64 count = 0;                 // instructions that the CPU had retired
+  std::optional<ExitInfo> exit;  // of exited, and of refused if there was an exit
+  const Rule* rule = nullptr;    // of refused: the first that was broken
+  unsigned error = 0;            // of failed: the VM-instruction error; 0: VMfailInvalid
+  std::string broken;            // of refused: every rule that was broken, explained; taken when it happened
+};
+
+}  // namespace ringside

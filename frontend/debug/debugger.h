@@ -1,0 +1,114 @@
+// Owns the debugger's core: running to somewhere, breakpoints, and access to registers and memory. No words
+// are read or printed here: the console and the gdb stub stand on it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frontend/debug/breakpoints.h"
+#include "frontend/machine/machine.h"
+
+namespace ringside {
+
+// Where and why the machine stands still.
+struct Stop {
+  enum class Kind : u8 {
+    step,         // the steps that were asked for are done
+    breakpoint,   // one of execution, or of an event: `breakpoint` says which
+    watchpoint,   // after the instruction that made the access
+    event,        // the one that run_to() waited for
+    interrupted,  // by interrupt()
+    limit,        // the instructions that run() was given are used up
+    ended,        // the machine has: Machine::ending() says how
+  };
+  Kind kind = Kind::step;
+  unsigned cpu = 0;
+  unsigned breakpoint = 0;  // its id; 0: none
+  bool temporary = false;   // the breakpoint was removed by being hit
+  std::string text;         // why, one line: "breakpoint 2", "VM exit: EPT violation: ..."
+  std::string where;        // one line: CPU, root or guest of which VMCS, ring, mode, address, symbol
+};
+
+enum class Event : u8 { vm_exit, vm_entry, interrupt, exception, ring_change, mode_change };
+
+class Debugger final {
+ public:
+  // The machine outlives the debugger. While a debugger exists it is the machine's observer.
+  explicit Debugger(Machine& machine);
+  ~Debugger();
+  Debugger(const Debugger&) = delete;
+  Debugger& operator=(const Debugger&) = delete;
+
+  Machine& machine();
+  // After Machine::reboot() or restore(): the new CPUs are observed as the old ones were.
+  void attach();
+
+  // -- The CPU that steps, and whose registers and memory are meant where none is named. A stop chooses the
+  // CPU where it happened.
+  unsigned selected() const;
+  bool select(unsigned cpu);  // false: there is no such CPU
+  Cpu& cpu();
+
+  // -- Running. Breakpoints stop all of these. What stands at the present instruction is not met again.
+  Stop step(u64 instructions = 1);  // of the selected CPU; the others have their turns
+  Stop step_over();                 // as step(); a CALL, INT or repeated string instruction is run to its end
+  Stop step_out();  // to the caller: until a return with a stack pointer above the present one
+  Stop run_until(const Address& address);  // on the selected CPU
+  Stop run(u64 instructions = ~u64{0});    // of all CPUs together
+  Stop run_to(Event event, bool this_cpu = false);
+  // Async-signal-safe: whatever runs returns soon with Stop::Kind::interrupted.
+  void interrupt();
+  // The state as it is, without running: `where` of the selected CPU; `ended` if the machine has.
+  Stop here() const;
+  // Called between slices of some 100,000 instructions, for input and output of the host; it may call
+  // interrupt().
+  void on_slice(std::function<void()> between);
+
+  // -- Breakpoints. Ids count from 1 and are not used again.
+  unsigned add(Breakpoint breakpoint);
+  bool remove(unsigned id);  // false: there is none of this id
+  void remove_all();
+  // nullptr: none of this id. After changing one: changed().
+  Breakpoint* find(unsigned id);
+  void changed();
+  const std::vector<Breakpoint>& breakpoints() const;
+  // Decides for a breakpoint with a condition; without it conditions hold. Errors stop, with `error` in the
+  // text.
+  using Evaluate = std::function<bool(const Breakpoint& breakpoint, Cpu& cpu, std::string& error)>;
+  void on_condition(Evaluate evaluate);
+
+  // -- Looking. Nothing that the guest could notice is changed by a read: no accessed flags, no device.
+  // The place of one byte; nullopt: it does not translate, `why` says in words.
+  std::optional<HostPhys> translate(const Address& address, std::string* why = nullptr) const;
+  // Bytes that were read, up to the first that does not translate or that is no memory.
+  std::size_t read(const Address& address, std::span<u8> out) const;
+  // As read(). ROM is not written to; code that changes is decoded anew.
+  std::size_t write(const Address& address, std::span<const u8> in);
+  // "cr3", "RAX", "cs.base", "eflags.if", "efer", "xmm0" (its low half; "xmm0.h" the high one),
+  // "msr.c0000080", "st0" (the significand; "st0.e" sign and exponent), "vmcs.GUEST_RIP" (of the current
+  // VMCS), "count" (retired by this CPU), "exits", "entries". nullopt: no such register.
+  std::optional<u64> read_register(std::string_view name) const;
+  // False: no such register, or it cannot be written, or not with this value: `why` says in words.
+  bool write_register(std::string_view name, u64 value, std::string& why);
+  static std::vector<std::string> register_names();  // those without MSRs and VMCS fields, for completion
+
+  // One line: "CPU 0, root, ring 0, 64-bit, 0x101234 <main+4>". `cpu`: another than the selected one.
+  std::string where(std::optional<unsigned> cpu = std::nullopt) const;
+  // Names an address of the selected CPU, "main+4 at main.c:12"; empty: no name.
+  using Symbolize = std::function<std::string(const Cpu& cpu, u64 linear)>;
+  void on_symbol(Symbolize symbolize);
+
+  // The last event of VMX on each CPU, for explanations; nullptr: there was none.
+  const VmxEvent* last_vmx_event(unsigned cpu) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ringside

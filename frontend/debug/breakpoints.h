@@ -18,7 +18,7 @@ enum class AddressSpace : u8 {
   host_physical,
 };
 
-struct Address {
+struct Place {
   AddressSpace space = AddressSpace::linear;
   u64 value = 0;
   // The VMCS region that guest_linear and guest_physical are meant for; nullopt: the current one.
@@ -27,8 +27,8 @@ struct Address {
 
 struct Breakpoint {
   enum class Kind : u8 {
-    execute,        // before the instruction at `address`
-    watch,          // after an access to `bytes` bytes at `address` (linear or guest_linear)
+    execute,        // before the instruction at `at`
+    watch,          // after an access to `bytes` bytes at `at` (linear or guest_linear)
     exit_reason,    // a VM exit with basic exit reason `number`, or any
     failed_entry,   // a VM entry that was refused
     vmwrite,        // of the field with encoding `number`, or any
@@ -39,7 +39,7 @@ struct Breakpoint {
     ept_violation,  // an EPT violation at a guest-physical address from `number` to `last`, or any
   };
   Kind kind = Kind::execute;
-  Address address;
+  Place at;
   u64 bytes = 1;                           // of watch: 1 to 4096
   bool on_read = false, on_write = false;  // of watch, msr and port
   bool any = false;

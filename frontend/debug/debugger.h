@@ -58,8 +58,8 @@ class Debugger final {
   Stop step(u64 instructions = 1);  // of the selected CPU; the others have their turns
   Stop step_over();                 // as step(); a CALL, INT or repeated string instruction is run to its end
   Stop step_out();  // to the caller: until a return with a stack pointer above the present one
-  Stop run_until(const Address& address);  // on the selected CPU
-  Stop run(u64 instructions = ~u64{0});    // of all CPUs together
+  Stop run_until(const Place& place);    // on the selected CPU
+  Stop run(u64 instructions = ~u64{0});  // of all CPUs together
   Stop run_to(Event event, bool this_cpu = false);
   // Async-signal-safe: whatever runs returns soon with Stop::Kind::interrupted.
   void interrupt();
@@ -84,11 +84,11 @@ class Debugger final {
 
   // -- Looking. Nothing that the guest could notice is changed by a read: no accessed flags, no device.
   // The place of one byte; nullopt: it does not translate, `why` says in words.
-  std::optional<HostPhys> translate(const Address& address, std::string* why = nullptr) const;
+  std::optional<HostPhys> translate(const Place& place, std::string* why = nullptr) const;
   // Bytes that were read, up to the first that does not translate or that is no memory.
-  std::size_t read(const Address& address, std::span<u8> out) const;
+  std::size_t read(const Place& place, std::span<u8> out) const;
   // As read(). ROM is not written to; code that changes is decoded anew.
-  std::size_t write(const Address& address, std::span<const u8> in);
+  std::size_t write(const Place& place, std::span<const u8> in);
   // "cr3", "RAX", "cs.base", "eflags.if", "efer", "xmm0" (its low half; "xmm0.h" the high one),
   // "msr.c0000080", "st0" (the significand; "st0.e" sign and exponent), "vmcs.GUEST_RIP" (of the current
   // VMCS), "count" (retired by this CPU), "exits", "entries". nullopt: no such register.

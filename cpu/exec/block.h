@@ -44,6 +44,8 @@ struct Block {
   bool crosses = false;  // the only instruction lies on two pages
   bool dead = false;
   bool transient = false;  // runs once: never linked, never in the jump cache
+  // Begins where Cpu::observer may want to stop: never linked, never in the jump cache, runs by its handlers.
+  bool observed = false;
   // Its bytes change often: it runs by its handlers, and a store to it makes it stale, not dead.
   bool restless = false;
   bool stale = false;       // restless, and written to: BlockCache::renew before it runs

@@ -167,7 +167,8 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
   bool crosses = false;
   cpu.rip_base = cpu.rip - offset;
   if (transient) most = 1;
-  const bool changes = !transient && restless(fetched.page.value + offset);
+  const bool changes =
+      !transient && !(stops_ && stop_offsets_[offset]) && restless(fetched.page.value + offset);
   if (changes) most = std::min(most, max_restless_block);
   bool sound = true;
   u64 tail_immediates = 0;
@@ -175,6 +176,7 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
     Lowered lowered;
     DecodeStatus status;
     second = HostPhys();
+    if (count > 0 && stops_ && stop_offsets_[at]) break;
     if (count > 0 && at + longest_instruction > page_bytes) {
       // It may cross into the next page; if it does, it is a block of its own.
       status = decoder_.lower(fetched.bytes + at, static_cast<unsigned>(page_bytes - at), cpu.mode.code_bits,
@@ -214,12 +216,13 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
   block->crosses = crosses;
   block->second_page = second;
   block->transient = transient;
+  block->observed = stops_ && stop_offsets_[offset];
   if (!transient) (new (block->ops - 1) BlockHead())->block = block;
   if (changes && sound && !crosses) {
     make_restless(block, fetched.bytes + offset);
     block->tail_immediates = static_cast<u16>(tail_immediates);
   }
-  if (emitter_ && !transient && !cpu.mode.limited) emitter_->emit(*block, cpu.mode);
+  if (emitter_ && !transient && !cpu.mode.limited && !block->observed) emitter_->emit(*block, cpu.mode);
   statistics_.blocks++;
   statistics_.instructions += count;
   if (!transient) enter(block);
@@ -284,6 +287,7 @@ void BlockCache::link(LinkSlots* links, unsigned number, Block* block) {
   if (block->transient || block->crosses || links->target[number]) return;
   // Between the miss and now the page may have been translated anew: the owner of the slots must lie in the
   // block's page.
+  if (block->observed || (links->owner && links->owner->observed)) return;
   if (!links->owner || links->owner->dead || links->owner->start.page() != block->start.page()) return;
   links->target[number] = block;
   links->next[number] = block->incoming;

@@ -2,6 +2,8 @@
 // invalidation.
 #pragma once
 
+#include <bitset>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +38,10 @@ class BlockCache final : public CodeWatcher {
   // A restless block has run undisturbed for long: it is dropped, to be decoded as others are.
   void settle(Block& block);
   void flush();
+
+  // Offsets into a page (below 4096) at which every instruction is one that Cpu::observer is asked about
+  // before it runs. Blocks that this changes are dropped; not from inside a run.
+  void set_stop_offsets(std::span<const u16> offsets);
 
   // Makes links->target[number] = block, if both lie in the same page.
   void link(LinkSlots* links, unsigned number, Block* block);
@@ -106,6 +112,8 @@ class BlockCache final : public CodeWatcher {
   std::array<Op, 2 + link_records> transient_ops_;
   std::unordered_map<u64, std::vector<Block*>> pages_;  // by page address: the blocks with a byte in it
   std::array<Unrest, unrest_entries> unrest_;
+  std::bitset<page_bytes> stop_offsets_;
+  bool stops_ = false;  // any of them
   u64 map_generation_ = 0;
   Statistics statistics_;
 };

@@ -132,6 +132,33 @@ void BlockCache::drop(Block* block) {
   statistics_.dropped++;
 }
 
+void BlockCache::set_stop_offsets(std::span<const u16> offsets) {
+  std::bitset<page_bytes> wanted;
+  for (const u16 offset : offsets) wanted.set(offset % page_bytes);
+  const std::bitset<page_bytes> changed = wanted ^ stop_offsets_;
+  stop_offsets_ = wanted;
+  stops_ = wanted.any();
+  if (changed.none()) return;
+  std::vector<u64> pages;
+  for (const auto& [page, blocks] : pages_) pages.push_back(page);
+  for (const u64 page : pages) {
+    std::vector<Block*> concerned;
+    for (Block* block : pages_[page]) {
+      if (block->start.page().value != page) continue;
+      const u64 from = block->start.page_offset(), to = std::min<u64>(from + block->bytes, page_bytes);
+      u64 at = from;
+      while (at < to && !changed[at]) ++at;
+      if (at < to) concerned.push_back(block);
+    }
+    for (Block* block : concerned) {
+      const HostPhys second = block->second_page.page();
+      const bool crosses = block->crosses;
+      drop_alone(*block);
+      if (crosses) remark(second);
+    }
+  }
+}
+
 void BlockCache::remark(HostPhys page) {
   memory_.unmark_code_page(page);
   const auto found = pages_.find(page.value);

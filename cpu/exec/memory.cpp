@@ -6,6 +6,7 @@
 
 #include "cpu/exec/block.h"
 #include "cpu/exec/vmx/leave.h"
+#include "cpu/state/observer.h"
 #include "vmx/apic_virtualization.h"
 
 namespace ringside {
@@ -116,6 +117,12 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
     const bool code = write && memory.lines_have_code(memory.gated(span.physical), span.size);
     span.host = code ? nullptr : memory.pointer(span.physical, write);
     if (!span.host && !(code && away_from_running_code(cpu, span.physical)) && not_alone(cpu)) return false;
+  }
+  if (cpu.observer && !cpu.watched.empty()) [[unlikely]] {
+    if (cpu.observer->watches(cpu, LinAddr(linear), size, kind)) {
+      if (not_alone(cpu)) return false;
+      cpu.observer->accessed(cpu, LinAddr(linear), size, kind, result.span[0].physical);
+    }
   }
   if (cpu.dr7 & 0xff) {
     const u64 hit = watchpoints_hit(cpu, linear, size, write);

@@ -5,6 +5,7 @@
 #include "cpu/exec/block_cache.h"
 #include "cpu/exec/dispatch.h"
 #include "cpu/exec/events/events.h"
+#include "cpu/state/observer.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
@@ -132,7 +133,7 @@ Block* find_block(Cpu& cpu, u64 linear) {
     return block;
   Block* block = engine.cache->find(cpu);
   if (!block) return nullptr;
-  if (!block->transient && !block->crosses && !cpu.mode.limited) {
+  if (!block->transient && !block->crosses && !cpu.mode.limited && !block->observed) {
     refresh(cpu);  // the fetch may have changed the epoch
     engine.jumps[jump_index(linear)] = {linear, engine.tag, block, block->code};
   }
@@ -151,6 +152,9 @@ void step(Cpu& cpu) {
     return fault(cpu);
   }
 
+  if (block->observed && cpu.observer) [[unlikely]] {
+    if (cpu.observer->stops_before(cpu, LinAddr(linear), block->start)) return end_run_at(cpu, 0);
+  }
   if (cpu.attention || block->count > cpu.budget) return run_singly(cpu, block, linear);
   if (link && cpu.left == Left::miss) engine.cache->link(link, engine.link_number, block);
   cpu.rip_base = cpu.rip - (linear & 0xfff);

@@ -190,7 +190,7 @@ const Ending& Machine::run(u64 instructions) {
   const unsigned cpus = static_cast<unsigned>(p.cpus.size());
   unsigned waiting = 0;  // CPUs in a row that could not run
   Ticks skipped = 0;     // time in which nobody ran
-  interrupted_ = false;
+  interrupted_ = held_ = false;
   // A request to return waits until somebody ran, so that it leaves the order of the turns as it was.
   while (ending_.why == Ending::Why::running && !(interrupted_ && waiting == 0) && p.retired < end) {
     p.clock.fire_due();
@@ -210,11 +210,13 @@ const Ending& Machine::run(u64 instructions) {
       break;
     }
     const bool rests = cpu.activity != Activity::active;
-    waiting = ran == 0 ? waiting + 1 : 0;
-    if (p.turn_left == 0 || rests || ran == 0) {
+    const bool idle = ran == 0 && !held_;
+    waiting = idle ? waiting + 1 : 0;
+    if (p.turn_left == 0 || rests || idle) {
       p.turn = (p.turn + 1) % cpus;
       p.turn_left = Parts::quantum;
     }
+    if (held_) break;
     if (waiting < cpus) continue;
     waiting = 0;
     // Nobody can run: time jumps to the next alarm, if that may wake somebody.
@@ -262,6 +264,9 @@ void Machine::debug_exit(int status) {
             fmt::format("the guest ended the run by isa-debug-exit, status {}", status & 0xff)});
 }
 
+unsigned Machine::turn() const { return parts_->turn; }
+u64 Machine::turn_left() const { return parts_->turn_left; }
+void Machine::set_stop_offsets(std::span<const u16> offsets) { parts_->cache->set_stop_offsets(offsets); }
 u64 Machine::retired() const { return parts_->retired; }
 Ticks Machine::now() const { return parts_->clock.now(); }
 double Machine::seconds() const {

@@ -52,6 +52,14 @@ class Machine final : public MachineControl {
   // What runs blocks: less than asked for where the host gives no executable memory.
   Dispatcher dispatcher() const;
   void interrupt() { interrupted_ = true; }  // async-signal-safe; run() returns soon
+  // From a CPU's observer, beside end_run_at(cpu, 0): run() returns with that CPU's turn as it was.
+  void hold() { held_ = true; }
+  // Whose turn it is, and for how many more instructions.
+  unsigned turn() const;
+  u64 turn_left() const;
+  // Offsets into pages at which the CPUs' observers may stop: BlockCache::set_stop_offsets. Not from inside a
+  // run.
+  void set_stop_offsets(std::span<const u16> offsets);
   const Ending& ending() const { return ending_; }
   // After Why::reset: to the state after create(). False: the files to load have changed under us; see
   // `error`.
@@ -102,6 +110,7 @@ class Machine final : public MachineControl {
   std::function<void(u8)> serial_, console_;
   Ending ending_, idle_;
   volatile bool interrupted_ = false;
+  bool held_ = false;
 };
 
 }  // namespace ringside

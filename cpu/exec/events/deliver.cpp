@@ -3,6 +3,7 @@
 
 #include "cpu/exec/events/system_access.h"
 #include "cpu/exec/vmx/fault_exits.h"
+#include "cpu/state/observer.h"
 
 namespace ringside {
 namespace {
@@ -73,8 +74,21 @@ bool deliver_event(Cpu& cpu, const Event& event, u64 return_rip) {
   cpu.alone = true;  // between instructions nothing runs that a write could pull away
   const bool delivered = deliver(cpu, {event, return_rip, saved_flags(cpu, event)});
   cpu.alone = alone;
-  if (delivered) cpu.rip = cpu.next_rip;
-  return delivered;
+  if (!delivered) return false;
+  cpu.rip = cpu.next_rip;
+  tell_observer(cpu, event, return_rip);
+  return true;
+}
+
+void tell_observer(Cpu& cpu, const Event& event, u64 from) {
+  if (!cpu.observer) [[likely]]
+    return;
+  const bool exception =
+      event.type == EventType::hardware_exception || event.type >= EventType::privileged_software_exception;
+  if (exception)
+    cpu.observer->exception(cpu, Fault::exception(static_cast<Vector>(event.vector), event.error), from);
+  else
+    cpu.observer->interrupt(cpu, event.vector, from);
 }
 
 bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, unsigned length) {
@@ -90,6 +104,7 @@ bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, uns
     end_software_vectoring(cpu, delivered);
   if (!delivered) return false;
   cpu.step_consumed = stepping;
+  tell_observer(cpu, d.event, return_rip);
   // What MOV SS left pending goes with the #DB of INT1; with INT n and INT3 it comes after, in their handler.
   if (type == EventType::privileged_software_exception && cpu.pending_debug) {
     record_debug_exception(cpu, cpu.pending_debug);

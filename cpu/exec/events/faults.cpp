@@ -3,6 +3,7 @@
 
 #include "cpu/exec/events/deliver.h"
 #include "cpu/exec/vmx/fault_exits.h"
+#include "cpu/state/observer.h"
 
 namespace ringside {
 namespace {
@@ -115,8 +116,11 @@ void deliver_chain(Cpu& cpu, Fault fault) {
     }
     record_exception(cpu, fault);
     remember(cpu, fault);
+    const u64 from = cpu.rip;
     if (deliver_exception(cpu, fault)) [[likely]] {
       cpu.rip = cpu.next_rip;
+      if (cpu.observer) [[unlikely]]
+        cpu.observer->exception(cpu, fault, from);
       cpu.shutdown_chain_length = 0;
       return;
     }

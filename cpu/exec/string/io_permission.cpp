@@ -3,6 +3,7 @@
 
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/memory.h"
+#include "cpu/state/observer.h"
 
 namespace ringside {
 
@@ -28,10 +29,15 @@ bool io_allowed(Cpu& cpu, u16 port, unsigned size) {
 
 u32 read_port(Cpu& cpu, u16 port, unsigned size) {
   raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
-  return cpu.ports ? cpu.ports->port_read(port, size) : ~u32{0};
+  const u32 value = cpu.ports ? cpu.ports->port_read(port, size) : ~u32{0};
+  if (cpu.observer) [[unlikely]]
+    cpu.observer->port_access(cpu, port, size, false, value);
+  return value;
 }
 void write_port(Cpu& cpu, u16 port, unsigned size, u32 value) {
   raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
+  if (cpu.observer) [[unlikely]]
+    cpu.observer->port_access(cpu, port, size, true, value);
   if (cpu.ports) cpu.ports->port_write(port, size, value);
 }
 

@@ -7,6 +7,7 @@
 #include "cpu/exec/vmx/guest.h"
 #include "cpu/exec/vmx/leave.h"
 #include "cpu/state/msrs.h"
+#include "cpu/state/observer.h"
 
 namespace ringside {
 namespace {
@@ -109,23 +110,35 @@ bool serialize(Cpu&, const Op&) { return true; }
 
 bool rsm(Cpu& cpu, const Op&) { return fail(cpu, Vector::UD); }
 
+namespace {
+
+// An access that was made.
+bool tell_msr(Cpu& cpu, bool write) {
+  if (cpu.observer) [[unlikely]]
+    cpu.observer->msr_access(cpu, static_cast<u32>(cpu.gpr[RCX]), write, edx_eax(cpu));
+  return true;
+}
+
+}  // namespace
+
 bool rdmsr(Cpu& cpu, const Op& op) {
   u64 value;
   if (!require_privilege(cpu)) return false;
   if (cpu.non_root) [[unlikely]]
-    return guest_rdmsr(cpu, op);
+    return guest_rdmsr(cpu, op) && tell_msr(cpu, false);
   if (!read_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), value, cpu.instruction_rip(op)))
     return fail(cpu, Vector::GP);
   set_edx_eax(cpu, value);
-  return true;
+  return tell_msr(cpu, false);
 }
 
 bool wrmsr(Cpu& cpu, const Op& op) {
   if (!require_privilege(cpu)) return false;
   if (cpu.non_root) [[unlikely]]
-    return guest_wrmsr(cpu, op);
-  return write_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu), cpu.instruction_rip(op)) ||
-         fail(cpu, Vector::GP);
+    return guest_wrmsr(cpu, op) && tell_msr(cpu, true);
+  if (!write_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu), cpu.instruction_rip(op)))
+    return fail(cpu, Vector::GP);
+  return tell_msr(cpu, true);
 }
 
 bool rdtsc(Cpu& cpu, const Op& op) {

@@ -3,6 +3,7 @@
 
 #include "cpu/exec/run.h"
 #include "cpu/exec/vmx/enter.h"
+#include "cpu/state/observer.h"
 #include "vmx/invalidation.h"
 
 namespace ringside {
@@ -37,7 +38,10 @@ bool finish(Cpu& cpu, const VmResult& result) {
 }
 
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
-  conclude(cpu, vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), retired(cpu)), &vmcs);
+  const VmResult result = vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), retired(cpu));
+  conclude(cpu, result, &vmcs);
+  if (cpu.observer && result.ok) [[unlikely]]
+    cpu.observer->vmcs_written(cpu, vmcs.region, encoding, value);
   return true;
 }
 

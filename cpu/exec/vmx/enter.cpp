@@ -36,6 +36,7 @@ void deliver_injected(Cpu& cpu, const EntryResult& entry) {
   if (delivered) {
     cpu.rip = cpu.next_rip;
     cpu.vmx->vectoring = {};
+    tell_observer(cpu, event, after);
   } else if (event.type == EventType::hardware_exception) {
     deliver_nested_fault(cpu, static_cast<Vector>(event.vector));
   } else {

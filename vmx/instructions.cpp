@@ -24,6 +24,16 @@ void conclude(Cpu& cpu, const VmResult& result, Vmcs* vmcs) {
   if (!result.ok && cpu.vmx->observer) cpu.vmx->observer->failed(cpu, valid ? result.error : 0);
 }
 
+std::string_view vmx_mode_refusal(const Cpu& cpu, bool outside) {
+  if (cpu.vmx == nullptr) return "the CPU model has no VMX";
+  if (!(cpu.cr0 & Cr0::PE)) return "CR0.PE is 0: real-address mode";
+  if (cpu.mode.v86) return "RFLAGS.VM is 1: virtual-8086 mode";
+  if (cpu.mode.long_mode && !cpu.mode.bits64) return "CS.L is 0 in IA-32e mode: compatibility mode";
+  if (outside && !(cpu.cr4 & Cr4::VMXE)) return "CR4.VMXE is 0";
+  if (!outside && !cpu.vmx_operation) return "the CPU is not in VMX operation: no VMXON was executed";
+  return {};
+}
+
 std::string_view vmxon_refusal(const Cpu& cpu) {
   const Capabilities& c = cpu.vmx->capability;
   const u64 wanted = FeatureControl::lock | FeatureControl::vmx_outside_smx;

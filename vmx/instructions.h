@@ -23,6 +23,9 @@ struct VmResult {
 // VMWRITE in VMX non-root operation, of the shadow VMCS).
 void conclude(Cpu& cpu, const VmResult& result, Vmcs* vmcs);
 
+// Why a VMX instruction is #UD, in words; empty if it is not. `outside`: it works outside VMX operation
+// (VMXON).
+std::string_view vmx_mode_refusal(const Cpu& cpu, bool outside);
 // Why VMXON is #GP(0), in words; empty if it is not.
 std::string_view vmxon_refusal(const Cpu& cpu);
 VmResult vmxon(Cpu& cpu, u64 pointer);

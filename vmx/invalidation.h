@@ -1,13 +1,13 @@
-// Owns the declarations of INVEPT and INVVPID, of what VM entries and VM exits invalidate, and of EPTP switching:
-// the manual's "Operations that Invalidate Cached Mappings" and "EPTP Switching".
+// Owns the declarations of INVEPT and INVVPID, of what VM entries and VM exits invalidate, and of EPTP
+// switching: the manual's "Operations that Invalidate Cached Mappings" and "EPTP Switching".
 #pragma once
 
 #include "vmx/instructions.h"
 
 namespace ringside {
 
-// Whether the CPU has the type. A body that asks before it reads the descriptor does as the manual's operation
-// section does: an unsupported type fails whatever the descriptor's address is.
+// Whether the CPU has the type. A body that asks before it reads the descriptor does as the manual's
+// operation section does: an unsupported type fails whatever the descriptor's address is.
 bool invept_type_supported(const Capabilities& capability, u64 type);
 bool invvpid_type_supported(const Capabilities& capability, u64 type);
 

@@ -50,6 +50,10 @@ class VmxObserver {
   virtual void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) = 0;
   // VMfailValid or VMfailInvalid (error 0).
   virtual void failed(Cpu& cpu, unsigned error) = 0;
+  // A VMX instruction is #UD or #GP(0): the condition in words.
+  virtual void faulted(Cpu& cpu, Vector vector, std::string_view why) {
+    static_cast<void>(cpu), static_cast<void>(vector), static_cast<void>(why);
+  }
 };
 
 struct Vmx {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cpu/exec/events/events.h"
 #include "cpu/exec/run.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
@@ -144,6 +145,8 @@ void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   add_parts(text, "qualification", e.qualification);
   add_parts(text, "event", e.interruption);
   add_parts(text, "on its way", e.vectoring);
+  if (exit.reason == ExitReason::triple_fault)
+    text += fmt::format("      {:<14} {}\n", "chain", exception_chain(cpu));
   if (const auto walk = explain_walk(cpu, exit)) add_lines(text, "walk", walk->text());
   story_(text);
 }
@@ -210,6 +213,12 @@ void ExitTrace::failed(Cpu& cpu, unsigned error) {
                : fmt::format(
                      "VMfailInvalid: there is no current VMCS, or the operand names none (instruction {})\n",
                      retired(cpu)));
+}
+
+void ExitTrace::faulted(Cpu& cpu, Vector vector, std::string_view why) {
+  if (story_)
+    story_(fmt::format("A VMX instruction raises {} (instruction {}): {}\n",
+                       vector_text(static_cast<unsigned>(vector), true), retired(cpu), why));
 }
 
 std::string ExitTrace::summary() const {

@@ -41,6 +41,7 @@ class ExitTrace final : public VmxObserver {
   void exited(Cpu& cpu, const ExitInfo& exit) override;
   void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) override;
   void failed(Cpu& cpu, unsigned error) override;
+  void faulted(Cpu& cpu, Vector vector, std::string_view why) override;
 
  private:
   struct PerCpu {

@@ -36,6 +36,8 @@ void deliver_fault(Cpu& cpu);
 
 // The chain of exceptions that ended in shutdown, in words; empty if the CPU is not shut down.
 std::string shutdown_reason(const Cpu& cpu);
+// The exceptions that led to the last shutdown or triple-fault VM exit, with where each arose.
+std::string exception_chain(const Cpu& cpu);
 
 // INT n, INT3, INTO, INT1 with their privilege checks; called by bodies of kind leave. The target is left in
 // cpu.next_rip. `length` is the instruction's in bytes, which a VM exit tells. False: faulted.

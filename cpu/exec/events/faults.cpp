@@ -184,6 +184,11 @@ void deliver_or_chain(Cpu& cpu, const Event& event) {
 std::string shutdown_reason(const Cpu& cpu) {
   if (cpu.activity != Activity::shutdown) return {};
   if (const std::string_view abort = abort_reason(cpu); !abort.empty()) return std::string(abort);
+  const std::string chain = exception_chain(cpu);
+  return chain.empty() ? "shutdown" : "triple fault: " + chain;
+}
+
+std::string exception_chain(const Cpu& cpu) {
   std::string text;
   for (unsigned i = 0; i < cpu.shutdown_chain_length; ++i) {
     const Cpu::FailedDelivery& f = cpu.shutdown_chain[i];
@@ -193,7 +198,7 @@ std::string shutdown_reason(const Cpu& cpu) {
     if (f.vector == Vector::PF) text += fmt::format(" for address {:#x}", f.address);
     text += fmt::format(" at {:04x}:{:#x}", f.cs, f.rip);
   }
-  return text.empty() ? "shutdown" : "triple fault: " + text;
+  return text;
 }
 
 }  // namespace ringside

@@ -8,16 +8,28 @@
 
 namespace ringside {
 
-bool vmx_mode_ok(Cpu& cpu, bool outside) {
-  const bool mode = (cpu.cr0 & Cr0::PE) && !cpu.mode.v86 && (!cpu.mode.long_mode || cpu.mode.bits64);
-  const bool on = outside ? (cpu.cr4 & Cr4::VMXE) != 0 : cpu.vmx_operation;
-  return (cpu.vmx != nullptr && mode && on) || fail(cpu, Vector::UD);
+bool refuse_vmx_instruction(Cpu& cpu, Vector vector, std::string_view why) {
+  if (cpu.vmx && cpu.vmx->observer) cpu.vmx->observer->faulted(cpu, vector, why);
+  return fail(cpu, vector);
 }
+
+bool vmx_mode_ok(Cpu& cpu, bool outside) {
+  const std::string_view why = vmx_mode_refusal(cpu, outside);
+  return why.empty() || refuse_vmx_instruction(cpu, Vector::UD, why);
+}
+
+namespace {
+
+bool vmx_privilege_ok(Cpu& cpu) {
+  return cpu.cpl == 0 || refuse_vmx_instruction(cpu, Vector::GP, "CPL is not 0");
+}
+
+}  // namespace
 
 bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside) {
   if (!vmx_mode_ok(cpu, outside)) return false;
   if (cpu.non_root) return request_instruction_exit(cpu, op, reason);
-  return require_privilege(cpu);
+  return vmx_privilege_ok(cpu);
 }
 
 bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs) {
@@ -27,7 +39,7 @@ bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& v
     if (vmcs_access_exits(cpu, encoding, write, cause))
       return request_instruction_exit(cpu, op, write ? ExitReason::vmwrite : ExitReason::vmread, cause);
   }
-  if (!require_privilege(cpu)) return false;
+  if (!vmx_privilege_ok(cpu)) return false;
   vmcs = accessed_vmcs(cpu);
   return true;
 }

@@ -12,6 +12,8 @@ namespace ringside {
 // The conditions that VMX instructions share, in their order: #UD by mode, a VM exit in VMX non-root
 // operation, #GP(0) above CPL 0. `outside`: allowed outside VMX operation (VMXON).
 bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside = false);
+// Raises the exception, and tells whoever listens why. Always false.
+bool refuse_vmx_instruction(Cpu& cpu, Vector vector, std::string_view why);
 // The #UD conditions alone.
 bool vmx_mode_ok(Cpu& cpu, bool outside);
 // VMREAD and VMWRITE: as above, but with VMCS shadowing a guest's access may go through.
@@ -24,7 +26,8 @@ template <class Source>
 inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
   u64 pointer;
   if (!open_vmx_instruction(cpu, op, ExitReason::vmxon, true)) return false;
-  if (!cpu.vmx_operation && !vmxon_refusal(cpu).empty()) return fail(cpu, Vector::GP);
+  const std::string_view why = cpu.vmx_operation ? std::string_view() : vmxon_refusal(cpu);
+  if (!why.empty()) return refuse_vmx_instruction(cpu, Vector::GP, why);
   return Source::read(cpu, op, pointer) && finish(cpu, vmxon(cpu, pointer));
 }
 

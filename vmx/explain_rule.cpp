@@ -64,33 +64,6 @@ BitGroup group_of(Field field) {
   return BitGroup::none;
 }
 
-std::optional<ControlWord> control_word(Field field) {
-  switch (field) {
-    case PIN_BASED_CONTROLS: return ControlWord::pin;
-    case PRIMARY_CONTROLS: return ControlWord::primary;
-    case SECONDARY_CONTROLS: return ControlWord::secondary;
-    case TERTIARY_CONTROLS: return ControlWord::tertiary;
-    case VM_EXIT_CONTROLS: return ControlWord::exit;
-    case VM_ENTRY_CONTROLS: return ControlWord::entry;
-    case VM_FUNCTION_CONTROLS: return ControlWord::vm_function;
-    default: return std::nullopt;
-  }
-}
-
-std::string_view bit_name(Field field, unsigned number) {
-  if (const auto word = control_word(field)) {
-    for (const VmxControlInfo& control : vmx_controls) {
-      if (control.word == *word && control.bit == number) return control.name;
-    }
-    return {};
-  }
-  const BitGroup group = group_of(field);
-  for (const BitName& row : bit_table) {
-    if (row.group == group && row.bit == number) return row.name;
-  }
-  return {};
-}
-
 // Guest state that VM exits write into the VMCS with its present controls.
 bool saved_by_exits(const EntryView& view, Field field) {
   if (info(field).kind() != FieldKind::guest) return false;
@@ -108,23 +81,6 @@ bool saved_by_exits(const EntryView& view, Field field) {
     case GUEST_PDPTE3: return view.has(VmxControl::ept);
     default: return true;
   }
-}
-
-RuleExplanation::Value value_of(const EntryView& view, Field field) {
-  using From = RuleExplanation::Value::From;
-  RuleExplanation::Value value{.field = field, .value = view[field]};
-  const Vmcs::Writer& writer = view.vmcs.writer(field);
-  const u64 exit_count = view.vmcs.last_exit_count;
-  if (exit_count && saved_by_exits(view, field) && (!writer.known || writer.count < exit_count)) {
-    value.from = From::vm_exit;
-    value.rip = view.vmcs.last_exit_rip;
-    value.count = exit_count;
-  } else if (writer.known) {
-    value.from = From::vmwrite;
-    value.rip = writer.rip;
-    value.count = writer.count;
-  }
-  return value;
 }
 
 RuleExplanation::Source capability_msr(const EntryView& view, u32 number) {
@@ -165,6 +121,50 @@ std::string joined(const std::vector<std::string>& parts) {
 }
 
 }  // namespace
+
+std::optional<ControlWord> control_word(Field field) {
+  switch (field) {
+    case PIN_BASED_CONTROLS: return ControlWord::pin;
+    case PRIMARY_CONTROLS: return ControlWord::primary;
+    case SECONDARY_CONTROLS: return ControlWord::secondary;
+    case TERTIARY_CONTROLS: return ControlWord::tertiary;
+    case VM_EXIT_CONTROLS: return ControlWord::exit;
+    case VM_ENTRY_CONTROLS: return ControlWord::entry;
+    case VM_FUNCTION_CONTROLS: return ControlWord::vm_function;
+    default: return std::nullopt;
+  }
+}
+
+std::string_view bit_name(Field field, unsigned number) {
+  if (const auto word = control_word(field)) {
+    for (const VmxControlInfo& control : vmx_controls) {
+      if (control.word == *word && control.bit == number) return control.name;
+    }
+    return {};
+  }
+  const BitGroup group = group_of(field);
+  for (const BitName& row : bit_table) {
+    if (row.group == group && row.bit == number) return row.name;
+  }
+  return {};
+}
+
+RuleExplanation::Value value_of(const EntryView& view, Field field) {
+  using From = RuleExplanation::Value::From;
+  RuleExplanation::Value value{.field = field, .value = view[field]};
+  const Vmcs::Writer& writer = view.vmcs.writer(field);
+  const u64 exit_count = view.vmcs.last_exit_count;
+  if (exit_count && saved_by_exits(view, field) && (!writer.known || writer.count < exit_count)) {
+    value.from = From::vm_exit;
+    value.rip = view.vmcs.last_exit_rip;
+    value.count = exit_count;
+  } else if (writer.known) {
+    value.from = From::vmwrite;
+    value.rip = writer.rip;
+    value.count = writer.count;
+  }
+  return value;
+}
 
 RuleExplanation explain(const Rule& rule, const EntryView& view) {
   RuleExplanation e;

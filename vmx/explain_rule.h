@@ -39,6 +39,13 @@ RuleExplanation explain(const Rule& rule, const EntryView& view);
 // Of all rules that are broken, in the manual's order.
 std::vector<RuleExplanation> explain_violations(const EntryView& view);
 
+// The field's value and who gave it.
+RuleExplanation::Value value_of(const EntryView& view, Field field);
+// The manual's name of one bit of a field; empty if it has none.
+std::string_view bit_name(Field field, unsigned number);
+// The control word that a field holds; nullopt: it is none.
+std::optional<ControlWord> control_word(Field field);
+
 // "VMWRITE at RIP 1000 (instruction 42)" and its like.
 std::string text(const RuleExplanation::Value& value);
 // The names of bits as the manual spells them, "VMXE (bit 13), bit 20": of control fields, control registers,

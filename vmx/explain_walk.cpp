@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "vmx/ept.h"
+#include "vmx/rules.h"
 
 namespace ringside {
 namespace {
@@ -23,6 +24,7 @@ std::string ept_meaning(const WalkStep& step) {
   std::string text = fmt::format("{} {} {}", e & EptEntry::R ? "R" : "-", e & EptEntry::W ? "W" : "-",
                                  e & EptEntry::X ? "X" : "-");
   if (e & EptEntry::XU) text += " XU";
+  if (!(e & (EptEntry::R | EptEntry::W | EptEntry::X | EptEntry::XU))) return text;
   if (e & EptEntry::A) text += " A";
   if (maps_page(step)) {
     if (e & EptEntry::D) text += " D";
@@ -94,8 +96,9 @@ StageAccess access_of(u64 qualification) {
   return a;
 }
 
-// The guest's paging as a VM exit saved it.
-WalkState saved_state(const Cpu& cpu, const Vmcs& vmcs) {
+}  // namespace
+
+WalkState saved_paging(const Cpu& cpu, const Vmcs& vmcs) {
   const Vmx& vmx = *cpu.vmx;
   // Where the exit does not save IA32_EFER, NXE is still the guest's unless the exit loads it; LMA is in the
   // entry controls.
@@ -116,8 +119,6 @@ WalkState saved_state(const Cpu& cpu, const Vmcs& vmcs) {
   return s;
 }
 
-}  // namespace
-
 std::string ExplainedWalk::text() const {
   std::string text;
   for (unsigned i = 0; i < steps.size(); ++i) {
@@ -137,10 +138,65 @@ ExplainedWalk explain_walk(const Mmu& mmu, LinAddr address, Access access) {
   Fault fault;
   const bool ok = mmu.probe(address, access, at, fault, &trace);
   add_steps(trace, walk);
-  if (ok)
+  if (ok) {
     walk.conclusion = fmt::format("linear {:#x} is at physical {:#x}", address.value, at.value);
-  else
+    walk.address = at;
+  } else {
     conclude_failure(walk, name_of(fault));
+  }
+  return walk;
+}
+
+ExplainedWalk explain_guest_walk(const Cpu& cpu, const Vmcs& vmcs, LinAddr address, Access access) {
+  const EntryView view{cpu, vmcs, cpu.vmx->capability};
+  PhysicalMemory& memory = cpu.mmu.memory();
+  Ept ept(memory, cpu.vmx->capability);
+  WalkState state = saved_paging(cpu, vmcs);
+  if (view.has(VmxControl::ept)) {
+    ept.set_pointer(vmcs[Field::EPT_POINTER], view.has(VmxControl::mode_based_execute));
+    state.stage = &ept;
+    state.stage_probe = &ept;
+  }
+  ExplainedWalk walk;
+  WalkTrace trace;
+  Translation translation;
+  Fault fault;
+  const bool ok = look(memory, state, address, access, translation, fault, &trace);
+  add_steps(trace, walk);
+  if (ok) {
+    walk.conclusion =
+        fmt::format("linear {:#x} is at physical {:#x}", address.value, translation.address.value);
+    walk.address = translation.address;
+  } else {
+    conclude_failure(walk, name_of(fault));
+  }
+  return walk;
+}
+
+ExplainedWalk explain_ept_walk(const Cpu& cpu, const Vmcs& vmcs, GuestPhys address, AccessKind kind) {
+  const EntryView view{cpu, vmcs, cpu.vmx->capability};
+  ExplainedWalk walk;
+  if (!view.has(VmxControl::ept)) {
+    walk.address = HostPhys(address.value);
+    walk.conclusion = fmt::format("EPT is not in use: guest-physical {:#x} is physical", address.value);
+    return walk;
+  }
+  Ept ept(cpu.mmu.memory(), cpu.vmx->capability);
+  ept.set_pointer(vmcs[Field::EPT_POINTER], view.has(VmxControl::mode_based_execute));
+  StageAccess access;
+  access.kind = kind;
+  WalkTrace trace;
+  SecondStage::Result result;
+  SecondStageFault fault;
+  const bool ok = ept.probe(address, access, result, fault, &trace);
+  add_steps(trace, walk);
+  if (ok) {
+    walk.conclusion =
+        fmt::format("guest-physical {:#x} is at physical {:#x}", address.value, result.address.value);
+    walk.address = result.address;
+  } else {
+    conclude_failure(walk, fault.misconfiguration ? "EPT misconfiguration" : "EPT violation");
+  }
   return walk;
 }
 
@@ -157,7 +213,7 @@ std::optional<ExplainedWalk> explain_walk(const Cpu& cpu, const ExitInfo& exit) 
   StageAccess refused = access_of(exit.qualification);
   bool found = false;
   if (exit.qualification & EptQualification::linear_valid) {
-    WalkState state = saved_state(cpu, vmcs);
+    WalkState state = saved_paging(cpu, vmcs);
     state.stage = &ept;
     state.stage_probe = &ept;
     // The privilege does not matter to the second stage; a supervisor's is refused by less.

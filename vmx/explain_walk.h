@@ -25,11 +25,20 @@ struct ExplainedWalk {
   std::vector<ExplainedStep> steps;
   std::string conclusion;  // "EPT PTE at 103028h has R=0, and the access is a read"; or where the walk led
   bool failed = false;
+  HostPhys address;          // where it led, if it did not fail
   std::string text() const;  // a line for each step, EPT's indented under the address they translate
 };
 
+// The paging of the guest of `vmcs` as a VM exit saved it or VMWRITE set it; without a second stage.
+WalkState saved_paging(const Cpu& cpu, const Vmcs& vmcs);
+
 // What an access would meet now; nothing is changed by looking.
 ExplainedWalk explain_walk(const Mmu& mmu, LinAddr address, Access access);
+
+// The same for the guest of `vmcs` while the hypervisor runs, from the state that the VMCS holds.
+ExplainedWalk explain_guest_walk(const Cpu& cpu, const Vmcs& vmcs, LinAddr address, Access access);
+// And of a guest-physical address through its EPT, if that is in use.
+ExplainedWalk explain_ept_walk(const Cpu& cpu, const Vmcs& vmcs, GuestPhys address, AccessKind kind);
 
 // The walk that ended in `exit`, an EPT violation or misconfiguration that was just taken: from the guest
 // state in the current VMCS and the paging structures as they are. nullopt for other exits.

@@ -96,6 +96,7 @@ class Board final : public HpetRouting, public DmaMemory {
   CallSink serial_out, console_out;
   Uart16550& serial() { return *uart_; }
   LocalApic& local_apic(unsigned cpu) { return *apics_[cpu]; }
+  IoApic& io_apic() { return io_apic_; }
 
   // Something is wired so that EFLAGS.IF does not hold it back: NMI, SMI or INIT of a chip.
   bool unmaskable_sources() const;

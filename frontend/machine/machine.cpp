@@ -276,6 +276,8 @@ Dispatcher Machine::dispatcher() const { return parts_->cache->dispatcher(); }
 Cpu& Machine::cpu(unsigned n) { return *parts_->cpus.at(n); }
 unsigned Machine::cpus() const { return static_cast<unsigned>(parts_->cpus.size()); }
 PhysicalMemory& Machine::memory() { return parts_->memory; }
+const LocalApic& Machine::local_apic(unsigned n) { return parts_->board->local_apic(n); }
+const IoApic& Machine::io_apic() { return parts_->board->io_apic(); }
 bool Machine::serial_input(u8 byte) { return parts_->board->serial().input(byte); }
 
 void Machine::fields(Fields& visit) {

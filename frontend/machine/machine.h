@@ -13,6 +13,9 @@
 
 namespace ringside {
 
+class LocalApic;
+class IoApic;
+
 constexpr u64 most_ram = u64{64} << 30;
 
 struct MachineConfig {
@@ -71,6 +74,8 @@ class Machine final : public MachineControl {
   Cpu& cpu(unsigned n);
   unsigned cpus() const;
   PhysicalMemory& memory();
+  const LocalApic& local_apic(unsigned n);  // for looking
+  const IoApic& io_apic();
 
   // The outside world. Serial and debug-console output is handed over byte by byte.
   void on_serial(std::function<void(u8)> sink) { serial_ = std::move(sink); }

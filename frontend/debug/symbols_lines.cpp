@@ -1,0 +1,117 @@
+// Owns source lines: from an address to its line and from a line to its addresses, by DWARF.
+#include <algorithm>
+
+#include "frontend/debug/symbols_image.h"
+
+namespace ringside {
+namespace {
+
+// The file is named by the end of its path, at a folder's border.
+bool names_file(std::string_view path, std::string_view wanted) {
+  if (wanted.empty() || !path.ends_with(wanted)) return false;
+  return path.size() == wanted.size() || path[path.size() - wanted.size() - 1] == '/';
+}
+
+}  // namespace
+
+// Not .debug_aranges, which many compilers leave out: each unit's own ranges.
+void SymbolImage::index_units() {
+  if (units_known_) return;
+  units_known_ = true;
+  Dwarf_Off offset = 0, next = 0;
+  std::size_t header = 0;
+  while (dwarf_nextcu(dwarf_, offset, &next, &header, nullptr, nullptr, nullptr) == 0) {
+    Dwarf_Die die;
+    if (next <= offset) break;
+    const Dwarf_Off die_at = offset + header;
+    offset = next;
+    if (!dwarf_offdie(dwarf_, die_at, &die)) continue;
+    dies_.push_back(die_at);
+    Dwarf_Addr base = 0, low = 0, high = 0;
+    for (ptrdiff_t at = 0; (at = dwarf_ranges(&die, at, &base, &low, &high)) > 0;) {
+      if (low < high) units_.push_back({low, high, die_at});
+    }
+  }
+  std::sort(units_.begin(), units_.end(), [](const Unit& a, const Unit& b) { return a.low < b.low; });
+  u64 reach = 0;
+  for (const Unit& unit : units_) unit_reach_.push_back(reach = std::max(reach, unit.high));
+}
+
+std::optional<Symbols::Line> SymbolImage::line(u64 address) {
+  if (!has_lines_) return std::nullopt;
+  index_units();
+  std::size_t i =
+      static_cast<std::size_t>(std::upper_bound(units_.begin(), units_.end(), address,
+                                                [](u64 a, const Unit& unit) { return a < unit.low; }) -
+                               units_.begin());
+  for (; i > 0 && unit_reach_[i - 1] > address; --i) {
+    const Unit& unit = units_[i - 1];
+    if (address >= unit.high) continue;
+    Dwarf_Die die;
+    if (!dwarf_offdie(dwarf_, unit.die, &die)) continue;
+    Dwarf_Line* found = dwarf_getsrc_die(&die, address);
+    if (!found) continue;
+    Symbols::Line line;
+    int number = 0;
+    Dwarf_Addr start = 0;
+    const char* file = dwarf_linesrc(found, nullptr, nullptr);
+    if (!file || dwarf_lineno(found, &number) != 0 || number <= 0) continue;
+    dwarf_lineaddr(found, &start);
+    dwarf_linebeginstatement(found, &line.statement);
+    line.file = file;
+    line.line = static_cast<unsigned>(number);
+    line.start = start;
+    return line;
+  }
+  return std::nullopt;
+}
+
+void SymbolImage::lines_of(std::string_view file, unsigned line, std::vector<u64>& addresses) {
+  if (!has_lines_) return;
+  index_units();
+  // The nearest line at or behind the wanted one that has code, over all units.
+  unsigned nearest = ~0u;
+  std::vector<u64> found;
+  for (const Dwarf_Off at : dies_) {
+    Dwarf_Die die;
+    Dwarf_Lines* lines = nullptr;
+    std::size_t count = 0;
+    if (!dwarf_offdie(dwarf_, at, &die) || dwarf_getsrclines(&die, &lines, &count) != 0) continue;
+    unsigned previous = 0;
+    std::string_view previous_file;
+    for (std::size_t i = 0; i < count; ++i) {
+      Dwarf_Line* row = dwarf_onesrcline(lines, i);
+      int number = 0;
+      bool end = false, statement = false;
+      Dwarf_Addr address = 0;
+      const char* source = row ? dwarf_linesrc(row, nullptr, nullptr) : nullptr;
+      if (!source || dwarf_lineno(row, &number) != 0 || dwarf_lineaddr(row, &address) != 0) continue;
+      dwarf_lineendsequence(row, &end);
+      dwarf_linebeginstatement(row, &statement);
+      const unsigned n = static_cast<unsigned>(std::max(number, 0));
+      // A line's code begins where the one before was another.
+      const bool begins = !end && statement && (n != previous || previous_file != source);
+      previous = end ? 0 : n;
+      previous_file = source;
+      if (!begins || n < line || n > nearest || !names_file(source, file)) continue;
+      if (n < nearest) found.clear();
+      nearest = n;
+      found.push_back(address);
+    }
+  }
+  addresses.insert(addresses.end(), found.begin(), found.end());
+}
+
+std::vector<Dwarf_CFI*> SymbolImage::frames() {
+  if (!frames_known_) {
+    frames_known_ = true;
+    if (dwarf_) debug_frame_ = dwarf_getcfi(dwarf_);
+    if (elf_) eh_frame_ = dwarf_getcfi_elf(elf_);
+  }
+  std::vector<Dwarf_CFI*> all;
+  if (debug_frame_) all.push_back(debug_frame_);
+  if (eh_frame_) all.push_back(eh_frame_);
+  return all;
+}
+
+}  // namespace ringside

@@ -1,0 +1,190 @@
+// Owns the tests of symbols and source lines: the ELF files of the guests that Ringside brings, lists of
+// symbols, and files that are neither.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "frontend/debug/symbols.h"
+#include "tests/debug/files.h"
+
+using namespace ringside;
+
+namespace {
+
+const std::string visor = std::string(RINGSIDE_BINARY_DIR) + "/roms/visor.elf";
+
+std::string refusal(const std::string& path) {
+  Symbols symbols;
+  std::string error;
+  CHECK_FALSE(symbols.load(path, error));
+  CHECK(symbols.empty());
+  CHECK(error.find('\n') == std::string::npos);
+  return error;
+}
+
+}  // namespace
+
+TEST_CASE("the symbols of a guest are those of its image") {
+  const std::string elf = read_file(visor);
+  const std::string image = read_file(std::string(RINGSIDE_BINARY_DIR) + "/roms/visor.bin");
+  REQUIRE(image.size() == 0x10000);
+  CHECK(elf.find(image) != std::string::npos);
+}
+
+TEST_CASE("addresses become symbols and lines, names become addresses") {
+  Symbols symbols;
+  std::string error;
+  REQUIRE_MESSAGE(symbols.load(visor, error), error);
+  const auto images = symbols.images();
+  REQUIRE(images.size() == 1);
+  CHECK(images[0].name == "visor");
+  CHECK(images[0].elf);
+  CHECK(images[0].has_lines);
+  CHECK(images[0].low == 0xf0000);
+  CHECK(images[0].high == 0x100000);
+  const auto main = symbols.address("main");
+  REQUIRE(main.has_value());
+  CHECK(symbols.address("visor!main") == main);
+  CHECK_FALSE(symbols.address("other!main").has_value());
+  CHECK_FALSE(symbols.address("Main").has_value());
+  CHECK(symbols.text(*main) == "main");
+  CHECK(symbols.text(*main + 3) == "main+0x3");
+  CHECK(symbols.text(0xeffff).empty());
+  CHECK(symbols.text(0x100000).empty());
+  // A constant has a value, and no place.
+  CHECK(symbols.address("vmxon_region") == 0x9000);
+  CHECK(symbols.text(0x9000).empty());
+  const auto line = symbols.line(*symbols.address("run_guest"));
+  REQUIRE(line.has_value());
+  CHECK(line->text().starts_with("visor/run.inc:"));
+  const std::string source = source_line(line->file, line->line);
+  CHECK(source.find_first_not_of(' ') != std::string::npos);
+  const auto back = symbols.addresses_of_line("run.inc:" + std::to_string(line->line));
+  REQUIRE(back.size() == 1);
+  CHECK(symbols.line(back[0])->line == line->line);
+  CHECK(symbols.addresses_of_line("visor!visor/run.inc:" + std::to_string(line->line)) == back);
+  CHECK(symbols.addresses_of_line("un.inc:" + std::to_string(line->line)).empty());
+  for (const char* bad : {"run.inc", "run.inc:", "run.inc:0", "run.inc:x", "run.inc:99999999999", ":", ""})
+    CHECK(symbols.addresses_of_line(bad).empty());
+}
+
+TEST_CASE("an image moves with its offset, and each world has its own") {
+  Symbols symbols;
+  std::string error;
+  REQUIRE(symbols.load(visor, {.offset = 0x1000000, .world = World::non_root}, error));
+  const u64 main = *symbols.address("main");
+  CHECK((main >> 24) == 1);
+  CHECK(symbols.text(main, World::non_root) == "main");
+  CHECK(symbols.text(main, World::root).empty());
+  CHECK_FALSE(symbols.line(main, World::root).has_value());
+  CHECK(symbols.line(main, World::non_root).has_value());
+  CHECK(symbols.offset_for("visor", "main", 0x7000000) == 0x7000000 - (main - 0x1000000));
+  CHECK_FALSE(symbols.offset_for("visor", "vmxon_region", 0).has_value());
+  REQUIRE(symbols.set_offset("visor", 0));
+  CHECK(symbols.address("main") == main - 0x1000000);
+  CHECK_FALSE(symbols.set_offset("hello", 0));
+  // The image of a world goes before one of all worlds.
+  REQUIRE(symbols.load(std::string(RINGSIDE_BINARY_DIR) + "/roms/hello.elf", error));
+  CHECK(symbols.find(0xf1000, World::non_root)->image == "visor");
+  CHECK(symbols.find(0xf1000, World::root)->image == "hello");
+  CHECK(symbols.unload("visor"));
+  CHECK_FALSE(symbols.unload("visor"));
+  CHECK(symbols.find(0xf1000, World::non_root)->image == "hello");
+}
+
+TEST_CASE("names are completed, and a mistyped one has a neighbour") {
+  Symbols symbols;
+  std::string error;
+  REQUIRE(symbols.load(visor, error));
+  const auto names = symbols.complete("make_");
+  CHECK(std::find(names.begin(), names.end(), "make_vmcs") != names.end());
+  for (const std::string& name : names) CHECK(name.starts_with("make_"));
+  CHECK(symbols.complete("make_", 1).size() == 1);
+  CHECK(symbols.complete("visor!make_v") ==
+        std::vector<std::string>{"visor!make_vmcs", "visor!make_vmcs.failed"});
+  CHECK(symbols.complete("no such").empty());
+  CHECK(symbols.nearest("make_vcms") == "make_vmcs");
+  CHECK_FALSE(symbols.nearest("something else altogether").has_value());
+}
+
+TEST_CASE("a list of symbols: System.map, with constants and per-CPU addresses that have no place") {
+  const TemporaryFile file(
+      "0000000000000000 A fixed_percpu_data\n"
+      "0000000000001000 D cpu_tss\n"
+      "ffffffff81000000 T _text\n"
+      "ffffffff81000000 t local_start\n"
+      "ffffffff81000100 T start_kernel\n"
+      "                 U missing\n"
+      "ffffffffc0000010 t in_module\t[module]\r\n");
+  Symbols symbols;
+  std::string error;
+  REQUIRE_MESSAGE(symbols.load(file.path, {.name = "linux"}, error), error);
+  CHECK(symbols.text(0xffffffff81000000) == "_text");
+  CHECK(symbols.text(0xffffffff81000123) == "start_kernel+0x23");
+  CHECK(symbols.text(0xffffffffc0000010) == "in_module");
+  CHECK(symbols.text(0x1000).empty());
+  CHECK(symbols.address("cpu_tss") == 0x1000);
+  CHECK(symbols.address("start_kernel") == 0xffffffff81000100);
+  CHECK_FALSE(symbols.address("missing").has_value());
+  CHECK_FALSE(symbols.line(0xffffffff81000123).has_value());
+  CHECK(symbols.frames(0xffffffff81000123).tables.empty());
+}
+
+TEST_CASE("what is no symbol file is refused in one line that names it") {
+  CHECK(refusal("/no/such/file") == "/no/such/file: No such file or directory");
+  CHECK(refusal("/") == "/: a folder, not a symbol file");
+  CHECK(refusal("/dev/null") == "/dev/null: not a regular file");
+  const auto of = [](std::string bytes) {
+    const TemporaryFile file(bytes);
+    return refusal(file.path).substr(file.path.size());
+  };
+  const std::string neither = ": neither an ELF file nor a list of symbols such as System.map";
+  CHECK(of("") == neither);
+  CHECK(of("hello\n") == neither);
+  CHECK(of("ffffffff81000000") == neither);
+  CHECK(of("ffffffff81000000 T") == neither);
+  CHECK(of(std::string(5000, '\0')) == neither);
+  CHECK(of(std::string("\x1f\x8b\x08\x00", 4)) == ": the file is compressed; unpack it first");
+  CHECK(of(std::string(0x202, ' ') + "HdrS    ") ==
+        ": a bootable kernel image has no symbols; give its vmlinux or System.map");
+  CHECK(of("\x7f"
+           "ELF")
+            .starts_with(": a damaged ELF file"));
+  std::string other = read_file(visor);
+  other[18] = 20;  // e_machine: PowerPC
+  CHECK(of(other).starts_with(": an ELF file for another kind of processor"));
+  other[18] = 62;
+  other[16] = 1;  // e_type: relocatable
+  CHECK(of(other).starts_with(": an object file that is not linked"));
+}
+
+// Whatever the bytes are: an answer or an error, and no access beyond the file.
+TEST_CASE("damaged ELF files do no harm") {
+  const std::string good = read_file(visor);
+  // Headers and debug sections, not the code.
+  const std::size_t code_end = 0x11000;
+  u64 random = 1;
+  const auto next = [&] { return random = random * 6364136223846793005 + 1442695040888963407, random >> 33; };
+  unsigned loaded = 0;
+  for (unsigned round = 0; round < 300; ++round) {
+    std::string bytes = good;
+    for (unsigned n = 0; n < 1 + round % 8; ++n) {
+      const std::size_t at = round % 3 == 0 ? next() % 64 : code_end + next() % (bytes.size() - code_end);
+      bytes[at] = static_cast<char>(next());
+    }
+    if (round % 5 == 0) bytes.resize(next() % bytes.size());
+    const TemporaryFile file(bytes);
+    Symbols symbols;
+    std::string error;
+    if (!symbols.load(file.path, error)) {
+      CHECK(error.starts_with(file.path));
+      continue;
+    }
+    ++loaded;
+    for (u64 address = 0xf0000; address < 0x100000; address += 0x777) symbols.text(address, World::any, true);
+    symbols.addresses_of_line("run.inc:30");
+    symbols.complete("m");
+    symbols.frames(0xf1000);
+  }
+  CHECK(loaded > 50);
+}

@@ -17,9 +17,9 @@ u32 revision_at(Cpu& cpu, u64 pointer) {
 
 }  // namespace
 
-void conclude(Cpu& cpu, const VmResult& result, Vmcs* vmcs) {
-  const bool valid = !result.ok && result.error != 0 && vmcs != nullptr;
-  if (valid) vmcs->set(Field::VM_INSTRUCTION_ERROR, result.error);
+void conclude(Cpu& cpu, const VmResult& result) {
+  const bool valid = !result.ok && result.error != 0 && cpu.vmx->current != nullptr;
+  if (valid) cpu.vmx->current->set(Field::VM_INSTRUCTION_ERROR, result.error);
   cpu.flags.set_image(result.ok ? 0 : valid ? Eflags::ZF : Eflags::CF);
   if (!result.ok && cpu.vmx->observer) cpu.vmx->observer->failed(cpu, valid ? result.error : 0);
 }

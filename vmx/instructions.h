@@ -19,9 +19,9 @@ struct VmResult {
   static VmResult fail(VmError number) { return {false, static_cast<u8>(number)}; }
 };
 
-// Sets the arithmetic flags and the VM-instruction error field of the current VMCS (or, for a VMREAD or
-// VMWRITE in VMX non-root operation, of the shadow VMCS).
-void conclude(Cpu& cpu, const VmResult& result, Vmcs* vmcs);
+// Sets the arithmetic flags and the VM-instruction error field of the current VMCS: also for a VMREAD or
+// VMWRITE in VMX non-root operation, which work on another one.
+void conclude(Cpu& cpu, const VmResult& result);
 
 // Why a VMX instruction is #UD, in words; empty if it is not. `outside`: it works outside VMX operation
 // (VMXON).

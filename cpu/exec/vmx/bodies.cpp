@@ -45,16 +45,15 @@ bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& v
 }
 
 bool finish(Cpu& cpu, const VmResult& result) {
-  conclude(cpu, result, cpu.vmx->current);
+  conclude(cpu, result);
   return true;
 }
 
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
   const VmResult result = vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), retired(cpu));
-  conclude(cpu, result, &vmcs);
   if (cpu.observer && result.ok) [[unlikely]]
     cpu.observer->vmcs_written(cpu, vmcs.region, encoding, value);
-  return true;
+  return finish(cpu, result);
 }
 
 bool vmxoff_instruction(Cpu& cpu, const Op& op) {

@@ -62,8 +62,7 @@ inline bool vmread_instruction(Cpu& cpu, const Op& op) {
   const VmResult result = vmread(cpu, *vmcs, encoding, value);
   if (result.ok && !Destination::write(cpu, op, static_cast<typename Destination::Value>(value)))
     return false;
-  conclude(cpu, result, vmcs);
-  return true;
+  return finish(cpu, result);
 }
 
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value);

@@ -64,7 +64,7 @@ bool enter_and_inject(Cpu& cpu, bool launch) {
   const EntryResult entry = enter_guest(cpu, launch);
   switch (entry.kind) {
     case EntryResult::Kind::fail_valid:
-      conclude(cpu, {false, entry.error}, vmx.current);
+      conclude(cpu, {false, entry.error});
       if (vmx.observer) vmx.observer->refused(cpu, entry.rule, nullptr);
       return true;
     case EntryResult::Kind::exited:

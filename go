@@ -17,6 +17,7 @@ packages=(
   libxbyak-dev                               # the emitted dispatcher
   libcapstone-dev                            # disassembly, and the decoder's cross-check
   libdw-dev libelf-dev                       # the debugger's symbols and source lines
+  libedit-dev                                # the debugger's line editing
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, statistics, state hash
   acpica-tools nasm                          # ACPI tables, guests

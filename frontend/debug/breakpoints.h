@@ -5,18 +5,12 @@
 #include <string>
 #include <vector>
 
+#include "frontend/debug/look_memory.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
 
 struct Rule;
-
-enum class AddressSpace : u8 {
-  linear,          // of the CPU as it is now, in VMX root or non-root operation
-  guest_linear,    // of the guest of a VMCS, which need not run
-  guest_physical,  // the same before EPT; outside VMX non-root operation and without EPT host-physical
-  host_physical,
-};
 
 struct Place {
   AddressSpace space = AddressSpace::linear;

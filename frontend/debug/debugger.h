@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "frontend/debug/breakpoints.h"
+#include "frontend/debug/symbols.h"
 #include "frontend/machine/machine.h"
 
 namespace ringside {
@@ -34,7 +35,7 @@ struct Stop {
   std::string where;        // one line: CPU, root or guest of which VMCS, ring, mode, address, symbol
 };
 
-enum class Event : u8 { vm_exit, vm_entry, interrupt, exception, ring_change, mode_change };
+enum class RunTo : u8 { vm_exit, vm_entry, interrupt, exception, ring_change, mode_change };
 
 class Debugger final {
  public:
@@ -60,9 +61,11 @@ class Debugger final {
   Stop step_out();  // to the caller: until a return with a stack pointer above the present one
   Stop run_until(const Place& place);    // on the selected CPU
   Stop run(u64 instructions = ~u64{0});  // of all CPUs together
-  Stop run_to(Event event, bool this_cpu = false);
+  Stop run_to(RunTo event, bool this_cpu = false);
   // Async-signal-safe: whatever runs returns soon with Stop::Kind::interrupted.
   void interrupt();
+  // Whether interrupt() was called since something ran; forgets it.
+  bool take_interrupt();
   // The state as it is, without running: `where` of the selected CPU; `ended` if the machine has.
   Stop here() const;
   // Called between slices of some 100,000 instructions, for input and output of the host; it may call
@@ -73,9 +76,8 @@ class Debugger final {
   unsigned add(Breakpoint breakpoint);
   bool remove(unsigned id);  // false: there is none of this id
   void remove_all();
-  // nullptr: none of this id. After changing one: changed().
+  // nullptr: none of this id. Its members but the id may be changed.
   Breakpoint* find(unsigned id);
-  void changed();
   const std::vector<Breakpoint>& breakpoints() const;
   // Decides for a breakpoint with a condition; without it conditions hold. Errors stop, with `error` in the
   // text.
@@ -99,9 +101,8 @@ class Debugger final {
 
   // One line: "CPU 0, root, ring 0, 64-bit, 0x101234 <main+4>". `cpu`: another than the selected one.
   std::string where(std::optional<unsigned> cpu = std::nullopt) const;
-  // Names an address of the selected CPU, "main+4 at main.c:12"; empty: no name.
-  using Symbolize = std::function<std::string(const Cpu& cpu, u64 linear)>;
-  void on_symbol(Symbolize symbolize);
+  // Names and source lines for `where`; nullptr: none. They outlive their use here.
+  void use_symbols(const Symbols* symbols);
 
   // The last event of VMX on each CPU, for explanations; nullptr: there was none.
   const VmxEvent* last_vmx_event(unsigned cpu) const;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "frontend/debug/vmx_report.h"
+#include "frontend/headless/debug_session.h"
 #include "frontend/headless/isa.h"
 #include "frontend/headless/listings.h"
 #include "frontend/headless/option_values.h"
@@ -78,8 +79,9 @@ struct Subcommand {
   std::string_view name;
   int (*act)(std::span<const std::string_view> arguments);
 };
-constexpr Subcommand subcommands[] = {{"run", run},         {"explain", explain}, {"vmx", vmx},  {"isa", isa},
-                                      {"devices", devices}, {"cpus", cpus},       {"help", help}};
+constexpr Subcommand subcommands[] = {{"run", run},   {"explain", explain}, {"debug", run_debugger},
+                                      {"vmx", vmx},   {"isa", isa},         {"devices", devices},
+                                      {"cpus", cpus}, {"help", help}};
 
 int dispatch(std::span<const std::string_view> arguments) {
   if (arguments.empty() || arguments[0].starts_with('-')) return run(arguments);

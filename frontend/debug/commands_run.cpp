@@ -1,0 +1,125 @@
+// Owns the commands that let the machine run.
+#include <fmt/format.h>
+
+#include "frontend/debug/commands_actions.h"
+#include "frontend/debug/disassembly.h"
+#include "frontend/debug/look_memory.h"
+
+namespace ringside::act {
+namespace {
+
+// What a stop shows: why, where, the source line, the next instruction. False: the machine has ended.
+bool stopped(Commands& c, const Stop& stop) {
+  c.show(stop);
+  if (stop.kind == Stop::Kind::ended) return true;
+  Cpu& cpu = c.debugger().cpu();
+  if (const auto line = c.symbols().line(linear_rip(cpu), world_of(cpu))) {
+    const std::string source = source_line(line->file, line->line);
+    if (!source.empty()) c.print(fmt::format("{:>6}  {}", line->line, source));
+  }
+  const DisassembledInstruction next = next_instruction(cpu, &c.symbols());
+  std::string text = fmt::format("=> {:#x}: {} {}", next.address, next.mnemonic, next.operands);
+  if (!next.target.empty()) text += fmt::format("  <{}>", next.target);
+  c.print(text);
+  return true;
+}
+
+// The count of a command that has one; 1 if there is none.
+std::optional<u64> count(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) return 1;
+  return c.value(arguments);
+}
+
+bool takes_nothing(Commands& c, std::string_view arguments) {
+  return arguments.empty() || c.fail(fmt::format("{}: this command takes no arguments", arguments));
+}
+
+}  // namespace
+
+bool step(Commands& c, std::string_view arguments) {
+  const auto n = count(c, arguments);
+  return n && stopped(c, c.debugger().step(*n));
+}
+
+bool next(Commands& c, std::string_view arguments) {
+  const auto n = count(c, arguments);
+  if (!n) return false;
+  Stop stop = c.debugger().here();
+  for (u64 done = 0; done < *n; ++done) {
+    stop = c.debugger().step_over();
+    if (stop.kind != Stop::Kind::step) break;
+  }
+  return stopped(c, stop);
+}
+
+bool finish(Commands& c, std::string_view arguments) {
+  return takes_nothing(c, arguments) && stopped(c, c.debugger().step_out());
+}
+
+bool until(Commands& c, std::string_view arguments) {
+  const auto place = c.place(arguments);
+  return place && takes_nothing(c, arguments) && stopped(c, c.debugger().run_until(*place));
+}
+
+bool resume(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) return stopped(c, c.debugger().run());
+  const auto n = c.value(arguments);
+  return n && stopped(c, c.debugger().run(*n));
+}
+
+bool run_to(Commands& c, std::string_view arguments) {
+  struct Row {
+    std::string_view name;
+    RunTo event;
+  };
+  constexpr Row rows[] = {{"exit", RunTo::vm_exit},        {"entry", RunTo::vm_entry},
+                          {"interrupt", RunTo::interrupt}, {"exception", RunTo::exception},
+                          {"ring", RunTo::ring_change},    {"mode", RunTo::mode_change},
+                          {"vmexit", RunTo::vm_exit},      {"vmentry", RunTo::vm_entry}};
+  for (const Row& row : rows) {
+    if (row.name == arguments) return stopped(c, c.debugger().run_to(row.event));
+  }
+  return c.fail(fmt::format("run-to {}: it is exit, entry, interrupt, exception, ring or mode", arguments));
+}
+
+bool cpu(Commands& c, std::string_view arguments) {
+  Debugger& d = c.debugger();
+  if (arguments.empty()) {
+    for (unsigned n = 0; n < d.machine().cpus(); ++n)
+      c.print(fmt::format("{} {}", n == d.selected() ? '*' : ' ', d.where(n)));
+    return true;
+  }
+  const auto n = c.value(arguments);
+  if (!n) return false;
+  if (*n >= d.machine().cpus() || !d.select(static_cast<unsigned>(*n)))
+    return c.fail(fmt::format("there is no CPU {}; they are 0 to {}", *n, d.machine().cpus() - 1));
+  c.print(d.where());
+  return true;
+}
+
+bool send(Commands& c, std::string_view text) {
+  std::string bytes;
+  for (std::size_t n = 0; n < text.size(); ++n) {
+    if (text[n] != '\\' || n + 1 == text.size()) {
+      bytes += text[n];
+      continue;
+    }
+    const char kind = text[++n];
+    if (kind == 'n')
+      bytes += '\n';
+    else if (kind == 'r')
+      bytes += '\r';
+    else if (kind == 't')
+      bytes += '\t';
+    else if (kind == 'x' && n + 2 < text.size()) {
+      const auto code = c.value(fmt::format("0x{}", text.substr(n + 1, 2)));
+      if (!code) return false;
+      bytes += static_cast<char>(*code);
+      n += 2;
+    } else
+      bytes += kind;
+  }
+  return c.send(bytes);
+}
+
+}  // namespace ringside::act

@@ -1,0 +1,354 @@
+// Owns running: the slices of a run, steps of every kind, and what a stop says.
+#include "frontend/debug/debugger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/debug/debugger_impl.h"
+#include "frontend/debug/look_memory.h"
+#include "frontend/debug/look_registers.h"
+#include "frontend/debug/next_step.h"
+#include "frontend/debug/where.h"
+#include "vmx/explain_walk.h"
+
+namespace ringside {
+namespace {
+
+// As a run without a debugger has them, so that input arrives at the same instructions.
+constexpr u64 slice_instructions = 200'000;
+
+}  // namespace
+
+Debugger::Debugger(Machine& machine) : impl_(std::make_unique<Impl>(machine)) { attach(); }
+
+Debugger::~Debugger() {
+  Machine& m = impl_->machine;
+  m.set_stop_offsets({});
+  for (unsigned n = 0; n < m.cpus(); ++n) {
+    Cpu& cpu = m.cpu(n);
+    if (cpu.observer == impl_.get()) cpu.observer = nullptr;
+    if (cpu.vmx && cpu.vmx->observer == impl_.get()) cpu.vmx->observer = impl_->cpus[n].next;
+    if (cpu.watched.empty()) continue;
+    cpu.watched.clear();
+    cpu.update_debug();
+  }
+}
+
+Machine& Debugger::machine() { return impl_->machine; }
+
+void Debugger::attach() {
+  Impl& i = *impl_;
+  i.cpus.resize(i.machine.cpus());
+  for (unsigned n = 0; n < i.machine.cpus(); ++n) {
+    Cpu& cpu = i.machine.cpu(n);
+    cpu.observer = impl_.get();
+    if (cpu.vmx && cpu.vmx->observer != impl_.get()) {
+      i.cpus[n].next = cpu.vmx->observer;
+      cpu.vmx->observer = impl_.get();
+    }
+    i.cpus[n].last.reset();
+    i.cpus[n].stopped_count = ~u64{0};
+  }
+  i.offsets.clear();
+  i.watching = true;  // so that arm() looks
+  if (i.selected >= i.machine.cpus()) i.selected = 0;
+}
+
+unsigned Debugger::selected() const { return impl_->selected; }
+bool Debugger::select(unsigned cpu) {
+  if (cpu >= impl_->machine.cpus()) return false;
+  impl_->selected = cpu;
+  return true;
+}
+Cpu& Debugger::cpu() { return impl_->machine.cpu(impl_->selected); }
+
+void Debugger::interrupt() {
+  impl_->interrupted = true;
+  impl_->machine.interrupt();
+}
+bool Debugger::take_interrupt() {
+  const bool was = impl_->interrupted;
+  impl_->interrupted = false;
+  return was;
+}
+void Debugger::on_slice(std::function<void()> between) { impl_->between = std::move(between); }
+void Debugger::on_condition(Evaluate evaluate) { impl_->evaluate = std::move(evaluate); }
+void Debugger::use_symbols(const Symbols* symbols) { impl_->symbols = symbols; }
+
+std::string Debugger::where(std::optional<unsigned> cpu) const {
+  return where_line(impl_->machine.cpu(cpu.value_or(impl_->selected)), impl_->symbols);
+}
+
+const VmxEvent* Debugger::last_vmx_event(unsigned cpu) const {
+  const auto& last = impl_->cpus[cpu].last;
+  return last ? &*last : nullptr;
+}
+
+// -- What runs are armed with.
+
+void Debugger::Impl::arm() {
+  std::vector<u16> wanted;
+  bool watch = false;
+  const auto want = [&](const Place& place) { wanted.push_back(static_cast<u16>(place.value % page_bytes)); };
+  for (const Breakpoint& point : points) {
+    if (!point.enabled) continue;
+    if (point.kind == Breakpoint::Kind::execute) want(point.at);
+    watch |= point.kind == Breakpoint::Kind::watch;
+  }
+  if (target) want(target->at);
+  std::sort(wanted.begin(), wanted.end());
+  wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+  if (wanted != offsets) machine.set_stop_offsets(wanted);
+  offsets = std::move(wanted);
+
+  if (!watch && !watching) return;
+  watching = watch;
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    Cpu& cpu = machine.cpu(n);
+    std::vector<LinAddr> pages;
+    for (const Breakpoint& point : points) {
+      if (!waits(point, Breakpoint::Kind::watch, cpu)) continue;
+      const u64 first = point.at.value & ~(page_bytes - 1), last = point.at.value + point.bytes - 1;
+      for (u64 page = first; page <= last && last - page < 2 * page_bytes; page += page_bytes) {
+        if (std::find(pages.begin(), pages.end(), LinAddr(page)) == pages.end())
+          pages.push_back(LinAddr(page));
+      }
+    }
+    cpu.watched = std::move(pages);
+    cpu.update_debug();
+  }
+}
+
+Debugger::Impl::World Debugger::Impl::world(const Cpu& cpu) const { return {cpu.cpl, mode_name(cpu)}; }
+
+std::optional<Stop> Debugger::Impl::over() const {
+  const Ending& ending = machine.ending();
+  if (ending.why == Ending::Why::running) return std::nullopt;
+  return Stop{Stop::Kind::ended, selected, 0, false, ending.reason};
+}
+
+Stop Debugger::Impl::finish(Stop made) {
+  selected = made.cpu;
+  const Cpu& cpu = machine.cpu(made.cpu);
+  cpus[made.cpu].stopped_count = retired(cpu);
+  cpus[made.cpu].stopped_rip = cpu.rip;
+  made.where = where_line(cpu, symbols);
+  if (made.temporary) std::erase_if(points, [&](const Breakpoint& p) { return p.id == made.breakpoint; });
+  return made;
+}
+
+bool Debugger::Impl::hit(Breakpoint& point, Cpu& cpu, std::string& note) {
+  if (!point.condition.empty() && evaluate) {
+    std::string error;
+    const bool holds = evaluate(point, cpu, error);
+    if (!error.empty())
+      note = fmt::format(" (its condition cannot be evaluated: {})", error);
+    else if (!holds)
+      return false;
+  }
+  ++point.hits;
+  if (point.ignore > 0) {
+    --point.ignore;
+    return false;
+  }
+  return true;
+}
+
+bool Debugger::Impl::settle() {
+  const std::vector<Pending> reasons = std::move(pending);
+  pending.clear();
+  for (const Pending& reason : reasons) {
+    if (reason.breakpoint == 0) {
+      if (!stop) stop = Stop{reason.kind, reason.cpu, 0, false, reason.text};
+      continue;
+    }
+    const auto point = std::find_if(points.begin(), points.end(),
+                                    [&](const Breakpoint& p) { return p.id == reason.breakpoint; });
+    std::string note;
+    if (point == points.end() || !hit(*point, machine.cpu(reason.cpu), note)) continue;
+    const std::string_view what = reason.kind == Stop::Kind::watchpoint ? "watchpoint" : "breakpoint";
+    if (!stop)
+      stop = Stop{reason.kind, reason.cpu, point->id, point->temporary,
+                  fmt::format("{} {}: {}{}", what, point->id, reason.text, note)};
+  }
+  if (look_again && !stop) {
+    look_again = false;
+    for (unsigned n = 0; n < machine.cpus(); ++n) {
+      if (awaited_cpu && *awaited_cpu != n) continue;
+      const World now = world(machine.cpu(n)), &then = cpus[n].world;
+      if (awaited == RunTo::ring_change && now.cpl != then.cpl)
+        stop = Stop{Stop::Kind::event, n, 0, false, fmt::format("ring {} to {}", then.cpl, now.cpl)};
+      if (awaited == RunTo::mode_change && now.mode != then.mode)
+        stop = Stop{Stop::Kind::event, n, 0, false, fmt::format("from {} to {}", then.mode, now.mode)};
+    }
+  }
+  return stop.has_value();
+}
+
+Stop Debugger::Impl::go(u64 instructions) {
+  if (const auto ended = over()) return finish(*ended);
+  arm();
+  stop.reset();
+  pending.clear();
+  look_again = false;
+  for (unsigned n = 0; n < machine.cpus(); ++n) cpus[n].world = world(machine.cpu(n));
+  for (u64 left = instructions;;) {
+    const u64 before = machine.retired();
+    const Ending ending = machine.run(std::min(left, slice_instructions));
+    left -= machine.retired() - before;
+    if (settle()) return finish(*stop);
+    if (ending.why != Ending::Why::running)
+      return finish({Stop::Kind::ended, selected, 0, false, ending.reason});
+    if (interrupted) {
+      interrupted = false;
+      return finish({Stop::Kind::interrupted, machine.turn(), 0, false, "interrupted"});
+    }
+    if (left == 0) return finish({Stop::Kind::limit, selected});
+    if (between) between();
+  }
+}
+
+// -- Running.
+
+Stop Debugger::run(u64 instructions) { return impl_->go(instructions); }
+
+Stop Debugger::run_to(RunTo event, bool this_cpu) {
+  impl_->awaited = event;
+  if (this_cpu) impl_->awaited_cpu = impl_->selected;
+  const Stop stop = impl_->go(~u64{0});
+  impl_->awaited.reset();
+  impl_->awaited_cpu.reset();
+  return stop;
+}
+
+Stop Debugger::step(u64 instructions) {
+  Impl& i = *impl_;
+  const unsigned mine = i.selected;
+  const Cpu& cpu = i.machine.cpu(mine);
+  const u64 end = retired(cpu) + instructions;
+  Stop stop{Stop::Kind::step, mine};
+  while (retired(cpu) < end) {
+    stop = i.go(i.machine.turn() == mine ? end - retired(cpu) : 1);
+    if (stop.kind != Stop::Kind::limit) return stop;
+  }
+  stop.kind = Stop::Kind::step;
+  return i.finish(stop);
+}
+
+Stop Debugger::run_until(const Place& place) {
+  impl_->target = Impl::Target{impl_->selected, place};
+  const Stop stop = impl_->go(~u64{0});
+  impl_->target.reset();
+  return stop;
+}
+
+Stop Debugger::step_over() {
+  Impl& i = *impl_;
+  const Cpu& here = cpu();
+  const NextStep next = next_step(here);
+  if (!next.comes_back) return step();
+  i.target =
+      Impl::Target{here.index, {AddressSpace::linear, next.following}, true, here.non_root, here.gpr[RSP]};
+  const Stop stop = i.go(~u64{0});
+  i.target.reset();
+  return stop;
+}
+
+Stop Debugger::step_out() {
+  const Cpu& here = cpu();
+  const u64 rsp = here.gpr[RSP];
+  const bool non_root = here.non_root;
+  for (;;) {
+    const bool same = here.non_root == non_root;
+    const NextStep next = next_step(here);
+    const Stop stop = same && next.comes_back ? step_over() : step();
+    if (stop.kind != Stop::Kind::step) return stop;
+    if (same && next.returns && here.non_root == non_root && here.gpr[RSP] > rsp) return stop;
+  }
+}
+
+Stop Debugger::here() const {
+  if (auto ended = impl_->over()) {
+    ended->where = where();
+    return *ended;
+  }
+  return {Stop::Kind::step, impl_->selected, 0, false, "", where()};
+}
+
+// -- Breakpoints.
+
+unsigned Debugger::add(Breakpoint breakpoint) {
+  breakpoint.id = impl_->next_id++;
+  impl_->points.push_back(std::move(breakpoint));
+  return impl_->points.back().id;
+}
+bool Debugger::remove(unsigned id) {
+  return std::erase_if(impl_->points, [=](const Breakpoint& p) { return p.id == id; }) > 0;
+}
+void Debugger::remove_all() { impl_->points.clear(); }
+Breakpoint* Debugger::find(unsigned id) {
+  for (Breakpoint& point : impl_->points) {
+    if (point.id == id) return &point;
+  }
+  return nullptr;
+}
+const std::vector<Breakpoint>& Debugger::breakpoints() const { return impl_->points; }
+
+// -- Looking.
+
+std::optional<HostPhys> Debugger::Impl::locate_at(const Cpu& cpu, const Place& place,
+                                                  std::string* why) const {
+  const bool guest = place.space == AddressSpace::guest_linear || place.space == AddressSpace::guest_physical;
+  const Vmcs* current = cpu.vmx ? cpu.vmx->current : nullptr;
+  if (!guest || !place.vmcs || (current && current->region.value == *place.vmcs))
+    return locate(cpu, place.space, place.value, why);
+  const Vmcs* vmcs = cpu.vmx ? cpu.vmx->find_active(HostPhys(*place.vmcs)) : nullptr;
+  if (!vmcs) {
+    if (why) *why = fmt::format("no VMCS is active at {:#x} on CPU {}", *place.vmcs, cpu.index);
+    return std::nullopt;
+  }
+  const ExplainedWalk walk =
+      place.space == AddressSpace::guest_linear
+          ? explain_guest_walk(cpu, *vmcs, LinAddr(place.value), {AccessKind::read, false})
+          : explain_ept_walk(cpu, *vmcs, GuestPhys(place.value), AccessKind::read);
+  if (!walk.failed) return walk.address;
+  if (why) *why = walk.conclusion;
+  return std::nullopt;
+}
+
+std::size_t Debugger::Impl::peek_at(const Cpu& cpu, const Place& place, std::span<u8> out) const {
+  std::size_t done = 0;
+  Place at = place;
+  while (done < out.size()) {
+    at.value = place.value + done;
+    const auto found = locate_at(cpu, at, nullptr);
+    if (!found) break;
+    const std::size_t part = std::min<std::size_t>(out.size() - done, page_bytes - found->page_offset());
+    done += peek(cpu, AddressSpace::host_physical, found->value, out.subspan(done, part));
+  }
+  return done;
+}
+
+std::optional<HostPhys> Debugger::translate(const Place& place, std::string* why) const {
+  return impl_->locate_at(impl_->machine.cpu(impl_->selected), place, why);
+}
+std::size_t Debugger::read(const Place& place, std::span<u8> out) const {
+  return impl_->peek_at(impl_->machine.cpu(impl_->selected), place, out);
+}
+std::size_t Debugger::write(const Place& place, std::span<const u8> in) {
+  std::size_t done = 0;
+  Place at = place;
+  while (done < in.size()) {
+    at.value = place.value + done;
+    const auto found = translate(at);
+    if (!found) break;
+    const std::size_t part = std::min<std::size_t>(in.size() - done, page_bytes - found->page_offset());
+    const std::size_t went = poke(cpu(), AddressSpace::host_physical, found->value, in.subspan(done, part));
+    done += went;
+    if (went < part) break;
+  }
+  return done;
+}
+
+}  // namespace ringside

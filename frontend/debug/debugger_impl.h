@@ -1,0 +1,105 @@
+// Owns the debugger's insides: what it waits for while the machine runs, and what it was told.
+#pragma once
+
+#include "cpu/state/observer.h"
+#include "frontend/debug/debugger.h"
+
+namespace ringside {
+
+struct Debugger::Impl final : CpuObserver, VmxObserver {
+  explicit Impl(Machine& m) : machine(m) {}
+
+  // A reason to stop that came up in the middle of an instruction: judged once it is over.
+  struct Pending {
+    unsigned breakpoint = 0;  // its id; 0: what run_to() waits for
+    unsigned cpu = 0;
+    Stop::Kind kind = Stop::Kind::breakpoint;
+    std::string text;
+  };
+  // An instruction to run to, unseen by the user: what step_over(), step_out() and run_until() aim at.
+  struct Target {
+    unsigned cpu = 0;
+    Place at;
+    bool same_world = false;  // only in root or only in non-root operation, as `non_root` says
+    bool non_root = false;
+    u64 lowest_rsp = 0;  // deeper calls of the same code pass over it
+  };
+  // What "ring change" and "mode change" compare.
+  struct World {
+    u8 cpl = 0;
+    std::string_view mode;
+    bool operator==(const World&) const = default;
+  };
+  struct PerCpu {
+    VmxObserver* next = nullptr;  // who was there before
+    std::optional<VmxEvent> last;
+    u64 entries = 0, exits = 0;
+    // The instruction at which the last stop was reported, which is not met again.
+    u64 stopped_count = ~u64{0}, stopped_rip = 0;
+    World world;                  // when the run began
+    u64 watched_count = ~u64{0};  // of the access that was noted last, so that an instruction has one note
+    unsigned watched_by = 0;
+  };
+
+  Machine& machine;
+  std::vector<PerCpu> cpus;
+  unsigned selected = 0;
+  std::vector<Breakpoint> points;
+  unsigned next_id = 1;
+  std::vector<u16> offsets;  // that the machine was told of
+  bool watching = false;     // some CPU has watched pages
+  Evaluate evaluate;
+  const Symbols* symbols = nullptr;
+  std::function<void()> between;
+  volatile bool interrupted = false;
+
+  std::optional<Stop> stop;  // set while the machine runs: the first reason
+  std::vector<Pending> pending;
+  std::optional<RunTo> awaited;
+  std::optional<unsigned> awaited_cpu;
+  std::optional<Target> target;
+  bool look_again = false;  // the mode may have changed
+
+  // Runs until something stops the machine or `instructions` are used up, which is Stop::Kind::limit.
+  Stop go(u64 instructions);
+  bool settle();  // of what is pending; true: `stop` is set
+  Stop finish(Stop made);
+  void arm();
+  World world(const Cpu& cpu) const;
+  std::optional<Stop> over() const;  // the machine has ended
+  bool reached(const Target& t, Cpu& cpu, u64 linear, HostPhys physical) const;
+  bool matches(const Breakpoint& point, const Cpu& cpu, u64 linear, HostPhys physical) const;
+  // Counts the hit and asks the condition. True: stop; `note` is what to add to the text.
+  bool hit(Breakpoint& point, Cpu& cpu, std::string& note);
+  bool waits(const Breakpoint& point, Breakpoint::Kind kind, const Cpu& cpu) const {
+    return point.enabled && point.kind == kind && (!point.cpu || *point.cpu == cpu.index);
+  }
+  // Ends the run after the present instruction.
+  void hold(Cpu& cpu, Pending reason);
+  void await(Cpu& cpu, RunTo event, const std::string& text);
+  template <class Test>
+  void meet(Cpu& cpu, Breakpoint::Kind kind, const std::string& text, Test test) {
+    for (const Breakpoint& point : points) {
+      if (waits(point, kind, cpu) && (point.any || test(point)))
+        hold(cpu, {point.id, cpu.index, Stop::Kind::breakpoint, text});
+    }
+  }
+  std::size_t peek_at(const Cpu& cpu, const Place& place, std::span<u8> out) const;
+  std::optional<HostPhys> locate_at(const Cpu& cpu, const Place& place, std::string* why) const;
+
+  bool stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) override;
+  bool watches(const Cpu& cpu, LinAddr address, unsigned size, AccessKind kind) const override;
+  void accessed(Cpu& cpu, LinAddr address, unsigned size, AccessKind kind, HostPhys physical) override;
+  void exception(Cpu& cpu, const Fault& fault, u64 from) override;
+  void interrupt(Cpu& cpu, u8 vector, u64 from) override;
+  void msr_access(Cpu& cpu, u32 number, bool write, u64 value) override;
+  void port_access(Cpu& cpu, u16 port, unsigned size, bool write, u32 value) override;
+  void vmcs_written(Cpu& cpu, HostPhys region, u64 encoding, u64 value) override;
+  void mode_changed(Cpu& cpu) override;
+  void entered(Cpu& cpu) override;
+  void exited(Cpu& cpu, const ExitInfo& exit) override;
+  void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) override;
+  void failed(Cpu& cpu, unsigned error) override;
+};
+
+}  // namespace ringside

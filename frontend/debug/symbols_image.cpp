@@ -205,6 +205,12 @@ bool SymbolImage::read_list(std::string& error) {
         {address, 0, name, absolute, static_cast<u8>((upper == 'T' ? 4 : 0) + (type == upper ? 1 : 0))});
   }
   if (good == 0) return false;
+  if (good == 1 && text_.find("The real System.map is in") != text_.npos) {
+    error =
+        "only says that the distribution has its symbols in the package of debug symbols; give that one's "
+        "vmlinux";
+    return false;
+  }
   // Percpu symbols of kernels count from 0, code lies in the upper half: what is far below the code has no
   // place.
   constexpr u64 upper_half = bit(63);

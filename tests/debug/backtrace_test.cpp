@@ -55,7 +55,7 @@ extern "C" __attribute__((noinline, no_sanitize("address"))) void ringside_unwin
 TEST_CASE("call-frame information leads from callee to caller") {
   Trace trace;
   std::string error;
-  REQUIRE_MESSAGE(trace.symbols.load(RINGSIDE_BINARY_DIR "/test-debug", {.name = "self"}, error), error);
+  REQUIRE_MESSAGE(trace.symbols.load("/proc/self/exe", {.name = "self"}, error), error);
   const auto offset = trace.symbols.offset_for("self", "ringside_unwind_inner",
                                                reinterpret_cast<u64>(&ringside_unwind_inner));
   REQUIRE(offset.has_value());

@@ -13,6 +13,10 @@ namespace {
 
 const std::string visor = std::string(RINGSIDE_BINARY_DIR) + "/roms/visor.elf";
 
+bool has_words(const std::string& text, std::string_view words) {
+  return text.find(words) != std::string::npos;
+}
+
 std::string refusal(const std::string& path) {
   Symbols symbols;
   std::string error;
@@ -144,6 +148,8 @@ TEST_CASE("what is no symbol file is refused in one line that names it") {
   CHECK(of("ffffffff81000000") == neither);
   CHECK(of("ffffffff81000000 T") == neither);
   CHECK(of(std::string(5000, '\0')) == neither);
+  CHECK(has_words(of("ffffffffffffffff B The real System.map is in the linux-image-6.1.0-dbg package\n"),
+                  "debug symbols"));
   CHECK(of(std::string("\x1f\x8b\x08\x00", 4)) == ": the file is compressed; unpack it first");
   CHECK(of(std::string(0x202, ' ') + "HdrS    ") ==
         ": a bootable kernel image has no symbols; give its vmlinux or System.map");

@@ -7,6 +7,7 @@
 #include "frontend/debug/backtrace.h"
 #include "frontend/debug/commands_actions.h"
 #include "frontend/debug/disassembly.h"
+#include "frontend/debug/find_offset.h"
 #include "frontend/debug/look_memory.h"
 #include "frontend/debug/look_paging.h"
 #include "frontend/debug/look_platform.h"
@@ -71,6 +72,9 @@ const Topic topics[] = {
     {"pages", [](Commands&, const Cpu& cpu) { return text(mapped_pages(cpu)); }},
     {"ept", [](Commands&, const Cpu& cpu) { return text(mapped_ept(cpu)); }},
     {"mtrr", [](Commands&, const Cpu& cpu) { return mtrr_text(cpu); }},
+    {"lapic", [](Commands& c,
+                 const Cpu& cpu) { return local_apic_text(c.debugger().machine().local_apic(cpu.index)); }},
+    {"ioapic", [](Commands& c, const Cpu&) { return io_apic_text(c.debugger().machine().io_apic()); }},
     {"memory", [](Commands& c, const Cpu&) { return memory_map_text(c.debugger().machine().memory()); }},
 };
 
@@ -319,20 +323,37 @@ bool symbols(Commands& c, std::string_view arguments) {
   }
   const std::string file(next_word(arguments));
   Symbols::Options options;
+  bool find = false;
   while (!arguments.empty()) {
     const std::string_view word = next_word(arguments);
-    if (word == "root")
+    if (word == "root") {
       options.world = World::root;
-    else if (word == "guest")
+    } else if (word == "guest") {
       options.world = World::non_root;
-    else {
+    } else if (word == "find") {
+      find = true;
+    } else {
       const auto offset = c.value(word);
       if (!offset) return false;
       options.offset = *offset;
     }
   }
-  std::string error;
-  if (!c.symbols().load(file, options, error)) return c.fail(error);
+  std::string why;
+  if (!c.symbols().load(file, options, why)) return c.fail(why);
+  if (find) {
+    std::string name;
+    for (const Symbols::Image& image : c.symbols().images()) {
+      if (image.path == file) name = image.name;
+    }
+    const auto offset = find_offset(c.debugger().cpu(), c.symbols(), name, options.world, why);
+    if (!offset)
+      return c.fail(
+          fmt::format("{}: loaded, but its offset is not found: {}; let the kernel boot further, or "
+                      "give it",
+                      file, why));
+    c.symbols().set_offset(name, *offset);
+    c.print(fmt::format("offset {:#x}: {}", *offset, why));
+  }
   c.print(symbols_text(c.symbols()));
   return true;
 }

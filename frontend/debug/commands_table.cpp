@@ -71,8 +71,8 @@ constexpr Command commands[] = {
     {"info",
      "breakpoints|registers|cpus|symbols|vmcs|gdt|ldt|idt|tss|pages|ept|mtrr|lapic|ioapic|memory|fpu|vector",
      "a table of the machine", "info gdt", act::information},
-    {"symbols", "[FILE [OFFSET] [root|guest]]",
-     "load names and source lines: ELF, System.map, Xen's map; without FILE what is loaded",
+    {"symbols", "[FILE [OFFSET|find] [root|guest]]",
+     "load names and source lines: ELF, System.map, Xen's map; find: where the kernel put itself",
      "symbols vmlinux", act::symbols},
 
     group("Changing and leaving"),

@@ -1,0 +1,56 @@
+// Owns the tests of `ringside debug` as a program: scripts, pipes, a terminal, Ctrl-C.
+#include <doctest/doctest.h>
+
+#include "tests/cli/program.h"
+
+namespace ringside::cli {
+namespace {
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+TEST_CASE("debug: scripts, and their exit status") {
+  const Folder folder;
+  const std::string good = folder.write("good", "catch exit cpuid\ncontinue\nexplain\n");
+  const Result done = run({"debug", "-x", good, "-ex", "print count", "--batch"});
+  CHECK(done.status == 0);
+  CHECK(has(done.out, "breakpoint 1: VM exit, reason 10"));
+  CHECK(has(done.out, "CPU 0, root (VMCS 0xa000)"));
+  const Result failed = run({"debug", "-x", folder.write("bad", "where\nnonsense\n"), "--batch"});
+  CHECK(failed.status == 1);
+  CHECK(has(failed.out, "bad:2"));
+  CHECK(run({"debug", "-x"}).status == 2);
+  CHECK(run({"debug", "-nosuch"}).status == 2);
+  CHECK(run({"debug", "-x", folder / "missing", "--batch"}).status == 1);
+}
+
+TEST_CASE("debug: commands from a pipe; after an error the next one is read") {
+  const Result result = run({"debug"}, "nonsense\nstep 3\nprint count\n");
+  CHECK(result.status == 0);
+  CHECK(has(result.out, "nonsense: no such command"));
+  CHECK(has(result.out, "0x3 = 3"));
+  CHECK(!has(result.out, "\x1b["));
+}
+
+TEST_CASE("debug: a terminal, completion, and Ctrl-C that stops what runs") {
+  if (!has_terminals()) return;
+  const Folder folder;
+  const std::string loop = folder.write("loop", [] {
+    std::string rom(0x10000, '\xf4');
+    // mov dx, 3f8h; mov al, '@'; out dx, al; jmp $
+    rom.replace(0xfff0, 8, "\xba\xf8\x03\xb0\x40\xee\xeb\xfe");
+    return rom;
+  }());
+  Running debugger({"debug", "-bios", loop}, Running::With::terminal);
+  CHECK(debugger.wait_for("(ringside) "));
+  debugger.type("help disas\t\n");
+  CHECK(debugger.wait_for("example: disassemble"));
+  debugger.type("continue\n");
+  CHECK(debugger.wait_for("@"));
+  debugger.type("\x03");
+  CHECK(debugger.wait_for("interrupted"));
+  debugger.type("quit\n");
+  CHECK(debugger.finish() == 0);
+}
+
+}  // namespace
+}  // namespace ringside::cli

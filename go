@@ -21,7 +21,7 @@ packages=(
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, statistics, state hash
   acpica-tools nasm                          # ACPI tables, guests
-  doctest-dev                                # tests
+  doctest-dev gdb                            # tests
 )
 
 install_packages() {

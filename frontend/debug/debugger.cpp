@@ -131,8 +131,11 @@ std::optional<Stop> Debugger::Impl::over() const {
 Stop Debugger::Impl::finish(Stop made) {
   selected = made.cpu;
   const Cpu& cpu = machine.cpu(made.cpu);
-  cpus[made.cpu].stopped_count = retired(cpu);
-  cpus[made.cpu].stopped_rip = cpu.rip;
+  // A slice's end is nobody's stop: what stands there is still to be met.
+  if (made.kind != Stop::Kind::limit) {
+    cpus[made.cpu].stopped_count = retired(cpu);
+    cpus[made.cpu].stopped_rip = cpu.rip;
+  }
   made.where = where_line(cpu, symbols);
   if (made.temporary) std::erase_if(points, [&](const Breakpoint& p) { return p.id == made.breakpoint; });
   return made;

@@ -11,9 +11,8 @@ namespace ringside {
 namespace {
 
 // Flags of QEMU's that people will try: known, and not there yet.
-constexpr std::array<std::string_view, 15> absent = {"cdrom", "drive", "hda",      "hdb",     "hdc",
-                                                     "hdd",   "fda",   "blockdev", "netdev",  "s",
-                                                     "S",     "gdb",   "qmp",      "chardev", "loadvm"};
+constexpr std::array<std::string_view, 12> absent = {
+    "cdrom", "drive", "hda", "hdb", "hdc", "hdd", "fda", "blockdev", "netdev", "qmp", "chardev", "loadvm"};
 
 const Option* find_option(std::string_view name) {
   for (const Option& option : option_table()) {
@@ -54,6 +53,10 @@ bool check_combinations(RunOptions& run, std::string& error) {
   if (!boot.kernel.empty() && !boot.bios.empty()) {
     run.warnings.push_back(
         fmt::format("-bios {}: does nothing; the kernel is booted without firmware", boot.bios));
+  }
+  if (run.start_stopped && !run.gdb) {
+    error = "-S: nobody could let the machine go on; add -s, and then: gdb -ex 'target remote :1234'";
+    return false;
   }
   if (!run.serial) run.serial = Sink{run.no_defaults ? Sink::Kind::none : Sink::Kind::standard, ""};
   if (!run.debugcon) run.debugcon = Sink{};

@@ -272,6 +272,17 @@ bool feature_control(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 
+bool gdb(Parsed& p, std::string_view v, std::string& e) {
+  if (v == "none") {
+    p.run.gdb.reset();
+    return true;
+  }
+  p.run.gdb = parse_gdb_place(v, e);
+  return p.run.gdb.has_value();
+}
+bool gdb_usual(Parsed& p, std::string_view, std::string& e) { return gdb(p, "tcp::1234", e); }
+bool start_stopped(Parsed& p, std::string_view, std::string&) { return p.run.start_stopped = true; }
+
 bool no_reboot(Parsed& p, std::string_view, std::string&) { return p.run.no_reboot = true; }
 bool no_defaults(Parsed& p, std::string_view, std::string&) { return p.run.no_defaults = true; }
 bool nographic(Parsed& p, std::string_view, std::string&) {
@@ -345,6 +356,12 @@ constexpr Option options[] = {
      trace_exits},
     {"vmx-coverage", "FILE", "which exit reasons and entry rules the run met; - for standard error",
      vmx_coverage},
+
+    {"", "", "Debugging", nullptr},
+    {"gdb", "PLACE", "let gdb in: tcp::PORT, tcp:HOST:PORT or unix:PATH; tcp without a host is this one only",
+     gdb},
+    {"s", "", "the same as -gdb tcp::1234", gdb_usual},
+    {"S", "", "stand still at the start until gdb says otherwise", start_stopped},
 
     {"", "", "Taken for QEMU's sake", nullptr},
     {"name", "NAME", "the machine's name, for the statistics", name},

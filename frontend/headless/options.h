@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/gdb/transport.h"
 #include "frontend/machine/machine.h"
 
 namespace ringside {
@@ -23,13 +24,15 @@ struct RunOptions {
   std::optional<Sink> debugcon;  // not given: none
   bool no_defaults = false;
   bool no_reboot = false;
-  double timeout = 0;        // host seconds; 0: no limit
-  u64 max_instructions = 0;  // by all CPUs together; 0: no limit
-  std::string expect;        // regular expression; empty: nothing is expected
-  std::string stats;         // file; empty: no statistics
-  std::string trace_exits;   // file; empty: no rows for VM exits
-  std::string vmx_coverage;  // file, - for standard error; empty: no report
-  bool explain = false;      // tell every VM entry and exit in words, on standard error
+  double timeout = 0;           // host seconds; 0: no limit
+  u64 max_instructions = 0;     // by all CPUs together; 0: no limit
+  std::string expect;           // regular expression; empty: nothing is expected
+  std::string stats;            // file; empty: no statistics
+  std::string trace_exits;      // file; empty: no rows for VM exits
+  std::string vmx_coverage;     // file, - for standard error; empty: no report
+  bool explain = false;         // tell every VM entry and exit in words, on standard error
+  std::optional<GdbPlace> gdb;  // where a gdb may come to
+  bool start_stopped = false;   // until that gdb says otherwise
   std::string name = "ringside";
   std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
 };

@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "frontend/debug/exit_trace.h"
+#include "frontend/gdb/server.h"
 #include "frontend/headless/embedded.h"
 #include "frontend/headless/expect.h"
 #include "frontend/headless/output.h"
@@ -44,6 +45,7 @@ class Session {
     {
       Input input(options_.serial->kind == Sink::Kind::standard);
       loop(input);
+      if (gdb_) gdb_->finish(summary_.status);
       serial_.flush();
       console_.flush();
       rows_.flush();
@@ -60,14 +62,19 @@ class Session {
 
   bool prepare();
   bool prepare_trace(std::string& error);
+  bool prepare_gdb(std::string& error);
+  bool reboot(const std::string& why);
   bool report_coverage(std::string& error);
   void connect();
   void loop(Input& input);
   bool step(Input& input);
+  bool stand_still(Input& input);
+  bool host_ends(Input& input);
   bool machine_ended(const Ending& ending, Input& input);
   bool offer(Input& input);
   bool sleeps_for_ever(const Input& input);
   void keep_pace(Input& input);
+  bool watched() const { return gdb_ && gdb_->client(); }  // a gdb is there
   void end(std::string ending, std::string reason, int status);
   double time_left() const { return options_.timeout - seconds_since(start_); }
   int conclude();
@@ -77,6 +84,7 @@ class Session {
   std::unique_ptr<Machine> machine_;
   Stream serial_, console_, rows_;
   std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
+  std::unique_ptr<GdbServer> gdb_;    // nullptr: gdb is not let in
   Expect expect_;
   RunSummary summary_;
   u64 retired_before_ = 0;  // by the machine before its last reboot
@@ -112,7 +120,7 @@ bool Session::prepare() {
   if (boot.kernel.empty() && boot.bios.empty()) install_embedded(*machine_);
   if (!serial_.open("-serial", *options_.serial, error)) return refuse();
   if (!console_.open("-debugcon", *options_.debugcon, error)) return refuse();
-  if (!prepare_trace(error)) return refuse();
+  if (!prepare_trace(error) || !prepare_gdb(error)) return refuse();
   connect();
   signals_.watch(machine_.get());
   return true;
@@ -138,6 +146,22 @@ bool Session::prepare_trace(std::string& error) {
       fmt::print(stderr, "{}", text);
     });
   trace_->attach(*machine_);
+  return true;
+}
+
+bool Session::prepare_gdb(std::string& error) {
+  if (!options_.gdb) return true;
+  gdb_ = std::make_unique<GdbServer>(*machine_);
+  if (!gdb_->listen(*options_.gdb, error)) return false;
+  if (options_.start_stopped) gdb_->hold();
+  // What takes long inside one step is stopped, too.
+  gdb_->debugger().on_slice([this] {
+    serial_.flush();
+    console_.flush();
+    if (signals_.caught() || gdb_->client_waits()) gdb_->debugger().interrupt();
+  });
+  say(fmt::format("{} gdb: target remote {}", options_.start_stopped ? "waiting for" : "ready for",
+                  gdb_->address()));
   return true;
 }
 
@@ -169,6 +193,18 @@ void Session::loop(Input& input) {
 
 // One slice; false: the run is over and summary_ says how.
 bool Session::step(Input& input) {
+  if (gdb_) {
+    gdb_->poll();
+    switch (gdb_->stub().take_wish()) {
+      case GdbStub::Wish::none: break;
+      case GdbStub::Wish::kill: end("killed", "ended by gdb", exit_ok); return false;
+      case GdbStub::Wish::restart:
+        if (!reboot("gdb restarted the machine")) return false;
+        gdb_->hold();
+        break;
+    }
+    if (gdb_->holds()) return stand_still(input);
+  }
   u64 slice = input.interactive() ? interactive_slice : batch_slice;
   if (options_.max_instructions) {
     const u64 done = retired_before_ + machine_->retired();
@@ -179,30 +215,15 @@ bool Session::step(Input& input) {
       return false;
     }
   }
-  const Ending ending = machine_->run(slice);
-  serial_.flush();
-  console_.flush();
-  for (const Stream* stream : {&serial_, &console_, &rows_}) {
-    if (stream->failure().empty()) continue;
-    end("output", stream->failure(), exit_failed);
-    return false;
-  }
-  if (expect_.matched()) {
-    end("expected", "the serial output matched --expect", exit_ok);
-    return false;
-  }
-  if (const int number = signals_.caught()) {
-    end("interrupted", fmt::format("interrupted by signal {}", number), 128 + number);
-    return false;
-  }
-  if (options_.timeout > 0 && time_left() <= 0) {
-    end("timeout", fmt::format("--timeout {}: reached", options_.timeout), exit_limit);
-    return false;
-  }
+  const Ending ending = gdb_ ? gdb_->run(slice) : machine_->run(slice);
+  if (host_ends(input)) return false;
   if (ending.why != Ending::Why::running) return !machine_ended(ending, input);
   if (sleeps_for_ever(input)) {
-    end("idle", "the guest halted for ever: no interrupt wakes its CPUs", exit_failed);
-    return false;
+    if (!watched()) {
+      end("idle", "the guest halted for ever: no interrupt wakes its CPUs", exit_failed);
+      return false;
+    }
+    input.poll(static_cast<int>(longest_nap * 1000), gdb_->descriptor());
   }
   input.poll(0);
   if (input.quit()) {
@@ -212,6 +233,45 @@ bool Session::step(Input& input) {
   offer(input);
   if (input.interactive()) keep_pace(input);
   return true;
+}
+
+// True: something outside the machine ends the run.
+bool Session::host_ends(Input& input) {
+  serial_.flush();
+  console_.flush();
+  for (const Stream* stream : {&serial_, &console_, &rows_}) {
+    if (stream->failure().empty()) continue;
+    end("output", stream->failure(), exit_failed);
+    return true;
+  }
+  if (expect_.matched()) {
+    end("expected", "the serial output matched --expect", exit_ok);
+    return true;
+  }
+  if (const int number = signals_.caught()) {
+    end("interrupted", fmt::format("interrupted by signal {}", number), 128 + number);
+    return true;
+  }
+  if (options_.timeout > 0 && time_left() <= 0) {
+    end("timeout", fmt::format("--timeout {}: reached", options_.timeout), exit_limit);
+    return true;
+  }
+  if (input.quit()) {
+    end("quit", "ended by the escape key", exit_ok);
+    return true;
+  }
+  return false;
+}
+
+// While gdb's user looks: the machine gets no input, and no time passes for it. False: the run is over.
+bool Session::stand_still(Input& input) {
+  constexpr int nap = 1000;
+  const int most =
+      options_.timeout > 0 ? static_cast<int>(std::ceil(std::clamp(time_left(), 0.0, 1.0) * 1000)) : nap;
+  input.poll(most, gdb_->descriptor());
+  pace_host_ = HostClock::now();
+  pace_guest_ = machine_->seconds();
+  return !host_ends(input);
 }
 
 // Hands input over until the guest's receiver is full; true if some went.
@@ -254,9 +314,26 @@ void Session::keep_pace(Input& input) {
   }
 }
 
+// False: it failed, and the run is over.
+bool Session::reboot(const std::string& why) {
+  std::string error;
+  retired_before_ += machine_->retired();
+  ++summary_.reboots;
+  if (!machine_->reboot(error)) {
+    end("reset", fmt::format("{}; it cannot be started again: {}", why, error), exit_failed);
+    return false;
+  }
+  if (options_.machine.boot.kernel.empty() && options_.machine.boot.bios.empty()) install_embedded(*machine_);
+  if (trace_) trace_->attach(*machine_);
+  if (gdb_) gdb_->rebooted();
+  pace_host_ = HostClock::now();
+  pace_guest_ = awake_guest_ = 0;
+  awake_retired_ = 0;
+  return true;
+}
+
 // True: the run is over.
 bool Session::machine_ended(const Ending& ending, Input& input) {
-  std::string error;
   switch (ending.why) {
     case Ending::Why::running: return false;
     case Ending::Why::power_off: end("power-off", ending.reason, exit_ok); return true;
@@ -267,29 +344,17 @@ bool Session::machine_ended(const Ending& ending, Input& input) {
         end("reset", ending.reason, exit_ok);
         return true;
       }
-      retired_before_ += machine_->retired();
-      ++summary_.reboots;
-      if (!machine_->reboot(error)) {
-        end("reset", fmt::format("{}; it cannot be started again: {}", ending.reason, error), exit_failed);
-        return true;
-      }
-      if (options_.machine.boot.kernel.empty() && options_.machine.boot.bios.empty())
-        install_embedded(*machine_);
-      if (trace_) trace_->attach(*machine_);
-      pace_host_ = HostClock::now();
-      pace_guest_ = awake_guest_ = 0;
-      awake_retired_ = 0;
-      return false;
+      return !reboot(ending.reason);
     case Ending::Why::idle: break;
   }
   while (!offer(input)) {
-    if (!input.open() || all_deaf(*machine_)) {
+    if (!watched() && (!input.open() || all_deaf(*machine_))) {
       end("idle", fmt::format("the guest halted for ever: {}", ending.reason), exit_failed);
       return true;
     }
     const double wait = options_.timeout > 0 ? std::clamp(time_left(), 0.0, 3600.0) : -1;
-    input.poll(wait < 0 ? -1 : static_cast<int>(std::ceil(wait * 1000)));
-    if (input.quit() || signals_.caught() || (options_.timeout > 0 && time_left() <= 0)) break;
+    input.poll(wait < 0 ? -1 : static_cast<int>(std::ceil(wait * 1000)), gdb_ ? gdb_->descriptor() : -1);
+    if (gdb_ || input.quit() || signals_.caught() || (options_.timeout > 0 && time_left() <= 0)) break;
   }
   if (input.quit()) {
     end("quit", "ended by the escape key", exit_ok);

@@ -120,14 +120,13 @@ Input::~Input() {
   handle(SIGCONT, SIG_DFL);
 }
 
-void Input::poll(int milliseconds) {
-  if (!open_ || bytes_.size() >= most_waiting) {
-    if (milliseconds > 0) ::poll(nullptr, 0, milliseconds);
-    return;
-  }
-  // poll() and then one read(): standard input is shared with other programs and must stay in blocking mode.
-  pollfd wait{STDIN_FILENO, POLLIN, 0};
-  if (::poll(&wait, 1, milliseconds) <= 0) return;
+void Input::poll(int milliseconds, int other) {
+  // A negative descriptor is none. One read() after poll() says so: standard input is shared with other
+  // programs and must stay in blocking mode.
+  const bool full = !open_ || bytes_.size() >= most_waiting;
+  if (full && other < 0 && milliseconds < 0) return;
+  std::array<pollfd, 2> wait = {{{full ? -1 : STDIN_FILENO, POLLIN, 0}, {other, POLLIN, 0}}};
+  if (::poll(wait.data(), wait.size(), milliseconds) <= 0 || wait[0].revents == 0) return;
   std::array<u8, 512> chunk;
   const ssize_t got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;

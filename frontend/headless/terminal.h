@@ -39,8 +39,9 @@ class Input {
   bool open() const { return open_; }                // more may come
   bool interactive() const { return interactive_; }  // a person types
   bool quit() const { return quit_; }                // by the escape key
-  // Reads what there is. Waits up to `milliseconds` for it, for ever if negative, less if a signal comes.
-  void poll(int milliseconds);
+  // Reads what there is. Waits up to `milliseconds` for it, for ever if negative, less if a signal comes or
+  // there is something to read at the descriptor `other`.
+  void poll(int milliseconds, int other = -1);
   bool empty() const { return bytes_.empty(); }
   u8 front() const { return bytes_.front(); }
   void pop() { bytes_.pop_front(); }

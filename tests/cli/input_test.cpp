@@ -53,8 +53,10 @@ TEST_CASE("flags that are wrong") {
   refused({"vmlinuz"}, 2, {"vmlinuz", "no such subcommand", "-kernel FILE"});
   refused({"device"}, 2, {"device", "did you mean devices?"});
   refused({"-kernel", ""}, 2, {"-kernel", "empty"});
-  for (const char* flag : {"-cdrom", "-drive", "-gdb"}) refused({flag, "x"}, 2, {flag, "not there yet"});
-  for (const char* flag : {"-s", "-S"}) refused({flag}, 2, {flag, "not there yet"});
+  for (const char* flag : {"-cdrom", "-drive", "-netdev"}) refused({flag, "x"}, 2, {flag, "not there yet"});
+  refused({"-S"}, 2, {"-S", "add -s"});
+  for (const char* place : {"tcp:1234", "tcp::x", "tcp::70000", "unix:", "1234"})
+    refused({"-gdb", place}, 2, {"-gdb", place, "write tcp::1234"});
 }
 
 TEST_CASE("values that are wrong") {

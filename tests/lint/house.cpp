@@ -35,11 +35,11 @@ constexpr std::array<Room, 17> rooms = {{
     {"frontend/machine/", 5},
     {"frontend/replay/", 6},
     {"frontend/debug/", 7},
-    {"frontend/headless/", 8},
     {"frontend/gdb/", 8},
+    {"frontend/headless/", 9},
     {"frontend/sdl/", 8},
     {"frontend/conform/", 8},
-    {"tests/", 9},
+    {"tests/", 10},
 }};
 
 const Room* room_of(std::string_view path) {

@@ -1,0 +1,105 @@
+// Owns a gdb stub in a running program: its client's comings and goings, and running the machine as the
+// client wants it.
+#include "frontend/gdb/server.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace ringside {
+namespace {
+
+// An answer that a client does not fetch: until it does, nothing more is read from it.
+constexpr std::size_t most_unsent = 1 << 16;
+
+}  // namespace
+
+GdbServer::GdbServer(Machine& machine)
+    : machine_(machine),
+      debugger_(machine),
+      commands_(debugger_, symbols_, [this](std::string_view text) { said_ += text; }),
+      stub_(debugger_) {
+  stub_.on_monitor([this](std::string_view line) { return command(line); });
+}
+
+// A command may run the machine; whatever comes from the client stops it.
+std::string GdbServer::command(std::string_view line) {
+  const u64 before = machine_.retired();
+  said_.clear();
+  commands_.execute(line);
+  if (!said_.empty() && said_.back() != '\n') said_ += '\n';
+  if (machine_.retired() != before)
+    said_ += "(the machine ran: gdb looks again after: maintenance flush register-cache)\n";
+  return std::exchange(said_, {});
+}
+
+void GdbServer::poll() {
+  if (transport_.accept()) {
+    there_ = true;
+    stub_.connected();
+  }
+  if (!there_) return;
+  transport_.send(stub_.output());
+  while (stub_.output().size() < most_unsent) {
+    const std::string bytes = transport_.receive();
+    if (bytes.empty()) break;
+    stub_.receive(bytes);
+    transport_.send(stub_.output());
+  }
+  if (stub_.take_interrupt() && !holds())
+    stub_.stopped({Stop::Kind::interrupted, debugger_.selected(), 0, false, ""});
+  transport_.send(stub_.output());
+  if (transport_.connected()) return;
+  there_ = false;
+  stub_.disconnected();
+}
+
+Ending GdbServer::run(u64 instructions) {
+  if (machine_.ending().why != Ending::Why::running) return machine_.ending();
+  const Resume resume = stub_.resume();
+  if (resume.kind == Resume::Kind::step) return step(instructions);
+  return settle(debugger_.run(instructions));
+}
+
+// In a range, no more steps at a time than the caller gives instructions.
+Ending GdbServer::step(u64 instructions) {
+  const Resume resume = stub_.resume();
+  debugger_.select(resume.cpu);
+  constexpr u64 most_at_once = 10'000;
+  for (u64 n = 0; n < std::min(instructions, most_at_once); ++n) {
+    const Stop stop = debugger_.step();
+    const u64 counter = program_counter(machine_.cpu(resume.cpu));
+    const bool inside = counter >= resume.first && counter < resume.end;
+    if (stop.kind != Stop::Kind::step || !inside) return settle(stop);
+  }
+  return {};
+}
+
+Ending GdbServer::settle(const Stop& stop) {
+  switch (stop.kind) {
+    case Stop::Kind::limit: break;
+    // Whoever interrupted will say so: the client by Ctrl-C, which poll() reads.
+    case Stop::Kind::interrupted: break;
+    case Stop::Kind::ended: {
+      const Ending& ending = machine_.ending();
+      if (ending.why == Ending::Why::running) return {Ending::Why::idle, 0, stop.text};
+      if (ending.why != Ending::Why::shutdown || !there_) return ending;
+      stub_.stopped(stop);
+      break;
+    }
+    case Stop::Kind::step:
+    case Stop::Kind::breakpoint:
+    case Stop::Kind::watchpoint:
+    case Stop::Kind::event: stub_.stopped(stop); break;
+  }
+  transport_.send(stub_.output());
+  return {};
+}
+
+void GdbServer::finish(int status) {
+  constexpr int patience = 1000;
+  if (!there_) return;
+  stub_.exited(status);
+  transport_.flush(stub_.output(), patience);
+}
+
+}  // namespace ringside

@@ -1,0 +1,60 @@
+// Owns a gdb stub in a running program: its client's comings and goings, and running the machine as the
+// client wants it.
+#pragma once
+
+#include <memory>
+
+#include "frontend/debug/commands.h"
+#include "frontend/debug/symbols.h"
+#include "frontend/gdb/stub.h"
+#include "frontend/gdb/transport.h"
+
+namespace ringside {
+
+// For a loop that runs a machine in slices: poll(), and then run() unless holds().
+class GdbServer {
+ public:
+  // The machine outlives the server.
+  explicit GdbServer(Machine& machine);
+
+  bool listen(const GdbPlace& place, std::string& error) { return transport_.listen(place, error); }
+  std::string address() const { return transport_.address(); }
+  int descriptor() const { return transport_.descriptor(); }
+
+  bool client() const { return there_; }
+  // Something has come for poll().
+  bool client_waits() const { return transport_.readable(); }
+
+  Debugger& debugger() { return debugger_; }
+  GdbStub& stub() { return stub_; }
+
+  // Takes what has come from the client and answers. Never waits.
+  void poll();
+  // The machine must stand still.
+  bool holds() const { return stub_.resume().kind == Resume::Kind::stay; }
+  void hold() { stub_.hold(); }  // before there is a client: -S
+  // As Machine::run(), but that it stops where the client wants it; holds() is then true. A machine that
+  // ended by a shutdown stays to be looked at while there is a client; it is told as ended when that client
+  // wants it to go on.
+  Ending run(u64 instructions);
+  // After Machine::reboot().
+  void rebooted() { debugger_.attach(); }
+  // The last word to the client.
+  void finish(int status);
+
+ private:
+  Ending step(u64 instructions);
+  Ending settle(const Stop& stop);
+  std::string command(std::string_view line);
+
+  Machine& machine_;
+  Debugger debugger_;
+  Symbols symbols_;
+  std::string said_;  // by the command of `monitor` that runs
+  Commands commands_;
+  GdbStub stub_;
+  GdbTransport transport_;
+  bool there_ = false;  // a client
+};
+
+}  // namespace ringside

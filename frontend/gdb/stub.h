@@ -1,0 +1,120 @@
+// Owns the conversation with gdb: what each packet asks for and what is answered. It knows no sockets and
+// never runs the machine: it says what the client wants, and is told what came of it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "frontend/gdb/packet.h"
+#include "frontend/gdb/registers.h"
+
+namespace ringside {
+
+// What the client wants the machine to do.
+struct Resume {
+  enum class Kind : u8 { stay, run, step } kind = Kind::stay;
+  unsigned cpu = 0;  // of step
+  // Of step: while the program counter is at or above `first` and below `end`. Both 0: once.
+  u64 first = 0, end = 0;
+};
+
+class GdbStub {
+ public:
+  // Threads are CPUs: thread 1 is CPU 0.
+  explicit GdbStub(Debugger& debugger);
+
+  // A client came; the machine stops for it. Its conversation starts afresh.
+  void connected();
+  // It went: its breakpoints go with it; the machine stays stopped or goes on, as it was.
+  void disconnected();
+
+  // Bytes from the client, to be given while the machine stands still. What is to be sent grows output().
+  void receive(std::string_view bytes);
+  std::string& output() { return output_; }
+
+  const Resume& resume() const { return resume_; }
+  void hold() { resume_ = {}; }  // as if the client had stopped it
+  // Ctrl-C came since the last call.
+  bool take_interrupt() { return std::exchange(interrupt_, false); }
+  // What came of resume().
+  void stopped(const Stop& stop);
+  // The machine is gone: told to a client that waits for it.
+  void exited(int status);
+
+  // What is beyond the debugger. `restart`: from the beginning, and stopped there.
+  enum class Wish : u8 { none, kill, restart };
+  Wish take_wish() { return std::exchange(wish_, Wish::none); }
+
+  // Answers `monitor COMMAND`, any lines; without one there are the stub's own commands only.
+  void on_monitor(std::function<std::string(std::string_view command)> monitor) {
+    monitor_ = std::move(monitor);
+  }
+
+ private:
+  void answer(std::string_view body);
+  void fail(std::string_view why);  // in words, which gdb shows
+  void console(std::string_view text);
+  void item(PacketReader::Item item);
+  void packet(std::string_view body);
+
+  // Packets, by their first letter.
+  void query(Words words);
+  void set(Words words);
+  void features(Words words);
+  void transfer(Words words);
+  void monitor(Words words);
+  std::string own_command(std::string_view command);
+  void thread_information(Words words);
+  void choose_thread(Words words);
+  void thread_alive(Words words);
+  void read_all();
+  void write_all(Words words);
+  void read_one(Words words);
+  void write_one(Words words);
+  std::size_t read_present(u64 address, std::span<u8> out);
+  void read_memory(Words words);
+  void write_memory(Words words, bool binary);
+  void breakpoint(Words words, bool insert);
+  void verbose(Words words);
+  void continue_each(Words words);
+  void resume_at(Words words, bool step, bool signal);
+  void detach();
+  void go(Resume resume);
+  void remove_breakpoints();
+  std::string stop_reply() const;
+  bool set_register(const GdbRegister& reg, std::string_view raw);
+  void set_layout(Layout layout);
+  unsigned cpus() { return debugger_.machine().cpus(); }
+
+  struct Action {
+    char what;  // c, s, r or t
+    u64 first = 0, end = 0;
+    u64 thread = 0;  // 0: all
+  };
+  bool parse_action(std::string_view text, Action& action);
+
+  Debugger& debugger_;
+  PacketReader reader_;
+  std::string output_, last_sent_;
+  bool acknowledge_ = true, extended_ = false;
+  bool reports_breakpoints_ = false;  // the client knows swbreak and hwbreak
+  bool waiting_ = false;              // the client waits for a stop reply
+  bool interrupt_ = false;
+  Resume resume_{Resume::Kind::run};  // nobody is there yet who could let it go on
+  Wish wish_ = Wish::none;
+  unsigned continue_cpu_ = 0;  // of the old packets c and s
+  std::string stop_ = "T05thread:1;";
+  // By type, address and length: the id of the debugger's breakpoint.
+  std::map<std::tuple<u64, u64, u64>, unsigned> breakpoints_;
+  Layout layout_ = Layout::bits64;
+  std::vector<GdbRegister> registers_;
+  std::string description_;
+  std::function<std::string(std::string_view)> monitor_;
+};
+
+}  // namespace ringside

@@ -1,0 +1,139 @@
+// Owns the test of the stub by the client that it is for: Debian's gdb, in batch mode, on the visor.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstdio>
+#include <memory>
+#include <regex>
+
+#include "tests/cli/program.h"
+
+using namespace ringside::cli;
+
+namespace {
+
+bool gdb_is_there() {
+  if (std::system("gdb --version >/dev/null 2>&1") == 0) return true;
+  MESSAGE("skipped: there is no gdb on this host; apt-get install gdb");
+  return false;
+}
+
+// What gdb says when it runs these commands on a machine that stands still at its start.
+std::string gdb_says(const std::string& commands, std::vector<std::string> flags = {}) {
+  const Folder folder;
+  const std::string place = folder / "gdb.socket";
+  std::vector<std::string> words = {"-gdb",    "unix:" + place, "-S",
+                                    "-serial", "null",          "-timeout",
+                                    "100",     "-bios",         RINGSIDE_BINARY_DIR "/roms/visor.bin"};
+  words.insert(words.end(), flags.begin(), flags.end());
+  Running machine(words, Running::With::pipes);
+  REQUIRE(machine.wait_for("waiting for gdb"));
+  const std::string script = folder.write("script",
+                                          "set confirm off\nset pagination off\nset width 0\n"
+                                          "symbol-file " RINGSIDE_BINARY_DIR
+                                          "/roms/visor.elf\n"
+                                          "target remote " +
+                                              place + "\n" + commands);
+  const std::string line = "timeout 60 gdb -nx -batch -x '" + script + "' 2>&1 </dev/null";
+  const std::unique_ptr<FILE, int (*)(FILE*)> gdb(popen(line.c_str(), "r"), pclose);
+  REQUIRE(gdb);
+  std::string text;
+  std::array<char, 4096> chunk;
+  while (const std::size_t got = fread(chunk.data(), 1, chunk.size(), gdb.get()))
+    text.append(chunk.data(), got);
+  return text;
+}
+
+bool says(const std::string& text, const std::string& pattern) {
+  return std::regex_search(text, std::regex(pattern));
+}
+
+}  // namespace
+
+TEST_CASE("gdb from the first instruction into the hypervisor and its guest") {
+  if (!gdb_is_there()) return;
+  const std::string text = gdb_says(R"(
+info threads
+p/x $pc
+stepi
+x/1i $pc
+break run_guest
+continue
+info registers cr0 efer cr4 vmx vmcs
+info threads
+watch *(int*)&exits
+delete 1
+hbreak guest_start
+continue
+info registers vmx cs
+info threads
+x/2i $pc
+stepi
+stepi
+p/x $rdi
+p (long)&guest_idt == $rdi
+set var $rdi = 0x1234
+p/x $rdi
+delete 3
+continue
+bt 1
+p *(int*)&exits
+info registers exit_reason vmx
+monitor where
+monitor explain
+detach
+)");
+  CAPTURE(text);
+  CHECK(says(text, "CPU 0, 16-bit, ring 0"));
+  CHECK(says(text, "\\$1 = 0xfffffff0"));
+  CHECK(says(text, "=> 0xf0199 <start>:\tcli"));
+  CHECK(says(text, "Breakpoint 1, .*run_guest"));
+  CHECK(says(text, "efer +0x[0-9a-f]+ +\\[ .*LMA"));
+  CHECK(says(text, "cr4 .*VMXE"));
+  CHECK(says(text, "vmx +0x1 +\\[ VMXON \\]"));
+  CHECK(says(text, "vmcs +0xa000 "));
+  CHECK(says(text, "CPU 0 root, 64-bit, ring 0"));
+  CHECK(says(text, "Breakpoint 3, .*guest_start"));
+  CHECK(says(text, "vmx +0x7 +\\[ VMXON NON_ROOT LAUNCHED \\]"));
+  CHECK(says(text, "CPU 0 guest, 64-bit, ring 0"));
+  CHECK(says(text, "<guest_start>:\tmov +\\$0x[0-9a-f]+,%edi"));
+  CHECK(says(text, "\\$3 = 1"));
+  CHECK(says(text, "\\$4 = 0x1234"));
+  CHECK(says(text, "Hardware watchpoint 2: "));
+  CHECK(says(text, "New value = 1"));
+  CHECK(says(text, "exit_reason +0x"));
+  CHECK(says(text, "CPU 0, root"));
+  CHECK(says(text, "detached"));
+}
+
+TEST_CASE("gdb shows 16-bit and 32-bit code once it has fetched that machine's registers") {
+  if (!gdb_is_there()) return;
+  const std::string text = gdb_says(R"(
+monitor gdb layout 16
+unset tdesc filename
+x/1i $pc
+monitor gdb layout 32
+unset tdesc filename
+info registers eip cr0
+kill
+)");
+  CAPTURE(text);
+  CHECK(says(text, "=> 0xfffffff0:\tljmp +\\$0xf000,\\$0x199"));
+  CHECK(says(text, "eip +0xfffffff0"));
+  CHECK(says(text, "cr0 +0x60000010 +\\[ ET NW CD \\]"));
+  CHECK(says(text, "killed"));
+}
+
+TEST_CASE("without a client a run with the stub is the run without it") {
+  const Folder folder;
+  const auto stats = [&](std::vector<std::string> words, const std::string& name) {
+    words.insert(words.end(), {"-serial", "null", "-stats", folder / name, "-bios",
+                               RINGSIDE_BINARY_DIR "/roms/visor.bin"});
+    CHECK(run(words).status == 0);
+    const std::string text = read_file(folder / name);
+    std::smatch hash;
+    REQUIRE(std::regex_search(text, hash, std::regex("\"state_hash\": *\"([0-9a-f]+)\"")));
+    return hash.str(1);
+  };
+  CHECK(stats({}, "a") == stats({"-gdb", "unix:" + folder / "socket"}, "b"));
+}

@@ -229,7 +229,8 @@ Stop Debugger::step(u64 instructions) {
   Impl& i = *impl_;
   const unsigned mine = i.selected;
   const Cpu& cpu = i.machine.cpu(mine);
-  const u64 end = retired(cpu) + instructions;
+  const u64 before = retired(cpu);
+  const u64 end = instructions > ~before ? ~u64{0} : before + instructions;
   Stop stop{Stop::Kind::step, mine};
   while (retired(cpu) < end) {
     stop = i.go(i.machine.turn() == mine ? end - retired(cpu) : 1);

@@ -298,6 +298,7 @@ TEST_CASE("interrupt() ends whatever runs") {
   debugger.on_slice([&] { debugger.interrupt(); });
   CHECK(debugger.run().kind == Stop::Kind::interrupted);
   CHECK(debugger.run_to(RunTo::vm_exit).kind == Stop::Kind::interrupted);
+  CHECK(debugger.step(~u64{0}).kind == Stop::Kind::interrupted);
   CHECK(!debugger.take_interrupt());
 }
 

@@ -151,10 +151,13 @@ void start_preemption_timer(Cpu& cpu, const Vmcs& v) {
 }
 
 void raise_attention(Cpu& cpu) {
-  u32 a = cpu.attention & (Attention::stop | Attention::init | Attention::start_up | Attention::smi |
-                           Attention::interrupt | Attention::step);
+  u32 a = cpu.attention &
+          (Attention::stop | Attention::init | Attention::start_up | Attention::smi | Attention::step);
   if (cpu.nmi_pending || (cpu.attention & Attention::nmi)) a |= Attention::nmi;
-  if (cpu.interrupts && cpu.interrupts->pending()) a |= Attention::interrupt;
+  // One that IF holds back is noticed when IF is set.
+  const bool open =
+      (cpu.system_flags & Eflags::IF) || cpu.vmx->controls.has(VmxControl::external_interrupt_exiting);
+  if (open && cpu.interrupts && cpu.interrupts->pending()) a |= Attention::interrupt;
   if (cpu.interrupt_shadow) a |= Attention::shadow;
   if (cpu.pending_debug) a |= Attention::trap;
   if (cpu.activity != Activity::active) a |= Attention::activity;

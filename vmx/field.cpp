@@ -16,20 +16,15 @@ constexpr std::array<FieldInfo, field_count> table = [] {
   }};
 }();
 
-// By width (2 bits), kind (2 bits) and the low 6 bits of the index: 0 none, else the field's number + 1.
-constexpr unsigned slots = 1024, slot_index_limit = 64;
-constexpr unsigned slot_of(u64 encoding) {
-  return static_cast<unsigned>((encoding >> 13 & 3) << 8 | (encoding >> 10 & 3) << 6 |
-                               (encoding >> 1 & 0x3f));
-}
-constexpr std::array<u8, slots> slot_table = [] {
-  std::array<u8, slots> t{};
-  for (unsigned i = 0; i < field_count; ++i) t[slot_of(table[i].encoding)] = static_cast<u8>(i + 1);
+constexpr std::array<u8, field_slots> slots = [] {
+  std::array<u8, field_slots> t{};
+  for (unsigned i = 0; i < field_count; ++i) t[field_slot(table[i].encoding)] = static_cast<u8>(i + 1);
   return t;
 }();
 static_assert([] {
+  constexpr unsigned index_limit = 64;
   for (unsigned i = 0; i < field_count; ++i) {
-    if (table[i].index() >= slot_index_limit || slot_table[slot_of(table[i].encoding)] != i + 1) return false;
+    if (table[i].index() >= index_limit || slots[field_slot(table[i].encoding)] != i + 1) return false;
   }
   return true;
 }());
@@ -38,19 +33,8 @@ constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c
 
 }  // namespace
 
-const FieldInfo& info(Field field) { return table[static_cast<unsigned>(field)]; }
-
-std::optional<FieldAccess> find_field(u64 encoding) {
-  constexpr u64 defined = 0x7fff & ~bit(12);
-  if (encoding & ~defined) return std::nullopt;
-  if ((encoding >> 1 & 0x1ff) >= slot_index_limit) return std::nullopt;
-  const u8 number = slot_table[slot_of(encoding)];
-  if (number == 0) return std::nullopt;
-  const Field field = static_cast<Field>(number - 1);
-  const bool high = encoding & 1;
-  if (high && info(field).width() != FieldWidth::bits64) return std::nullopt;
-  return FieldAccess{field, high};
-}
+const std::array<FieldInfo, field_count> field_table = table;
+const std::array<u8, field_slots> field_slot_table = slots;
 
 std::optional<Field> find_field_by_id(std::string_view id) {
   for (unsigned i = 0; i < field_count; ++i) {

@@ -67,7 +67,8 @@ struct FieldInfo {
     return width() == FieldWidth::bits16 ? 0xffff : width() == FieldWidth::bits32 ? 0xffffffff : ~u64{0};
   }
 };
-const FieldInfo& info(Field field);
+extern const std::array<FieldInfo, field_count> field_table;
+inline const FieldInfo& info(Field field) { return field_table[static_cast<unsigned>(field)]; }
 
 // A VMREAD or VMWRITE operand: the field and whether its high half is meant (access type "high" of 64-bit
 // fields). nullopt: no such field in any CPU.
@@ -75,8 +76,25 @@ struct FieldAccess {
   Field field;
   bool high;
 };
-std::optional<FieldAccess> find_field(u64 encoding);
+inline std::optional<FieldAccess> find_field(u64 encoding);
 std::optional<Field> find_field_by_id(std::string_view id);  // "GUEST_CR0", upper or lower case
+
+// By width (2 bits), kind (2 bits) and the low 6 bits of the index: 0 none, else the field's number + 1.
+constexpr unsigned field_slots = 1024;
+extern const std::array<u8, field_slots> field_slot_table;
+constexpr unsigned field_slot(u64 encoding) {
+  return static_cast<unsigned>((encoding >> 13 & 3) << 8 | (encoding >> 10 & 3) << 6 |
+                               (encoding >> 1 & 0x3f));
+}
+inline std::optional<FieldAccess> find_field(u64 encoding) {
+  constexpr u64 in_use = bit_range(13, 14) | bit_range(10, 11) | bit_range(0, 6);  // no index is above 63
+  if (encoding & ~in_use) return std::nullopt;
+  const u8 number = field_slot_table[field_slot(encoding)];
+  if (number == 0) return std::nullopt;
+  const bool high = encoding & 1;
+  if (high && static_cast<FieldWidth>(encoding >> 13 & 3) != FieldWidth::bits64) return std::nullopt;
+  return FieldAccess{static_cast<Field>(number - 1), high};
+}
 
 // The fields of a segment register, SegReg's numbering (ES 0 ... GS 5, LDTR 6, TR 7).
 constexpr Field segment_field(Field of_es, unsigned segment) {

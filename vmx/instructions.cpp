@@ -17,11 +17,11 @@ u32 revision_at(Cpu& cpu, u64 pointer) {
 
 }  // namespace
 
-void conclude(Cpu& cpu, const VmResult& result) {
-  const bool valid = !result.ok && result.error != 0 && cpu.vmx->current != nullptr;
+void conclude_failed(Cpu& cpu, const VmResult& result) {
+  const bool valid = result.error != 0 && cpu.vmx->current != nullptr;
   if (valid) cpu.vmx->current->set(Field::VM_INSTRUCTION_ERROR, result.error);
-  cpu.flags.set_image(result.ok ? 0 : valid ? Eflags::ZF : Eflags::CF);
-  if (!result.ok && cpu.vmx->observer) cpu.vmx->observer->failed(cpu, valid ? result.error : 0);
+  cpu.flags.set_image(valid ? Eflags::ZF : Eflags::CF);
+  if (cpu.vmx->observer) cpu.vmx->observer->failed(cpu, valid ? result.error : 0);
 }
 
 std::string_view vmx_mode_refusal(const Cpu& cpu, bool outside) {
@@ -100,13 +100,6 @@ Vmcs* accessed_vmcs(Cpu& cpu) {
   Vmcs& linked = vmx.activate(cpu.mmu.memory(), HostPhys(link));
   vmx.current = current;
   return &linked;
-}
-
-VmResult vmread(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64& value) {
-  const auto access = find_field(encoding);
-  if (!access || !cpu.vmx->capability.has(access->field)) return VmResult::fail(VmError::unsupported_field);
-  value = vmcs[access->field] >> (access->high ? 32 : 0);
-  return VmResult::success();
 }
 
 VmResult vmwrite(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64 value, u64 rip, u64 count) {

@@ -21,7 +21,13 @@ struct VmResult {
 
 // Sets the arithmetic flags and the VM-instruction error field of the current VMCS: also for a VMREAD or
 // VMWRITE in VMX non-root operation, which work on another one.
-void conclude(Cpu& cpu, const VmResult& result);
+void conclude_failed(Cpu& cpu, const VmResult& result);
+inline void conclude(Cpu& cpu, const VmResult& result) {
+  if (result.ok) [[likely]]
+    cpu.flags.set_image(0);
+  else
+    conclude_failed(cpu, result);
+}
 
 // Why a VMX instruction is #UD, in words; empty if it is not. `outside`: it works outside VMX operation
 // (VMXON).
@@ -37,7 +43,13 @@ u64 current_pointer(const Cpu& cpu);  // all ones: none
 // The VMCS that VMREAD and VMWRITE work on: the current one; in VMX non-root operation the one that the VMCS
 // link pointer names. nullptr: none.
 Vmcs* accessed_vmcs(Cpu& cpu);
-VmResult vmread(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64& value);
+inline VmResult vmread(const Cpu& cpu, const Vmcs& vmcs, u64 encoding, u64& value) {
+  const auto access = find_field(encoding);
+  if (!access || !cpu.vmx->capability.has(access->field)) [[unlikely]]
+    return VmResult::fail(VmError::unsupported_field);
+  value = vmcs[access->field] >> (access->high ? 32 : 0);
+  return VmResult::success();
+}
 // `rip` and `count` (retired instructions) are kept for the explanation.
 VmResult vmwrite(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64 value, u64 rip, u64 count);
 // In VMX non-root operation: VMREAD (VMWRITE) of `encoding` exits. Fills the cause.

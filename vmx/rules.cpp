@@ -193,6 +193,11 @@ constexpr RuleSet beyond_vmcs = [] {
   }
   return set;
 }();
+// They are asked at every VM entry and hardly ever broken: in straight code, and together.
+template <std::size_t... n>
+bool any_beyond_vmcs_broken(const EntryView& view, std::index_sequence<n...>) {
+  return (... || (table[n].beyond_vmcs && table[n].broken(view)));
+}
 constexpr std::array<RuleSet, field_count> readers = [] {
   std::array<RuleSet, field_count> sets{};
   for (unsigned i = 0; i < rule_count; ++i) {
@@ -244,7 +249,9 @@ const Rule* find_rule(std::string_view id) {
 }
 
 const Rule* first_violation(const EntryView& view, const FieldSet& dirty) {
-  rule::RuleSet suspects = rule::beyond_vmcs;
+  rule::RuleSet suspects;
+  if (rule::any_beyond_vmcs_broken(view, std::make_index_sequence<rule::rule_count>()))
+    suspects = rule::beyond_vmcs;
   unsigned straight = 0;  // words of rules to ask one after the other
   for (unsigned w = 0; w < FieldSet::words; ++w) {
     for (u64 bits = dirty.word[w]; bits; bits &= bits - 1) {

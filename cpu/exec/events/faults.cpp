@@ -133,6 +133,12 @@ void deliver_alone(Cpu& cpu, const Vector* first) {
   const bool alone = cpu.alone;
   cpu.alone = true;
   cpu.shutdown_chain_length = 0;
+  if (first == nullptr && cpu.fault.kind == Fault::Kind::vm_exit) {
+    exit_by_request(cpu);
+    cpu.vmx->vectoring = {};
+    cpu.alone = alone;
+    return;
+  }
   Fault fault = cpu.fault;
   if (first == nullptr || combine(cpu, Fault::exception(*first), cpu.fault, fault)) deliver_chain(cpu, fault);
   if (cpu.vmx) cpu.vmx->vectoring = {};

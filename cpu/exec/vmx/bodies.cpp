@@ -24,6 +24,14 @@ bool vmx_privilege_ok(Cpu& cpu) {
   return cpu.cpl == 0 || refuse_vmx_instruction(cpu, Vector::GP, "CPL is not 0");
 }
 
+// An instruction in the middle of a block that tells an observer of something runs alone: what the observer
+// asks for (the count, a stop) is exact then. False: it comes again so.
+bool alone(Cpu& cpu) {
+  if (cpu.alone) return true;
+  cpu.left = Left::alone;
+  return false;
+}
+
 }  // namespace
 
 bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside) {
@@ -32,7 +40,9 @@ bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outsid
   return vmx_privilege_ok(cpu);
 }
 
-bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs) {
+bool open_other_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs) {
+  const bool watched = cpu.observer || (cpu.vmx && cpu.vmx->observer);
+  if (watched && !alone(cpu)) return false;
   if (!vmx_mode_ok(cpu, false)) return false;
   if (cpu.non_root) {
     ExitCause cause;
@@ -49,9 +59,20 @@ bool finish(Cpu& cpu, const VmResult& result) {
   return true;
 }
 
+bool finish_access(Cpu& cpu, const VmResult& result) {
+  if (cpu.vmx->observer && !alone(cpu)) return false;
+  return finish(cpu, result);
+}
+
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
-  const VmResult result = vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), retired(cpu));
-  if (cpu.observer && result.ok) [[unlikely]]
+  if (cpu.observer && !alone(cpu)) [[unlikely]]
+    return false;
+  // The block is charged as a whole; what follows the instruction in it has not retired.
+  const u64 count = retired(cpu) - (op.left - 1u);
+  const VmResult result = vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), count);
+  if (!result.ok) [[unlikely]]
+    return finish_access(cpu, result);
+  if (cpu.observer) [[unlikely]]
     cpu.observer->vmcs_written(cpu, vmcs.region, encoding, value);
   return finish(cpu, result);
 }

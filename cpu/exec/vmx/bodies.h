@@ -17,10 +17,19 @@ bool refuse_vmx_instruction(Cpu& cpu, Vector vector, std::string_view why);
 // The #UD conditions alone.
 bool vmx_mode_ok(Cpu& cpu, bool outside);
 // VMREAD and VMWRITE: as above, but with VMCS shadowing a guest's access may go through.
-bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs);
+bool open_other_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs);
+inline bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs) {
+  const bool ordinary = cpu.vmx_operation && !cpu.non_root && cpu.mode.bits64 && cpu.cpl == 0;
+  if (!ordinary) [[unlikely]]
+    return open_other_vmcs_access(cpu, op, encoding, write, vmcs);
+  vmcs = cpu.vmx->current;
+  return true;
+}
 
 // Each does its work and the flags; always true.
 bool finish(Cpu& cpu, const VmResult& result);
+// A VMREAD's or VMWRITE's failure.
+bool finish_access(Cpu& cpu, const VmResult& result);
 
 template <class Source>
 inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
@@ -58,11 +67,13 @@ inline bool vmread_instruction(Cpu& cpu, const Op& op) {
   Vmcs* vmcs = nullptr;
   u64 value = 0;
   if (!Encoding::read(cpu, op, encoding) || !open_vmcs_access(cpu, op, encoding, false, vmcs)) return false;
-  if (vmcs == nullptr) return finish(cpu, VmResult::invalid());
-  const VmResult result = vmread(cpu, *vmcs, encoding, value);
-  if (result.ok && !Destination::write(cpu, op, static_cast<typename Destination::Value>(value)))
+  const VmResult result = vmcs ? vmread(cpu, *vmcs, encoding, value) : VmResult::invalid();
+  if (!result.ok) [[unlikely]]
+    return finish_access(cpu, result);
+  if (!Destination::write(cpu, op, static_cast<typename Destination::Value>(value))) [[unlikely]]
     return false;
-  return finish(cpu, result);
+  conclude(cpu, result);
+  return true;
 }
 
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value);
@@ -73,7 +84,7 @@ inline bool vmwrite_instruction(Cpu& cpu, const Op& op) {
   typename Source::Value value;
   Vmcs* vmcs = nullptr;
   if (!Encoding::read(cpu, op, encoding) || !open_vmcs_access(cpu, op, encoding, true, vmcs)) return false;
-  if (vmcs == nullptr) return finish(cpu, VmResult::invalid());
+  if (vmcs == nullptr) return finish_access(cpu, VmResult::invalid());
   return Source::read(cpu, op, value) && write_vmcs_field(cpu, op, *vmcs, encoding, value);
 }
 

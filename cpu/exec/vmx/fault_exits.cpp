@@ -91,7 +91,8 @@ void exit_by_second_stage(Cpu& cpu, const Fault& fault) {
   take_vm_exit(cpu);
 }
 
-// An exit that an instruction or a delivery asked for by request_exit.
+}  // namespace
+
 void exit_by_request(Cpu& cpu) {
   Vmx& vmx = *cpu.vmx;
   ExitInfo& exit = vmx.exit;
@@ -111,8 +112,6 @@ void exit_by_request(Cpu& cpu) {
   }
   take_vm_exit(cpu);
 }
-
-}  // namespace
 
 void begin_vectoring(Cpu& cpu, const Event& event, unsigned length) {
   Vmx::Vectoring& v = cpu.vmx->vectoring;

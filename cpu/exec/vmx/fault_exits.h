@@ -21,6 +21,9 @@ void end_software_vectoring(Cpu& cpu, bool delivered);
 // violation becomes a virtualization exception in `fault`.
 bool exit_by_fault(Cpu& cpu, Fault& fault, u64 flags);
 void exit_by_triple_fault(Cpu& cpu);
+// The part of exit_by_fault for a fault of kind vm_exit: what an instruction or a delivery asked for by
+// request_exit.
+void exit_by_request(Cpu& cpu);
 
 // These ask for the exit as bodies do. True: one is on its way.
 bool exit_by_software_exception(Cpu& cpu, EventType type, u8 vector, unsigned length);

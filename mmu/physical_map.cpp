@@ -12,6 +12,9 @@ namespace ringside {
 HostPages::HostPages(u64 bytes) {
   void* at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) return;
+#ifdef MADV_HUGEPAGE
+  madvise(at, bytes, MADV_HUGEPAGE);  // a guest that reads far and wide misses the host's TLB as well
+#endif
   data_ = static_cast<u8*>(at);
   bytes_ = bytes;
 }

@@ -205,14 +205,17 @@ bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fau
   }
   ++statistics_.walks;
   Translation translation;
-  const bool has_upper_levels = walk_state_.rights.mode.four_or_five_levels() && walk_state_.stage == nullptr;
+  const bool has_upper_levels = walk_state_.rights.mode.four_or_five_levels();
   if (!has_upper_levels ||
       !context_->upper_levels.find(walk_state_, address.value, access, memory_, translation)) {
     if (!walk(memory_, walk_state_, address, access, translation, fault)) {
       // A page fault, and an EPT violation, invalidate what is cached for the address; the latter the
       // guest-physical one, too.
       context_->drop_small_page(address.page().value, false, epochs_);
-      if (fault.kind == Fault::Kind::second_stage) context_->structure_pages.drop(fault.stage.address);
+      if (fault.kind == Fault::Kind::second_stage) {
+        context_->structure_pages.drop(fault.stage.address);
+        context_->upper_levels.clear();
+      }
       after_invalidation();
       return false;
     }

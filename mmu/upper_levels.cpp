@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "mmu/stage_access.h"
+
 namespace ringside {
 
 namespace {
@@ -49,7 +51,18 @@ bool UpperLevels::find(const WalkState& state, u64 address, Access access, const
   result.global = entry & PageEntry::G;
   result.dirty = entry & PageEntry::D;
   result.guest = GuestPhys((entry & frame_mask(state) & ~(size - 1)) | (address & (size - 1)));
-  result.address = memory.gated(HostPhys(result.guest.value));
+  if (state.stage == nullptr) {
+    result.address = memory.gated(HostPhys(result.guest.value));
+    return true;
+  }
+  SecondStage::Result stage;
+  SecondStageFault refused;
+  const StageAccess final_access = translation_access(access.kind, result.rights);
+  if (!state.stage->translate(result.guest, final_access, stage, refused)) return false;
+  result.address = memory.gated(stage.address);
+  result.stage_reads = stage.readable;
+  result.stage_writes = stage.writable;
+  result.stage_executes = stage.executable;
   return true;
 }
 
@@ -59,7 +72,14 @@ void UpperLevels::learn(const WalkState& state, u64 address, PhysicalMemory& mem
   known.root = state.cr3 & frame_mask(state);
   u64 above = state.cr3;
   for (unsigned level = state.rights.mode.on(Cr4::LA57) ? 5 : 4;; --level) {
-    const u8* const table = memory.pointer(HostPhys(above & frame_mask(state)), false);
+    HostPhys place(above & frame_mask(state));
+    if (state.stage != nullptr) {
+      const StructurePages::Entry* const known_page =
+          state.structure_pages != nullptr ? state.structure_pages->find(GuestPhys(place.value)) : nullptr;
+      if (known_page == nullptr) return;
+      place = known_page->host;
+    }
+    const u8* const table = memory.pointer(place, false);
     if (table == nullptr) return;
     const u8* const at = table + entry_offset(address, level);
     const u64 entry = word_at(at);

@@ -9,9 +9,10 @@
 
 namespace ringside {
 
-// For 4- and 5-level paging without a second stage. Not the manual's paging-structure caches: the entries are
-// compared with memory each time, so that nothing ever has to be invalidated but for the memory map's sake.
-// Belongs to one paging mode.
+// For 4- and 5-level paging. Not the manual's paging-structure caches: the entries are compared with memory
+// each time, so that nothing ever has to be invalidated but for the memory map's sake; with a second stage
+// also where that invalidates guest-physical mappings, as StructurePages. Belongs to one paging mode and
+// second stage.
 class UpperLevels {
  public:
   // False: nothing is known, or what is known no longer holds, or the walk has to set a bit or to fail:
@@ -20,7 +21,7 @@ class UpperLevels {
             Translation& result) const;
   // Right behind a walk that went well.
   void learn(const WalkState& state, u64 address, PhysicalMemory& memory);
-  // Host pointers changed.
+  // Host pointers changed, or the place of a table.
   void clear() {
     if (used_) entries_.fill(Entry{});
     used_ = false;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "mmu/stage_access.h"
+
 namespace ringside {
 
 u64 reserved_in_every_entry(const WalkState& state) {
@@ -149,12 +151,8 @@ class Walker {
     SecondStage::Result r{
         .address = HostPhys(address.value), .writable = true, .readable = true, .executable = true};
     if (s_.stage != nullptr) {
-      StageAccess a{.kind = access_.kind};
-      if (s_.rights.mode.paging()) {
-        a.user_address = out_.rights.user;
-        a.writable_page = out_.rights.writable;
-        a.execute_disable_page = !out_.rights.executable;
-      }
+      const StageAccess a = s_.rights.mode.paging() ? translation_access(access_.kind, out_.rights)
+                                                    : StageAccess{.kind = access_.kind};
       if (!second_stage(address, a, r)) return false;
     }
     out_.address = memory_.gated(r.address);

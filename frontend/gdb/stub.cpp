@@ -38,6 +38,7 @@ void GdbStub::connected() {
 void GdbStub::disconnected() {
   remove_breakpoints();
   waiting_ = false;
+  if (std::exchange(killed_, false)) wish_ = Wish::kill;
   if (resume_.kind == Resume::Kind::step) resume_ = {};
   output_.clear();
 }
@@ -115,6 +116,7 @@ void GdbStub::packet(std::string_view body) {
       if (!extended_) return answer("");
       remove_breakpoints();
       wish_ = Wish::restart;
+      killed_ = false;
       resume_ = {};
       stop_ = "T05thread:1;";
       return;
@@ -268,7 +270,11 @@ void GdbStub::verbose(Words words) {
   if (words.literal("Cont?")) return answer("vCont;c;C;s;S;t;r");
   if (words.literal("Cont")) return continue_each(words);
   if (words.literal("Kill")) {
-    wish_ = Wish::kill;
+    // An extended client may start it again; if it goes away instead, that is the end.
+    if (extended_)
+      killed_ = true;
+    else
+      wish_ = Wish::kill;
     return answer("OK");
   }
   if (words.literal("Attach;")) {

@@ -105,6 +105,7 @@ class GdbStub {
   bool reports_breakpoints_ = false;  // the client knows swbreak and hwbreak
   bool waiting_ = false;              // the client waits for a stop reply
   bool interrupt_ = false;
+  bool killed_ = false;               // by vKill of an extended client, which may want it again
   Resume resume_{Resume::Kind::run};  // nobody is there yet who could let it go on
   Wish wish_ = Wish::none;
   unsigned continue_cpu_ = 0;  // of the old packets c and s

@@ -252,7 +252,13 @@ TEST_CASE("Ctrl-C, detach, attach again, kill and restart") {
   CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
   client.ask("k");
   CHECK(client.stub.take_wish() == GdbStub::Wish::kill);
+  // gdb's "run" kills first, and then wants it again.
   CHECK(client.ask("vKill;1") == "OK");
+  CHECK(client.stub.take_wish() == GdbStub::Wish::none);
+  client.ask("R00");
+  CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  client.ask("vKill;1");
+  client.stub.disconnected();
   CHECK(client.stub.take_wish() == GdbStub::Wish::kill);
   // A client that vanishes takes its breakpoints with it.
   CHECK(client.ask("Z0,10000,1") == "OK");

@@ -100,7 +100,7 @@ TEST_CASE("limits") {
 TEST_CASE("expectations") {
   const Folder folder;
   CHECK(run({"-bios", folder.write("a", say_and_spin), "--expect", "^A$"}).status == 0);
-  CHECK(run({"--expect", "ticks? of.*APIC"}).status == 0);
+  CHECK(run({"-bios", RINGSIDE_BINARY_DIR "/roms/hello.bin", "--expect", "ticks? of.*APIC"}).status == 0);
   const Result missed = run({"--expect", "never printed"});
   CHECK(missed.status == 1);
   CHECK(missed.err.find("--expect never printed: the run ended without a match") != std::string::npos);
@@ -110,7 +110,8 @@ TEST_CASE("expectations") {
 TEST_CASE("statistics") {
   const Folder folder;
   const std::string stats = folder / "stats.json";
-  CHECK(run({"--stats", stats, "-name", "first", "-m", "32"}).status == 0);
+  const std::string rom = RINGSIDE_BINARY_DIR "/roms/hello.bin";
+  CHECK(run({"-bios", rom, "--stats", stats, "-name", "first", "-m", "32"}).status == 0);
   const auto json = stats_of(stats);
   CHECK(json["name"] == "first");
   CHECK(json["ending"] == "power-off");

@@ -1,0 +1,108 @@
+// Owns the tests of what a run tells of VM entries and exits: rows, story, coverage, and the report on a
+// model.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "tests/cli/program.h"
+
+using namespace ringside::cli;
+
+namespace {
+
+const std::string visor = RINGSIDE_BINARY_DIR "/roms/visor.bin",
+                  refusals = RINGSIDE_BINARY_DIR "/roms/refusals.bin";
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a row for each VM exit") {
+  const Folder folder;
+  const std::string json = folder / "exits.jsonl", csv = folder / "exits.csv";
+  const Result first = run({"-bios", visor, "--trace-exits", json});
+  CHECK(first.status == 0);
+  CHECK(run({"-bios", visor, "--trace-exits", csv}).status == 0);
+  const auto rows = lines_of(read_file(json));
+  REQUIRE(rows.size() == 42);
+  CHECK(lines_of(read_file(csv)).size() == 43);  // the columns' names first
+  std::set<int> reasons;
+  for (const std::string& row : rows) {
+    const auto j = nlohmann::json::parse(row);
+    reasons.insert(j["reason"].get<int>());
+    CHECK(j["cpu"] == 0);
+    CHECK(!j["cause"].get<std::string>().empty());
+  }
+  CHECK(reasons.size() == 32);
+  const auto hello = nlohmann::json::parse(rows[0]);
+  CHECK(hello["reason"] == 18);
+  CHECK(hello["in_guest"] == 39);
+  // The summary counts what the rows say.
+  CHECK(has(first.err, "42          in all, after 42 VM entries"));
+}
+
+TEST_CASE("a refused entry names its rules, values, writers and cure") {
+  const Result result = run({"explain", "-bios", refusals});
+  CHECK(result.status == 0);
+  CHECK(has(result.err, "controls.cr3_target_count"));
+  CHECK(has(result.err, "CR3_TARGET_COUNT = 0x5, VMWRITE at RIP"));
+  CHECK(has(result.err, "cure: CR3_TARGET_COUNT = 0x4"));
+  CHECK(has(result.err, "IA32_VMX_MISC (MSR 0x485)"));
+  CHECK(has(result.err, "VMfailValid 26"));
+  const Folder folder;
+  const std::string rows = folder / "rows.json";
+  CHECK(run({"-bios", refusals, "--trace-exits", rows}).status == 0);
+  unsigned refused = 0;
+  for (const std::string& line : lines_of(read_file(rows))) {
+    const auto j = nlohmann::json::parse(line);
+    if (!j.contains("refused") || j["rules"].empty()) continue;
+    ++refused;
+    CHECK(j["rules"].size() == 1);
+    CHECK(!j["rules"][0]["fields"].empty());
+  }
+  CHECK(refused == 15);  // five of the twenty break no rule of the VMCS
+}
+
+TEST_CASE("why a guest fell into a triple fault") {
+  const Result result = run({"explain", "-bios", visor});
+  CHECK(result.status == 0);
+  CHECK(has(result.err, "reason 2, Triple fault"));
+  CHECK(has(result.err, "chain          #"));
+  CHECK(has(result.err, "EPT violation"));
+}
+
+TEST_CASE("coverage of exit reasons and entry rules") {
+  const Folder folder;
+  const std::string file = folder / "coverage";
+  CHECK(run({"-bios", visor, "--vmx-coverage", file}).status == 0);
+  CHECK(has(read_file(file), "32 of "));
+  CHECK(run({"-bios", refusals, "--vmx-coverage", file}).status == 0);
+  CHECK(has(read_file(file), "15 of "));
+}
+
+TEST_CASE("what a model's VMX offers") {
+  const Result all = run({"vmx"});
+  CHECK(all.status == 0);
+  CHECK(has(all.out, "IA32_VMX_PROCBASED_CTLS2"));
+  for (const char* who : {"KVM", "Xen", "Hyper-V", "VMware ESX"}) {
+    CAPTURE(who);
+    const auto lines = lines_of(all.out);
+    CHECK(std::any_of(lines.begin(), lines.end(),
+                      [&](const std::string& line) { return has(line, who) && has(line, " met ("); }));
+  }
+  const Result less = run({"vmx", "-cpu", "Icelake-Server,-ept,-hlt-exit"});
+  CHECK(less.status == 0);
+  CHECK(has(less.out, "not met: HLT exiting"));
+  CHECK(has(less.out, "not met: Enable EPT"));
+  CHECK(has(run({"vmx", "-cpu", "qemu64"}).out, "has no VMX"));
+}

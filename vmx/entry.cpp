@@ -154,6 +154,8 @@ void raise_attention(Cpu& cpu) {
   u32 a = cpu.attention &
           (Attention::stop | Attention::init | Attention::start_up | Attention::smi | Attention::step);
   if (cpu.nmi_pending || (cpu.attention & Attention::nmi)) a |= Attention::nmi;
+  if (cpu.vmx->init_pending) a |= Attention::init;
+  cpu.vmx->init_pending = false;
   // One that IF holds back is noticed when IF is set.
   const bool open =
       (cpu.system_flags & Eflags::IF) || cpu.vmx->controls.has(VmxControl::external_interrupt_exiting);

@@ -62,6 +62,7 @@ VmResult vmxon(Cpu& cpu, u64 pointer) {
 VmResult vmxoff(Cpu& cpu) {
   // What was active is written back, so that software that forgot VMCLEAR finds what it left.
   while (!cpu.vmx->active().empty()) cpu.vmx->release(cpu.mmu.memory());
+  if (cpu.vmx->init_pending) cpu.attention |= Attention::init;
   cpu.vmx->reset();
   cpu.vmx_operation = false;
   cpu.monitor_armed = false;

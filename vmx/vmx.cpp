@@ -66,7 +66,7 @@ void Vmx::reset() {
   current = nullptr;
   controls = {};
   exit = {};
-  virtual_nmi_blocked = mtf_pending = timer_expired = virtual_interrupt_pending = false;
+  virtual_nmi_blocked = mtf_pending = init_pending = timer_expired = virtual_interrupt_pending = false;
   requested_vector = servicing_vector = 0;
   trap_exit = TrapExit::none;
   trap_detail = 0;
@@ -127,10 +127,11 @@ void Vmx::fields(Fields& visit) {
   visit("trap_detail", trap_detail);
   visit("virtual_nmi_blocked", virtual_nmi_blocked);
   visit("mtf_pending", mtf_pending);
+  visit("init_pending", init_pending);
   visit("timer_expired", timer_expired);
   visit("abort", abort);
   bool armed = preemption_timer->armed();
-  u64 deadline = preemption_timer->deadline();
+  u64 deadline = armed ? preemption_timer->deadline() : 0;  // what a timer was once armed for is no state
   visit("timer_armed", armed);
   visit("timer_deadline", deadline);
   if (visit.restoring()) {

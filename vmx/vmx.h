@@ -68,6 +68,7 @@ struct Vmx {
   ExitInfo exit;  // of the VM exit that is on its way, then of the last one
   bool virtual_nmi_blocked = false;
   bool mtf_pending = false;    // an MTF VM exit at the next boundary
+  bool init_pending = false;   // an INIT that VMX root operation blocks
   bool timer_expired = false;  // the VMX-preemption timer reached zero
   u32 abort = 0;               // the VMX-abort indicator, once there was a VMX abort: the CPU is shut down
   std::unique_ptr<Timer> preemption_timer;

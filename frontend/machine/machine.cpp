@@ -287,6 +287,7 @@ void Machine::fields(Fields& visit) {
   visit("retired", p.retired);
   visit("turn", p.turn);
   visit("turn_left", p.turn_left);
+  for (auto& engine : p.engines) visit("cpu_retired", engine->horizon);
   visit.end();
   for (auto& cpu : p.cpus) cpu->fields(visit);
   for (auto& vmx : p.vmx) vmx->fields(visit);

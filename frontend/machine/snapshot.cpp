@@ -8,6 +8,7 @@
 #include <set>
 
 #include "frontend/machine/machine.h"
+#include "vmx/ept.h"
 #include "vmx/transitions.h"
 
 namespace ringside {
@@ -53,7 +54,10 @@ void FieldReader::bytes(std::string_view name, void* data, std::size_t size) {
 }
 
 std::vector<u8> Machine::save() {
-  for (unsigned n = 0; n < cpus(); ++n) cpu(n).mmu.flush_all();
+  for (unsigned n = 0; n < cpus(); ++n) {
+    cpu(n).mmu.flush_all();
+    if (Vmx* vmx = cpu(n).vmx; vmx && vmx->ept) vmx->ept->flush();
+  }
   std::vector<u8> fields_bytes;
   FieldWriter writer(fields_bytes);
   fields(writer);

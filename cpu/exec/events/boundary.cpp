@@ -3,6 +3,7 @@
 
 #include "cpu/exec/events/deliver.h"
 #include "cpu/exec/vmx/boundary.h"
+#include "vmx/vmx.h"
 
 namespace ringside {
 
@@ -23,6 +24,12 @@ void take_init(Cpu& cpu) {
   cpu.reset(true);
   cpu.attention |= kept;
   if (kept & Attention::start_up) cpu.sipi_vector = vector;
+}
+
+// INIT is blocked in VMX root operation. It is kept where it asks for no attention until VM entry or VMXOFF.
+void hold_init(Cpu& cpu) {
+  cpu.attention &= ~Attention::init;
+  cpu.vmx->init_pending = true;
 }
 
 // Only a CPU that waits for it takes a SIPI; others ignore it.
@@ -134,8 +141,12 @@ bool take_event(Cpu& cpu) {
 bool service_boundary(Cpu& cpu) {
   if (cpu.attention & Attention::stop) return false;
   if (cpu.non_root) return service_guest_boundary(cpu);
-  // INIT is blocked in VMX root operation.
-  if ((cpu.attention & Attention::init) && !cpu.vmx_operation) take_init(cpu);
+  if (cpu.attention & Attention::init) {
+    if (cpu.vmx_operation)
+      hold_init(cpu);
+    else
+      take_init(cpu);
+  }
   if (cpu.attention & Attention::start_up) take_start_up(cpu);
   // An event, and what is more urgent than the first instruction of its handler; each counts as one
   // instruction.

@@ -4,7 +4,6 @@
 #include "cpu/exec/run.h"
 #include "cpu/exec/vmx/enter.h"
 #include "cpu/state/observer.h"
-#include "vmx/invalidation.h"
 
 namespace ringside {
 
@@ -116,6 +115,9 @@ bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason r
   return open_vmx_instruction(cpu, op, reason);
 }
 
+bool refuse_invalidation(Cpu& cpu) {
+  return finish(cpu, VmResult::fail(VmError::invalid_invalidation_operand));
+}
 bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor) {
   return finish(cpu, invept(cpu, type, descriptor.q[0], descriptor.q[1]));
 }

@@ -6,6 +6,7 @@
 #include "cpu/exec/vmx/information.h"
 #include "cpu/exec/vmx/leave.h"
 #include "vmx/instructions.h"
+#include "vmx/invalidation.h"
 
 namespace ringside {
 
@@ -91,20 +92,27 @@ inline bool vmwrite_instruction(Cpu& cpu, const Op& op) {
 bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor);
 bool invalidate_vpid(Cpu& cpu, u64 type, const V128& descriptor);
 bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason);
+// VMfail for a type that the CPU does not have; always true.
+bool refuse_invalidation(Cpu& cpu);
 
+// The type is looked at before the descriptor is read, as the manual's operation sections say.
 template <class Type, class Source>
 inline bool invept_instruction(Cpu& cpu, const Op& op) {
   typename Type::Value type;
   V128 descriptor;
-  return may_invalidate(cpu, op, VmxControl::invept, ExitReason::invept) && Type::read(cpu, op, type) &&
-         Source::read(cpu, op, descriptor) && invalidate_ept(cpu, type, descriptor);
+  if (!may_invalidate(cpu, op, VmxControl::invept, ExitReason::invept) || !Type::read(cpu, op, type))
+    return false;
+  if (!invept_type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu);
+  return Source::read(cpu, op, descriptor) && invalidate_ept(cpu, type, descriptor);
 }
 template <class Type, class Source>
 inline bool invvpid_instruction(Cpu& cpu, const Op& op) {
   typename Type::Value type;
   V128 descriptor;
-  return may_invalidate(cpu, op, VmxControl::invvpid, ExitReason::invvpid) && Type::read(cpu, op, type) &&
-         Source::read(cpu, op, descriptor) && invalidate_vpid(cpu, type, descriptor);
+  if (!may_invalidate(cpu, op, VmxControl::invvpid, ExitReason::invvpid) || !Type::read(cpu, op, type))
+    return false;
+  if (!invvpid_type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu);
+  return Source::read(cpu, op, descriptor) && invalidate_vpid(cpu, type, descriptor);
 }
 
 bool vmxoff_instruction(Cpu& cpu, const Op& op);

@@ -25,6 +25,9 @@ const Op* leave_to(Cpu& cpu, u64 rip, Left why) {
 
 namespace {
 
+// A tag that no entry of the jump cache has, not even an empty one: no jump leads into a block.
+constexpr u64 no_tag = ~u64{0};
+
 const Op* run_exit(Cpu&, const Op*) { return nullptr; }
 const Op* run_stop(Cpu& cpu, const Op* op) {
   cpu.rip = (cpu.rip_base + op->offset) & cpu.mode.rip_mask;
@@ -47,7 +50,7 @@ void run_chain(Cpu& cpu, const Block& block) {
   if (block.code) return emitter->run(cpu, block);
   // A block without code of its own (its code segment has a limit, its bytes do not hold still) runs by its
   // handlers, and comes back after it.
-  cpu.engine->tag = 0;
+  cpu.engine->tag = no_tag;
   dispatch(cpu, block.ops);
 }
 
@@ -72,7 +75,7 @@ void run_alone(Cpu& cpu, const Op* op) {
   } else {
     new (&engine.solo[1]) LinkSlots();
   }
-  engine.tag = 0;  // no jump from here into a block
+  engine.tag = no_tag;
   const u64 pending_debug = cpu.pending_debug;
   cpu.alone = true;
   cpu.budget -= 1;

@@ -209,7 +209,8 @@ const Ending& Machine::run(u64 instructions) {
       end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
       break;
     }
-    const bool rests = cpu.activity != Activity::active;
+    // A CPU alone keeps its turn: whether it really rests is not known yet where `end` cut the run short.
+    const bool rests = cpus > 1 && cpu.activity != Activity::active;
     const bool idle = ran == 0 && !held_;
     waiting = idle ? waiting + 1 : 0;
     if (p.turn_left == 0 || rests || idle) {

@@ -209,3 +209,15 @@ TEST_CASE("a full cache is flushed and goes on") {
   CHECK(m.cpu.rip == 0x500010);
   CHECK(m.cache.statistics().flushes > 0);
 }
+
+TEST_CASE("a single step jumps to the last address, where no block ever was") {
+  EngineMachine m;
+  m.long_mode();
+  m.code(at::code, {0xff, 0xe0});  // jmp rax
+  m.cpu.gpr[RAX] = ~u64{0};
+  m.cpu.set_eflags(Eflags::TF, Eflags::TF);
+  m.cpu.update_debug();
+  CHECK(run(m.cpu, 2) == 2);
+  CHECK(m.vector() == 1);
+  CHECK(m.get(m.cpu.gpr[RSP]) == ~u64{0});
+}

@@ -1,6 +1,8 @@
 // Owns the tests of `ringside debug` as a program: scripts, pipes, a terminal, Ctrl-C.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+
 #include "tests/cli/program.h"
 
 namespace ringside::cli {
@@ -50,6 +52,33 @@ TEST_CASE("debug: a terminal, completion, and Ctrl-C that stops what runs") {
   CHECK(debugger.wait_for("interrupted"));
   debugger.type("quit\n");
   CHECK(debugger.finish() == 0);
+}
+
+// The image of tests/guests/kvm.sh takes packages from the network to make: RINGSIDE_KVM_GUEST names its
+// folder where it is.
+TEST_CASE("debug: KVM's first VM entry, a step into its guest, the first EPT violation") {
+  const char* folder = std::getenv("RINGSIDE_KVM_GUEST");
+  if (folder == nullptr) {
+    MESSAGE("skipped: RINGSIDE_KVM_GUEST does not name the folder that tests/guests/kvm.sh made");
+    return;
+  }
+  const Folder scripts;
+  const std::string script = scripts.write(
+      "kvm", "run-to entry\nwhere\nvmcs guest\ncatch ept\ncontinue\nexplain\nvmcs list\nbacktrace\n");
+  const std::string image = folder;
+  const Result result =
+      run({"debug", "-x", script, "--batch", "-m", "1024", "-no-reboot", "-kernel", image + "/vmlinuz",
+           "-initrd", image + "/kvm.cpio", "-append", "console=ttyS0,115200 quiet"});
+  CHECK(result.status == 0);
+  CHECK(has(result.out, "VM entry 1 of VMCS"));
+  CHECK(has(result.out, "guest of VMCS"));
+  CHECK(has(result.out, "real mode, 0x1000"));
+  CHECK(has(result.out, "6800 GUEST_CR0"));
+  CHECK(has(result.out, "VMWRITE at RIP 0xffffffff"));  // who wrote it: kvm-intel
+  CHECK(has(result.out, "reason 48: EPT violation"));
+  CHECK(has(result.out, "EPT PML4E"));
+  CHECK(has(result.out, "<- not present"));
+  CHECK(has(result.out, "current  launched"));
 }
 
 }  // namespace

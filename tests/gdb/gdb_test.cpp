@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <regex>
 
@@ -19,22 +20,18 @@ bool gdb_is_there() {
 }
 
 // What gdb says when it runs these commands on a machine that stands still at its start.
-std::string gdb_says(const std::string& commands, std::vector<std::string> flags = {}) {
+std::string gdb_on(const std::vector<std::string>& image, const std::string& commands) {
   const Folder folder;
   const std::string place = folder / "gdb.socket";
-  std::vector<std::string> words = {"-gdb",    "unix:" + place, "-S",
-                                    "-serial", "null",          "-timeout",
-                                    "100",     "-bios",         RINGSIDE_BINARY_DIR "/roms/visor.bin"};
-  words.insert(words.end(), flags.begin(), flags.end());
+  std::vector<std::string> words = {"-gdb", "unix:" + place, "-S", "-serial", "null", "-timeout", "100"};
+  words.insert(words.end(), image.begin(), image.end());
   Running machine(words, Running::With::pipes);
   REQUIRE(machine.wait_for("waiting for gdb"));
   const std::string script = folder.write("script",
                                           "set confirm off\nset pagination off\nset width 0\n"
-                                          "symbol-file " RINGSIDE_BINARY_DIR
-                                          "/roms/visor.elf\n"
-                                          "target remote " +
+                                          "set remotetimeout 60\ntarget remote " +
                                               place + "\n" + commands);
-  const std::string line = "timeout 60 gdb -nx -batch -x '" + script + "' 2>&1 </dev/null";
+  const std::string line = "timeout 90 gdb -nx -batch -x '" + script + "' 2>&1 </dev/null";
   const std::unique_ptr<FILE, int (*)(FILE*)> gdb(popen(line.c_str(), "r"), pclose);
   REQUIRE(gdb);
   std::string text;
@@ -42,6 +39,13 @@ std::string gdb_says(const std::string& commands, std::vector<std::string> flags
   while (const std::size_t got = fread(chunk.data(), 1, chunk.size(), gdb.get()))
     text.append(chunk.data(), got);
   return text;
+}
+
+// The same on the visor, with its symbols.
+std::string gdb_says(const std::string& commands, const std::vector<std::string>& flags = {}) {
+  std::vector<std::string> image = {"-bios", RINGSIDE_BINARY_DIR "/roms/visor.bin"};
+  image.insert(image.end(), flags.begin(), flags.end());
+  return gdb_on(image, "symbol-file " RINGSIDE_BINARY_DIR "/roms/visor.elf\n" + commands);
 }
 
 bool says(const std::string& text, const std::string& pattern) {
@@ -122,6 +126,44 @@ kill
   CHECK(says(text, "eip +0xfffffff0"));
   CHECK(says(text, "cr0 +0x60000010 +\\[ ET NW CD \\]"));
   CHECK(says(text, "killed"));
+}
+
+// The image of tests/guests/kvm.sh takes packages from the network to make: RINGSIDE_KVM_GUEST names its
+// folder where it is.
+TEST_CASE("gdb at KVM's first VM entry, in its guest, and at the first EPT violation") {
+  const char* folder = std::getenv("RINGSIDE_KVM_GUEST");
+  if (folder == nullptr) {
+    MESSAGE("skipped: RINGSIDE_KVM_GUEST does not name the folder that tests/guests/kvm.sh made");
+    return;
+  }
+  if (!gdb_is_there()) return;
+  const std::string kvm = folder;
+  const std::string text = gdb_on({"-m", "1024", "-no-reboot", "-kernel", kvm + "/vmlinuz", "-initrd",
+                                   kvm + "/kvm.cpio", "-append", "console=ttyS0,115200 quiet"},
+                                  R"(
+monitor run-to entry
+maintenance flush register-cache
+monitor where
+monitor vmcs guest
+info threads
+p/x $pc
+monitor catch ept
+continue
+monitor explain
+info threads
+p/x $vmx
+detach
+)");
+  CAPTURE(text);
+  CHECK(says(text, "VM entry 1 of VMCS"));
+  CHECK(says(text, "real mode, 0x1000"));
+  CHECK(says(text, "6800 GUEST_CR0"));
+  CHECK(says(text, "CPU 0 guest, 16-bit, ring 0"));
+  CHECK(says(text, "\\$1 = 0x1000"));
+  CHECK(says(text, "reason 48: EPT violation"));
+  CHECK(says(text, "<- not present"));
+  CHECK(says(text, "CPU 0 root, 64-bit, ring 0"));
+  CHECK(says(text, "\\$2 = 0x5"));
 }
 
 TEST_CASE("without a client a run with the stub is the run without it") {

@@ -48,7 +48,8 @@ class Ept final : public SecondStage, public SecondStageProbe {
  public:
   Ept(PhysicalMemory& memory, const Capabilities& capability) : memory_(memory), capability_(capability) {}
 
-  // At VM entry and EPTP switching, which may keep what is cached. `mode_based`: execute rights differ for
+  // At VM entry and EPTP switching, which may keep what is cached. `eptp`: one that eptp_refusal takes, or no
+  // walk may follow. `mode_based`: execute rights differ for
   // user-mode and supervisor-mode addresses. `log`: the VMCS whose page-modification log is in use; nullptr:
   // none is.
   void set_pointer(u64 eptp, bool mode_based, Vmcs* log = nullptr);

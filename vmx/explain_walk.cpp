@@ -79,6 +79,16 @@ std::string_view name_of(const Fault& fault) {
   return fault.vector == Vector::PF ? "#PF" : "#GP: the address is not canonical";
 }
 
+// A VMCS that no VM entry has checked may hold any EPTP. False with the refusal as the conclusion.
+bool can_walk(const Cpu& cpu, const Vmcs& vmcs, ExplainedWalk& walk) {
+  const u64 eptp = vmcs[Field::EPT_POINTER];
+  const std::string_view refusal = eptp_refusal(cpu.vmx->capability, eptp);
+  if (refusal.empty()) return true;
+  walk.failed = true;
+  walk.conclusion = fmt::format("no walk: EPT_POINTER = {:#x}: {}", eptp, refusal);
+  return false;
+}
+
 StageAccess access_of(u64 qualification) {
   using Q = EptQualification;
   StageAccess a;
@@ -152,12 +162,13 @@ ExplainedWalk explain_guest_walk(const Cpu& cpu, const Vmcs& vmcs, LinAddr addre
   PhysicalMemory& memory = cpu.mmu.memory();
   Ept ept(memory, cpu.vmx->capability);
   WalkState state = saved_paging(cpu, vmcs);
+  ExplainedWalk walk;
   if (view.has(VmxControl::ept)) {
+    if (!can_walk(cpu, vmcs, walk)) return walk;
     ept.set_pointer(vmcs[Field::EPT_POINTER], view.has(VmxControl::mode_based_execute));
     state.stage = &ept;
     state.stage_probe = &ept;
   }
-  ExplainedWalk walk;
   WalkTrace trace;
   Translation translation;
   Fault fault;
@@ -181,6 +192,7 @@ ExplainedWalk explain_ept_walk(const Cpu& cpu, const Vmcs& vmcs, GuestPhys addre
     walk.conclusion = fmt::format("EPT is not in use: guest-physical {:#x} is physical", address.value);
     return walk;
   }
+  if (!can_walk(cpu, vmcs, walk)) return walk;
   Ept ept(cpu.mmu.memory(), cpu.vmx->capability);
   ept.set_pointer(vmcs[Field::EPT_POINTER], view.has(VmxControl::mode_based_execute));
   StageAccess access;
@@ -205,11 +217,12 @@ std::optional<ExplainedWalk> explain_walk(const Cpu& cpu, const ExitInfo& exit) 
   if (cpu.vmx == nullptr || cpu.vmx->current == nullptr) return std::nullopt;
   if (!misconfiguration && exit.reason != ExitReason::ept_violation) return std::nullopt;
   const Vmcs& vmcs = *cpu.vmx->current;
+  ExplainedWalk walk;
+  if (!can_walk(cpu, vmcs, walk)) return walk;  // VMWRITE has changed it since the exit
   PhysicalMemory& memory = cpu.mmu.memory();
   Ept ept(memory, cpu.vmx->capability);
   ept.set_pointer(vmcs[Field::EPT_POINTER], cpu.vmx->controls.has(VmxControl::mode_based_execute));
 
-  ExplainedWalk walk;
   StageAccess refused = access_of(exit.qualification);
   bool found = false;
   if (exit.qualification & EptQualification::linear_valid) {

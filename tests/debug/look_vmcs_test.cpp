@@ -89,6 +89,20 @@ TEST_CASE("random values in every field are told without harm") {
   }
 }
 
+TEST_CASE("an EPTP that no VM entry would take is not walked") {
+  VisorMachine m;
+  REQUIRE(m.to_exit(ExitReason::ept_violation));
+  Vmcs& vmcs = *m.cpu().vmx->current;
+  const u64 good = vmcs[Field::EPT_POINTER];
+  for (const u64 length : {0, 2, 5, 6, 7}) {
+    vmcs.set(Field::EPT_POINTER, (good & ~u64{0x38}) | length << 3);
+    const std::string expected = "the page-walk length in bits 5:3 is not one that the CPU supports";
+    CHECK(has(ept_walk_text(m.cpu(), 0x1000), expected));
+    CHECK(has(guest_walk_text(m.cpu(), 0x1000), expected));
+    CHECK(has(last_exit_text(m.cpu()), expected));
+  }
+}
+
 TEST_CASE("fields are found by a part of their name") {
   CHECK(find_fields("guest_rip") == std::vector<Field>{Field::GUEST_RIP});
   CHECK(find_fields("_RIP").size() >= 3);

@@ -145,7 +145,10 @@ void start_preemption_timer(Cpu& cpu, const Vmcs& v) {
   vmx.timer_expired = value == 0;
   if (value == 0) return;
   // It counts when the bit of the TSC changes: the deadline is a multiple of its period on the TSC's scale.
-  const u64 tsc = (cpu.clock ? cpu.clock->now() : 0) + cpu.msr.tsc_offset;
+  // VM entry takes a tick of its own, which counts: "a value smaller than the VM-entry latency" expires
+  // before the first instruction.
+  const u64 now = cpu.clock ? cpu.clock->now() : 0;
+  const u64 tsc = now - (now != 0) + cpu.msr.tsc_offset;
   const u64 deadline = ((tsc >> shift) + value) << shift;
   vmx.preemption_timer->arm(deadline - cpu.msr.tsc_offset);
 }

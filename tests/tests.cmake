@@ -33,6 +33,25 @@ room_tests(machine machine)
 if(TARGET test-machine AND TARGET rom-images)
   add_dependencies(test-machine rom-images)
 endif()
+# tests/system/NAME.asm becomes the image build/tests/system/NAME.bin, a flash chip for -bios.
+file(GLOB system_sources CONFIGURE_DEPENDS tests/system/*.asm)
+file(GLOB_RECURSE system_parts CONFIGURE_DEPENDS tests/system/*.inc roms/common/*.inc)
+set(system_images)
+foreach(source ${system_sources})
+  get_filename_component(name ${source} NAME_WE)
+  set(image ${CMAKE_BINARY_DIR}/tests/system/${name}.bin)
+  add_custom_command(
+    OUTPUT ${image}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests/system
+    COMMAND ${NASM} -Werror -f bin -I ${CMAKE_SOURCE_DIR}/tests/system/ -I ${CMAKE_SOURCE_DIR}/roms/ -o ${image} ${source}
+    DEPENDS ${source} ${system_parts}
+    COMMENT "Assembling tests/system/${name}" VERBATIM)
+  list(APPEND system_images ${image})
+endforeach()
+add_custom_target(system-images DEPENDS ${system_images})
+room_tests(system machine)
+add_dependencies(test-system system-images)
+
 room_tests(debug debugger)
 if(TARGET test-debug)
   add_dependencies(test-debug rom-images)

@@ -71,6 +71,10 @@ const File* find(const std::vector<File>& all, std::string_view path) {
   return found == all.end() ? nullptr : &*found;
 }
 
+bool is_nasm(const File& file) {
+  return file.path.starts_with("roms/") || file.path.starts_with("tests/system/");
+}
+
 bool is_script(const File& file) { return !file.lines.empty() && file.lines[0].starts_with("#!"); }
 
 }  // namespace
@@ -145,7 +149,7 @@ Complaints check_opening(const File& file) {
   const std::string kind = extension(file);
   const std::string mark =
       kind == ".asm"                                                                       ? "; Owns "
-      : kind == ".inc" && file.path.starts_with("roms/")                                   ? "; Owns "
+      : kind == ".inc" && is_nasm(file)                                                    ? "; Owns "
       : kind == ".cpp" || kind == ".h" || kind == ".inc" || kind == ".asl" || kind == ".S" ? "// Owns "
                                                                                            : "# ";
   if (file.lines.size() > first && file.lines[first].starts_with(mark)) return {};

@@ -1,0 +1,127 @@
+// Owns the run of the assembled images of this folder: every check that a source names is reported, and none
+// failed.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "frontend/machine/machine.h"
+
+using namespace ringside;
+
+namespace {
+
+constexpr u64 longest_run = 20'000'000;
+
+std::vector<std::string> lines_of(std::istream& stream) {
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
+    while (!line.empty() && line.back() == '\r') line.pop_back();
+    lines.push_back(line);
+  }
+  return lines;
+}
+
+// "        faults "NAME", ..." makes a check; what only has text in quotes does not.
+std::string check_named_by(const std::string& line) {
+  const auto word = line.find_first_not_of(' ');
+  if (word == 0 || word == std::string::npos) return {};
+  const auto quote = line.find('"');
+  const auto space = line.find(' ', word);
+  if (quote == std::string::npos || quote != space + 1) return {};
+  const std::string macro = line.substr(word, space - word);
+  if (macro == "db" || macro == "%include" || macro == "%error" || macro.starts_with("say")) return {};
+  return line.substr(quote + 1, line.find('"', quote + 1) - quote - 1);
+}
+
+struct Source {
+  std::string name;
+  std::set<std::string> checks;
+};
+
+// The image's source, with what it includes beside the common files.
+void add_checks(const std::string& file, Source& source) {
+  std::ifstream stream(RINGSIDE_SOURCE_DIR "/tests/system/" + file);
+  REQUIRE_MESSAGE(stream, file);
+  for (const std::string& line : lines_of(stream)) {
+    if (const std::string check = check_named_by(line); !check.empty()) source.checks.insert(check);
+    if (line.starts_with("%include \"") && line.find("common/") == std::string::npos)
+      add_checks(line.substr(10, line.find('"', 10) - 10), source);
+  }
+}
+
+std::vector<Source> all_sources() {
+  std::vector<Source> sources;
+  for (const auto& entry : std::filesystem::directory_iterator(RINGSIDE_SOURCE_DIR "/tests/system")) {
+    if (entry.path().extension() != ".asm") continue;
+    Source source{entry.path().stem().string(), {}};
+    add_checks(entry.path().filename().string(), source);
+    sources.push_back(source);
+  }
+  std::sort(sources.begin(), sources.end(), [](const Source& a, const Source& b) { return a.name < b.name; });
+  return sources;
+}
+
+struct Run {
+  std::vector<std::string> lines;
+  Ending ending;
+  u64 instructions = 0;
+};
+
+// With slices of `slice` instructions.
+Run run_image(const std::string& name, Dispatcher dispatcher, u64 slice) {
+  MachineConfig config;
+  std::string error, text;
+  config.model = *parse_cpu_model("max", error);
+  config.ram_bytes = 16 << 20;
+  config.dispatcher = dispatcher;
+  config.debug_exit = MachineConfig::DebugExit{};
+  config.boot.bios = RINGSIDE_BINARY_DIR "/tests/system/" + name + ".bin";
+  const auto machine = Machine::create(config, error);
+  REQUIRE_MESSAGE(machine, error);
+  machine->on_serial([&](u8 byte) { text += static_cast<char>(byte); });
+  while (machine->retired() < longest_run && machine->run(slice).why == Ending::Why::running) {
+  }
+  std::istringstream stream(text);
+  return {lines_of(stream), machine->ending(), machine->retired()};
+}
+
+void judge(const Source& source, const Run& run) {
+  CAPTURE(source.name);
+  CHECK_MESSAGE(run.ending.why == Ending::Why::debug_exit, run.ending.reason);
+  CHECK(run.ending.status == 1);  // no failures
+  std::set<std::string> reported;
+  for (const std::string& line : run.lines) {
+    CHECK_MESSAGE(!line.starts_with("FAIL"), line);
+    if (line.starts_with("ok ")) reported.insert(line.substr(3));
+  }
+  for (const std::string& check : source.checks) CHECK_MESSAGE(reported.count(check) == 1, check);
+  for (const std::string& check : reported)
+    CHECK_MESSAGE(source.checks.count(check) == 1, "reported, but named nowhere: ", check);
+}
+
+}  // namespace
+
+TEST_CASE("the images of system behaviour find what they expect, in both dispatchers and in single steps") {
+  const std::vector<Source> sources = all_sources();
+  REQUIRE(!sources.empty());
+  for (const Source& source : sources) {
+    CAPTURE(source.name);
+    CHECK(!source.checks.empty());
+    const Run emitted = run_image(source.name, Dispatcher::emitted, longest_run);
+    judge(source, emitted);
+    const Run reference = run_image(source.name, Dispatcher::reference, longest_run);
+    CHECK(reference.lines == emitted.lines);
+    CHECK(reference.instructions == emitted.instructions);
+    const Run stepped = run_image(source.name, Dispatcher::emitted, 1);
+    CHECK(stepped.lines == emitted.lines);
+    CHECK(stepped.instructions == emitted.instructions);
+  }
+}

@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+# Runs the images of tests/system on QEMU TCG and on Bochs, where they are installed, and on Ringside: a table of the failed checks.
+#   tests/system/peers.py [--build FOLDER] [--show] [NAME...]
+import argparse
+import glob
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+LIMIT = 30.0  # seconds for a run; a peer that hangs is told so
+BOCHSRC = """\
+config_interface: textconfig
+display_library: rfb, options="timeout=0"
+memory: guest=32, host=32
+romimage: file={image}, address=0xffff0000
+vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
+cpu: model={model}, count=1, ips=100000000, reset_on_triple_fault=0
+clock: sync=none, time0=1700000000
+com1: enabled=1, mode=file, dev="{serial}"
+sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
+speaker: enabled=0
+log: {log}
+panic: action=fatal
+error: action=ignore
+info: action=ignore
+debug: action=ignore
+"""
+
+
+def ringside(build, image, folder):
+    return [os.path.join(build, "ringside"), "-nographic", "-m", "32", "-cpu", "max", "-device", "isa-debug-exit",
+            "--max-instructions", "20000000", "-bios", image], None
+
+
+def qemu(build, image, folder):
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "32", "-nodefaults", "-display", "none",
+            "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", image], None
+
+
+def bochs(build, image, folder):
+    serial, config, script = (os.path.join(folder, name) for name in ("serial", "bochsrc", "commands"))
+    with open(config, "w") as file:
+        file.write(BOCHSRC.format(image=image, serial=serial, log=os.path.join(folder, "log"),
+                                  model="corei7_icelake_u"))
+    with open(script, "w") as file:
+        file.write("c\n")
+    return ["bochs", "-q", "-f", config, "-rc", script], serial
+
+
+def run(start, build, image):
+    """The lines that the image wrote, and a word on how it ended if it did not reach its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        command, serial = start(build, image, folder)
+        if not shutil.which(command[0]):
+            return None, "not installed"
+        try:
+            output = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                    stderr=subprocess.DEVNULL, timeout=LIMIT).stdout
+        except subprocess.TimeoutExpired as late:
+            output = late.stdout or b""
+        if serial:
+            with open(serial, "rb") as file:
+                output = file.read()
+    lines = [line.rstrip() for line in output.decode("latin1").split("\n")]
+    return lines, "" if any(line.startswith("end: ") for line in lines) else "did not reach its end"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--show", action="store_true", help="print the lines of failed checks")
+    parser.add_argument("--only", help="one of Ringside, TCG, Bochs")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    build = os.path.abspath(arguments.build)
+    images = sorted(glob.glob(os.path.join(build, "tests/system/*.bin")))
+    if not images:
+        sys.exit(f"peers.py: no images in {build}/tests/system; build the target system-images")
+    for image in images:
+        name = os.path.splitext(os.path.basename(image))[0]
+        if arguments.names and name not in arguments.names:
+            continue
+        for title, start in (("Ringside", ringside), ("TCG", qemu), ("Bochs", bochs)):
+            if arguments.only not in (None, title):
+                continue
+            lines, remark = run(start, build, image)
+            passed = len({line for line in lines or () if line.startswith("ok ")})
+            failed = list(dict.fromkeys(line for line in lines or () if line.startswith("FAIL ")))
+            print(f"{name:12} {title:9} {passed:4} ok {len(failed):4} failed  {remark}", flush=True)
+            if arguments.show:
+                for line in failed:
+                    print("    " + line)
+
+
+main()

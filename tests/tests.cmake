@@ -10,6 +10,7 @@ endif()
 
 function(room_tests folder)
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX /kvmtest.cpp$) # a guest's program
   if(sources)
     add_executable(test-${folder} ${sources} $<TARGET_OBJECTS:test-main>)
     target_link_libraries(test-${folder} PRIVATE ${ARGN})
@@ -67,6 +68,13 @@ if(TARGET test-cli)
   # The line editor keeps its last lines for ever.
   set_tests_properties(cli PROPERTIES ENVIRONMENT
                        "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/cli/leaks.txt:print_suppressions=0")
+endif()
+
+# Boots of real systems, where RINGSIDE_GUESTS names the folder with their images (tests/guests/README.md).
+room_tests(guests arch)
+if(TARGET test-guests)
+  target_sources(test-guests PRIVATE tests/cli/program.cpp)
+  add_dependencies(test-guests ringside)
 endif()
 
 # The benchmark's kernels, two iterations each, against the same kernels on the host: what they compute, never how fast.

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "tests/cli/program.h"
 
@@ -54,18 +55,18 @@ TEST_CASE("debug: a terminal, completion, and Ctrl-C that stops what runs") {
   CHECK(debugger.finish() == 0);
 }
 
-// The image of tests/guests/kvm.sh takes packages from the network to make: RINGSIDE_KVM_GUEST names its
-// folder where it is.
+// The image of tests/guests/kvm.sh takes packages from the network to make: it is in the folder kvm of the
+// one that RINGSIDE_GUESTS names.
 TEST_CASE("debug: KVM's first VM entry, a step into its guest, the first EPT violation") {
-  const char* folder = std::getenv("RINGSIDE_KVM_GUEST");
-  if (folder == nullptr) {
-    MESSAGE("skipped: RINGSIDE_KVM_GUEST does not name the folder that tests/guests/kvm.sh made");
+  const char* folder = std::getenv("RINGSIDE_GUESTS");
+  if (folder == nullptr || !std::filesystem::is_directory(std::string(folder) + "/kvm")) {
+    MESSAGE("skipped: RINGSIDE_GUESTS names no folder with kvm, which tests/guests/kvm.sh makes");
     return;
   }
   const Folder scripts;
   const std::string script = scripts.write(
       "kvm", "run-to entry\nwhere\nvmcs guest\ncatch ept\ncontinue\nexplain\nvmcs list\nbacktrace\n");
-  const std::string image = folder;
+  const std::string image = std::string(folder) + "/kvm";
   const Result result =
       run({"debug", "-x", script, "--batch", "-m", "1024", "-no-reboot", "-kernel", image + "/vmlinuz",
            "-initrd", image + "/kvm.cpio", "-append", "console=ttyS0,115200 quiet"});

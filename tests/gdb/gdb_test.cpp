@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <regex>
 
@@ -128,16 +129,16 @@ kill
   CHECK(says(text, "killed"));
 }
 
-// The image of tests/guests/kvm.sh takes packages from the network to make: RINGSIDE_KVM_GUEST names its
-// folder where it is.
+// The image of tests/guests/kvm.sh takes packages from the network to make: it is in the folder kvm of the
+// one that RINGSIDE_GUESTS names.
 TEST_CASE("gdb at KVM's first VM entry, in its guest, and at the first EPT violation") {
-  const char* folder = std::getenv("RINGSIDE_KVM_GUEST");
-  if (folder == nullptr) {
-    MESSAGE("skipped: RINGSIDE_KVM_GUEST does not name the folder that tests/guests/kvm.sh made");
+  const char* folder = std::getenv("RINGSIDE_GUESTS");
+  if (folder == nullptr || !std::filesystem::is_directory(std::string(folder) + "/kvm")) {
+    MESSAGE("skipped: RINGSIDE_GUESTS names no folder with kvm, which tests/guests/kvm.sh makes");
     return;
   }
   if (!gdb_is_there()) return;
-  const std::string kvm = folder;
+  const std::string kvm = std::string(folder) + "/kvm";
   const std::string text = gdb_on({"-m", "1024", "-no-reboot", "-kernel", kvm + "/vmlinuz", "-initrd",
                                    kvm + "/kvm.cpio", "-append", "console=ttyS0,115200 quiet"},
                                   R"(

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the Xen guest: Debian's Xen 4.17, Debian's kernel as dom0 with busybox and the xl toolstack, and virtual machines
 # (domU) that boot the cloud kernel: PVH, which needs VMX with EPT, and PV, which needs nothing.
-#   tests/guests/xen.sh FOLDER  ->  FOLDER/xen.gz, FOLDER/vmlinuz-dom0, FOLDER/xen.cpio, and FOLDER/xen.iso where grub-mkrescue is
+#   tests/guests/xen.sh FOLDER  ->  FOLDER/xen and FOLDER/xen.gz, FOLDER/vmlinuz-dom0, FOLDER/xen.cpio, and FOLDER/xen.iso where grub-mkrescue is
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 [ $# = 1 ] || die "usage: xen.sh FOLDER"
 need_tools apt-get apt-cache dpkg-deb cpio readelf
@@ -20,6 +20,7 @@ utils=$(unpacked xen-utils-$version)/usr/lib/xen-$version
 store=$(unpacked xenstore-utils)
 cp "$dom0"/boot/vmlinuz-* "$out/vmlinuz-dom0"
 cp "$xen/boot/xen-$version-amd64.gz" "$out/xen.gz"
+gunzip -c "$out/xen.gz" >"$out/xen" # Ringside takes the ELF file, GRUB either
 
 # The virtual machines' root: the plain Linux guest.
 busybox_tree "$work/domu"

@@ -1,0 +1,117 @@
+// Owns the boots of real systems, judged by what they say on the serial port: Debian's Linux, KVM with a
+// Linux in it, Xen with its domains. RINGSIDE_GUESTS names the folder with the images of linux.sh, kvm.sh and
+// xen.sh in folders of those names; a boot whose image is not there is skipped with a line.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.h"
+
+namespace ringside::cli {
+namespace {
+
+using Words = std::vector<std::string>;
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+
+// The folder of a guest's images; empty, after a line that says so, if it is not there.
+std::string images(std::string_view guest) {
+  const char* folder = std::getenv("RINGSIDE_GUESTS");
+  const std::string path = folder == nullptr ? "" : std::string(folder) + "/" + std::string(guest);
+  if (!path.empty() && std::filesystem::is_directory(path)) return path;
+  MESSAGE("skipped: RINGSIDE_GUESTS names no folder with " << guest << ", which tests/guests/" << guest
+                                                           << ".sh makes");
+  return {};
+}
+
+struct Boot {
+  Result result;
+  nlohmann::json statistics;
+  bool says(std::string_view marker) const { return has(result.out, marker); }
+};
+
+Boot boot(const Words& machine, const std::string& words, const Words& more = {}) {
+  const Folder folder;
+  const std::string stats = folder / "stats.json";
+  Words all{"-nographic", "-no-reboot", "--timeout", "900", "--stats", stats, "-append", words};
+  all.insert(all.end(), machine.begin(), machine.end());
+  all.insert(all.end(), more.begin(), more.end());
+  Boot done;
+  done.result = run(all);
+  INFO(done.result.out.substr(done.result.out.size() - std::min<std::size_t>(done.result.out.size(), 2000)));
+  INFO(done.result.err);
+  CHECK(done.result.status == 0);
+  std::ifstream file(stats);
+  done.statistics = nlohmann::json::parse(file, nullptr, false);
+  CHECK(done.statistics.is_object());
+  return done;
+}
+
+Boot linux_boot(const std::string& at, const Words& more) {
+  return boot({"-m", "512", "-kernel", at + "/vmlinuz", "-initrd", at + "/linux.cpio"},
+              "console=ttyS0,115200", more);
+}
+
+// With `parameters` for KVM's modules.
+void kvm_boot(const std::string& parameters, const Words& more = {}) {
+  const std::string at = images("kvm");
+  if (at.empty()) return;
+  CAPTURE(parameters);
+  const Boot done = boot({"-m", "1024", "-kernel", at + "/vmlinuz", "-initrd", at + "/kvm.cpio"},
+                         "console=ttyS0,115200 tag=L1 " + parameters, more);
+  for (const std::string_view marker :
+       {"L1-READY", "KVMTEST-DONE", "L2-READY", "NESTED-DONE rc=0", "L1-OFF"}) {
+    CAPTURE(marker);
+    CHECK(done.says(marker));
+  }
+  CHECK_FALSE(done.says("KVMTEST-FAIL"));
+}
+
+}  // namespace
+
+TEST_CASE("Linux boots, works, and powers off: the same state from both dispatchers") {
+  const std::string at = images("linux");
+  if (at.empty()) return;
+  const Boot emitted = linux_boot(at, {});
+  CHECK(emitted.says("GUEST-READY"));
+  CHECK(emitted.says("WORK-DONE"));
+  CHECK(emitted.says("GUEST-OFF"));
+  const Boot reference = linux_boot(at, {"-accel", "reference"});
+  CHECK(reference.result.out == emitted.result.out);
+  REQUIRE(emitted.statistics.contains("state_hash"));
+  CHECK(emitted.statistics["state_hash"] == reference.statistics["state_hash"]);
+  CHECK(emitted.statistics["instructions"] == reference.statistics["instructions"]);
+}
+
+TEST_CASE("Linux boots on four CPUs") {
+  const std::string at = images("linux");
+  if (at.empty()) return;
+  const Boot done = linux_boot(at, {"-smp", "4"});
+  CHECK(done.says("WORK-DONE"));
+  CHECK(done.says("Brought up 1 node, 4 CPUs"));
+}
+
+TEST_CASE("KVM runs its test guest and a nested Linux") { kvm_boot(""); }
+TEST_CASE("KVM without EPT") { kvm_boot("kvm_intel.ept=0"); }
+TEST_CASE("KVM without unrestricted guest") { kvm_boot("kvm_intel.unrestricted_guest=0"); }
+TEST_CASE("KVM without APICv") { kvm_boot("kvm_intel.enable_apicv=0"); }
+TEST_CASE("KVM on two CPUs") { kvm_boot("", {"-smp", "2"}); }
+
+TEST_CASE("Xen runs a PV dom0, a PVH and a PV domain") {
+  const std::string at = images("xen");
+  if (at.empty()) return;
+  const Boot done = boot({"-m", "1024", "-kernel", at + "/xen", "-initrd",
+                          at + "/vmlinuz-dom0 console=hvc0 tag=DOM0," + at + "/xen.cpio"},
+                         "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M");
+  for (const std::string_view marker : {"DOM0-READY", "PVH-READY", "PV-READY", "XEN-DONE", "DOM0-OFF"}) {
+    CAPTURE(marker);
+    CHECK(done.says(marker));
+  }
+  CHECK_FALSE(done.says("PVH-FAIL"));
+  CHECK_FALSE(done.says("PV-FAIL"));
+}
+
+}  // namespace ringside::cli

@@ -7,21 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cpu/arch/types.h"
+#include "tests/random.h"
 
 namespace ringside {
-
-struct Random {
-  u64 state;
-  u64 next() {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state * 0x2545f4914f6cdd1d >> 8;
-  }
-  u64 below(u64 n) { return next() % n; }
-  bool one_in(u64 n) { return below(n) == 0; }
-};
 
 // RINGSIDE_TEST_EFFORT multiplies the random part of the sweeps; 1 if unset.
 inline u64 test_effort() {

@@ -24,19 +24,11 @@
 #include "devices/serial/uart16550.h"
 #include "devices/testdev/pc_testdev.h"
 #include "tests/devices/fakes.h"
+#include "tests/random.h"
 
 using namespace ringside;
 
 namespace {
-
-struct Random {
-  u64 state;
-  u64 next() {
-    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-    return state * 0x2545f4914f6cdd1d;
-  }
-  u64 below(u64 n) { return (next() >> 11) % n; }
-};
 
 struct NullRouting final : HpetRouting {
   void set_gsi(unsigned, bool) override {}

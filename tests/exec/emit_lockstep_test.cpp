@@ -37,7 +37,7 @@ struct Pair {
 // Stops of every length: short ones meet blocks that end in the middle, long ones chains of blocks.
 u64 compare(u64 seed, Mode mode, u64 instructions) {
   Pair pair(seed, mode);
-  ProgramRandom random{seed + 7};
+  Random random{seed + 7};
   u64 done = 0;
   for (unsigned n = 0; done < instructions; ++n) {
     const u64 slice = 1 + random.below(n % 4 == 0 ? 400 : 40);

@@ -23,7 +23,7 @@ u64 soak() {
 
 class VectorProgram {
  public:
-  VectorProgram(u64 seed, bool wide) : random_{seed * 0x9e3779b97f4a7c15 + 1}, wide_(wide) {}
+  VectorProgram(u64 seed, bool wide) : random_{seed}, wide_(wide) {}
 
   void load(EngineMachine& m) {
     wide_ ? m.long_mode() : m.protected_mode();
@@ -195,7 +195,7 @@ class VectorProgram {
     if (group || opcode == 0x70 || opcode == 0xc6 || opcode == 0xc2) byte(random_.next());
   }
 
-  ProgramRandom random_;
+  Random random_;
   bool wide_;
   std::vector<u8> code_;
 };
@@ -211,7 +211,7 @@ void compare_many(bool wide, u64 first_seed) {
       program = VectorProgram(seed, wide);
       program.load(*m);
     }
-    ProgramRandom random{seed + 7};
+    Random random{seed + 7};
     for (unsigned n = 0; n < 60; ++n) {
       const u64 slice = 1 + random.below(60);
       const u64 ran = run(reference.cpu, slice), also = run(emitted.cpu, slice);

@@ -49,7 +49,7 @@ Work compare(u64 seed, Mode mode, u64 instructions, u64 period) {
   const auto make = [&](EngineMachine& m) { ProgramGenerator(seed, mode).load(m); };
   EngineMachine whole, sliced, single;
   make(whole), make(sliced), make(single);
-  ProgramRandom random{seed + 99};
+  Random random{seed + 99};
   // Compared every now and then, so that a difference is met near its cause.
   for (u64 end = instructions / 8; end <= instructions; end += instructions / 8) {
     const bool ran = run_to(whole, end, period, [] { return ~u64{0}; });

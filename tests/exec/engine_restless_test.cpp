@@ -24,7 +24,7 @@ struct Patched : EngineMachine {
     // L; hlt
     code(loop, {0x48, 0x8b, 0x3e, 0x48, 0x8b, 0x46, 0x08, 0x48, 0x83, 0xc6, 0x10, 0x48,
                 0x89, 0x07, 0xff, 0xd3, 0x48, 0x01, 0xc2, 0xff, 0xc9, 0x75, 0xe9, 0xf4});
-    ProgramRandom random{seed};
+    Random random{seed};
     std::array<u8, slots * slot_bytes + 8> text{};
     for (unsigned n = 0; n < slots; ++n) text[n * slot_bytes] = 0x05;  // add eax, imm32
     text[slots * slot_bytes] = 0xc3;
@@ -46,7 +46,7 @@ struct Patched : EngineMachine {
     cpu.rip = loop;
   }
 
-  static void change(ProgramRandom& random, u8* slot, bool wild) {
+  static void change(Random& random, u8* slot, bool wild) {
     static constexpr u8 opcodes[] = {0x05, 0x0d, 0x15, 0x1d, 0x25, 0x2d, 0x35, 0xb8};  // op eax, imm32
     static constexpr u8 others[][slot_bytes] = {
         {0x90, 0x90, 0x90, 0x90, 0x90},

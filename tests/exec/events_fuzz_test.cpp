@@ -5,22 +5,11 @@
 #include "cpu/exec/events/descriptor_instructions.h"
 #include "cpu/exec/events/far_transfers.h"
 #include "tests/exec/small_machine.h"
+#include "tests/random.h"
 
 using namespace ringside;
 
 namespace {
-
-struct Random {
-  u64 state;
-  u64 next() {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state * 0x2545f4914f6cdd1d >> 3;
-  }
-  u64 below(u64 n) { return next() % n; }
-  bool one_in(u64 n) { return below(n) == 0; }
-};
 
 // Half of the tables stay good, so that the later checks are reached as well as the earlier ones.
 void spoil_tables(SmallMachine& m, Random& r) {

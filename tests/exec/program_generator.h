@@ -5,20 +5,9 @@
 #include <vector>
 
 #include "tests/exec/engine_machine.h"
+#include "tests/random.h"
 
 namespace ringside {
-
-struct ProgramRandom {
-  u64 state;
-  u64 next() {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state * 0x2545f4914f6cdd1d >> 8;
-  }
-  u64 below(u64 n) { return next() % n; }
-  bool one_in(u64 n) { return below(n) == 0; }
-};
 
 class ProgramGenerator {
  public:
@@ -28,7 +17,7 @@ class ProgramGenerator {
   static u64 code_begin(const Cpu& cpu) { return cpu.mode.protected_mode ? at::code : 0x7c00; }
   static u64 stack(const Cpu& cpu) { return cpu.mode.protected_mode ? at::stack0 : 0x6ffe; }
 
-  ProgramGenerator(u64 seed, Mode mode) : random_{seed * 0x9e3779b97f4a7c15 + 1}, mode_(mode) {}
+  ProgramGenerator(u64 seed, Mode mode) : random_{seed}, mode_(mode) {}
 
   // Puts the machine into the mode with a program in memory.
   void load(EngineMachine& m) {
@@ -203,7 +192,7 @@ class ProgramGenerator {
     byte(0x0f), byte(0x01), byte(0x3c), byte(0x25), number(page, 4);  // invlpg [page]
   }
 
-  ProgramRandom random_;
+  Random random_;
   Mode mode_;
   std::vector<u8> code_;
 };

@@ -3,21 +3,13 @@
 #pragma once
 
 #include "cpu/exec/x87/float80.h"
+#include "tests/random.h"
 
 namespace ringside {
 
-// A fixed sequence (xorshift64*), the same in every run.
-class Operands {
+class Operands : public Random {
  public:
-  explicit Operands(u64 seed) : state_(seed * 0x9e3779b97f4a7c15 | 1) {}
-
-  u64 next() {
-    state_ ^= state_ >> 12;
-    state_ ^= state_ << 25;
-    state_ ^= state_ >> 27;
-    return state_ * 0x2545f4914f6cdd1d;
-  }
-  u64 below(u64 limit) { return (next() >> 11) % limit; }
+  using Random::Random;
 
   // Patterns that rounding finds hard: long runs, single bits, halves of each precision.
   u64 pattern() {
@@ -84,9 +76,6 @@ class Operands {
     const u16 masks = (random & 1) != 0 ? 0x3f : static_cast<u16>(random >> 1 & 0x3f);
     return static_cast<u16>(masks | 0x40 | (random >> 8 & 0xf00));
   }
-
- private:
-  u64 state_;
 };
 
 }  // namespace ringside

@@ -4,21 +4,12 @@
 #include <map>
 
 #include "tests/mmu/machine.h"
+#include "tests/random.h"
 
 using namespace ringside;
 using namespace ringside::test;
 
 namespace {
-
-struct Random {
-  u64 state;
-  u64 operator()() {
-    state = state * 6364136223846793005 + 1442695040888963407;
-    return state >> 20 ^ state >> 43;
-  }
-  u64 below(u64 n) { return (*this)() % n; }
-  bool chance(u64 n) { return below(n) == 0; }
-};
 
 // A second stage that maps each page to itself but swaps some, and refuses what it is told to.
 struct Stage : SecondStage {
@@ -76,13 +67,13 @@ struct Model : Machine {
 
   u64 some_entry(bool global) {
     u64 entry = 0x100000 + random.below(16) * 0x1000;
-    if (random.chance(16)) entry = bit(36);  // a hole
-    entry |= random() & (P | RW | US | A | D);
-    if (!random.chance(4)) entry |= P;
-    if (random.chance(3)) entry |= XD;
-    if (random.chance(24)) entry |= bit(45);
+    if (random.one_in(16)) entry = bit(36);  // a hole
+    entry |= random.next() & (P | RW | US | A | D);
+    if (!random.one_in(4)) entry |= P;
+    if (random.one_in(3)) entry |= XD;
+    if (random.one_in(24)) entry |= bit(45);
     entry |= random.below(3) << 59;
-    return global && !random.chance(3) ? entry | G : entry;
+    return global && !random.one_in(3) ? entry | G : entry;
   }
   u64 some_large_entry(bool global) {
     const u64 entry = (some_entry(global) & ~bit_range(12, 51)) | PS;
@@ -106,8 +97,8 @@ struct Model : Machine {
     const bool is_common = region & 1;
     const u64 old = get64(place(root, address));
     u64 now = region >= 2 ? some_large_entry(is_common) : some_entry(is_common);
-    const bool adds_only = random.chance(4);
-    if (adds_only) now = old & P ? (old | (random() & (RW | US))) & ~(random.chance(2) ? XD : 0) : now;
+    const bool adds_only = random.one_in(4);
+    if (adds_only) now = old & P ? (old | (random.next() & (RW | US))) & ~(random.one_in(2) ? XD : 0) : now;
     // SMEP and SMAP take rights from pages that become user pages.
     const bool invalidate = !adds_only || ((now & ~old & US) && (old & P));
     put64(place(root, address), now);
@@ -131,13 +122,13 @@ struct Model : Machine {
         }
       } else {
         for (u64 id = 2 * root; id < 2 * root + 2; ++id) {
-          if (id == pcid && random.chance(2)) {
+          if (id == pcid && random.one_in(2)) {
             mmu.invlpg(LinAddr(named));
           } else {
             mmu.invpcid(static_cast<unsigned>(random.below(2)), static_cast<u16>(id), LinAddr(named));
           }
         }
-        if (random.chance(8)) mmu.invpcid(3, 0, LinAddr(0));
+        if (random.one_in(8)) mmu.invpcid(3, 0, LinAddr(0));
       }
     }
   }
@@ -145,14 +136,14 @@ struct Model : Machine {
   void change_state() {
     switch (random.below(8)) {
       case 0: regs.cr0 ^= Cr0::WP; break;
-      case 1: regs.cr4 ^= random.chance(2) ? Cr4::SMEP : Cr4::SMAP; break;
-      case 2: regs.cr4 ^= random.chance(2) ? Cr4::PKE : Cr4::PKS; break;
-      case 3: regs.efer ^= random.chance(4) ? Efer::NXE : 0; break;
-      case 4: regs.pkru = static_cast<u32>(random() & 0x3f); break;
-      case 5: regs.pkrs = static_cast<u32>(random() & 0x3f); break;
+      case 1: regs.cr4 ^= random.one_in(2) ? Cr4::SMEP : Cr4::SMAP; break;
+      case 2: regs.cr4 ^= random.one_in(2) ? Cr4::PKE : Cr4::PKS; break;
+      case 3: regs.efer ^= random.one_in(4) ? Efer::NXE : 0; break;
+      case 4: regs.pkru = static_cast<u32>(random.next() & 0x3f); break;
+      case 5: regs.pkrs = static_cast<u32>(random.next() & 0x3f); break;
       case 6: regs.vpid ^= 1; break;
       case 7:
-        if (!random.chance(8)) break;
+        if (!random.one_in(8)) break;
         regs.cr4 ^= Cr4::PGE;
         // A monitor that changes CR4.PGE of the other virtual processor, too, owes it an INVVPID.
         mmu.flush_vpid(regs.vpid ^ 1, 1, LinAddr(0));
@@ -163,16 +154,16 @@ struct Model : Machine {
   void switch_pcid() {
     pcid = random.below(4);
     regs.cr3 = tables[pcid / 2] | pcid;
-    mmu.load_cr3(regs.cr3, !random.chance(4));
+    mmu.load_cr3(regs.cr3, !random.one_in(4));
   }
   void change_privilege() {
-    user = random.chance(2);
-    ac = random.chance(2);
+    user = random.one_in(2);
+    ac = random.one_in(2);
     mmu.set_privilege(user, ac, false);
   }
 
   void change_stage() {
-    if (random.chance(2)) {
+    if (random.one_in(2)) {
       stage = static_cast<unsigned>(random.below(3));
       regs.vpid = static_cast<u16>(random.below(2));
       mmu.set_registers(regs, stage == 0 ? nullptr : &stages[stage - 1]);
@@ -184,16 +175,16 @@ struct Model : Machine {
       edited.refused[0x100000 + (random.below(16) << 12)] = 1 + static_cast<unsigned>(random.below(3));
     }
     // A table that must not be written, or not even be read.
-    if (random.chance(2)) edited.refused[tables[random.below(2)] + (random.below(4) << 12)] = 2;
-    if (random.chance(8)) edited.refused[common] = 1;
-    edited.swapped = random.chance(2);
-    mmu.flush_second_stage(edited.id, random.chance(4));
+    if (random.one_in(2)) edited.refused[tables[random.below(2)] + (random.below(4) << 12)] = 2;
+    if (random.one_in(8)) edited.refused[common] = 1;
+    edited.swapped = random.one_in(2);
+    mmu.flush_second_stage(edited.id, random.one_in(4));
   }
 
   void access() {
     const u64 address = some_address();
     Access how{static_cast<AccessKind>(random.below(3)), user, false};
-    if (random.chance(8) && how.kind != AccessKind::execute) how.user = false, how.implicit = true;
+    if (random.one_in(8) && how.kind != AccessKind::execute) how.user = false, how.implicit = true;
     const bool expected = look(address, how);
     const HostPhys expected_at = at;
     const Fault expected_fault = fault;
@@ -268,10 +259,10 @@ TEST_CASE("a TLB with proper invalidations is never told from fresh walks") {
       if (what == 6) m.change_state();
       if (what == 7 || what == 8) m.switch_pcid();
       if (what == 9 || what == 10) m.change_privilege();
-      if (what == 11 && m.random.chance(32)) m.memory.set_a20(!m.memory.a20());
+      if (what == 11 && m.random.one_in(32)) m.memory.set_a20(!m.memory.a20());
       if (what == 12 && seed > 4) m.change_stage();
       if (what > 12) m.access();
-      if (what == 13 && m.random.chance(4)) m.check_tags();
+      if (what == 13 && m.random.one_in(4)) m.check_tags();
     }
     m.check_tags();
     // The test means nothing if the TLB never answered.
@@ -287,25 +278,26 @@ TEST_CASE("random memory as page tables: looking and walking agree, and nothing 
     Random random{seed};
     for (u64 at = 0; at < 1 << 20; at += 8) {
       // Mostly present entries that point into RAM, or just out of it.
-      u64 entry = (random() & 0x1ff000) | (random() & 0x1fe) | 1;
-      if (random.chance(8)) entry = random() << 32 | random();
+      u64 entry = (random.next() & 0x1ff000) | (random.next() & 0x1fe) | 1;
+      if (random.one_in(8)) entry = random.next() << 32 | random.next();
       m.put64(at, entry);
     }
     for (unsigned i = 0; i < 4000; ++i) {
       PagingRegisters r;
-      r.cr0 = Cr0::PE | Cr0::PG | (random() & Cr0::WP);
-      r.cr4 = random() & PagingMode::cr4_bits;
-      r.efer = random() & Efer::NXE;
-      if (random.chance(2)) r.cr4 |= Cr4::PAE, r.efer |= Efer::LMA;
-      r.cr3 = random() & 0x1ff000;
-      r.pkru = static_cast<u32>(random());
+      r.cr0 = Cr0::PE | Cr0::PG | (random.next() & Cr0::WP);
+      r.cr4 = random.next() & PagingMode::cr4_bits;
+      r.efer = random.next() & Efer::NXE;
+      if (random.one_in(2)) r.cr4 |= Cr4::PAE, r.efer |= Efer::LMA;
+      r.cr3 = random.next() & 0x1ff000;
+      r.pkru = static_cast<u32>(random.next());
       if (!m.mmu.load_pdptes(r.cr3, r.cr0, r.cr4, r.efer)) {
-        for (u64& pdpte : m.mmu.pdptes()) pdpte = (random() & 0x1ff000) | 1;
+        for (u64& pdpte : m.mmu.pdptes()) pdpte = (random.next() & 0x1ff000) | 1;
       }
       m.mmu.set_registers(r);
       for (unsigned k = 0; k < 8; ++k) {
-        const u64 address = random.chance(2) ? random() << 32 | random() : random() & 0xffffffff;
-        const Access how{static_cast<AccessKind>(random.below(3)), random.chance(2), false};
+        const u64 address =
+            random.one_in(2) ? random.next() << 32 | random.next() : random.next() & 0xffffffff;
+        const Access how{static_cast<AccessKind>(random.below(3)), random.one_in(2), false};
         m.mmu.flush_all();
         const bool expected = m.look(address, how);
         const HostPhys at = m.at;

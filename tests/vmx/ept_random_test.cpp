@@ -1,6 +1,7 @@
 // Owns the randomised tests of EPT: hostile paging structures, and looking against walking.
 #include <doctest/doctest.h>
 
+#include "tests/random.h"
 #include "tests/vmx/ept_machine.h"
 
 using namespace ringside;
@@ -9,15 +10,6 @@ using namespace ringside::test;
 namespace {
 
 using M = EptMachine;
-
-struct Random {
-  u64 state;
-  u64 operator()() {
-    state = state * 6364136223846793005 + 1442695040888963407;
-    return state >> 20 ^ state >> 43;
-  }
-  u64 below(u64 n) { return (*this)() % n; }
-};
 
 StageAccess some_access(Random& random) {
   StageAccess a;
@@ -34,16 +26,16 @@ StageAccess some_access(Random& random) {
 
 // Four tables of each level that refer to each other, mostly well; some entries say anything.
 u64 some_entry(Random& random, unsigned level, unsigned physical_bits) {
-  if (random.below(12) == 0) return random();
-  if (random.below(12) == 0) return random() & (M::rwx | M::XU | M::A | M::D);
-  u64 entry =
-      (random.below(6) ? u64{M::rwx | M::XU} : random() & (M::rwx | M::XU)) | (random() & (M::A | M::D));
+  if (random.below(12) == 0) return random.next();
+  if (random.below(12) == 0) return random.next() & (M::rwx | M::XU | M::A | M::D);
+  u64 entry = (random.below(6) ? u64{M::rwx | M::XU} : random.next() & (M::rwx | M::XU)) |
+              (random.next() & (M::A | M::D));
   if (random.below(24) == 0) entry |= bit(static_cast<unsigned>(random.below(64)));
   const bool page = level == 1 || (level < 4 && random.below(4) == 0);
   if (!page) return entry | (0x200000 + (level - 2) * 0x4000 + random.below(4) * 0x1000);
   if (level > 1) entry |= M::large;
   const u64 size = bit(12 + 9 * (level - 1));
-  return entry | M::wb | (random() & bit_range(12, physical_bits - 1) & ~(size - 1));
+  return entry | M::wb | (random.next() & bit_range(12, physical_bits - 1) & ~(size - 1));
 }
 
 }  // namespace
@@ -65,7 +57,7 @@ TEST_CASE(
     const u64 root = 0x200000 + (five ? 4u : 3u) * 0x4000;
     ept.set_pointer(root | (five ? 4 : 3) << 3 | 6 | (flags ? Eptp::accessed_dirty : 0), mode_based);
     for (unsigned step = 0; step < 4000; ++step) {
-      const GuestPhys address(random() & bit_range(0, five ? 51 : 48) &
+      const GuestPhys address(random.next() & bit_range(0, five ? 51 : 48) &
                               (random.below(2) ? ~u64{0} : bit_range(0, 22) | bit(30) | bit(39)));
       const StageAccess access = some_access(random);
       SecondStage::Result looked, walked;

@@ -168,21 +168,6 @@ std::unique_ptr<Machine> make(Input in, Dispatcher dispatcher) {
   return machine;
 }
 
-// Runs to `end` instructions or the machine's end. False: it sleeps for ever.
-template <class Slice>
-bool run_to(Machine& machine, u64 end, Slice slice) {
-  unsigned sleeps = 0;
-  while (machine.retired() < end) {
-    const u64 before = machine.retired();
-    const Ending& ending = machine.run(std::min<u64>(slice(), end - before));
-    if (ending.why == Ending::Why::idle) return false;
-    if (ending.why != Ending::Why::running) return true;
-    if (machine.retired() == before && ++sleeps > 50) return false;
-  }
-  return true;
-}
-u64 whole() { return ~u64{0}; }
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
@@ -194,8 +179,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   if (!run_to(*one, first, whole)) return 0;
 
   const auto other = make(in, Dispatcher::reference);
-  u64 n = 0;
-  if (!run_to(*other, first, [&] { return 1 + ++n * 7 % 23; })) wrong("a run in slices sleeps");
+  if (!run_to(*other, first, small_slices())) wrong("a run in slices sleeps");
   if (one->retired() != other->retired() || one->state_hash() != other->state_hash())
     wrong("a run in slices ended elsewhere");
 
@@ -203,7 +187,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   const std::vector<u8> saved = one->save();
   if (!other->restore(saved, error)) wrong(error.c_str());
   if (!run_to(*one, second, whole)) return 0;
-  if (!run_to(*other, second, [&] { return 1 + ++n * 7 % 23; })) wrong("a restored machine sleeps");
+  if (!run_to(*other, second, small_slices())) wrong("a restored machine sleeps");
   if (one->retired() != other->retired() || one->state_hash() != other->state_hash())
     wrong("a restored machine went elsewhere");
   run_to(*one, length, whole);

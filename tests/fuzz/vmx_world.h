@@ -2,31 +2,10 @@
 // and again, and a VMCS that VM entry accepts, for each kind of guest.
 #pragma once
 
-#include <algorithm>
-#include <cstddef>
-#include <cstring>
-
-#include "frontend/machine/machine.h"
+#include "tests/fuzz/machines.h"
 #include "vmx/vmx.h"
 
 namespace ringside::fuzz {
-
-// What the fuzzer gives, taken in pieces; zeros when it is used up.
-struct Input {
-  const u8* data;
-  std::size_t size;
-  template <class T>
-  T take() {
-    T value{};
-    const std::size_t n = std::min(size, sizeof value);
-    if (n) std::memcpy(&value, data, n);
-    data += n;
-    size -= n;
-    return value;
-  }
-  // Zero-based, below `n`.
-  unsigned pick(std::size_t n) { return static_cast<unsigned>(take<u8>() % n); }
-};
 
 namespace place {
 constexpr u64 pml4 = 0x1000, pdpt = 0x2000, pd = 0x3000, gdt = 0x4000, idt = 0x5000, tss = 0x6000,
@@ -150,16 +129,6 @@ inline void World::write_memory() {
   put(pml4, pdpt | 7);
   put(pdpt, pd | 7);
   put(pdpt + 24, 0xc0000087);
-  static constexpr u64 descriptors[] = {0,
-                                        0x00cf9b000000ffff,
-                                        0x00cf93000000ffff,
-                                        0x00cffb000000ffff,
-                                        0x00cff3000000ffff,
-                                        0x00af9b000000ffff,
-                                        0x00affb000000ffff,
-                                        0x00008b0060000fff,
-                                        0,
-                                        0x00009b000000ffff};
   for (u64 n = 0; n < std::size(descriptors); ++n) put(gdt + 8 * n, descriptors[n]);
   put(tss + 4, host_stack);
   put(tss + 8, 0x10);
@@ -299,14 +268,9 @@ inline void World::build(unsigned kind) {
   cpu.cr3 = place::pml4;
   cpu.gdtr = {place::gdt, 0x7f};
   cpu.idtr = {place::idt, 0xfff};
-  const auto load = [&](SegReg reg, u16 selector, u64 base, u32 limit, u32 rights) {
-    Segment& s = cpu.segment[reg];
-    s.selector = selector, s.base = base, s.limit = limit, s.rights = rights;
-    s.update();
-  };
-  load(CS, 0x28, 0, 0xffffffff, 0xa09b);
-  for (const SegReg reg : {ES, SS, DS, FS, GS}) load(reg, 0x10, 0, 0xffffffff, 0xc093);
-  load(TR, 0x38, place::tss, 0xfff, 0x8b);
+  load_segment(cpu, CS, 0x28, 0, 0xffffffff, 0xa09b);
+  for (const SegReg reg : {ES, SS, DS, FS, GS}) load_segment(cpu, reg, 0x10, 0, 0xffffffff, 0xc093);
+  load_segment(cpu, TR, 0x38, place::tss, 0xfff, 0x8b);
   cpu.cpl = 0;
   cpu.update_mode();
   cpu.update_translation();

@@ -21,7 +21,7 @@ for source in kernels events vmx machine main; do
   "$cxx" "${flags[@]}" -c "$here/$source.cpp" -o "$work/$source.o"
 done
 for source in boot traps vmx; do
-  "$cxx" -c "$here/$source.S" -o "$work/$source-s.o"
+  "$cxx" -c "-I$root" "$here/$source.S" -o "$work/$source-s.o"
 done
 ld -nostdlib -static -z noexecstack --no-warn-rwx-segments -T "$here/image.ld" -o "$work/bench64.elf" "$work"/*.o
 objcopy -I elf64-x86-64 -O elf32-i386 "$work/bench64.elf" "$work/bench.elf"

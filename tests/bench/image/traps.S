@@ -1,5 +1,6 @@
 // Owns the entries of faults, interrupts and system calls, and the user-mode loops that the events time.
 .intel_syntax noprefix
+#include "tests/bench/image/saved_registers.inc"
 .text
 
 // Unexpected vectors: panic(vector, error, rip).
@@ -53,12 +54,7 @@ syscall_entry:
 // u64 in_user_mode(entry, n): runs the loop at `entry` in ring 3; its sum.
 .globl in_user_mode
 in_user_mode:
-  push rbx
-  push rbp
-  push r12
-  push r13
-  push r14
-  push r15
+  push_saved_registers
   mov kernel_stack, rsp
   mov rax, rdi
   mov rdi, rsi
@@ -76,12 +72,7 @@ leave_entry:
   mov ss, ecx
   mov ds, ecx
   mov es, ecx
-  pop r15
-  pop r14
-  pop r13
-  pop r12
-  pop rbp
-  pop rbx
+  pop_saved_registers
   ret
 
 .align 64

@@ -1,16 +1,12 @@
 // Owns the entry to the guest of VMX, its code, and the handler of its exits.
 .intel_syntax noprefix
+#include "tests/bench/image/saved_registers.inc"
 .text
 
 // u64 in_guest(run, arena, n): run(arena, n) in the guest of the current, clear VMCS.
 .globl in_guest
 in_guest:
-  push rbx
-  push rbp
-  push r12
-  push r13
-  push r14
-  push r15
+  push_saved_registers
   mov eax, 0x6c14             // HOST_RSP
   vmwrite rax, rsp
   mov rax, rdi
@@ -148,12 +144,7 @@ not_cpuid:
 on_vmcall:
   pop rax
   add rsp, 14 * 8
-  pop r15
-  pop r14
-  pop r13
-  pop r12
-  pop rbp
-  pop rbx
+  pop_saved_registers
   ret
 
 .section .rodata

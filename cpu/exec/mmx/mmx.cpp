@@ -1,5 +1,6 @@
 // Owns the handlers of the rows in cpu/decode/rows/mmx.inc.
 #include "cpu/exec/mmx/bodies.h"
+#include "cpu/exec/sse/integer.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {

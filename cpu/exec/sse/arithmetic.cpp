@@ -6,23 +6,23 @@
 namespace ringside {
 
 template <class F>
-bool square_roots(Cpu& cpu, const BitsOf<F>* in, BitsOf<F>* out, unsigned lanes) {
+bool square_roots(Cpu& cpu, BitsOf<F>* lanes, unsigned count) {
   bool known = host_rounds(cpu);
-  for (unsigned i = 0; i < lanes; ++i) {
-    const F x = bits_as<F>(in[i]);
+  for (unsigned i = 0; i < count; ++i) {
+    const F x = bits_as<F>(lanes[i]);
     // Zero keeps its sign.
     known = known && ((x >= FloatTraits<F>::smallest && x <= FloatTraits<F>::largest) || x == 0);
   }
   if (known) [[likely]] {
-    for (unsigned i = 0; i < lanes; ++i) out[i] = bits_as<BitsOf<F>>(std::sqrt(bits_as<F>(in[i])));
+    for (unsigned i = 0; i < count; ++i) lanes[i] = bits_as<BitsOf<F>>(std::sqrt(bits_as<F>(lanes[i])));
     return true;
   }
   soft::Context context(cpu.vector.mxcsr);
-  for (unsigned i = 0; i < lanes; ++i) out[i] = soft::sqrt(context, in[i]);
+  for (unsigned i = 0; i < count; ++i) lanes[i] = soft::sqrt(context, lanes[i]);
   return settle(cpu, context);
 }
-template bool square_roots<float>(Cpu&, const u32*, u32*, unsigned);
-template bool square_roots<double>(Cpu&, const u64*, u64*, unsigned);
+template bool square_roots<float>(Cpu&, u32*, unsigned);
+template bool square_roots<double>(Cpu&, u64*, unsigned);
 
 // The manual allows a relative error of 1.5 * 2^-12 and leaves the rest to the processor. Here the exact
 // value is rounded to a significand of 13 bits, half away from zero: an error of at most 2^-13. Denormal

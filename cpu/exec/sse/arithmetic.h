@@ -145,71 +145,61 @@ constexpr auto hsubps = horizontal_float<SubFloat, float, D, S>;
 template <class D, class S>
 constexpr auto hsubpd = horizontal_float<SubFloat, double, D, S>;
 
-// Square roots. The host's is correctly rounded as IEEE 754 demands; only signs, zeros and NaNs need a look.
-template <class F>
-bool square_roots(Cpu& cpu, const BitsOf<F>* in, BitsOf<F>* out, unsigned lanes);
-extern template bool square_roots<float>(Cpu&, const u32*, u32*, unsigned);
-extern template bool square_roots<double>(Cpu&, const u64*, u64*, unsigned);
-
-template <class F, class Dst, class Src>
-inline bool sqrt_packed(Cpu& cpu, const Op& op) {
-  V128 b;
+// Instructions with one source: the elements of the source, or the lowest alone where Src is no more, go
+// through f(cpu, op, elements), which changes them in place or returns false, and then into the destination.
+template <class F, class Function, class Dst, class Src>
+inline bool each_lane(Cpu& cpu, const Op& op) {
+  typename Src::Value b;
   if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  const auto x = bits_as<LaneBits<F>>(b);
-  LaneBits<F> r;
-  if (!square_roots<F>(cpu, x.data(), r.data(), FloatTraits<F>::lanes)) return false;
-  Dst::at(cpu, op) = bits_as<V128>(r);
+  auto lanes = bits_as<std::array<BitsOf<F>, sizeof b / sizeof(BitsOf<F>)>>(b);
+  if (!Function{}(cpu, op, lanes)) return false;
+  set_low(Dst::at(cpu, op), lanes);
   return true;
 }
-template <class F, class Dst, class Src>
-inline bool sqrt_scalar(Cpu& cpu, const Op& op) {
-  BitsOf<F> b, r;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b) || !square_roots<F>(cpu, &b, &r, 1)) [[unlikely]]
-    return false;
-  set_low(Dst::at(cpu, op), r);
-  return true;
-}
+
+// The host's square root is correctly rounded as IEEE 754 demands; only signs, zeros and NaNs need a look.
+template <class F>
+bool square_roots(Cpu& cpu, BitsOf<F>* lanes, unsigned count);
+extern template bool square_roots<float>(Cpu&, u32*, unsigned);
+extern template bool square_roots<double>(Cpu&, u64*, unsigned);
+
+template <class F>
+struct SquareRoots {
+  template <class Lanes>
+  bool operator()(Cpu& cpu, const Op&, Lanes& lanes) const {
+    return square_roots<F>(cpu, lanes.data(), lanes.size());
+  }
+};
 template <class D, class S>
-constexpr auto sqrtps = sqrt_packed<float, D, S>;
+constexpr auto sqrtps = each_lane<float, SquareRoots<float>, D, S>;
 template <class D, class S>
-constexpr auto sqrtpd = sqrt_packed<double, D, S>;
+constexpr auto sqrtpd = each_lane<double, SquareRoots<double>, D, S>;
 template <class D, class S>
-constexpr auto sqrtss = sqrt_scalar<float, D, S>;
+constexpr auto sqrtss = each_lane<float, SquareRoots<float>, D, S>;
 template <class D, class S>
-constexpr auto sqrtsd = sqrt_scalar<double, D, S>;
+constexpr auto sqrtsd = each_lane<double, SquareRoots<double>, D, S>;
 
 // RCPxx, RSQRTxx: one answer on every host. See arithmetic.cpp for which.
 u32 approximate_reciprocal(u32 a);
 u32 approximate_reciprocal_root(u32 a);
 
-template <u32 (*function)(u32), class Dst, class Src>
-inline bool approximate_packed(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  auto lanes = bits_as<LaneBits<float>>(b);
-  for (u32& lane : lanes) lane = function(lane);
-  Dst::at(cpu, op) = bits_as<V128>(lanes);
-  return true;
-}
-template <u32 (*function)(u32), class Dst, class Src>
-inline bool approximate_scalar(Cpu& cpu, const Op& op) {
-  u32 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  b = function(b);
-  set_low(Dst::at(cpu, op), b);
-  return true;
-}
+template <u32 (*function)(u32)>
+struct Approximations {
+  template <class Lanes>
+  bool operator()(Cpu&, const Op&, Lanes& lanes) const {
+    for (u32& lane : lanes) lane = function(lane);
+    return true;
+  }
+};
 template <class D, class S>
-constexpr auto rcpps = approximate_packed<approximate_reciprocal, D, S>;
+constexpr auto rcpps = each_lane<float, Approximations<approximate_reciprocal>, D, S>;
 template <class D, class S>
-constexpr auto rcpss = approximate_scalar<approximate_reciprocal, D, S>;
+constexpr auto rcpss = each_lane<float, Approximations<approximate_reciprocal>, D, S>;
 template <class D, class S>
-constexpr auto rsqrtps = approximate_packed<approximate_reciprocal_root, D, S>;
+constexpr auto rsqrtps = each_lane<float, Approximations<approximate_reciprocal_root>, D, S>;
 template <class D, class S>
-constexpr auto rsqrtss = approximate_scalar<approximate_reciprocal_root, D, S>;
+constexpr auto rsqrtss = each_lane<float, Approximations<approximate_reciprocal_root>, D, S>;
 
 // DPPS, DPPD. Each step settles its flags before the next one begins, as the manual's exceptions section
 // says.

@@ -1,4 +1,4 @@
-// Owns the bodies of SSE floating-point comparisons, logic, shuffles and blends.
+// Owns the bodies of SSE floating-point comparisons.
 #pragma once
 
 #include "cpu/exec/sse/arithmetic.h"
@@ -108,84 +108,5 @@ template <class D, class S>
 constexpr auto ucomiss = compare_to_flags<float, false, D, S>;
 template <class D, class S>
 constexpr auto ucomisd = compare_to_flags<double, false, D, S>;
-
-// SHUFPS, SHUFPD, UNPCKxx.
-template <class Dst, class Src>
-inline bool shufps(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  const auto x = bits_as<LaneBits<float>>(Dst::at(cpu, op)), y = bits_as<LaneBits<float>>(b);
-  const unsigned select = static_cast<unsigned>(op.imm);
-  const LaneBits<float> r = {x[select & 3], x[select >> 2 & 3], y[select >> 4 & 3], y[select >> 6 & 3]};
-  Dst::at(cpu, op) = bits_as<V128>(r);
-  return true;
-}
-template <class Dst, class Src>
-inline bool shufpd(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  V128& a = Dst::at(cpu, op);
-  a = {{a.q[op.imm & 1], b.q[op.imm >> 1 & 1]}};
-  return true;
-}
-
-// BLENDVxx take their mask from XMM0's sign bits, BLENDxx from the immediate.
-template <class F, class Dst, class Src>
-inline bool blend_variable(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  auto r = bits_as<LaneBits<F>>(Dst::at(cpu, op));
-  const auto y = bits_as<LaneBits<F>>(b), mask = bits_as<LaneBits<F>>(cpu.vector.xmm[0]);
-  for (unsigned i = 0; i < r.size(); ++i) {
-    if (soft::negative(mask[i])) r[i] = y[i];
-  }
-  Dst::at(cpu, op) = bits_as<V128>(r);
-  return true;
-}
-template <class F, class Dst, class Src>
-inline bool blend_immediate(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  auto r = bits_as<LaneBits<F>>(Dst::at(cpu, op));
-  const auto y = bits_as<LaneBits<F>>(b);
-  for (unsigned i = 0; i < r.size(); ++i) {
-    if (op.imm >> i & 1) r[i] = y[i];
-  }
-  Dst::at(cpu, op) = bits_as<V128>(r);
-  return true;
-}
-template <class D, class S>
-constexpr auto blendvps = blend_variable<float, D, S>;
-template <class D, class S>
-constexpr auto blendvpd = blend_variable<double, D, S>;
-template <class D, class S>
-constexpr auto blendps = blend_immediate<float, D, S>;
-template <class D, class S>
-constexpr auto blendpd = blend_immediate<double, D, S>;
-
-// INSERTPS: the source element (from a register chosen by the immediate), its place, and the elements to
-// clear.
-template <class Dst, class Src>
-inline bool insertps(Cpu& cpu, const Op& op) {
-  if (!sse_ready(cpu)) return false;
-  const unsigned control = static_cast<unsigned>(op.imm);
-  u32 value;
-  if constexpr (Src::where == Where::mem) {
-    if (!Src::read(cpu, op, value)) return false;
-  } else {
-    value = bits_as<LaneBits<float>>(cpu.vector.xmm[op.r1])[control >> 6 & 3];
-  }
-  auto r = bits_as<LaneBits<float>>(Dst::at(cpu, op));
-  r[control >> 4 & 3] = value;
-  for (unsigned i = 0; i < 4; ++i) {
-    if (control >> i & 1) r[i] = 0;
-  }
-  Dst::at(cpu, op) = bits_as<V128>(r);
-  return true;
-}
 
 }  // namespace ringside

@@ -285,36 +285,21 @@ inline U round_by(soft::Context& c, U a, unsigned control) {
   }
   return soft::round_to_integral(c, a, rounding, control & 8);
 }
-template <class F, class Dst, class Src>
-inline bool round_packed(Cpu& cpu, const Op& op) {
-  V128 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
-    return false;
-  auto lanes = bits_as<LaneBits<F>>(in);
-  soft::Context context(cpu.vector.mxcsr);
-  for (auto& lane : lanes) lane = round_by(context, lane, static_cast<unsigned>(op.imm));
-  if (!settle(cpu, context)) return false;
-  Dst::at(cpu, op) = bits_as<V128>(lanes);
-  return true;
-}
-template <class F, class Dst, class Src>
-inline bool round_scalar(Cpu& cpu, const Op& op) {
-  BitsOf<F> value;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, value)) [[unlikely]]
-    return false;
-  soft::Context context(cpu.vector.mxcsr);
-  value = round_by(context, value, static_cast<unsigned>(op.imm));
-  if (!settle(cpu, context)) return false;
-  set_low(Dst::at(cpu, op), value);
-  return true;
-}
+struct RoundToIntegral {
+  template <class Lanes>
+  bool operator()(Cpu& cpu, const Op& op, Lanes& lanes) const {
+    soft::Context context(cpu.vector.mxcsr);
+    for (auto& lane : lanes) lane = round_by(context, lane, static_cast<unsigned>(op.imm));
+    return settle(cpu, context);
+  }
+};
 template <class D, class S>
-constexpr auto roundps = round_packed<float, D, S>;
+constexpr auto roundps = each_lane<float, RoundToIntegral, D, S>;
 template <class D, class S>
-constexpr auto roundpd = round_packed<double, D, S>;
+constexpr auto roundpd = each_lane<double, RoundToIntegral, D, S>;
 template <class D, class S>
-constexpr auto roundss = round_scalar<float, D, S>;
+constexpr auto roundss = each_lane<float, RoundToIntegral, D, S>;
 template <class D, class S>
-constexpr auto roundsd = round_scalar<double, D, S>;
+constexpr auto roundsd = each_lane<double, RoundToIntegral, D, S>;
 
 }  // namespace ringside

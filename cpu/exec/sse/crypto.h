@@ -24,52 +24,38 @@ V128 field_multiply(const V128& a, const V128& b);
 V128 field_affine(const V128& a, const V128& b, u8 constant);
 V128 field_affine_inverse(const V128& a, const V128& b, u8 constant);
 
-template <V128 (*function)(const V128&, const V128&), class Dst, class Src>
-inline bool crypto(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) return false;
-  Dst::at(cpu, op) = function(Dst::at(cpu, op), b);
-  return true;
-}
-template <V128 (*function)(const V128&, const V128&, u8), class Dst, class Src>
-inline bool crypto_control(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) return false;
-  Dst::at(cpu, op) = function(Dst::at(cpu, op), b, static_cast<u8>(op.imm));
-  return true;
-}
 template <class D, class S>
-constexpr auto aesenc = crypto<aes_encrypt, D, S>;
+constexpr auto aesenc = packed_sse<Call<aes_encrypt>, D, S>;
 template <class D, class S>
-constexpr auto aesenclast = crypto<aes_encrypt_last, D, S>;
+constexpr auto aesenclast = packed_sse<Call<aes_encrypt_last>, D, S>;
 template <class D, class S>
-constexpr auto aesdec = crypto<aes_decrypt, D, S>;
+constexpr auto aesdec = packed_sse<Call<aes_decrypt>, D, S>;
 template <class D, class S>
-constexpr auto aesdeclast = crypto<aes_decrypt_last, D, S>;
+constexpr auto aesdeclast = packed_sse<Call<aes_decrypt_last>, D, S>;
 template <class D, class S>
-constexpr auto aesimc = crypto<aes_inverse_mix_columns, D, S>;
+constexpr auto aesimc = packed_sse<Call<aes_inverse_mix_columns>, D, S>;
 template <class D, class S>
-constexpr auto aeskeygenassist = crypto_control<aes_key_assist, D, S>;
+constexpr auto aeskeygenassist = packed_sse_control<Call<aes_key_assist>, D, S>;
 template <class D, class S>
-constexpr auto pclmulqdq = crypto_control<carryless_multiply, D, S>;
+constexpr auto pclmulqdq = packed_sse_control<Call<carryless_multiply>, D, S>;
 template <class D, class S>
-constexpr auto sha1nexte = crypto<sha1_next_e, D, S>;
+constexpr auto sha1nexte = packed_sse<Call<sha1_next_e>, D, S>;
 template <class D, class S>
-constexpr auto sha1msg1 = crypto<sha1_message_1, D, S>;
+constexpr auto sha1msg1 = packed_sse<Call<sha1_message_1>, D, S>;
 template <class D, class S>
-constexpr auto sha1msg2 = crypto<sha1_message_2, D, S>;
+constexpr auto sha1msg2 = packed_sse<Call<sha1_message_2>, D, S>;
 template <class D, class S>
-constexpr auto sha1rnds4 = crypto_control<sha1_rounds, D, S>;
+constexpr auto sha1rnds4 = packed_sse_control<Call<sha1_rounds>, D, S>;
 template <class D, class S>
-constexpr auto sha256msg1 = crypto<sha256_message_1, D, S>;
+constexpr auto sha256msg1 = packed_sse<Call<sha256_message_1>, D, S>;
 template <class D, class S>
-constexpr auto sha256msg2 = crypto<sha256_message_2, D, S>;
+constexpr auto sha256msg2 = packed_sse<Call<sha256_message_2>, D, S>;
 template <class D, class S>
-constexpr auto gf2p8mulb = crypto<field_multiply, D, S>;
+constexpr auto gf2p8mulb = packed_sse<Call<field_multiply>, D, S>;
 template <class D, class S>
-constexpr auto gf2p8affineqb = crypto_control<field_affine, D, S>;
+constexpr auto gf2p8affineqb = packed_sse_control<Call<field_affine>, D, S>;
 template <class D, class S>
-constexpr auto gf2p8affineinvqb = crypto_control<field_affine_inverse, D, S>;
+constexpr auto gf2p8affineinvqb = packed_sse_control<Call<field_affine_inverse>, D, S>;
 
 // The message words come from XMM0.
 template <class Dst, class Src>

@@ -94,31 +94,29 @@ inline bool host_rounds(const Cpu& cpu) {
          (Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
 }
 
-// Operations: the host's, when that is right, and the exact one. `rounding`: its result may be inexact.
-struct AddFloat {
+// Operations: `host` computes as the host does, `known` says that this is right, `exact` computes it with all
+// flags. `rounding`: the result may be inexact.
+struct SumOfFloats {
   static constexpr bool rounding = true;
-  template <class F, class V>
-  static V host(V a, V b) {
-    return a + b;
-  }
   template <class F, class V>
   static auto known(V a, V b, V r) {
     return ordinary<F>(a) & ordinary<F>(b) & ordinary<F>(r);
+  }
+};
+struct AddFloat : SumOfFloats {
+  template <class F, class V>
+  static V host(V a, V b) {
+    return a + b;
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {
     return soft::add(c, a, b);
   }
 };
-struct SubFloat {
-  static constexpr bool rounding = true;
+struct SubFloat : SumOfFloats {
   template <class F, class V>
   static V host(V a, V b) {
     return a - b;
-  }
-  template <class F, class V>
-  static auto known(V a, V b, V r) {
-    return ordinary<F>(a) & ordinary<F>(b) & ordinary<F>(r);
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {
@@ -126,18 +124,13 @@ struct SubFloat {
   }
 };
 // ADDSUBxx: even elements are subtracted, odd ones added.
-struct AddSubFloat {
-  static constexpr bool rounding = true;
+struct AddSubFloat : SumOfFloats {
   template <class F, class V>
   static V host(V a, V b) {
     V r = a + b;
     const V d = a - b;
     for (unsigned i = 0; i < FloatTraits<F>::lanes; i += 2) r[i] = d[i];
     return r;
-  }
-  template <class F, class V>
-  static auto known(V a, V b, V r) {
-    return ordinary<F>(a) & ordinary<F>(b) & ordinary<F>(r);
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned lane) {
@@ -174,30 +167,27 @@ struct DivFloat {
     return soft::div(c, a, b);
   }
 };
-struct MinFloat {
+struct ChoiceOfFloats {
   static constexpr bool rounding = false;
-  template <class F, class V>
-  static V host(V a, V b) {
-    return a < b ? a : b;
-  }
   template <class F, class V>
   static auto known(V a, V b, V) {
     return comparable<F>(a) & comparable<F>(b);
+  }
+};
+struct MinFloat : ChoiceOfFloats {
+  template <class F, class V>
+  static V host(V a, V b) {
+    return a < b ? a : b;
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {
     return soft::min(c, a, b);
   }
 };
-struct MaxFloat {
-  static constexpr bool rounding = false;
+struct MaxFloat : ChoiceOfFloats {
   template <class F, class V>
   static V host(V a, V b) {
     return a > b ? a : b;
-  }
-  template <class F, class V>
-  static auto known(V a, V b, V) {
-    return comparable<F>(a) & comparable<F>(b);
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {

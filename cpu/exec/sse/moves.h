@@ -1,8 +1,7 @@
 // Owns the bodies of SSE moves: whole registers, halves, scalars, non-temporal stores, duplicates.
 #pragma once
 
-#include "cpu/exec/operands.h"
-#include "cpu/exec/sse/ready.h"
+#include "cpu/exec/sse/packed.h"
 
 namespace ringside {
 
@@ -61,18 +60,16 @@ template <class Dst, class Src>
 inline bool store_high(Cpu& cpu, const Op& op) {
   return sse_ready(cpu) && Dst::write(cpu, op, Src::at(cpu, op).q[1]);
 }
-template <class Dst, class Src>
-inline bool movhlps(Cpu& cpu, const Op& op) {
+template <unsigned to, unsigned from, class Dst, class Src>
+inline bool move_half(Cpu& cpu, const Op& op) {
   if (!sse_ready(cpu)) return false;
-  Dst::at(cpu, op).q[0] = Src::at(cpu, op).q[1];
+  Dst::at(cpu, op).q[to] = Src::at(cpu, op).q[from];
   return true;
 }
-template <class Dst, class Src>
-inline bool movlhps(Cpu& cpu, const Op& op) {
-  if (!sse_ready(cpu)) return false;
-  Dst::at(cpu, op).q[1] = Src::at(cpu, op).q[0];
-  return true;
-}
+template <class D, class S>
+constexpr auto movhlps = move_half<0, 1, D, S>;
+template <class D, class S>
+constexpr auto movlhps = move_half<1, 0, D, S>;
 
 template <class Dst, class Src>
 inline bool movddup(Cpu& cpu, const Op& op) {
@@ -82,24 +79,18 @@ inline bool movddup(Cpu& cpu, const Op& op) {
   Dst::at(cpu, op) = {{value, value}};
   return true;
 }
-template <class Dst, class Src>
-inline bool movsldup(Cpu& cpu, const Op& op) {
-  V128 v;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, v)) [[unlikely]]
-    return false;
-  for (u64& q : v.q) q = (q & 0xffffffff) | q << 32;
-  Dst::at(cpu, op) = v;
-  return true;
-}
-template <class Dst, class Src>
-inline bool movshdup(Cpu& cpu, const Op& op) {
-  V128 v;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, v)) [[unlikely]]
-    return false;
-  for (u64& q : v.q) q = (q >> 32) | (q >> 32 << 32);
-  Dst::at(cpu, op) = v;
-  return true;
-}
+// MOVSLDUP, MOVSHDUP: the lower or the upper single of each half twice.
+template <unsigned shift>
+struct TwiceEach {
+  V128 operator()(const V128&, const V128& b) const { return {{twice(b.q[0]), twice(b.q[1])}}; }
+  static u64 twice(u64 half) {
+    return (half >> shift & 0xffffffff) | (half << (32 - shift) & ~u64{0xffffffff});
+  }
+};
+template <class D, class S>
+constexpr auto movsldup = packed_sse<TwiceEach<0>, D, S>;
+template <class D, class S>
+constexpr auto movshdup = packed_sse<TwiceEach<32>, D, S>;
 
 // MOVMSKPS, MOVMSKPD.
 template <class Dst, class Src>

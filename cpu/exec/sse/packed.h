@@ -1,8 +1,7 @@
 // Owns the templates that make bodies of packed-integer functions, for XMM and for MMX registers.
 //
-// A function takes and gives whole 128-bit values of SIMDe, which are the host's own where it has them. The
-// MMX form of an instruction is the same function on the low halves; where elements meet across the halves
-// (packs, horizontal sums) both operands are first laid side by side.
+// A function takes and gives whole 128-bit values, mostly by SIMDe, whose types are the host's own where it
+// has them. The MMX form of an instruction is the same function on parts of registers.
 #pragma once
 
 #include <simde/x86/sse4.2.h>
@@ -14,24 +13,64 @@ namespace ringside {
 
 using Packed = simde__m128i;
 inline Packed packed_of(const V128& v) { return bits_as<Packed>(v); }
-inline Packed packed_of(u64 low, u64 high = 0) { return packed_of(V128{{low, high}}); }
 inline V128 v128_of(Packed p) { return bits_as<V128>(p); }
-inline u64 low_half(Packed p) { return v128_of(p).q[0]; }
 
 template <class T>
 using LanesOf = std::array<T, 16 / sizeof(T)>;
 
-// XMM: f(destination, source).
+// What bodies make registers of: functions as types that give an XMM register, or the low half of one, from
+// the destination's and the source's old values.
+template <Packed (*function)(Packed, Packed)>
+struct Two {
+  V128 operator()(const V128& a, const V128& b) const {
+    return v128_of(function(packed_of(a), packed_of(b)));
+  }
+};
+template <Packed (*function)(Packed)>
+struct OfSource {
+  V128 operator()(const V128&, const V128& b) const { return v128_of(function(packed_of(b))); }
+};
+template <auto function>
+struct Call {
+  V128 operator()(const V128& a, const V128& b) const { return function(a, b); }
+  V128 operator()(const V128& a, const V128& b, u8 control) const { return function(a, b, control); }
+};
+
+// How an MMX form uses the function of the XMM form: on low halves, with both operands laid side by side (the
+// packs, horizontal sums), or for the upper half of what it makes of low halves (PUNPCKHxx by PUNPCKLxx).
+template <class Function>
+struct LowHalves {
+  u64 operator()(u64 a, u64 b) const { return Function{}(V128{{a, 0}}, V128{{b, 0}}).q[0]; }
+};
+template <class Function>
+struct SideBySide {
+  u64 operator()(u64 a, u64 b) const { return Function{}(V128{{a, b}}, V128{{a, b}}).q[0]; }
+};
+template <class Function>
+struct UpperHalf {
+  u64 operator()(u64 a, u64 b) const { return Function{}(V128{{a, 0}}, V128{{b, 0}}).q[1]; }
+};
+
+// The source, or an immediate byte: the count of a shift.
+template <class Src, class T>
+inline bool read_source(Cpu& cpu, const Op& op, T& value) {
+  if constexpr (Src::where == Where::imm) {
+    value = T{static_cast<u8>(op.imm)};
+    return true;
+  } else {
+    return Src::read(cpu, op, value);
+  }
+}
 template <class Function, class Dst, class Src>
 inline bool packed_sse(Cpu& cpu, const Op& op) {
   V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  if (!sse_ready(cpu) || !read_source<Src>(cpu, op, b)) [[unlikely]]
     return false;
   V128& a = Dst::at(cpu, op);
-  a = v128_of(Function{}(packed_of(a), packed_of(b)));
+  a = Function{}(a, b);
   return true;
 }
-// XMM with an immediate: f(destination, source, immediate byte).
+// With an immediate byte: f(destination, source, immediate).
 template <class Function, class Dst, class Src>
 inline bool packed_sse_control(Cpu& cpu, const Op& op) {
   V128 b;
@@ -41,82 +80,42 @@ inline bool packed_sse_control(Cpu& cpu, const Op& op) {
   a = Function{}(a, b, static_cast<u8>(op.imm));
   return true;
 }
-// Source elements narrower than a register's share (PMOVSX, PMOVZX): f(low bits of the source).
+// Source elements narrower than a register's share (PMOVSX, PMOVZX): f of the low bits of the source.
 template <class Function, class Dst, class Src>
 inline bool packed_sse_extend(Cpu& cpu, const Op& op) {
   typename Src::Value b;
   if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  Dst::at(cpu, op) = v128_of(Function{}(packed_of(static_cast<u64>(b))));
+  Dst::at(cpu, op) = Function{}(V128{}, V128{{b, 0}});
   return true;
 }
-// The count is the source's low 64 bits or an immediate byte.
-template <class Function, class Dst, class Src>
-inline bool packed_sse_shift(Cpu& cpu, const Op& op) {
-  V128 count;
-  if (!sse_ready(cpu)) return false;
-  if constexpr (Src::where == Where::imm) {
-    count = {{static_cast<u8>(op.imm), 0}};
-  } else if (!Src::read(cpu, op, count)) {
-    return false;
-  }
-  V128& a = Dst::at(cpu, op);
-  a = v128_of(Function{}(packed_of(a), packed_of(count)));
-  return true;
-}
-
-// MMX, element by element.
 template <class Function, class Dst, class Src>
 inline bool packed_mmx(Cpu& cpu, const Op& op) {
-  typename Src::Value b;
-  if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  std::conditional_t<Src::where == Where::mem, typename Src::Value, u64> b;
+  if (!mmx_ready(cpu) || !read_source<Src>(cpu, op, b)) [[unlikely]]
     return false;
   enter_mmx(cpu);
-  return Dst::write(cpu, op,
-                    low_half(Function{}(packed_of(Dst::at(cpu, op).significand), packed_of(u64{b}))));
-}
-// MMX, both operands side by side.
-template <class Function, class Dst, class Src>
-inline bool packed_mmx_joined(Cpu& cpu, const Op& op) {
-  u64 b;
-  if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  enter_mmx(cpu);
-  const Packed both = packed_of(Dst::at(cpu, op).significand, b);
-  return Dst::write(cpu, op, low_half(Function{}(both, both)));
-}
-// MMX, the upper half of what f makes of the low halves: PUNPCKHxx by PUNPCKLxx.
-template <class Function, class Dst, class Src>
-inline bool packed_mmx_high(Cpu& cpu, const Op& op) {
-  u64 b;
-  if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
-    return false;
-  enter_mmx(cpu);
-  return Dst::write(cpu, op, v128_of(Function{}(packed_of(Dst::at(cpu, op).significand), packed_of(b))).q[1]);
-}
-template <class Function, class Dst, class Src>
-inline bool packed_mmx_shift(Cpu& cpu, const Op& op) {
-  u64 count;
-  if (!mmx_ready(cpu)) return false;
-  if constexpr (Src::where == Where::imm) {
-    count = static_cast<u8>(op.imm);
-  } else if (!Src::read(cpu, op, count)) {
-    return false;
-  }
-  enter_mmx(cpu);
-  return Dst::write(cpu, op, low_half(Function{}(packed_of(Dst::at(cpu, op).significand), packed_of(count))));
+  return Dst::write(cpu, op, Function{}(Dst::at(cpu, op).significand, b));
 }
 
-// A function as a type, so that the templates above can take it.
-template <Packed (*function)(Packed, Packed)>
-struct Two {
-  Packed operator()(Packed a, Packed b) const { return function(a, b); }
-};
-template <Packed (*function)(Packed)>
-struct One128 {
-  Packed operator()(Packed, Packed b) const { return function(b); }
-  Packed operator()(Packed b) const { return function(b); }
-};
+// One name for both forms: by the destination, an XMM or an MMX register.
+template <class Operand>
+constexpr bool is_mmx = false;
+template <unsigned P>
+constexpr bool is_mmx<Mmx<P>> = true;
+template <class ForXmm, class ForMmx, class Dst, class Src>
+constexpr auto either_of() {
+  if constexpr (is_mmx<Dst>)
+    return packed_mmx<ForMmx, Dst, Src>;
+  else
+    return packed_sse<ForXmm, Dst, Src>;
+}
+template <class Function, class D, class S>
+constexpr auto packed = either_of<Function, LowHalves<Function>, D, S>();
+template <class Function, class D, class S>
+constexpr auto packed_joined = either_of<Function, SideBySide<Function>, D, S>();
+template <class High, class Low, class D, class S>
+constexpr auto packed_high = either_of<High, UpperHalf<Low>, D, S>();
 
 // PSIGNx: the destination, negated where the source is negative, zero where it is zero. (SIMDe negates signed
 // numbers, which the smallest does not survive.)
@@ -136,6 +135,13 @@ inline Packed shuffle_bytes(Packed a, Packed b) {
   LanesOf<u8> r;
   for (unsigned i = 0; i < 16; ++i) r[i] = select[i] & 0x80 ? u8{0} : x[select[i] & 15];
   return bits_as<Packed>(r);
+}
+
+// PSHUFW and the halves of its relatives.
+inline u64 shuffle_words(u64 x, u8 select) {
+  u64 r = 0;
+  for (unsigned i = 0; i < 4; ++i) r |= (x >> (select >> (2 * i) & 3) * 16 & 0xffff) << (16 * i);
+  return r;
 }
 
 }  // namespace ringside

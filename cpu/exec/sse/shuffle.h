@@ -1,5 +1,5 @@
-// Owns the bodies of SSE integer instructions that move elements about: shuffles, inserts, extracts, masks,
-// tests.
+// Owns the bodies of SSE instructions that move elements about, integers or not: shuffles, blends, inserts,
+// extracts, masks, tests.
 #pragma once
 
 #include "cpu/exec/sse/packed.h"
@@ -13,11 +13,6 @@ struct ShuffleDwords {
     return bits_as<V128>(r);
   }
 };
-inline u64 shuffle_words(u64 x, u8 select) {
-  u64 r = 0;
-  for (unsigned i = 0; i < 4; ++i) r |= (x >> (select >> (2 * i) & 3) * 16 & 0xffff) << (16 * i);
-  return r;
-}
 struct ShuffleLowWords {
   V128 operator()(const V128&, const V128& b, u8 select) const {
     return {{shuffle_words(b.q[0], select), b.q[1]}};
@@ -39,11 +34,25 @@ struct AlignRight {
     return r;
   }
 };
-struct BlendWords {
+struct ShuffleSingles {
   V128 operator()(const V128& a, const V128& b, u8 select) const {
-    auto r = bits_as<LanesOf<u16>>(a);
-    const auto y = bits_as<LanesOf<u16>>(b);
-    for (unsigned i = 0; i < 8; ++i) {
+    const auto x = bits_as<LanesOf<u32>>(a), y = bits_as<LanesOf<u32>>(b);
+    const LanesOf<u32> r = {x[select & 3], x[select >> 2 & 3], y[select >> 4 & 3], y[select >> 6]};
+    return bits_as<V128>(r);
+  }
+};
+struct ShuffleDoubles {
+  V128 operator()(const V128& a, const V128& b, u8 select) const {
+    return {{a.q[select & 1], b.q[select >> 1 & 1]}};
+  }
+};
+// BLENDxx, PBLENDW: the source's elements where the immediate has ones.
+template <class T>
+struct BlendSelected {
+  V128 operator()(const V128& a, const V128& b, u8 select) const {
+    auto r = bits_as<LanesOf<T>>(a);
+    const auto y = bits_as<LanesOf<T>>(b);
+    for (unsigned i = 0; i < r.size(); ++i) {
       if (select >> i & 1) r[i] = y[i];
     }
     return bits_as<V128>(r);
@@ -73,42 +82,55 @@ constexpr auto pshufhw = packed_sse_control<ShuffleHighWords, D, S>;
 template <class D, class S>
 constexpr auto sse_palignr = packed_sse_control<AlignRight, D, S>;
 template <class D, class S>
-constexpr auto pblendw = packed_sse_control<BlendWords, D, S>;
+constexpr auto shufps = packed_sse_control<ShuffleSingles, D, S>;
+template <class D, class S>
+constexpr auto shufpd = packed_sse_control<ShuffleDoubles, D, S>;
+template <class D, class S>
+constexpr auto pblendw = packed_sse_control<BlendSelected<u16>, D, S>;
+template <class D, class S>
+constexpr auto blendps = packed_sse_control<BlendSelected<u32>, D, S>;
+template <class D, class S>
+constexpr auto blendpd = packed_sse_control<BlendSelected<u64>, D, S>;
 template <class D, class S>
 constexpr auto mpsadbw = packed_sse_control<SumsOfDifferences, D, S>;
 
-// PSLLDQ, PSRLDQ.
-template <class Dst, class Src>
-inline bool pslldq(Cpu& cpu, const Op& op) {
+// PSLLDQ, PSRLDQ: the whole register by bytes.
+template <bool left, class Dst, class Src>
+inline bool shift_bytes(Cpu& cpu, const Op& op) {
   if (!sse_ready(cpu)) return false;
   V128& a = Dst::at(cpu, op);
   const unsigned count = static_cast<u8>(op.imm);
-  const u128 r = count > 15 ? 0 : bits_as<u128>(a) << (8 * count);
+  const u128 value = bits_as<u128>(a), r = count > 15 ? 0
+                                           : left     ? value << (8 * count)
+                                                      : value >> (8 * count);
   a = bits_as<V128>(r);
   return true;
 }
-template <class Dst, class Src>
-inline bool psrldq(Cpu& cpu, const Op& op) {
-  if (!sse_ready(cpu)) return false;
-  V128& a = Dst::at(cpu, op);
-  const unsigned count = static_cast<u8>(op.imm);
-  const u128 r = count > 15 ? 0 : bits_as<u128>(a) >> (8 * count);
-  a = bits_as<V128>(r);
-  return true;
-}
+template <class D, class S>
+constexpr auto pslldq = shift_bytes<true, D, S>;
+template <class D, class S>
+constexpr auto psrldq = shift_bytes<false, D, S>;
 
-template <class Dst, class Src>
-inline bool pblendvb(Cpu& cpu, const Op& op) {
+// BLENDVxx, PBLENDVB: the source's elements where those of XMM0 have their sign bits set.
+template <class T, class Dst, class Src>
+inline bool blend_variable(Cpu& cpu, const Op& op) {
   V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) return false;
-  auto r = bits_as<LanesOf<u8>>(Dst::at(cpu, op));
-  const auto y = bits_as<LanesOf<u8>>(b), mask = bits_as<LanesOf<u8>>(cpu.vector.xmm[0]);
-  for (unsigned i = 0; i < 16; ++i) {
-    if (mask[i] & 0x80) r[i] = y[i];
+  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+    return false;
+  auto r = bits_as<LanesOf<T>>(Dst::at(cpu, op));
+  const auto y = bits_as<LanesOf<T>>(b), mask = bits_as<LanesOf<T>>(cpu.vector.xmm[0]);
+  for (unsigned i = 0; i < r.size(); ++i) {
+    if (mask[i] >> (alu::bits_of<T> - 1)) r[i] = y[i];
   }
   Dst::at(cpu, op) = bits_as<V128>(r);
   return true;
 }
+template <class D, class S>
+constexpr auto pblendvb = blend_variable<u8, D, S>;
+template <class D, class S>
+constexpr auto blendvps = blend_variable<u32, D, S>;
+template <class D, class S>
+constexpr auto blendvpd = blend_variable<u64, D, S>;
 
 // PTEST: ZF says that a & b is zero, CF that b has nothing outside a.
 template <class Dst, class Src>
@@ -161,6 +183,27 @@ template <class D, class S>
 constexpr auto pextrd = extract_element<u32, D, S>;
 template <class D, class S>
 constexpr auto pextrq = extract_element<u64, D, S>;
+
+// INSERTPS: the source element (from a register chosen by the immediate), its place, and the elements to
+// clear.
+template <class Dst, class Src>
+inline bool insertps(Cpu& cpu, const Op& op) {
+  if (!sse_ready(cpu)) return false;
+  const unsigned control = static_cast<unsigned>(op.imm);
+  u32 value;
+  if constexpr (Src::where == Where::mem) {
+    if (!Src::read(cpu, op, value)) return false;
+  } else {
+    value = bits_as<LaneBits<float>>(cpu.vector.xmm[op.r1])[control >> 6 & 3];
+  }
+  auto r = bits_as<LaneBits<float>>(Dst::at(cpu, op));
+  r[control >> 4 & 3] = value;
+  for (unsigned i = 0; i < 4; ++i) {
+    if (control >> i & 1) r[i] = 0;
+  }
+  Dst::at(cpu, op) = bits_as<V128>(r);
+  return true;
+}
 
 // As maskmovq in cpu/exec/mmx/bodies.h.
 bool store_masked(Cpu& cpu, const Op& op, const u8* bytes, const u8* mask, unsigned count);

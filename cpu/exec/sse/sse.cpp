@@ -4,6 +4,7 @@
 #include "cpu/exec/sse/convert.h"
 #include "cpu/exec/sse/extended_state.h"
 #include "cpu/exec/sse/moves.h"
+#include "cpu/exec/sse/shuffle.h"
 #include "cpu/exec/table.h"
 
 namespace ringside {

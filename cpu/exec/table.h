@@ -22,25 +22,6 @@ namespace expansion {
 template <class... Ts>
 struct List {};
 
-template <unsigned bytes>
-struct UnsignedOf;
-template <>
-struct UnsignedOf<1> {
-  using type = u8;
-};
-template <>
-struct UnsignedOf<2> {
-  using type = u16;
-};
-template <>
-struct UnsignedOf<4> {
-  using type = u32;
-};
-template <>
-struct UnsignedOf<8> {
-  using type = u64;
-};
-
 // The operand classes that a token stands for.
 template <Operand O, unsigned P, class T, class A>
 constexpr auto classes() {

@@ -60,26 +60,16 @@ inline bool load_far_pointer(Cpu& cpu, const Op& op) {
   load_checked_segment(cpu, reg, s, false);
   return Dst::write(cpu, op, offset);
 }
-template <class Dst, class Src>
-inline bool les(Cpu& cpu, const Op& op) {
-  return load_far_pointer<ES, Dst, Src>(cpu, op);
-}
-template <class Dst, class Src>
-inline bool lds(Cpu& cpu, const Op& op) {
-  return load_far_pointer<DS, Dst, Src>(cpu, op);
-}
-template <class Dst, class Src>
-inline bool lss(Cpu& cpu, const Op& op) {
-  return load_far_pointer<SS, Dst, Src>(cpu, op);
-}
-template <class Dst, class Src>
-inline bool lfs(Cpu& cpu, const Op& op) {
-  return load_far_pointer<FS, Dst, Src>(cpu, op);
-}
-template <class Dst, class Src>
-inline bool lgs(Cpu& cpu, const Op& op) {
-  return load_far_pointer<GS, Dst, Src>(cpu, op);
-}
+template <class D, class S>
+constexpr auto les = load_far_pointer<ES, D, S>;
+template <class D, class S>
+constexpr auto lds = load_far_pointer<DS, D, S>;
+template <class D, class S>
+constexpr auto lss = load_far_pointer<SS, D, S>;
+template <class D, class S>
+constexpr auto lfs = load_far_pointer<FS, D, S>;
+template <class D, class S>
+constexpr auto lgs = load_far_pointer<GS, D, S>;
 
 // -- Far transfers.
 
@@ -110,26 +100,25 @@ inline u64 immediate_offset(const Op& op) {
   return static_cast<u64>(op.imm64) & (op.size == 2 ? 0xffff : 0xffffffff);
 }
 
-template <class Src>
-inline bool jmp_far_pointer(Cpu& cpu, const Op& op) {
-  return far_jump(cpu, immediate_selector(op), immediate_offset(op), op.size);
+using FarTransfer = bool(Cpu&, u16 selector, u64 offset, unsigned width);
+template <FarTransfer transfer, class>
+inline bool to_far_pointer(Cpu& cpu, const Op& op) {
+  return transfer(cpu, immediate_selector(op), immediate_offset(op), op.size);
 }
-template <class Src>
-inline bool call_far_pointer(Cpu& cpu, const Op& op) {
-  return far_call(cpu, immediate_selector(op), immediate_offset(op), op.size);
-}
-template <class Src>
-inline bool jmp_far_memory(Cpu& cpu, const Op& op) {
+template <FarTransfer transfer, class Src>
+inline bool through_far_pointer(Cpu& cpu, const Op& op) {
   u16 selector;
   u64 offset;
-  return read_far_pointer<Src>(cpu, op, selector, offset) && far_jump(cpu, selector, offset, op.size);
+  return read_far_pointer<Src>(cpu, op, selector, offset) && transfer(cpu, selector, offset, op.size);
 }
 template <class Src>
-inline bool call_far_memory(Cpu& cpu, const Op& op) {
-  u16 selector;
-  u64 offset;
-  return read_far_pointer<Src>(cpu, op, selector, offset) && far_call(cpu, selector, offset, op.size);
-}
+constexpr auto jmp_far_pointer = to_far_pointer<far_jump, Src>;
+template <class Src>
+constexpr auto call_far_pointer = to_far_pointer<far_call, Src>;
+template <class Src>
+constexpr auto jmp_far_memory = through_far_pointer<far_jump, Src>;
+template <class Src>
+constexpr auto call_far_memory = through_far_pointer<far_call, Src>;
 template <class Src>
 inline bool ret_far_release(Cpu& cpu, const Op& op) {
   return far_return(cpu, op.size, static_cast<u16>(op.imm));
@@ -162,32 +151,29 @@ inline bool sysexit_instruction(Cpu& cpu, const Op& op) { return sysexit(cpu, op
 
 // -- System descriptors.
 
-template <class Src>
-inline bool lldt(Cpu& cpu, const Op& op) {
+template <auto load, class Src>
+inline bool load_system_register(Cpu& cpu, const Op& op) {
   u16 selector;
   return may_load_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
-         Src::read(cpu, op, selector) && load_local_descriptor_table(cpu, selector);
+         Src::read(cpu, op, selector) && load(cpu, selector);
+}
+template <SegReg reg, class Dst>
+inline bool store_system_register(Cpu& cpu, const Op& op) {
+  return may_store_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
+         Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.segment[reg].selector));
 }
 template <class Src>
-inline bool ltr(Cpu& cpu, const Op& op) {
-  u16 selector;
-  return may_load_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
-         Src::read(cpu, op, selector) && load_task_register(cpu, selector);
-}
+constexpr auto lldt = load_system_register<load_local_descriptor_table, Src>;
+template <class Src>
+constexpr auto ltr = load_system_register<load_task_register, Src>;
 template <class Dst>
-inline bool sldt(Cpu& cpu, const Op& op) {
-  return may_store_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
-         Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.segment[LDTR].selector));
-}
+constexpr auto sldt = store_system_register<LDTR, Dst>;
 template <class Dst>
-inline bool str(Cpu& cpu, const Op& op) {
-  return may_store_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
-         Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.segment[TR].selector));
-}
+constexpr auto str = store_system_register<TR, Dst>;
 
 // Runs `look` on the selector; ZF is its answer's validity, and where it is set `value` is written.
-template <class Dst, class Src, class Look>
-inline bool look_up_descriptor(Cpu& cpu, const Op& op, Look look) {
+template <auto look, class Dst, class Src>
+inline bool look_up_descriptor(Cpu& cpu, const Op& op) {
   typename Src::Value selector;
   Looked found;
   if (!in_segmented_mode(cpu) || !Src::read(cpu, op, selector) ||
@@ -196,16 +182,12 @@ inline bool look_up_descriptor(Cpu& cpu, const Op& op, Look look) {
   set_zero_flag(cpu, found.valid);
   return !found.valid || Dst::write(cpu, op, static_cast<typename Dst::Value>(found.value));
 }
-template <class Dst, class Src>
-inline bool lar(Cpu& cpu, const Op& op) {
-  return look_up_descriptor<Dst, Src>(cpu, op, look_up_access_rights);
-}
-template <class Dst, class Src>
-inline bool lsl(Cpu& cpu, const Op& op) {
-  return look_up_descriptor<Dst, Src>(cpu, op, look_up_limit);
-}
-template <class Src>
-inline bool verify(Cpu& cpu, const Op& op, bool write) {
+template <class D, class S>
+constexpr auto lar = look_up_descriptor<look_up_access_rights, D, S>;
+template <class D, class S>
+constexpr auto lsl = look_up_descriptor<look_up_limit, D, S>;
+template <bool write, class Src>
+inline bool verify(Cpu& cpu, const Op& op) {
   u16 selector;
   Looked found;
   if (!in_segmented_mode(cpu) || !Src::read(cpu, op, selector) ||
@@ -215,13 +197,9 @@ inline bool verify(Cpu& cpu, const Op& op, bool write) {
   return true;
 }
 template <class Src>
-inline bool verr(Cpu& cpu, const Op& op) {
-  return verify<Src>(cpu, op, false);
-}
+constexpr auto verr = verify<false, Src>;
 template <class Src>
-inline bool verw(Cpu& cpu, const Op& op) {
-  return verify<Src>(cpu, op, true);
-}
+constexpr auto verw = verify<true, Src>;
 template <class Dst, class Src>
 inline bool arpl(Cpu& cpu, const Op& op) {
   u16 selector, other;

@@ -1,6 +1,8 @@
 // Owns the bodies of binary addition, subtraction, comparison and logic.
 #pragma once
 
+#include <functional>
+
 #include "cpu/exec/operands.h"
 
 namespace ringside {
@@ -26,37 +28,31 @@ inline bool read_modify_write(Cpu& cpu, const Op& op, Operation operation) {
   return true;
 }
 
-template <class Dst, class Src>
-inline bool add(Cpu& cpu, const Op& op) {
-  return read_modify_write<Dst, Src>(cpu, op, [&](auto a, auto b) { return alu::add(cpu.flags, a, b); });
+template <auto operation, class Dst, class Src>
+inline bool with_flags(Cpu& cpu, const Op& op) {
+  return read_modify_write<Dst, Src>(cpu, op, [&](auto a, auto b) { return operation(cpu.flags, a, b); });
 }
-template <class Dst, class Src>
-inline bool adc(Cpu& cpu, const Op& op) {
-  return read_modify_write<Dst, Src>(cpu, op, [&](auto a, auto b) { return alu::adc(cpu.flags, a, b); });
+template <class D, class S>
+constexpr auto add = with_flags<alu::add<typename D::Value>, D, S>;
+template <class D, class S>
+constexpr auto adc = with_flags<alu::adc<typename D::Value>, D, S>;
+template <class D, class S>
+constexpr auto sub = with_flags<alu::sub<typename D::Value>, D, S>;
+template <class D, class S>
+constexpr auto sbb = with_flags<alu::sbb<typename D::Value>, D, S>;
+
+template <auto operation, class Dst, class Src>
+inline bool logic(Cpu& cpu, const Op& op) {
+  return read_modify_write<Dst, Src>(cpu, op, [&](auto a, auto b) {
+    return alu::logic(cpu.flags, static_cast<decltype(a)>(operation(a, b)));
+  });
 }
-template <class Dst, class Src>
-inline bool sub(Cpu& cpu, const Op& op) {
-  return read_modify_write<Dst, Src>(cpu, op, [&](auto a, auto b) { return alu::sub(cpu.flags, a, b); });
-}
-template <class Dst, class Src>
-inline bool sbb(Cpu& cpu, const Op& op) {
-  return read_modify_write<Dst, Src>(cpu, op, [&](auto a, auto b) { return alu::sbb(cpu.flags, a, b); });
-}
-template <class Dst, class Src>
-inline bool and_(Cpu& cpu, const Op& op) {
-  return read_modify_write<Dst, Src>(
-      cpu, op, [&](auto a, auto b) { return alu::logic(cpu.flags, static_cast<decltype(a)>(a & b)); });
-}
-template <class Dst, class Src>
-inline bool or_(Cpu& cpu, const Op& op) {
-  return read_modify_write<Dst, Src>(
-      cpu, op, [&](auto a, auto b) { return alu::logic(cpu.flags, static_cast<decltype(a)>(a | b)); });
-}
-template <class Dst, class Src>
-inline bool xor_(Cpu& cpu, const Op& op) {
-  return read_modify_write<Dst, Src>(
-      cpu, op, [&](auto a, auto b) { return alu::logic(cpu.flags, static_cast<decltype(a)>(a ^ b)); });
-}
+template <class D, class S>
+constexpr auto and_ = logic<std::bit_and<>{}, D, S>;
+template <class D, class S>
+constexpr auto or_ = logic<std::bit_or<>{}, D, S>;
+template <class D, class S>
+constexpr auto xor_ = logic<std::bit_xor<>{}, D, S>;
 
 template <class Dst, class Src>
 inline bool cmp(Cpu& cpu, const Op& op) {

@@ -1,6 +1,8 @@
 // Owns the bodies of bit tests, bit scans, bit counts and CRC32.
 #pragma once
 
+#include <functional>
+
 #include "cpu/exec/address_size.h"
 #include "cpu/exec/operands.h"
 
@@ -56,8 +58,8 @@ inline bool bt(Cpu& cpu, const Op& op) {
   cpu.flags.set_cf((value >> (offset & (alu::bits_of<T> - 1))) & 1);
   return true;
 }
-template <class Dst, class Src, class Operation>
-inline bool modify_bit(Cpu& cpu, const Op& op, Operation operation) {
+template <auto operation, class Dst, class Src>
+inline bool modify_bit(Cpu& cpu, const Op& op) {
   using T = typename Dst::Value;
   T value, offset;
   typename Dst::Slot slot;
@@ -72,60 +74,49 @@ inline bool modify_bit(Cpu& cpu, const Op& op, Operation operation) {
   Dst::commit(cpu, op, slot, static_cast<T>(operation(value, mask)));
   return true;
 }
-template <class Dst, class Src>
-inline bool bts(Cpu& cpu, const Op& op) {
-  return modify_bit<Dst, Src>(cpu, op, [](auto value, auto mask) { return value | mask; });
-}
-template <class Dst, class Src>
-inline bool btr(Cpu& cpu, const Op& op) {
-  return modify_bit<Dst, Src>(cpu, op, [](auto value, auto mask) { return value & ~mask; });
-}
-template <class Dst, class Src>
-inline bool btc(Cpu& cpu, const Op& op) {
-  return modify_bit<Dst, Src>(cpu, op, [](auto value, auto mask) { return value ^ mask; });
-}
+struct AndNot {
+  constexpr auto operator()(auto value, auto mask) const { return value & ~mask; }
+};
+template <class D, class S>
+constexpr auto bts = modify_bit<std::bit_or<>{}, D, S>;
+template <class D, class S>
+constexpr auto btr = modify_bit<AndNot{}, D, S>;
+template <class D, class S>
+constexpr auto btc = modify_bit<std::bit_xor<>{}, D, S>;
 
 // Scans of a source of 0 leave the destination as it was. The undefined flags are those of a logic operation
 // whose result is the source.
-template <class Dst, class Src>
-inline bool bsf(Cpu& cpu, const Op& op) {
-  typename Src::Value value;
-  if (!Src::read(cpu, op, value)) [[unlikely]]
-    return false;
-  alu::logic(cpu.flags, value);
-  return value == 0 || Dst::write(cpu, op, static_cast<typename Dst::Value>(std::countr_zero(value)));
-}
-template <class Dst, class Src>
-inline bool bsr(Cpu& cpu, const Op& op) {
+template <bool from_top, class Dst, class Src>
+inline bool scan_bits(Cpu& cpu, const Op& op) {
   using T = typename Src::Value;
   T value;
   if (!Src::read(cpu, op, value)) [[unlikely]]
     return false;
   alu::logic(cpu.flags, value);
-  return value == 0 || Dst::write(cpu, op, static_cast<T>(alu::bits_of<T> - 1 - std::countl_zero(value)));
+  constexpr int top = alu::bits_of<T> - 1;
+  const int number = from_top ? top - std::countl_zero(value) : std::countr_zero(value);
+  return value == 0 || Dst::write(cpu, op, static_cast<T>(number));
 }
+template <class D, class S>
+constexpr auto bsf = scan_bits<false, D, S>;
+template <class D, class S>
+constexpr auto bsr = scan_bits<true, D, S>;
 
 // CF: the source is 0; ZF: the result is. The undefined OF and AF are cleared, SF and PF tell of the result.
-template <class Dst, class Src>
-inline bool tzcnt(Cpu& cpu, const Op& op) {
+template <bool from_top, class Dst, class Src>
+inline bool count_zeros(Cpu& cpu, const Op& op) {
   using T = typename Src::Value;
   T value;
   if (!Src::read(cpu, op, value)) [[unlikely]]
     return false;
-  const T count = static_cast<T>(std::countr_zero(value));
+  const T count = static_cast<T>(from_top ? std::countl_zero(value) : std::countr_zero(value));
   alu::shifted(cpu.flags, count, value == 0, false);
   return Dst::write(cpu, op, count);
 }
-template <class Dst, class Src>
-inline bool lzcnt(Cpu& cpu, const Op& op) {
-  using T = typename Src::Value;
-  T value;
-  if (!Src::read(cpu, op, value)) [[unlikely]]
-    return false;
-  const T count = static_cast<T>(std::countl_zero(value));
-  alu::shifted(cpu.flags, count, value == 0, false);
-  return Dst::write(cpu, op, count);
-}
+template <class D, class S>
+constexpr auto tzcnt = count_zeros<false, D, S>;
+template <class D, class S>
+constexpr auto lzcnt = count_zeros<true, D, S>;
 template <class Dst, class Src>
 inline bool popcnt(Cpu& cpu, const Op& op) {
   typename Src::Value value;

@@ -23,8 +23,8 @@ constexpr unsigned count_mask = sizeof(T) == 8 ? 63 : 31;
 
 // Reads the count and the destination; a masked count of 0 leaves flags and value, but memory is written and
 // a 32-bit register zero-extended all the same.
-template <class Dst, class Count, class Operation>
-inline bool shift(Cpu& cpu, const Op& op, Operation operation) {
+template <auto operation, class Dst, class Count>
+inline bool shift(Cpu& cpu, const Op& op) {
   using T = typename Dst::Value;
   typename Count::Value raw;
   typename Dst::Slot slot;
@@ -137,14 +137,15 @@ inline T shrd(LazyFlags& f, T a, T b, unsigned count) {
   return r;
 }
 
-template <class Dst, class Src, class Operation>
-inline bool double_shift(Cpu& cpu, const Op& op, unsigned count, Operation operation) {
+// The count is the third operand: an immediate, or CL.
+template <auto operation, bool by_cl, class Dst, class Src>
+inline bool double_shift(Cpu& cpu, const Op& op) {
   using T = typename Dst::Value;
   typename Dst::Slot slot;
   T a, b;
   if (!Src::read(cpu, op, b) || !Dst::open(cpu, op, a, slot)) [[unlikely]]
     return false;
-  count &= count_mask<T>;
+  const unsigned count = static_cast<unsigned>(by_cl ? cpu.gpr[RCX] : op.imm) & count_mask<T>;
   if (count != 0) a = operation(cpu.flags, a, b, count);
   Dst::commit(cpu, op, slot, a);
   return true;
@@ -152,54 +153,28 @@ inline bool double_shift(Cpu& cpu, const Op& op, unsigned count, Operation opera
 
 }  // namespace shifting
 
-template <class Dst, class Count>
-inline bool shl(Cpu& cpu, const Op& op) {
-  return shifting::shift<Dst, Count>(cpu, op, shifting::shl<typename Dst::Value>);
-}
-template <class Dst, class Count>
-inline bool shr(Cpu& cpu, const Op& op) {
-  return shifting::shift<Dst, Count>(cpu, op, shifting::shr<typename Dst::Value>);
-}
-template <class Dst, class Count>
-inline bool sar(Cpu& cpu, const Op& op) {
-  return shifting::shift<Dst, Count>(cpu, op, shifting::sar<typename Dst::Value>);
-}
-template <class Dst, class Count>
-inline bool rol(Cpu& cpu, const Op& op) {
-  return shifting::shift<Dst, Count>(cpu, op, shifting::rol<typename Dst::Value>);
-}
-template <class Dst, class Count>
-inline bool ror(Cpu& cpu, const Op& op) {
-  return shifting::shift<Dst, Count>(cpu, op, shifting::ror<typename Dst::Value>);
-}
-template <class Dst, class Count>
-inline bool rcl(Cpu& cpu, const Op& op) {
-  return shifting::shift<Dst, Count>(cpu, op, shifting::rcl<typename Dst::Value>);
-}
-template <class Dst, class Count>
-inline bool rcr(Cpu& cpu, const Op& op) {
-  return shifting::shift<Dst, Count>(cpu, op, shifting::rcr<typename Dst::Value>);
-}
+template <class D, class C>
+constexpr auto shl = shifting::shift<shifting::shl<typename D::Value>, D, C>;
+template <class D, class C>
+constexpr auto shr = shifting::shift<shifting::shr<typename D::Value>, D, C>;
+template <class D, class C>
+constexpr auto sar = shifting::shift<shifting::sar<typename D::Value>, D, C>;
+template <class D, class C>
+constexpr auto rol = shifting::shift<shifting::rol<typename D::Value>, D, C>;
+template <class D, class C>
+constexpr auto ror = shifting::shift<shifting::ror<typename D::Value>, D, C>;
+template <class D, class C>
+constexpr auto rcl = shifting::shift<shifting::rcl<typename D::Value>, D, C>;
+template <class D, class C>
+constexpr auto rcr = shifting::shift<shifting::rcr<typename D::Value>, D, C>;
 
-template <class Dst, class Src>
-inline bool shld_immediate(Cpu& cpu, const Op& op) {
-  return shifting::double_shift<Dst, Src>(cpu, op, static_cast<unsigned>(op.imm),
-                                          shifting::shld<typename Dst::Value>);
-}
-template <class Dst, class Src>
-inline bool shld_cl(Cpu& cpu, const Op& op) {
-  return shifting::double_shift<Dst, Src>(cpu, op, static_cast<unsigned>(cpu.gpr[RCX]),
-                                          shifting::shld<typename Dst::Value>);
-}
-template <class Dst, class Src>
-inline bool shrd_immediate(Cpu& cpu, const Op& op) {
-  return shifting::double_shift<Dst, Src>(cpu, op, static_cast<unsigned>(op.imm),
-                                          shifting::shrd<typename Dst::Value>);
-}
-template <class Dst, class Src>
-inline bool shrd_cl(Cpu& cpu, const Op& op) {
-  return shifting::double_shift<Dst, Src>(cpu, op, static_cast<unsigned>(cpu.gpr[RCX]),
-                                          shifting::shrd<typename Dst::Value>);
-}
+template <class D, class S>
+constexpr auto shld_immediate = shifting::double_shift<shifting::shld<typename D::Value>, false, D, S>;
+template <class D, class S>
+constexpr auto shld_cl = shifting::double_shift<shifting::shld<typename D::Value>, true, D, S>;
+template <class D, class S>
+constexpr auto shrd_immediate = shifting::double_shift<shifting::shrd<typename D::Value>, false, D, S>;
+template <class D, class S>
+constexpr auto shrd_cl = shifting::double_shift<shifting::shrd<typename D::Value>, true, D, S>;
 
 }  // namespace ringside

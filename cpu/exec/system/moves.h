@@ -119,22 +119,14 @@ inline bool write_segment_base(Cpu& cpu, const Op& op) {
   cpu.segment[segment].base = value;
   return true;
 }
-template <class Dst>
-inline bool rdfsbase(Cpu& cpu, const Op& op) {
-  return read_segment_base<FS, Dst>(cpu, op);
-}
-template <class Dst>
-inline bool rdgsbase(Cpu& cpu, const Op& op) {
-  return read_segment_base<GS, Dst>(cpu, op);
-}
-template <class Src>
-inline bool wrfsbase(Cpu& cpu, const Op& op) {
-  return write_segment_base<FS, Src>(cpu, op);
-}
-template <class Src>
-inline bool wrgsbase(Cpu& cpu, const Op& op) {
-  return write_segment_base<GS, Src>(cpu, op);
-}
+template <class Operand>
+constexpr auto rdfsbase = read_segment_base<FS, Operand>;
+template <class Operand>
+constexpr auto rdgsbase = read_segment_base<GS, Operand>;
+template <class Operand>
+constexpr auto wrfsbase = write_segment_base<FS, Operand>;
+template <class Operand>
+constexpr auto wrgsbase = write_segment_base<GS, Operand>;
 
 template <class Dst>
 inline bool rdpid(Cpu& cpu, const Op& op) {

@@ -15,34 +15,28 @@ bool load_pseudo_descriptor(Cpu& cpu, const Op& op, u64 linear, Cpu::Table& tabl
 
 inline unsigned pseudo_descriptor_bytes(const Cpu& cpu) { return cpu.mode.bits64 ? 10 : 6; }
 
-template <class Address>
-inline bool sgdt(Cpu& cpu, const Op& op) {
+template <Cpu::Table Cpu::*table, class Address>
+inline bool store_table(Cpu& cpu, const Op& op) {
   u64 linear;
   return require_umip_permission(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::write, linear) &&
-         store_pseudo_descriptor(cpu, op, linear, cpu.gdtr);
+         store_pseudo_descriptor(cpu, op, linear, cpu.*table);
 }
-template <class Address>
-inline bool sidt(Cpu& cpu, const Op& op) {
-  u64 linear;
-  return require_umip_permission(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
-         Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::write, linear) &&
-         store_pseudo_descriptor(cpu, op, linear, cpu.idtr);
-}
-template <class Address>
-inline bool lgdt(Cpu& cpu, const Op& op) {
+template <Cpu::Table Cpu::*table, class Address>
+inline bool load_table(Cpu& cpu, const Op& op) {
   u64 linear;
   return require_privilege(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::read, linear) &&
-         load_pseudo_descriptor(cpu, op, linear, cpu.gdtr);
+         load_pseudo_descriptor(cpu, op, linear, cpu.*table);
 }
 template <class Address>
-inline bool lidt(Cpu& cpu, const Op& op) {
-  u64 linear;
-  return require_privilege(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
-         Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::read, linear) &&
-         load_pseudo_descriptor(cpu, op, linear, cpu.idtr);
-}
+constexpr auto sgdt = store_table<&Cpu::gdtr, Address>;
+template <class Address>
+constexpr auto sidt = store_table<&Cpu::idtr, Address>;
+template <class Address>
+constexpr auto lgdt = load_table<&Cpu::gdtr, Address>;
+template <class Address>
+constexpr auto lidt = load_table<&Cpu::idtr, Address>;
 
 // Segment limits do not matter to INVLPG, only the base; an address that is not canonical names no page.
 template <class Address>

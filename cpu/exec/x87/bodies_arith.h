@@ -163,6 +163,11 @@ inline bool operation(Cpu& cpu, const Op& op) {
   }
 }
 
+template <class F>
+inline bool popping_operation(Cpu& cpu, const Op& op) {
+  return register_operation<F, true>(cpu, op, op.r0, 0);
+}
+
 // -- Comparisons. `pops` registers go afterwards.
 constexpr u16 comparison_codes = FpuStatus::C0 | FpuStatus::C2 | FpuStatus::C3;
 
@@ -301,79 +306,43 @@ inline bool pushing(Cpu& cpu, const Op& op, F function, u16 cleared = 0) {
 
 // -- "x87 FPU Basic Arithmetic Instructions".
 template <class... O>
-bool fadd(Cpu& cpu, const Op& op) {
-  return x87::operation<x87::Add, O...>(cpu, op);
-}
+constexpr auto fadd = x87::operation<x87::Add, O...>;
 template <class... O>
-bool fmul(Cpu& cpu, const Op& op) {
-  return x87::operation<x87::Multiply, O...>(cpu, op);
-}
+constexpr auto fmul = x87::operation<x87::Multiply, O...>;
 template <class... O>
-bool fsub(Cpu& cpu, const Op& op) {
-  return x87::operation<x87::Subtract, O...>(cpu, op);
-}
+constexpr auto fsub = x87::operation<x87::Subtract, O...>;
 template <class... O>
-bool fsubr(Cpu& cpu, const Op& op) {
-  return x87::operation<x87::SubtractReversed, O...>(cpu, op);
-}
+constexpr auto fsubr = x87::operation<x87::SubtractReversed, O...>;
 template <class... O>
-bool fdiv(Cpu& cpu, const Op& op) {
-  return x87::operation<x87::Divide, O...>(cpu, op);
-}
+constexpr auto fdiv = x87::operation<x87::Divide, O...>;
 template <class... O>
-bool fdivr(Cpu& cpu, const Op& op) {
-  return x87::operation<x87::DivideReversed, O...>(cpu, op);
-}
+constexpr auto fdivr = x87::operation<x87::DivideReversed, O...>;
 
 template <class...>
-bool faddp(Cpu& cpu, const Op& op) {
-  return x87::register_operation<x87::Add, true>(cpu, op, op.r0, 0);
-}
+constexpr auto faddp = x87::popping_operation<x87::Add>;
 template <class...>
-bool fmulp(Cpu& cpu, const Op& op) {
-  return x87::register_operation<x87::Multiply, true>(cpu, op, op.r0, 0);
-}
+constexpr auto fmulp = x87::popping_operation<x87::Multiply>;
 template <class...>
-bool fsubp(Cpu& cpu, const Op& op) {
-  return x87::register_operation<x87::Subtract, true>(cpu, op, op.r0, 0);
-}
+constexpr auto fsubp = x87::popping_operation<x87::Subtract>;
 template <class...>
-bool fsubrp(Cpu& cpu, const Op& op) {
-  return x87::register_operation<x87::SubtractReversed, true>(cpu, op, op.r0, 0);
-}
+constexpr auto fsubrp = x87::popping_operation<x87::SubtractReversed>;
 template <class...>
-bool fdivp(Cpu& cpu, const Op& op) {
-  return x87::register_operation<x87::Divide, true>(cpu, op, op.r0, 0);
-}
+constexpr auto fdivp = x87::popping_operation<x87::Divide>;
 template <class...>
-bool fdivrp(Cpu& cpu, const Op& op) {
-  return x87::register_operation<x87::DivideReversed, true>(cpu, op, op.r0, 0);
-}
+constexpr auto fdivrp = x87::popping_operation<x87::DivideReversed>;
 
 template <class Src>
-bool fiadd(Cpu& cpu, const Op& op) {
-  return x87::memory_operation<x87::Add, true, Src>(cpu, op);
-}
+constexpr auto fiadd = x87::memory_operation<x87::Add, true, Src>;
 template <class Src>
-bool fimul(Cpu& cpu, const Op& op) {
-  return x87::memory_operation<x87::Multiply, true, Src>(cpu, op);
-}
+constexpr auto fimul = x87::memory_operation<x87::Multiply, true, Src>;
 template <class Src>
-bool fisub(Cpu& cpu, const Op& op) {
-  return x87::memory_operation<x87::Subtract, true, Src>(cpu, op);
-}
+constexpr auto fisub = x87::memory_operation<x87::Subtract, true, Src>;
 template <class Src>
-bool fisubr(Cpu& cpu, const Op& op) {
-  return x87::memory_operation<x87::SubtractReversed, true, Src>(cpu, op);
-}
+constexpr auto fisubr = x87::memory_operation<x87::SubtractReversed, true, Src>;
 template <class Src>
-bool fidiv(Cpu& cpu, const Op& op) {
-  return x87::memory_operation<x87::Divide, true, Src>(cpu, op);
-}
+constexpr auto fidiv = x87::memory_operation<x87::Divide, true, Src>;
 template <class Src>
-bool fidivr(Cpu& cpu, const Op& op) {
-  return x87::memory_operation<x87::DivideReversed, true, Src>(cpu, op);
-}
+constexpr auto fidivr = x87::memory_operation<x87::DivideReversed, true, Src>;
 
 inline bool fchs(Cpu& cpu, const Op& op) {
   return x87::unary(cpu, op, [](Float80 a, FpuControl, FpuStatus&) { return a.negated(); });
@@ -408,13 +377,9 @@ inline bool fxtract(Cpu& cpu, const Op& op) {
 
 // -- "x87 FPU Comparison Instructions".
 template <class Operand>
-bool fcom(Cpu& cpu, const Op& op) {
-  return x87::compare_operand<0, Operand>(cpu, op);
-}
+constexpr auto fcom = x87::compare_operand<0, Operand>;
 template <class Operand>
-bool fcomp(Cpu& cpu, const Op& op) {
-  return x87::compare_operand<1, Operand>(cpu, op);
-}
+constexpr auto fcomp = x87::compare_operand<1, Operand>;
 inline bool fcompp(Cpu& cpu, const Op& op) { return x87::compare_register<false, 2>(cpu, op, 1); }
 template <class...>
 bool fucom(Cpu& cpu, const Op& op) {
@@ -427,29 +392,17 @@ bool fucomp(Cpu& cpu, const Op& op) {
 }
 inline bool fucompp(Cpu& cpu, const Op& op) { return x87::compare_register<true, 2>(cpu, op, 1); }
 template <class Src>
-bool ficom(Cpu& cpu, const Op& op) {
-  return x87::compare_integer<0, Src>(cpu, op);
-}
+constexpr auto ficom = x87::compare_integer<0, Src>;
 template <class Src>
-bool ficomp(Cpu& cpu, const Op& op) {
-  return x87::compare_integer<1, Src>(cpu, op);
-}
+constexpr auto ficomp = x87::compare_integer<1, Src>;
 template <class...>
-bool fcomi(Cpu& cpu, const Op& op) {
-  return x87::compare_to_eflags<false, false>(cpu, op);
-}
+constexpr auto fcomi = x87::compare_to_eflags<false, false>;
 template <class...>
-bool fcomip(Cpu& cpu, const Op& op) {
-  return x87::compare_to_eflags<false, true>(cpu, op);
-}
+constexpr auto fcomip = x87::compare_to_eflags<false, true>;
 template <class...>
-bool fucomi(Cpu& cpu, const Op& op) {
-  return x87::compare_to_eflags<true, false>(cpu, op);
-}
+constexpr auto fucomi = x87::compare_to_eflags<true, false>;
 template <class...>
-bool fucomip(Cpu& cpu, const Op& op) {
-  return x87::compare_to_eflags<true, true>(cpu, op);
-}
+constexpr auto fucomip = x87::compare_to_eflags<true, true>;
 inline bool ftst(Cpu& cpu, const Op& op) {
   if (!x87::begin(cpu)) [[unlikely]]
     return false;

@@ -1,6 +1,4 @@
 // Owns the decoding of blocks and their life in the cache: lookup, links, and dropping what was written to.
-#include "cpu/exec/vmx/leave.h"
-#include "vmx/apic_virtualization.h"
 #include "cpu/exec/block_cache.h"
 
 #include <algorithm>
@@ -9,6 +7,8 @@
 
 #include "cpu/exec/dispatch.h"
 #include "cpu/exec/table.h"
+#include "cpu/exec/vmx/leave.h"
+#include "vmx/apic_virtualization.h"
 
 namespace ringside {
 namespace {

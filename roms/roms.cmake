@@ -1,5 +1,5 @@
 # Owns the guests that are built with Ringside: roms/NAME/NAME.asm becomes the image build/roms/NAME.bin, a flash chip for
-# -bios, and, if it is built in, roms::NAME(). A guest may include files of other folders: "common/start.inc".
+# -bios, and, if it is built in, roms::NAME() and roms::NAME_symbols(). A guest may include files of other folders: "common/start.inc".
 # Beside the image lies build/roms/NAME.elf: the same bytes with symbols and source lines for a debugger. It is assembled
 # a second time, because only an object file can carry them, and linked to where the image is seen below 1 MiB.
 find_program(NASM nasm REQUIRED)
@@ -34,11 +34,12 @@ endfunction()
 
 function(build_in name)
   set(image ${CMAKE_BINARY_DIR}/roms/${name}.bin)
+  set(symbols ${CMAKE_BINARY_DIR}/roms/${name}.elf)
   set(code ${CMAKE_BINARY_DIR}/generated/roms/${name}.cpp)
   add_custom_command(
     OUTPUT ${code}
-    COMMAND ${CMAKE_COMMAND} -DIMAGE=${image} -DNAME=${name} -DOUTPUT=${code} -P ${CMAKE_SOURCE_DIR}/roms/embed.cmake
-    DEPENDS ${image} rom-${name} roms/embed.cmake
+    COMMAND ${CMAKE_COMMAND} -DIMAGE=${image} -DSYMBOLS=${symbols} -DNAME=${name} -DOUTPUT=${code} -P ${CMAKE_SOURCE_DIR}/roms/embed.cmake
+    DEPENDS ${image} ${symbols} rom-${name} roms/embed.cmake
     COMMENT "Building in roms/${name}")
   target_sources(roms PRIVATE ${code})
 endfunction()

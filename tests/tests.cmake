@@ -53,6 +53,8 @@ add_custom_target(system-images DEPENDS ${system_images})
 room_tests(system machine)
 add_dependencies(test-system system-images)
 
+# Its types are looked up by a test.
+set_source_files_properties(tests/debug/linux_structures.cpp PROPERTIES COMPILE_OPTIONS -g)
 room_tests(debug debugger)
 if(TARGET test-debug)
   add_dependencies(test-debug rom-images)

@@ -188,7 +188,7 @@ bool Commands::repeats(std::string_view line) {
   std::string others;
   const Command* command = find_command(word_of(whole), others);
   if (!command) return false;
-  for (const std::string_view name : {"step", "next", "finish", "continue", "run-to"}) {
+  for (const std::string_view name : {"step", "next", "finish", "continue", "run-to", "list"}) {
     if (command->name == name) return true;
   }
   return false;

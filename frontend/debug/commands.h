@@ -9,6 +9,7 @@
 
 #include "frontend/debug/debugger.h"
 #include "frontend/debug/expression.h"
+#include "frontend/debug/source.h"
 
 namespace ringside {
 
@@ -38,6 +39,15 @@ class Commands {
   // -- For the commands themselves.
   Debugger& debugger() { return debugger_; }
   Symbols& symbols() { return symbols_; }
+  SourceFiles& sources() { return sources_; }
+  // The lines that `list` showed last, and the stop at which it did.
+  struct Listed {
+    std::string file;
+    unsigned first = 0, last = 0;
+    u64 count = ~u64{0};  // retired by the CPU
+    unsigned cpu = 0;
+  };
+  Listed& listed() { return listed_; }
   const Expressions& expressions() const { return expressions_; }
   void print(std::string_view text);  // with a newline at its end, if it has none
   bool fail(std::string_view why);    // always false
@@ -52,6 +62,8 @@ class Commands {
   Debugger& debugger_;
   Symbols& symbols_;
   Expressions expressions_;
+  SourceFiles sources_;
+  Listed listed_;
   Print print_;
   std::function<std::size_t(std::string_view)> send_;
   bool colour_ = false;

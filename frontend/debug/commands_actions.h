@@ -45,4 +45,8 @@ bool disassemble(Commands&, std::string_view arguments);
 bool symbols(Commands&, std::string_view arguments);
 bool backtrace(Commands&, std::string_view arguments);
 
+// commands_source.cpp
+bool list(Commands&, std::string_view arguments);
+bool directory(Commands&, std::string_view arguments);
+
 }  // namespace ringside::act

@@ -7,6 +7,7 @@
 #include "frontend/debug/backtrace.h"
 #include "frontend/debug/commands_actions.h"
 #include "frontend/debug/disassembly.h"
+#include "frontend/debug/find_module.h"
 #include "frontend/debug/find_offset.h"
 #include "frontend/debug/look_memory.h"
 #include "frontend/debug/look_paging.h"
@@ -332,6 +333,9 @@ bool symbols(Commands& c, std::string_view arguments) {
       options.world = World::non_root;
     } else if (word == "find") {
       find = true;
+    } else if (word == "as") {
+      options.name = next_word(arguments);
+      if (options.name.empty()) return c.fail("symbols FILE as NAME: the name is missing");
     } else {
       const auto offset = c.value(word);
       if (!offset) return false;
@@ -339,12 +343,16 @@ bool symbols(Commands& c, std::string_view arguments) {
     }
   }
   std::string why;
-  if (!c.symbols().load(file, options, why)) return c.fail(why);
-  if (find) {
-    std::string name;
-    for (const Symbols::Image& image : c.symbols().images()) {
-      if (image.path == file) name = image.name;
-    }
+  const std::string module = module_name(file);
+  if (find && !module.empty()) {
+    const auto sections = find_module(c.debugger().cpu(), c.symbols(), module, options.world, why);
+    if (!sections) return c.fail(fmt::format("{}: {}", file, why));
+    options.sections = *sections;
+    options.offset = 0;
+  }
+  std::string name;
+  if (!c.symbols().load(file, options, why, &name)) return c.fail(why);
+  if (find && module.empty()) {
     const auto offset = find_offset(c.debugger().cpu(), c.symbols(), name, options.world, why);
     if (!offset)
       return c.fail(
@@ -352,8 +360,9 @@ bool symbols(Commands& c, std::string_view arguments) {
                       "give it",
                       file, why));
     c.symbols().set_offset(name, *offset);
-    c.print(fmt::format("offset {:#x}: {}", *offset, why));
+    why = fmt::format("offset {:#x}: {}", *offset, why);
   }
+  if (find) c.print(why);
   c.print(symbols_text(c.symbols()));
   return true;
 }

@@ -14,7 +14,7 @@ bool stopped(Commands& c, const Stop& stop) {
   if (stop.kind == Stop::Kind::ended) return true;
   Cpu& cpu = c.debugger().cpu();
   if (const auto line = c.symbols().line(linear_rip(cpu), world_of(cpu))) {
-    const std::string source = source_line(line->file, line->line);
+    const std::string source = c.sources().line(line->file, line->line);
     if (!source.empty()) c.print(fmt::format("{:>6}  {}", line->line, source));
   }
   const DisassembledInstruction next = next_instruction(cpu, &c.symbols());

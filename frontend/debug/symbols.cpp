@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
-#include <fstream>
 
 #include "frontend/debug/symbols_image.h"
 
@@ -25,6 +24,15 @@ Qualified qualified(std::string_view text) {
   const std::size_t mark = text.find('!');
   if (mark == text.npos) return {{}, text};
   return {text.substr(0, mark), text.substr(mark + 1)};
+}
+
+// Folders and the ending that says what kind of file it is are no part of the name; version numbers are.
+std::string image_name(const std::string& path) {
+  const std::filesystem::path file = std::filesystem::path(path).filename();
+  for (const std::string_view ending : {".elf", ".ko", ".debug", ".map", ".so", ".o", ".bin"}) {
+    if (file.extension() == ending) return file.stem().string();
+  }
+  return file.string();
 }
 
 // Of Levenshtein; gives up beyond `most`.
@@ -53,10 +61,7 @@ struct Symbols::Loaded {
   World world = World::any;
   mutable SymbolImage image;  // reading lines fills libdw's caches
 
-  bool holds(u64 address) const {
-    const u64 inside = address - offset;
-    return inside >= image.low() && inside < image.high();
-  }
+  bool holds(u64 address) const { return image.holds(address - offset); }
 };
 
 Symbols::Symbols() = default;
@@ -72,25 +77,51 @@ std::string Symbols::Line::text() const {
   return fmt::format("{}:{}", before == file.npos ? file : file.substr(before + 1), line);
 }
 
-bool Symbols::load(const std::string& path, const Options& options, std::string& error) {
+bool Symbols::load(const std::string& path, const Options& options, std::string& error, std::string* name) {
   auto loaded = std::make_unique<Loaded>();
   std::string why;
-  if (!loaded->image.open(path, why)) {
+  if (!loaded->image.open(path, options.sections, why)) {
     error = fmt::format("{}: {}", path, why);
     return false;
   }
-  loaded->name = options.name.empty() ? std::filesystem::path(path).stem().string() : options.name;
+  const std::string& called = add(std::move(loaded), path, options);
+  if (name) *name = called;
+  return true;
+}
+
+bool Symbols::load_bytes(std::span<const u8> bytes, const std::string& path, const Options& options,
+                         std::string& error) {
+  auto loaded = std::make_unique<Loaded>();
+  std::string why;
+  if (!loaded->image.open(bytes, why)) {
+    error = fmt::format("{}: {}", path, why);
+    return false;
+  }
+  add(std::move(loaded), path, options);
+  return true;
+}
+
+const std::string& Symbols::add(std::unique_ptr<Loaded> loaded, const std::string& path,
+                                const Options& options) {
+  loaded->name = options.name.empty() ? image_name(path) : options.name;
   loaded->path = path;
   loaded->offset = options.offset;
   loaded->world = options.world;
+  // The same kernel may run as the hypervisor and in its guest.
+  const auto clashes = [&](const auto& other) {
+    return other->name == loaded->name && other->world != loaded->world;
+  };
+  if (options.name.empty() && options.world != World::any &&
+      std::any_of(loaded_.begin(), loaded_.end(), clashes))
+    loaded->name += options.world == World::root ? "-root" : "-guest";
   for (auto& other : loaded_) {
     if (other->name == loaded->name) {
       other = std::move(loaded);
-      return true;
+      return other->name;
     }
   }
   loaded_.push_back(std::move(loaded));
-  return true;
+  return loaded_.back()->name;
 }
 
 bool Symbols::unload(std::string_view image) {
@@ -112,6 +143,14 @@ std::optional<u64> Symbols::offset_for(std::string_view image, std::string_view 
     if (one->name != image) continue;
     const SymbolImage::Symbol* found = one->image.named(symbol);
     if (found && !found->absolute) return address - found->address;
+  }
+  return std::nullopt;
+}
+
+std::optional<Symbols::Member> Symbols::member(std::string_view image, std::string_view structure,
+                                               std::string_view name) const {
+  for (const auto& one : loaded_) {
+    if (one->name == image) return one->image.member(structure, name);
   }
   return std::nullopt;
 }
@@ -241,15 +280,13 @@ Symbols::Frames Symbols::frames(u64 address, World world) const {
   return {loaded->image.frames(), loaded->offset};
 }
 
-std::string source_line(const std::string& file, unsigned line) {
-  std::error_code problem;
-  if (line == 0 || !std::filesystem::is_regular_file(file, problem)) return {};
-  std::ifstream in(file);
-  std::string text;
-  for (unsigned n = 0; n < line; ++n) {
-    if (!std::getline(in, text)) return {};
+std::optional<std::string> Symbols::source_file(std::string_view name, World world) const {
+  const Qualified q = qualified(name);
+  for (const auto& one : loaded_) {
+    if (!same_world(one->world, world) || (!q.image.empty() && q.image != one->name)) continue;
+    if (auto file = one->image.source_file(q.name)) return file;
   }
-  return text;
+  return std::nullopt;
 }
 
 }  // namespace ringside

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,24 @@ enum class World : u8 { any, root, non_root };
 
 class Symbols {
  public:
+  // Where a section of a kernel module lies in the machine.
+  struct Section {
+    std::string name;
+    u64 address = 0;
+  };
   struct Options {
-    std::string name;  // to call the image by; empty: the file's name without folders and extension
-    u64 offset = 0;    // the address in the machine minus the address in the file
+    std::string
+        name;        // to call the image by; empty: the file's name, without folders and ".elf" and the like
+    u64 offset = 0;  // the address in the machine minus the address in the file
     World world = World::any;
+    // Of an object file, which is linked where it is loaded; those that are missing are not there. None: a
+    // Linux module (NAME.ko) is laid out as Linux does it, with the code at 0, so that `offset` is the
+    // address of .text; other object files are refused.
+    std::vector<Section> sections;
+  };
+  // Of a structure, in bytes.
+  struct Member {
+    u64 offset = 0, structure_size = 0;
   };
   struct Image {
     std::string name, path;
@@ -56,9 +71,14 @@ class Symbols {
   Symbols& operator=(const Symbols&) = delete;
 
   // False and one line in `error` that names the file and the cure: it is missing, or neither form.
-  // A file with the name of a loaded image replaces it.
-  bool load(const std::string& path, const Options& options, std::string& error);
+  // A file with the name of a loaded image replaces it; unless it was named by its file, and is for another
+  // world: then that is added to its name.
+  // `name`, if given: what the image is called.
+  bool load(const std::string& path, const Options& options, std::string& error, std::string* name = nullptr);
   bool load(const std::string& path, std::string& error) { return load(path, Options(), error); }
+  // The same for an ELF file's bytes; `path` is what to call it to people.
+  bool load_bytes(std::span<const u8> bytes, const std::string& path, const Options& options,
+                  std::string& error);
   bool unload(std::string_view image);
   // False: no such image.
   bool set_offset(std::string_view image, u64 offset);
@@ -78,10 +98,17 @@ class Symbols {
   // Where the code of "file:line" or "image!file:line" begins; the file is given by the end of its path. If
   // no code is there, the next line that has some. Several: inlined or repeated code. Sorted.
   std::vector<u64> addresses_of_line(std::string_view place, World world = World::any) const;
+  // The source file, as the compiler was told it, whose path ends with "name" or "image!name"'s; nullopt:
+  // no code is of one.
+  std::optional<std::string> source_file(std::string_view name, World world = World::any) const;
   // Names of symbols that begin with `prefix`, sorted, without repetition, at most `limit`.
   std::vector<std::string> complete(std::string_view prefix, std::size_t limit = 100) const;
   // Names near to one that is not there, for "did you mean"; nullopt: none is near.
   std::optional<std::string> nearest(std::string_view name) const;
+
+  // From an image's DWARF; nullopt: it has no such structure, or that no such member.
+  std::optional<Member> member(std::string_view image, std::string_view structure,
+                               std::string_view name) const;
 
   // Call-frame information for an address in the machine, for back traces: .eh_frame and .debug_frame. The
   // offset is that of the image. Empty: none.
@@ -93,11 +120,9 @@ class Symbols {
 
  private:
   struct Loaded;
+  const std::string& add(std::unique_ptr<Loaded> loaded, const std::string& path, const Options& options);
   const Loaded* of(u64 address, World world) const;
   std::vector<std::unique_ptr<Loaded>> loaded_;
 };
-
-// A line of a source file, 1 is the first; empty if the file cannot be read. For showing code at stops.
-std::string source_line(const std::string& file, unsigned line);
 
 }  // namespace ringside

@@ -36,6 +36,7 @@ std::string_view other_form(std::string_view head) {
   return {};
 }
 
+constexpr std::string_view stripped = "has no symbols and no line information; it was stripped";
 constexpr std::string_view no_symbol_file = "neither an ELF file nor a list of symbols such as System.map";
 
 bool read_all(int file, std::string& text) {
@@ -53,12 +54,16 @@ bool read_all(int file, std::string& text) {
 
 SymbolImage::~SymbolImage() {
   if (eh_frame_) dwarf_cfi_end(eh_frame_);
-  if (dwarf_) dwarf_end(dwarf_);
+  if (dwfl_)
+    dwfl_end(dwfl_);
+  else if (dwarf_)
+    dwarf_end(dwarf_);
   if (elf_) elf_end(elf_);
   if (file_ >= 0) ::close(file_);
 }
 
-bool SymbolImage::open(const std::string& path, std::string& error) {
+bool SymbolImage::open(const std::string& path, const std::vector<Symbols::Section>& sections,
+                       std::string& error) {
   file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat about;
   if (file_ < 0 || ::fstat(file_, &about) != 0) {
@@ -79,21 +84,26 @@ bool SymbolImage::open(const std::string& path, std::string& error) {
   const bool is_elf = start.starts_with(
       "\x7f"
       "ELF");
-  if (!(is_elf ? open_elf(error) : read_list(error))) return false;
-  index();
-  if (by_address_.empty() && !has_lines_) {
-    error = is_elf ? "has no symbols and no line information; it was stripped" : std::string(no_symbol_file);
-    return false;
-  }
-  return true;
+  if (!is_elf) return read_list(error) && finish(no_symbol_file, error);
+  elf_version(EV_CURRENT);
+  return open_elf(elf_begin(file_, ELF_C_READ_MMAP, nullptr), sections, error) && finish(stripped, error);
 }
 
-bool SymbolImage::open_elf(std::string& error) {
-  if (elf_version(EV_CURRENT) == EV_NONE) {
-    error = "this libelf is too old";
-    return false;
-  }
-  elf_ = elf_begin(file_, ELF_C_READ, nullptr);
+bool SymbolImage::open(std::span<const u8> elf, std::string& error) {
+  bytes_.assign(elf.begin(), elf.end());
+  elf_version(EV_CURRENT);
+  return open_elf(elf_memory(bytes_.data(), bytes_.size()), {}, error) && finish(stripped, error);
+}
+
+bool SymbolImage::finish(std::string_view nothing, std::string& error) {
+  index();
+  if (!by_address_.empty() || has_lines_) return true;
+  error = nothing;
+  return false;
+}
+
+bool SymbolImage::open_elf(Elf* elf, const std::vector<Symbols::Section>& sections, std::string& error) {
+  elf_ = elf;
   GElf_Ehdr header;
   if (!elf_ || elf_kind(elf_) != ELF_K_ELF || !gelf_getehdr(elf_, &header)) {
     error = fmt::format("a damaged ELF file: {}", elf_errmsg(-1));
@@ -104,17 +114,24 @@ bool SymbolImage::open_elf(std::string& error) {
                         header.e_machine);
     return false;
   }
-  if (header.e_type == ET_REL) {
+  const bool module = header.e_type == ET_REL && (is_module() || !sections.empty());
+  if (header.e_type == ET_REL && !module) {
     error = "an object file that is not linked: its symbols have no addresses yet";
     return false;
   }
   entry_ = header.e_entry;
-  read_sections();
+  if (module)
+    place_sections(sections);
+  else
+    read_sections();
   if (!read_elf_symbols()) {
     error = fmt::format("a damaged ELF file: {}", elf_errmsg(-1));
     return false;
   }
-  dwarf_ = dwarf_begin_elf(elf_, DWARF_C_READ, nullptr);
+  if (module)
+    open_module_dwarf();
+  else
+    dwarf_ = dwarf_begin_elf(elf_, DWARF_C_READ, nullptr);
   if (dwarf_) {
     Dwarf_Off next = 0;
     std::size_t size = 0;
@@ -161,6 +178,11 @@ bool SymbolImage::read_elf_symbols() {
     if (!name || hidden(name)) continue;
     const u8 rank = static_cast<u8>((type == STT_FUNC ? 4 : 0) + (type == STT_OBJECT ? 2 : 0) +
                                     (binding == STB_LOCAL ? 0 : 1));
+    if (!section_at_.empty() && symbol.st_shndx != SHN_ABS) {
+      // A module's symbols count from the beginning of their section.
+      if (symbol.st_shndx >= section_at_.size() || section_at_[symbol.st_shndx] == nowhere) continue;
+      symbol.st_value += section_at_[symbol.st_shndx];
+    }
     symbols_.push_back({symbol.st_value, symbol.st_size, name,
                         symbol.st_shndx == SHN_ABS || symbol.st_value < low_ || symbol.st_value > high_,
                         rank});
@@ -242,8 +264,16 @@ void SymbolImage::index() {
             [](const Symbol* a, const Symbol* b) { return std::tie(a->name, a) < std::tie(b->name, b); });
 }
 
+bool SymbolImage::holds(u64 address) const {
+  if (address < low_ || address >= high_) return false;
+  if (section_at_.empty()) return true;
+  const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
+                                      [](u64 a, const Range& range) { return a < range.low; });
+  return after != ranges_.begin() && address < (after - 1)->high;
+}
+
 const SymbolImage::Symbol* SymbolImage::find(u64 address) const {
-  if (address < low_ || address >= high_) return nullptr;
+  if (!holds(address)) return nullptr;
   const auto after = std::upper_bound(by_address_.begin(), by_address_.end(), address,
                                       [](u64 a, const Symbol* s) { return a < s->address; });
   return after == by_address_.begin() ? nullptr : *(after - 1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <elfutils/libdw.h>
+#include <elfutils/libdwfl.h>
 
 #include <optional>
 #include <unordered_map>
@@ -26,7 +27,8 @@ class SymbolImage {
   SymbolImage& operator=(const SymbolImage&) = delete;
 
   // False and why in `error`, which does not name the file. An image that could not be opened is useless.
-  bool open(const std::string& path, std::string& error);
+  bool open(const std::string& path, const std::vector<Symbols::Section>& sections, std::string& error);
+  bool open(std::span<const u8> elf, std::string& error);
 
   bool elf() const { return elf_ != nullptr; }
   bool has_lines() const { return has_lines_; }
@@ -36,6 +38,7 @@ class SymbolImage {
   // The range that the image explains.
   u64 low() const { return low_; }
   u64 high() const { return high_; }
+  bool holds(u64 address) const;
 
   const Symbol* find(u64 address) const;  // the last one at or before, inside the range
   const Symbol* named(std::string_view name) const;
@@ -48,28 +51,45 @@ class SymbolImage {
   }
   std::optional<Symbols::Line> line(u64 address);
   void lines_of(std::string_view file, unsigned line, std::vector<u64>& addresses);
+  std::optional<Symbols::Member> member(std::string_view structure, std::string_view name);
+  std::optional<std::string> source_file(std::string_view name);
 
  private:
+  struct Range {
+    u64 low, high;
+  };
   struct Unit {
     u64 low, high;
     Dwarf_Off die;
   };
-  bool open_elf(std::string& error);
+  bool open_elf(Elf* elf, const std::vector<Symbols::Section>& sections, std::string& error);
+  // symbols_module.cpp
+  bool is_module() const;
+  void place_sections(const std::vector<Symbols::Section>& sections);
+  void open_module_dwarf();
+  bool finish(std::string_view nothing, std::string& error);
   bool read_list(std::string& error);
   bool read_elf_symbols();
   void read_sections();
   void index();
   std::size_t first_name(std::string_view prefix) const;
   void index_units();
+  // The compilation units to ask about a file: those that are called so, or all.
+  std::vector<Dwarf_Off> units_of(std::string_view file);
 
   int file_ = -1;
   Elf* elf_ = nullptr;
   Dwarf* dwarf_ = nullptr;
+  Dwfl* dwfl_ = nullptr;         // of a module: owns dwarf_, which is linked to where the sections are
+  std::vector<u64> section_at_;  // of a module: by the section's number; nowhere if it is not there
+  std::vector<Range> ranges_;    // of a module: its sections, sorted
+  static constexpr u64 nowhere = ~u64{0};
   bool has_lines_ = false, units_known_ = false;
   Dwarf_CFI* debug_frame_ = nullptr;  // dwarf_ owns it
   Dwarf_CFI* eh_frame_ = nullptr;
   bool frames_known_ = false;
-  std::string text_;  // of a list of symbols: what the names point into
+  std::string bytes_;  // of an ELF file that was given as such
+  std::string text_;   // of a list of symbols: what the names point into
   std::vector<Symbol> symbols_;
   std::vector<const Symbol*> by_address_, by_name_;
   std::vector<Unit> units_;      // sorted by `low`

@@ -66,13 +66,39 @@ std::optional<Symbols::Line> SymbolImage::line(u64 address) {
   return std::nullopt;
 }
 
+// A unit's line table is long; its name is at hand, and most questions are about the file that it names.
+std::vector<Dwarf_Off> SymbolImage::units_of(std::string_view file) {
+  index_units();
+  std::vector<Dwarf_Off> named;
+  for (const Dwarf_Off at : dies_) {
+    Dwarf_Die die;
+    const char* name = dwarf_offdie(dwarf_, at, &die) ? dwarf_diename(&die) : nullptr;
+    if (name && names_file(name, file)) named.push_back(at);
+  }
+  return named.empty() ? dies_ : named;
+}
+
+std::optional<std::string> SymbolImage::source_file(std::string_view name) {
+  if (!has_lines_) return std::nullopt;
+  for (const Dwarf_Off at : units_of(name)) {
+    Dwarf_Die die;
+    Dwarf_Files* files = nullptr;
+    std::size_t count = 0;
+    if (!dwarf_offdie(dwarf_, at, &die) || dwarf_getsrcfiles(&die, &files, &count) != 0) continue;
+    for (std::size_t i = 0; i < count; ++i) {
+      const char* path = dwarf_filesrc(files, i, nullptr, nullptr);
+      if (path && names_file(path, name)) return path;
+    }
+  }
+  return std::nullopt;
+}
+
 void SymbolImage::lines_of(std::string_view file, unsigned line, std::vector<u64>& addresses) {
   if (!has_lines_) return;
-  index_units();
   // The nearest line at or behind the wanted one that has code, over all units.
   unsigned nearest = ~0u;
   std::vector<u64> found;
-  for (const Dwarf_Off at : dies_) {
+  for (const Dwarf_Off at : units_of(file)) {
     Dwarf_Die die;
     Dwarf_Lines* lines = nullptr;
     std::size_t count = 0;

@@ -27,6 +27,7 @@ class GdbServer {
 
   Debugger& debugger() { return debugger_; }
   GdbStub& stub() { return stub_; }
+  Symbols& symbols() { return symbols_; }  // of `monitor`
 
   // Takes what has come from the client and answers. Never waits.
   void poll();

@@ -116,8 +116,7 @@ bool Session::prepare() {
   if (machine_->dispatcher() != options_.machine.dispatcher)
     say("-accel emitted: not on this host, which is no x86-64 or gives no executable memory; using "
         "reference");
-  const BootRequest& boot = options_.machine.boot;
-  if (boot.kernel.empty() && boot.bios.empty()) install_embedded(*machine_);
+  if (boots_embedded(options_.machine)) install_embedded(*machine_);
   if (!serial_.open("-serial", *options_.serial, error)) return refuse();
   if (!console_.open("-debugcon", *options_.debugcon, error)) return refuse();
   if (!prepare_trace(error) || !prepare_gdb(error)) return refuse();
@@ -153,6 +152,7 @@ bool Session::prepare_gdb(std::string& error) {
   if (!options_.gdb) return true;
   gdb_ = std::make_unique<GdbServer>(*machine_);
   if (!gdb_->listen(*options_.gdb, error)) return false;
+  if (boots_embedded(options_.machine)) load_embedded_symbols(gdb_->symbols());
   if (options_.start_stopped) gdb_->hold();
   // What takes long inside one step is stopped, too.
   gdb_->debugger().on_slice([this] {
@@ -323,7 +323,7 @@ bool Session::reboot(const std::string& why) {
     end("reset", fmt::format("{}; it cannot be started again: {}", why, error), exit_failed);
     return false;
   }
-  if (options_.machine.boot.kernel.empty() && options_.machine.boot.bios.empty()) install_embedded(*machine_);
+  if (boots_embedded(options_.machine)) install_embedded(*machine_);
   if (trace_) trace_->attach(*machine_);
   if (gdb_) gdb_->rebooted();
   pace_host_ = HostClock::now();

@@ -26,6 +26,19 @@ TEST_CASE("debug: scripts, and their exit status") {
   CHECK(run({"debug", "-x", folder / "missing", "--batch"}).status == 1);
 }
 
+TEST_CASE("debug: the built-in guest comes with its names and source lines") {
+  const Result done = run({"debug", "-ex", "info symbols", "-ex", "break run_guest", "-ex", "continue", "-ex",
+                           "list", "--batch"});
+  CHECK(done.status == 0);
+  CHECK(has(done.out, "visor            0xf0000-0x100000"));
+  CHECK(has(done.out, "<run_guest>, visor/run.inc:"));
+  CHECK(has(done.out, "\n=> "));
+  // Another guest does not.
+  const Result other =
+      run({"debug", "-bios", RINGSIDE_BINARY_DIR "/roms/hello.bin", "-ex", "info symbols", "--batch"});
+  CHECK(has(other.out, "no symbols are loaded"));
+}
+
 TEST_CASE("debug: commands from a pipe; after an error the next one is read") {
   const Result result = run({"debug"}, "nonsense\nstep 3\nprint count\n");
   CHECK(result.status == 0);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "frontend/debug/source.h"
 #include "frontend/debug/symbols.h"
 #include "tests/debug/files.h"
 
@@ -61,7 +62,7 @@ TEST_CASE("addresses become symbols and lines, names become addresses") {
   const auto line = symbols.line(*symbols.address("run_guest"));
   REQUIRE(line.has_value());
   CHECK(line->text().starts_with("visor/run.inc:"));
-  const std::string source = source_line(line->file, line->line);
+  const std::string source = SourceFiles().line(line->file, line->line);
   CHECK(source.find_first_not_of(' ') != std::string::npos);
   const auto back = symbols.addresses_of_line("run.inc:" + std::to_string(line->line));
   REQUIRE(back.size() == 1);
@@ -70,6 +71,63 @@ TEST_CASE("addresses become symbols and lines, names become addresses") {
   CHECK(symbols.addresses_of_line("un.inc:" + std::to_string(line->line)).empty());
   for (const char* bad : {"run.inc", "run.inc:", "run.inc:0", "run.inc:x", "run.inc:99999999999", ":", ""})
     CHECK(symbols.addresses_of_line(bad).empty());
+}
+
+TEST_CASE("symbols from memory are those of the file") {
+  const std::string elf = read_file(visor);
+  const std::span bytes(reinterpret_cast<const u8*>(elf.data()), elf.size());
+  Symbols symbols, from_file;
+  std::string error;
+  REQUIRE_MESSAGE(symbols.load_bytes(bytes, "built in", {.name = "visor"}, error), error);
+  REQUIRE(from_file.load(visor, error));
+  CHECK(symbols.images().at(0).path == "built in");
+  for (const char* name : {"main", "run_guest", "vm_exit", "guest_start"}) {
+    const u64 address = symbols.address(name).value_or(0);
+    CHECK(address != 0);
+    CHECK(symbols.text(address, World::any, true) == from_file.text(address, World::any, true));
+  }
+  CHECK_FALSE(symbols.load_bytes(bytes.first(100), "half", {}, error));
+  CHECK(error.starts_with("half: "));
+  CHECK_FALSE(symbols.load_bytes({}, "nothing", {}, error));
+  CHECK(symbols.images().size() == 1);
+}
+
+TEST_CASE("an object file is linked to where its sections are said to be") {
+  Symbols symbols, linked;
+  std::string error;
+  REQUIRE_FALSE(symbols.load(visor + ".o", error));
+  CHECK(has_words(error, "not linked"));
+  REQUIRE(linked.load(visor, error));
+  constexpr u64 moved = 0x7000'0000;
+  REQUIRE_MESSAGE(
+      symbols.load(visor + ".o", {.sections = {{".text", 0xf0000 + moved}, {".nosuch", 5}}}, error), error);
+  CHECK(symbols.images().at(0).low == 0xf0000 + moved);
+  CHECK(symbols.images().at(0).has_lines);
+  for (const char* name : {"main", "run_guest", "vm_exit", "guest_start"}) {
+    const u64 address = linked.address(name).value_or(0);
+    CHECK(symbols.address(name) == address + moved);
+    CHECK(symbols.text(address + moved, World::any, true) == linked.text(address, World::any, true));
+    CHECK(symbols.text(address).empty());
+  }
+  CHECK(symbols.address("vmxon_region") == 0x9000);
+  // Without its code there is nothing to tell.
+  CHECK_FALSE(Symbols().load(visor + ".o", {.sections = {{".data", 0x1000}}}, error));
+}
+
+TEST_CASE("the same file for the hypervisor and for its guest is two images") {
+  Symbols symbols;
+  std::string error, name;
+  REQUIRE(symbols.load(visor, {.world = World::root}, error, &name));
+  CHECK(name == "visor");
+  REQUIRE(symbols.load(visor, {.offset = 0x1000000, .world = World::non_root}, error, &name));
+  CHECK(name == "visor-guest");
+  CHECK(symbols.images().size() == 2);
+  CHECK(*symbols.address("visor-guest!main") == *symbols.address("visor!main") + 0x1000000);
+  REQUIRE(symbols.load(visor, {.world = World::non_root}, error, &name));
+  CHECK(symbols.images().size() == 2);
+  const TemporaryFile list("0000000000001000 T start\n");
+  REQUIRE(symbols.load(list.path, {}, error, &name));
+  CHECK(list.path.ends_with(name));
 }
 
 TEST_CASE("an image moves with its offset, and each world has its own") {

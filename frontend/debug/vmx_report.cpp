@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <span>
 #include <vector>
 
@@ -60,83 +61,47 @@ constexpr Need nx = {"XD (NX)", has_flag<Flag::nx>};
 constexpr Need long_mode = {"IA-32e mode", has<Feature::long_mode>};
 
 using V = VmxControl;
-constexpr Need kvm[] = {vmx_there,
-                        vmx_enabled,
-                        small_regions,
-                        uniform,
-                        need<V::external_interrupt_exiting>(),
-                        need<V::nmi_exiting>(),
-                        need<V::hlt_exiting>(),
-                        need<V::cr3_load_exiting>(),
-                        need<V::cr3_store_exiting>(),
-                        need<V::cr8_load_exiting>(),
-                        need<V::cr8_store_exiting>(),
-                        need<V::unconditional_io_exiting>(),
-                        need<V::mov_dr_exiting>(),
-                        need<V::tsc_offsetting>(),
-                        need<V::mwait_exiting>(),
-                        need<V::monitor_exiting>(),
-                        need<V::invlpg_exiting>(),
-                        need<V::rdpmc_exiting>(),
-                        need<V::interrupt_window_exiting>(),
-                        need<V::host_address_space_size>(),
-                        need<V::acknowledge_interrupt>(),
-                        need<V::ia32e_mode_guest>()};
-constexpr Need xen[] = {vmx_there,
-                        vmx_enabled,
-                        small_regions,
-                        uniform,
-                        need<V::external_interrupt_exiting>(),
-                        need<V::nmi_exiting>(),
-                        need<V::interrupt_window_exiting>(),
-                        need<V::hlt_exiting>(),
-                        need<V::invlpg_exiting>(),
-                        need<V::mwait_exiting>(),
-                        need<V::monitor_exiting>(),
-                        need<V::cr3_load_exiting>(),
-                        need<V::cr3_store_exiting>(),
-                        need<V::cr8_load_exiting>(),
-                        need<V::cr8_store_exiting>(),
-                        need<V::mov_dr_exiting>(),
-                        need<V::io_bitmaps>(),
-                        need<V::tsc_offsetting>(),
-                        need<V::rdtsc_exiting>(),
-                        need<V::host_address_space_size>(),
-                        need<V::acknowledge_interrupt>(),
-                        need<V::ia32e_mode_guest>()};
-constexpr Need hyper_v[] = {vmx_there,
-                            vmx_enabled,
-                            uniform,
-                            long_mode,
-                            nx,
-                            {"CMPXCHG16B", has<Feature::cx16>},
-                            {"LAHF and SAHF in 64-bit mode", has<Feature::lahf_lm>},
-                            need<V::secondary_controls>(),
-                            need<V::ept>(),
-                            need<V::msr_bitmaps>(),
-                            need<V::tpr_shadow>(),
-                            need<V::virtual_nmis>()};
+constexpr Need all_of_them[] = {vmx_there, vmx_enabled, uniform};
+constexpr Need kvm_and_xen[] = {small_regions,
+                                need<V::external_interrupt_exiting>(),
+                                need<V::nmi_exiting>(),
+                                need<V::interrupt_window_exiting>(),
+                                need<V::hlt_exiting>(),
+                                need<V::invlpg_exiting>(),
+                                need<V::mwait_exiting>(),
+                                need<V::monitor_exiting>(),
+                                need<V::cr3_load_exiting>(),
+                                need<V::cr3_store_exiting>(),
+                                need<V::cr8_load_exiting>(),
+                                need<V::cr8_store_exiting>(),
+                                need<V::mov_dr_exiting>(),
+                                need<V::tsc_offsetting>(),
+                                need<V::host_address_space_size>(),
+                                need<V::acknowledge_interrupt>(),
+                                need<V::ia32e_mode_guest>()};
+constexpr Need kvm[] = {need<V::unconditional_io_exiting>(), need<V::rdpmc_exiting>()};
+constexpr Need xen[] = {need<V::io_bitmaps>(), need<V::rdtsc_exiting>()};
+constexpr Need hyper_v_and_esx[] = {long_mode,
+                                    nx,
+                                    {"CMPXCHG16B", has<Feature::cx16>},
+                                    {"LAHF and SAHF in 64-bit mode", has<Feature::lahf_lm>},
+                                    need<V::secondary_controls>(),
+                                    need<V::ept>()};
+constexpr Need hyper_v[] = {need<V::msr_bitmaps>(), need<V::tpr_shadow>(), need<V::virtual_nmis>()};
 constexpr Need esx[] = {
-    vmx_there,
-    vmx_enabled,
-    uniform,
-    long_mode,
-    nx,
-    {"CMPXCHG16B", has<Feature::cx16>},
-    {"LAHF and SAHF in 64-bit mode", has<Feature::lahf_lm>},
     {"POPCNT", has<Feature::popcnt>},
     {"ACPI power-management blocks (PM1a, PM timer)", [](const Platform& p) { return p.power_management; }},
-    need<V::secondary_controls>(),
-    need<V::ept>(),
     need<V::vpid>(),
     need<V::unrestricted_guest>()};
 
 struct Hypervisor {
   std::string_view name;
-  std::span<const Need> needs;
+  std::array<std::span<const Need>, 3> needs;
 };
-constexpr Hypervisor hypervisors[] = {
-    {"KVM (Linux 6.1)", kvm}, {"Xen 4.17", xen}, {"Hyper-V", hyper_v}, {"VMware ESX", esx}};
+constexpr Hypervisor hypervisors[] = {{"KVM (Linux 6.1)", {all_of_them, kvm_and_xen, kvm}},
+                                      {"Xen 4.17", {all_of_them, kvm_and_xen, xen}},
+                                      {"Hyper-V", {all_of_them, hyper_v_and_esx, hyper_v}},
+                                      {"VMware ESX", {all_of_them, hyper_v_and_esx, esx}}};
 
 constexpr struct {
   ControlWord word;
@@ -194,11 +159,15 @@ std::string needs_text(const Platform& platform) {
   std::string text = "\nMinimum needs:\n";
   for (const Hypervisor& h : hypervisors) {
     std::vector<std::string_view> missing;
-    for (const Need& n : h.needs) {
-      if (!n.met(platform)) missing.push_back(n.text);
+    std::size_t conditions = 0;
+    for (const std::span<const Need> list : h.needs) {
+      conditions += list.size();
+      for (const Need& n : list) {
+        if (!n.met(platform)) missing.push_back(n.text);
+      }
     }
     text += fmt::format("  {:<16} {}\n", h.name,
-                        missing.empty() ? fmt::format("met ({} conditions)", h.needs.size())
+                        missing.empty() ? fmt::format("met ({} conditions)", conditions)
                                         : fmt::format("not met: {}", fmt::join(missing, "; ")));
   }
   return text;

@@ -123,16 +123,12 @@ std::string joined(const std::vector<std::string>& parts) {
 }  // namespace
 
 std::optional<ControlWord> control_word(Field field) {
-  switch (field) {
-    case PIN_BASED_CONTROLS: return ControlWord::pin;
-    case PRIMARY_CONTROLS: return ControlWord::primary;
-    case SECONDARY_CONTROLS: return ControlWord::secondary;
-    case TERTIARY_CONTROLS: return ControlWord::tertiary;
-    case VM_EXIT_CONTROLS: return ControlWord::exit;
-    case VM_ENTRY_CONTROLS: return ControlWord::entry;
-    case VM_FUNCTION_CONTROLS: return ControlWord::vm_function;
-    default: return std::nullopt;
+  if (field == Field::count) return std::nullopt;
+  for (unsigned n = 0; n <= static_cast<unsigned>(ControlWord::vm_function); ++n) {
+    const ControlWord word = static_cast<ControlWord>(n);
+    if (control_field(word) == field) return word;
   }
+  return std::nullopt;
 }
 
 std::string_view bit_name(Field field, unsigned number) {

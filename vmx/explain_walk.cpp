@@ -72,10 +72,17 @@ void conclude_failure(ExplainedWalk& walk, std::string_view what) {
   walk.conclusion = std::string(what);
 }
 
+// Ends `walk` at the physical address that `what` ("linear 0x1000") has come to.
+void conclude_success(ExplainedWalk& walk, std::string_view what, u64 address, HostPhys at) {
+  walk.conclusion = fmt::format("{} {:#x} is at physical {:#x}", what, address, at.value);
+  walk.address = at;
+}
+
+std::string_view name_of(const SecondStageFault& fault) {
+  return fault.misconfiguration ? "EPT misconfiguration" : "EPT violation";
+}
 std::string_view name_of(const Fault& fault) {
-  if (fault.kind == Fault::Kind::second_stage) {
-    return fault.stage.misconfiguration ? "EPT misconfiguration" : "EPT violation";
-  }
+  if (fault.kind == Fault::Kind::second_stage) return name_of(fault.stage);
   return fault.vector == Vector::PF ? "#PF" : "#GP: the address is not canonical";
 }
 
@@ -148,12 +155,10 @@ ExplainedWalk explain_walk(const Mmu& mmu, LinAddr address, Access access) {
   Fault fault;
   const bool ok = mmu.probe(address, access, at, fault, &trace);
   add_steps(trace, walk);
-  if (ok) {
-    walk.conclusion = fmt::format("linear {:#x} is at physical {:#x}", address.value, at.value);
-    walk.address = at;
-  } else {
+  if (ok)
+    conclude_success(walk, "linear", address.value, at);
+  else
     conclude_failure(walk, name_of(fault));
-  }
   return walk;
 }
 
@@ -174,13 +179,10 @@ ExplainedWalk explain_guest_walk(const Cpu& cpu, const Vmcs& vmcs, LinAddr addre
   Fault fault;
   const bool ok = look(memory, state, address, access, translation, fault, &trace);
   add_steps(trace, walk);
-  if (ok) {
-    walk.conclusion =
-        fmt::format("linear {:#x} is at physical {:#x}", address.value, translation.address.value);
-    walk.address = translation.address;
-  } else {
+  if (ok)
+    conclude_success(walk, "linear", address.value, translation.address);
+  else
     conclude_failure(walk, name_of(fault));
-  }
   return walk;
 }
 
@@ -202,13 +204,10 @@ ExplainedWalk explain_ept_walk(const Cpu& cpu, const Vmcs& vmcs, GuestPhys addre
   SecondStageFault fault;
   const bool ok = ept.probe(address, access, result, fault, &trace);
   add_steps(trace, walk);
-  if (ok) {
-    walk.conclusion =
-        fmt::format("guest-physical {:#x} is at physical {:#x}", address.value, result.address.value);
-    walk.address = result.address;
-  } else {
-    conclude_failure(walk, fault.misconfiguration ? "EPT misconfiguration" : "EPT violation");
-  }
+  if (ok)
+    conclude_success(walk, "guest-physical", address.value, result.address);
+  else
+    conclude_failure(walk, name_of(fault));
   return walk;
 }
 

@@ -96,6 +96,20 @@ inline std::optional<FieldAccess> find_field(u64 encoding) {
   return FieldAccess{static_cast<Field>(number - 1), high};
 }
 
+// The field that holds a control word; Field::count where none does (words that are capabilities alone).
+constexpr Field control_field(ControlWord word) {
+  switch (word) {
+    case ControlWord::pin: return Field::PIN_BASED_CONTROLS;
+    case ControlWord::primary: return Field::PRIMARY_CONTROLS;
+    case ControlWord::secondary: return Field::SECONDARY_CONTROLS;
+    case ControlWord::tertiary: return Field::TERTIARY_CONTROLS;
+    case ControlWord::exit: return Field::VM_EXIT_CONTROLS;
+    case ControlWord::entry: return Field::VM_ENTRY_CONTROLS;
+    case ControlWord::vm_function: return Field::VM_FUNCTION_CONTROLS;
+    default: return Field::count;
+  }
+}
+
 // The fields of a segment register, SegReg's numbering (ES 0 ... GS 5, LDTR 6, TR 7).
 constexpr Field segment_field(Field of_es, unsigned segment) {
   return static_cast<Field>(static_cast<unsigned>(of_es) + segment);

@@ -24,35 +24,36 @@ bool may_load(u32 number) {
 }
 bool may_store(u32 number) { return number != IA32_SMBASE && !of_x2apic(number); }
 
-}  // namespace
-
-unsigned load_msr_list(Cpu& cpu, HostPhys list, u32 count) {
+// The entries one after the other; the number of the first, from 1, that is beyond the limit, has a reserved
+// bit or is refused by `take(number, address of the value)`. 0: none.
+template <class Take>
+unsigned walk_list(Cpu& cpu, HostPhys list, u32 count, Take take) {
   PhysicalMemory& memory = cpu.mmu.memory();
   const unsigned limit = cpu.vmx->capability.msr_list_limit();
   for (unsigned i = 0; i < count; ++i) {
     if (i == limit) return i + 1;
     const HostPhys entry = list + i * entry_bytes;
     const u32 number = static_cast<u32>(memory.read(entry, 4));
-    const bool reserved = memory.read(entry + 4, 4) != 0;
-    if (reserved || !may_load(number) || !write_msr(cpu, number, memory.read(entry + 8, 8), cpu.rip))
-      return i + 1;
+    if (memory.read(entry + 4, 4) != 0 || !take(number, entry + 8)) return i + 1;
   }
   return 0;
 }
 
+}  // namespace
+
+unsigned load_msr_list(Cpu& cpu, HostPhys list, u32 count) {
+  return walk_list(cpu, list, count, [&](u32 number, HostPhys value) {
+    return may_load(number) && write_msr(cpu, number, cpu.mmu.memory().read(value, 8), cpu.rip);
+  });
+}
+
 unsigned store_msr_list(Cpu& cpu, HostPhys list, u32 count) {
-  PhysicalMemory& memory = cpu.mmu.memory();
-  const unsigned limit = cpu.vmx->capability.msr_list_limit();
-  for (unsigned i = 0; i < count; ++i) {
-    if (i == limit) return i + 1;
-    const HostPhys entry = list + i * entry_bytes;
-    const u32 number = static_cast<u32>(memory.read(entry, 4));
+  return walk_list(cpu, list, count, [&](u32 number, HostPhys to) {
     u64 value;
-    if (memory.read(entry + 4, 4) != 0 || !may_store(number) || !read_msr(cpu, number, value, cpu.rip))
-      return i + 1;
-    memory.write(entry + 8, 8, value);
-  }
-  return 0;
+    if (!may_store(number) || !read_msr(cpu, number, value, cpu.rip)) return false;
+    cpu.mmu.memory().write(to, 8, value);
+    return true;
+  });
 }
 
 }  // namespace ringside

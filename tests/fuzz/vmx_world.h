@@ -47,23 +47,13 @@ struct World {
     v->dirty.add(field);
   }
   u64 get(Field field) const { return (*v)[field]; }
-  static Field field_of(ControlWord word) {
-    switch (word) {
-      case ControlWord::pin: return Field::PIN_BASED_CONTROLS;
-      case ControlWord::primary: return Field::PRIMARY_CONTROLS;
-      case ControlWord::secondary: return Field::SECONDARY_CONTROLS;
-      case ControlWord::exit: return Field::VM_EXIT_CONTROLS;
-      case ControlWord::entry: return Field::VM_ENTRY_CONTROLS;
-      default: return Field::VM_FUNCTION_CONTROLS;
-    }
-  }
   void on(VmxControl control) {
     const ControlWord word = info(control).word;
     if (word == ControlWord::secondary) on(VmxControl::secondary_controls);
-    set(field_of(word), get(field_of(word)) | mask(control));
+    set(control_field(word), get(control_field(word)) | mask(control));
   }
   void off(VmxControl control) {
-    const Field field = field_of(info(control).word);
+    const Field field = control_field(info(control).word);
     set(field, get(field) & ~mask(control));
   }
 
@@ -164,7 +154,7 @@ inline void World::fill_controls() {
   using enum Field;
   for (const ControlWord word : {ControlWord::pin, ControlWord::primary, ControlWord::secondary,
                                  ControlWord::exit, ControlWord::entry})
-    set(field_of(word), vmx.capability.required(word));
+    set(control_field(word), vmx.capability.required(word));
   on(VmxControl::host_address_space_size);
   for (const VmxControl control :
        {VmxControl::load_debug_controls, VmxControl::save_debug_controls, VmxControl::entry_load_efer,

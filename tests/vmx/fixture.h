@@ -65,22 +65,13 @@ struct VmxMachine : SmallMachine {
   u64 operator[](Field field) const { return (*v)[field]; }
   // As VMWRITE does.
   void set(Field field, u64 value) { v->written(field, value & info(field).value_mask(), cpu.rip, 0); }
-  static Field field_of(ControlWord word) {
-    switch (word) {
-      case ControlWord::pin: return Field::PIN_BASED_CONTROLS;
-      case ControlWord::primary: return Field::PRIMARY_CONTROLS;
-      case ControlWord::secondary: return Field::SECONDARY_CONTROLS;
-      case ControlWord::exit: return Field::VM_EXIT_CONTROLS;
-      default: return Field::VM_ENTRY_CONTROLS;
-    }
-  }
   void on(VmxControl control) {
     const ControlWord word = info(control).word;
     if (word == ControlWord::secondary) on(VmxControl::secondary_controls);
-    set(field_of(word), (*this)[field_of(word)] | mask(control));
+    set(control_field(word), (*this)[control_field(word)] | mask(control));
   }
   void off(VmxControl control) {
-    const Field field = field_of(info(control).word);
+    const Field field = control_field(info(control).word);
     set(field, (*this)[field] & ~mask(control));
   }
 
@@ -151,7 +142,7 @@ struct VmxMachine : SmallMachine {
   void fill_controls() {
     for (const ControlWord word : {ControlWord::pin, ControlWord::primary, ControlWord::secondary,
                                    ControlWord::exit, ControlWord::entry})
-      set(field_of(word), vmx->capability.required(word));
+      set(control_field(word), vmx->capability.required(word));
     on(VmxControl::host_address_space_size);
     on(VmxControl::ia32e_mode_guest);
     on(VmxControl::load_debug_controls);

@@ -49,7 +49,7 @@ TEST_CASE("each reserved bit of a control field is checked, each other may be se
       const u64 required = b.capability.required(word), allowed = b.capability.allowed(word);
       // Both bits for SMM have a rule of their own beside.
       const u64 smm = word == ControlWord::entry ? bit_range(10, 11) : 0;
-      each_bit_breaks(b, Box::field_of(word), (required | (~allowed & 0xffffffff)) & ~smm, rule);
+      each_bit_breaks(b, control_field(word), (required | (~allowed & 0xffffffff)) & ~smm, rule);
     }
   }
   Box b;

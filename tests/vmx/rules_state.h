@@ -50,28 +50,16 @@ struct RulesBox {
     derive();
   }
 
-  static Field field_of(ControlWord word) {
-    switch (word) {
-      case ControlWord::pin: return Field::PIN_BASED_CONTROLS;
-      case ControlWord::primary: return Field::PRIMARY_CONTROLS;
-      case ControlWord::secondary: return Field::SECONDARY_CONTROLS;
-      case ControlWord::tertiary: return Field::TERTIARY_CONTROLS;
-      case ControlWord::exit: return Field::VM_EXIT_CONTROLS;
-      case ControlWord::entry: return Field::VM_ENTRY_CONTROLS;
-      case ControlWord::vm_function: return Field::VM_FUNCTION_CONTROLS;
-      default: return Field::count;
-    }
-  }
   // In the VMCS, with what activates its word.
   void on(VmxControl control) {
     const ControlWord word = info(control).word;
     if (word == ControlWord::secondary) on(VmxControl::secondary_controls);
     if (word == ControlWord::tertiary) on(VmxControl::tertiary_controls);
     if (word == ControlWord::vm_function) on(VmxControl::vm_functions);
-    set(field_of(word), get(field_of(word)) | mask(control));
+    set(control_field(word), get(control_field(word)) | mask(control));
   }
   void off(VmxControl control) {
-    const Field field = field_of(info(control).word);
+    const Field field = control_field(info(control).word);
     set(field, get(field) & ~mask(control));
   }
 

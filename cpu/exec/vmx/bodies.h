@@ -97,22 +97,24 @@ bool refuse_invalidation(Cpu& cpu);
 
 // The type is looked at before the descriptor is read, as the manual's operation sections say.
 template <class Type, class Source>
-inline bool invept_instruction(Cpu& cpu, const Op& op) {
+inline bool invalidation_instruction(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason,
+                                     bool (*type_supported)(const Capabilities&, u64),
+                                     bool (*invalidate)(Cpu&, u64, const V128&)) {
   typename Type::Value type;
   V128 descriptor;
-  if (!may_invalidate(cpu, op, VmxControl::invept, ExitReason::invept) || !Type::read(cpu, op, type))
-    return false;
-  if (!invept_type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu);
-  return Source::read(cpu, op, descriptor) && invalidate_ept(cpu, type, descriptor);
+  if (!may_invalidate(cpu, op, instruction, reason) || !Type::read(cpu, op, type)) return false;
+  if (!type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu);
+  return Source::read(cpu, op, descriptor) && invalidate(cpu, type, descriptor);
+}
+template <class Type, class Source>
+inline bool invept_instruction(Cpu& cpu, const Op& op) {
+  return invalidation_instruction<Type, Source>(cpu, op, VmxControl::invept, ExitReason::invept,
+                                                invept_type_supported, invalidate_ept);
 }
 template <class Type, class Source>
 inline bool invvpid_instruction(Cpu& cpu, const Op& op) {
-  typename Type::Value type;
-  V128 descriptor;
-  if (!may_invalidate(cpu, op, VmxControl::invvpid, ExitReason::invvpid) || !Type::read(cpu, op, type))
-    return false;
-  if (!invvpid_type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu);
-  return Source::read(cpu, op, descriptor) && invalidate_vpid(cpu, type, descriptor);
+  return invalidation_instruction<Type, Source>(cpu, op, VmxControl::invvpid, ExitReason::invvpid,
+                                                invvpid_type_supported, invalidate_vpid);
 }
 
 bool vmxoff_instruction(Cpu& cpu, const Op& op);

@@ -1,9 +1,6 @@
 // Owns the tests of `ringside debug` as a program: scripts, pipes, a terminal, Ctrl-C.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "tests/cli/program.h"
 
 namespace ringside::cli {
@@ -68,21 +65,15 @@ TEST_CASE("debug: a terminal, completion, and Ctrl-C that stops what runs") {
   CHECK(debugger.finish() == 0);
 }
 
-// The image of tests/guests/kvm.sh takes packages from the network to make: it is in the folder kvm of the
-// one that RINGSIDE_GUESTS names.
 TEST_CASE("debug: KVM's first VM entry, a step into its guest, the first EPT violation") {
-  const char* folder = std::getenv("RINGSIDE_GUESTS");
-  if (folder == nullptr || !std::filesystem::is_directory(std::string(folder) + "/kvm")) {
-    MESSAGE("skipped: RINGSIDE_GUESTS names no folder with kvm, which tests/guests/kvm.sh makes");
-    return;
-  }
+  const std::vector<std::string> guest = kvm_guest();
+  if (guest.empty()) return;
   const Folder scripts;
   const std::string script = scripts.write(
       "kvm", "run-to entry\nwhere\nvmcs guest\ncatch ept\ncontinue\nexplain\nvmcs list\nbacktrace\n");
-  const std::string image = std::string(folder) + "/kvm";
-  const Result result =
-      run({"debug", "-x", script, "--batch", "-m", "1024", "-no-reboot", "-kernel", image + "/vmlinuz",
-           "-initrd", image + "/kvm.cpio", "-append", "console=ttyS0,115200 quiet"});
+  std::vector<std::string> words = {"debug", "-x", script, "--batch"};
+  words.insert(words.end(), guest.begin(), guest.end());
+  const Result result = run(words);
   CHECK(result.status == 0);
   CHECK(has(result.out, "VM entry 1 of VMCS"));
   CHECK(has(result.out, "guest of VMCS"));

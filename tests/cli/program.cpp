@@ -1,6 +1,7 @@
 // Owns running the built program from a test.
 #include "tests/cli/program.h"
 
+#include <doctest/doctest.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
@@ -196,6 +197,29 @@ std::vector<std::string> Folder::names() const {
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+std::string guest_images(std::string_view guest) {
+  const char* const folder = std::getenv("RINGSIDE_GUESTS");
+  const std::string path = folder == nullptr ? "" : std::string(folder) + "/" + std::string(guest);
+  if (!path.empty() && std::filesystem::is_directory(path)) return path;
+  MESSAGE("skipped: RINGSIDE_GUESTS names no folder with " << guest << ", which tests/guests/" << guest
+                                                           << ".sh makes");
+  return {};
+}
+
+std::vector<std::string> kvm_guest() {
+  const std::string image = guest_images("kvm");
+  if (image.empty()) return {};
+  return {"-m",
+          "1024",
+          "-no-reboot",
+          "-kernel",
+          image + "/vmlinuz",
+          "-initrd",
+          image + "/kvm.cpio",
+          "-append",
+          "console=ttyS0,115200 quiet"};
 }
 
 std::string read_file(const std::string& path) {

@@ -63,6 +63,12 @@ class Folder {
   std::string path_;
 };
 
+// The folder with the images that tests/guests/<guest>.sh made: it is in the one that RINGSIDE_GUESTS names,
+// as they take packages from the network. Empty, after a line that says so, where it is not.
+std::string guest_images(std::string_view guest);
+// The flags that boot kvm.sh's images; empty as above.
+std::vector<std::string> kvm_guest();
+
 std::string read_file(const std::string& path);
 
 // A firmware image of 64 KiB whose first instruction is the first byte of `code`: real mode, ROM, no stack.

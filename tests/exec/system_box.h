@@ -101,18 +101,23 @@ struct SystemBox {
     flat(0x9b | u32{cpl} << 5 | Rights::L, 0x93 | u32{cpl} << 5);
   }
 
-  // Runs one instruction of kind leave at RIP 0x500.
-  int run(std::initializer_list<u8> bytes) {
+  // Decodes one instruction at RIP 0x500, the last of its block. nullptr: there is no such instruction.
+  Handler lower(const Decoder& by, std::initializer_list<u8> bytes, Lowered& lowered) const {
     std::vector<u8> code(bytes);
     code.resize(16);
-    Lowered lowered;
-    if (decoder.lower(code.data(), 16, cpu.mode.code_bits, cpu.mode.limited, 0x500, lowered) !=
-        DecodeStatus::ok)
-      return undecoded;
-    Op& op = lowered.op;
-    op.left = 1;
-    const Handler handler = all_handlers()[op.row].fast[op.variant];
+    if (by.lower(code.data(), 16, cpu.mode.code_bits, cpu.mode.limited, 0x500, lowered) != DecodeStatus::ok)
+      return nullptr;
+    lowered.op.left = 1;
+    const Handler handler = all_handlers()[lowered.op.row].fast[lowered.op.variant];
     REQUIRE((handler != nullptr));
+    return handler;
+  }
+  // Runs one instruction of kind leave at RIP 0x500.
+  int run(std::initializer_list<u8> bytes) {
+    Lowered lowered;
+    const Handler handler = lower(decoder, bytes, lowered);
+    if (handler == nullptr) return undecoded;
+    Op& op = lowered.op;
     REQUIRE(lowered.kind == Kind::leave);
     cpu.rip_base = 0;
     cpu.alone = true;

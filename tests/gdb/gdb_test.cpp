@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <regex>
 
@@ -49,8 +49,13 @@ std::string gdb_says(const std::string& commands, const std::vector<std::string>
   return gdb_on(image, "symbol-file " RINGSIDE_BINARY_DIR "/roms/visor.elf\n" + commands);
 }
 
-bool says(const std::string& text, const std::string& pattern) {
-  return std::regex_search(text, std::regex(pattern));
+// Checks that the text has each of the patterns somewhere.
+void check_says(const std::string& text, std::initializer_list<const char*> patterns) {
+  CAPTURE(text);
+  for (const char* const pattern : patterns) {
+    CAPTURE(pattern);
+    CHECK(std::regex_search(text, std::regex(pattern)));
+  }
 }
 
 }  // namespace
@@ -88,27 +93,26 @@ monitor where
 monitor explain
 detach
 )");
-  CAPTURE(text);
-  CHECK(says(text, "CPU 0, 16-bit, ring 0"));
-  CHECK(says(text, "\\$1 = 0xfffffff0"));
-  CHECK(says(text, "=> 0xf0199 <start>:\tcli"));
-  CHECK(says(text, "Breakpoint 1, .*run_guest"));
-  CHECK(says(text, "efer +0x[0-9a-f]+ +\\[ .*LMA"));
-  CHECK(says(text, "cr4 .*VMXE"));
-  CHECK(says(text, "vmx +0x1 +\\[ VMXON \\]"));
-  CHECK(says(text, "vmcs +0xa000 "));
-  CHECK(says(text, "CPU 0 root, 64-bit, ring 0"));
-  CHECK(says(text, "Breakpoint 3, .*guest_start"));
-  CHECK(says(text, "vmx +0x7 +\\[ VMXON NON_ROOT LAUNCHED \\]"));
-  CHECK(says(text, "CPU 0 guest, 64-bit, ring 0"));
-  CHECK(says(text, "<guest_start>:\tmov +\\$0x[0-9a-f]+,%edi"));
-  CHECK(says(text, "\\$3 = 1"));
-  CHECK(says(text, "\\$4 = 0x1234"));
-  CHECK(says(text, "Hardware watchpoint 2: "));
-  CHECK(says(text, "New value = 1"));
-  CHECK(says(text, "exit_reason +0x"));
-  CHECK(says(text, "CPU 0, root"));
-  CHECK(says(text, "detached"));
+  check_says(text, {"CPU 0, 16-bit, ring 0",
+                    "\\$1 = 0xfffffff0",
+                    "=> 0xf0199 <start>:\tcli",
+                    "Breakpoint 1, .*run_guest",
+                    "efer +0x[0-9a-f]+ +\\[ .*LMA",
+                    "cr4 .*VMXE",
+                    "vmx +0x1 +\\[ VMXON \\]",
+                    "vmcs +0xa000 ",
+                    "CPU 0 root, 64-bit, ring 0",
+                    "Breakpoint 3, .*guest_start",
+                    "vmx +0x7 +\\[ VMXON NON_ROOT LAUNCHED \\]",
+                    "CPU 0 guest, 64-bit, ring 0",
+                    "<guest_start>:\tmov +\\$0x[0-9a-f]+,%edi",
+                    "\\$3 = 1",
+                    "\\$4 = 0x1234",
+                    "Hardware watchpoint 2: ",
+                    "New value = 1",
+                    "exit_reason +0x",
+                    "CPU 0, root",
+                    "detached"});
 }
 
 TEST_CASE("gdb shows 16-bit and 32-bit code once it has fetched that machine's registers") {
@@ -122,26 +126,14 @@ unset tdesc filename
 info registers eip cr0
 kill
 )");
-  CAPTURE(text);
-  CHECK(says(text, "=> 0xfffffff0:\tljmp +\\$0xf000,\\$0x199"));
-  CHECK(says(text, "eip +0xfffffff0"));
-  CHECK(says(text, "cr0 +0x60000010 +\\[ ET NW CD \\]"));
-  CHECK(says(text, "killed"));
+  check_says(text, {"=> 0xfffffff0:\tljmp +\\$0xf000,\\$0x199", "eip +0xfffffff0",
+                    "cr0 +0x60000010 +\\[ ET NW CD \\]", "killed"});
 }
 
-// The image of tests/guests/kvm.sh takes packages from the network to make: it is in the folder kvm of the
-// one that RINGSIDE_GUESTS names.
 TEST_CASE("gdb at KVM's first VM entry, in its guest, and at the first EPT violation") {
-  const char* folder = std::getenv("RINGSIDE_GUESTS");
-  if (folder == nullptr || !std::filesystem::is_directory(std::string(folder) + "/kvm")) {
-    MESSAGE("skipped: RINGSIDE_GUESTS names no folder with kvm, which tests/guests/kvm.sh makes");
-    return;
-  }
-  if (!gdb_is_there()) return;
-  const std::string kvm = std::string(folder) + "/kvm";
-  const std::string text = gdb_on({"-m", "1024", "-no-reboot", "-kernel", kvm + "/vmlinuz", "-initrd",
-                                   kvm + "/kvm.cpio", "-append", "console=ttyS0,115200 quiet"},
-                                  R"(
+  const std::vector<std::string> guest = kvm_guest();
+  if (guest.empty() || !gdb_is_there()) return;
+  const std::string text = gdb_on(guest, R"(
 monitor run-to entry
 maintenance flush register-cache
 monitor where
@@ -155,16 +147,9 @@ info threads
 p/x $vmx
 detach
 )");
-  CAPTURE(text);
-  CHECK(says(text, "VM entry 1 of VMCS"));
-  CHECK(says(text, "real mode, 0x1000"));
-  CHECK(says(text, "6800 GUEST_CR0"));
-  CHECK(says(text, "CPU 0 guest, 16-bit, ring 0"));
-  CHECK(says(text, "\\$1 = 0x1000"));
-  CHECK(says(text, "reason 48: EPT violation"));
-  CHECK(says(text, "<- not present"));
-  CHECK(says(text, "CPU 0 root, 64-bit, ring 0"));
-  CHECK(says(text, "\\$2 = 0x5"));
+  check_says(text, {"VM entry 1 of VMCS", "real mode, 0x1000", "6800 GUEST_CR0",
+                    "CPU 0 guest, 16-bit, ring 0", "\\$1 = 0x1000", "reason 48: EPT violation",
+                    "<- not present", "CPU 0 root, 64-bit, ring 0", "\\$2 = 0x5"});
 }
 
 TEST_CASE("without a client a run with the stub is the run without it") {

@@ -3,8 +3,6 @@
 // xen.sh in folders of those names; a boot whose image is not there is skipped with a line.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -16,16 +14,6 @@ namespace {
 using Words = std::vector<std::string>;
 
 bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
-// The folder of a guest's images; empty, after a line that says so, if it is not there.
-std::string images(std::string_view guest) {
-  const char* folder = std::getenv("RINGSIDE_GUESTS");
-  const std::string path = folder == nullptr ? "" : std::string(folder) + "/" + std::string(guest);
-  if (!path.empty() && std::filesystem::is_directory(path)) return path;
-  MESSAGE("skipped: RINGSIDE_GUESTS names no folder with " << guest << ", which tests/guests/" << guest
-                                                           << ".sh makes");
-  return {};
-}
 
 struct Boot {
   Result result;
@@ -57,7 +45,7 @@ Boot linux_boot(const std::string& at, const Words& more) {
 
 // With `parameters` for KVM's modules.
 void kvm_boot(const std::string& parameters, const Words& more = {}) {
-  const std::string at = images("kvm");
+  const std::string at = guest_images("kvm");
   if (at.empty()) return;
   CAPTURE(parameters);
   const Boot done = boot({"-m", "1024", "-kernel", at + "/vmlinuz", "-initrd", at + "/kvm.cpio"},
@@ -73,7 +61,7 @@ void kvm_boot(const std::string& parameters, const Words& more = {}) {
 }  // namespace
 
 TEST_CASE("Linux boots, works, and powers off: the same state from both dispatchers") {
-  const std::string at = images("linux");
+  const std::string at = guest_images("linux");
   if (at.empty()) return;
   const Boot emitted = linux_boot(at, {});
   CHECK(emitted.says("GUEST-READY"));
@@ -87,7 +75,7 @@ TEST_CASE("Linux boots, works, and powers off: the same state from both dispatch
 }
 
 TEST_CASE("Linux boots on four CPUs") {
-  const std::string at = images("linux");
+  const std::string at = guest_images("linux");
   if (at.empty()) return;
   const Boot done = linux_boot(at, {"-smp", "4"});
   CHECK(done.says("WORK-DONE"));
@@ -101,7 +89,7 @@ TEST_CASE("KVM without APICv") { kvm_boot("kvm_intel.enable_apicv=0"); }
 TEST_CASE("KVM on two CPUs") { kvm_boot("", {"-smp", "2"}); }
 
 TEST_CASE("Xen runs a PV dom0, a PVH and a PV domain") {
-  const std::string at = images("xen");
+  const std::string at = guest_images("xen");
   if (at.empty()) return;
   const Boot done = boot({"-m", "1024", "-kernel", at + "/xen", "-initrd",
                           at + "/vmlinuz-dom0 console=hvc0 tag=DOM0," + at + "/xen.cpio"},

@@ -77,21 +77,15 @@ struct GuestBox : SystemBox {
 
   // Runs one instruction at RIP 0x500: done, a vector, undecoded or exited.
   int run(std::initializer_list<u8> bytes) {
-    std::vector<u8> code(bytes);
-    code.resize(16);
     Lowered lowered;
-    if (vmx_decoder.lower(code.data(), 16, cpu.mode.code_bits, cpu.mode.limited, 0x500, lowered) !=
-        DecodeStatus::ok)
-      return undecoded;
+    const Handler handler = lower(vmx_decoder, bytes, lowered);
+    if (handler == nullptr) return undecoded;
     records[0] = lowered.op;
-    records[0].left = 1;
     records[1] = Op();
     records[1].handler = [](Cpu& c, const Op*) -> const Op* {
       c.left = Left::boundary;
       return nullptr;
     };
-    const Handler handler = all_handlers()[lowered.op.row].fast[lowered.op.variant];
-    REQUIRE((handler != nullptr));
     records[0].handler = handler;
     cpu.rip_base = 0;
     cpu.alone = true;

@@ -3,12 +3,7 @@
 # QEMU with a second Linux in it (L2).
 #   tests/guests/kvm.sh FOLDER  ->  FOLDER/vmlinuz, FOLDER/kvm.cpio, and FOLDER/kvm.iso where grub-mkrescue is
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
-[ $# = 1 ] || die "usage: kvm.sh FOLDER"
-need_tools apt-get apt-cache dpkg-deb cpio readelf "${CXX:-g++}"
-out=$1
-mkdir -p "$out"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+begin_image apt-get apt-cache dpkg-deb cpio readelf "${CXX:-g++}" -- "$@"
 
 package=$(newest_kernel cloud-amd64)
 kernel=$(unpacked "$package")

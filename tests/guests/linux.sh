@@ -2,12 +2,7 @@
 # Makes the Linux guest: Debian's cloud kernel, and an initramfs with busybox that runs a short, fixed workload.
 #   tests/guests/linux.sh FOLDER  ->  FOLDER/vmlinuz, FOLDER/linux.cpio, and FOLDER/linux.iso where grub-mkrescue is
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
-[ $# = 1 ] || die "usage: linux.sh FOLDER"
-need_tools apt-get apt-cache dpkg-deb cpio
-out=$1
-mkdir -p "$out"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+begin_image apt-get apt-cache dpkg-deb cpio -- "$@"
 
 # A failure inside $(...) as an argument would go unnoticed: each has a line of its own.
 package=$(newest_kernel cloud-amd64)

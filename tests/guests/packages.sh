@@ -11,11 +11,19 @@ die() {
   exit 1
 }
 
-need_tools() {
-  local tool
-  for tool in "$@"; do
-    command -v "$tool" >/dev/null || die "needs $tool; install it first"
+# begin_image TOOL... -- ARGUMENT...: the script's one argument is the folder to make the image in, `out`; `work` is a
+# folder that goes away with the script, which needs the tools.
+begin_image() {
+  while [ "$1" != -- ]; do
+    command -v "$1" >/dev/null || die "needs $1; install it first"
+    shift
   done
+  shift
+  [ $# = 1 ] || die "usage: ${0##*/} FOLDER"
+  out=$1
+  mkdir -p "$out"
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
 }
 
 # unpacked PACKAGE: prints the folder with the package's files, fetching it if it is not there.

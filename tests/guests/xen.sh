@@ -3,13 +3,8 @@
 # (domU) that boot the cloud kernel: PVH, which needs VMX with EPT, and PV, which needs nothing.
 #   tests/guests/xen.sh FOLDER  ->  FOLDER/xen and FOLDER/xen.gz, FOLDER/vmlinuz-dom0, FOLDER/xen.cpio, and FOLDER/xen.iso where grub-mkrescue is
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
-[ $# = 1 ] || die "usage: xen.sh FOLDER"
-need_tools apt-get apt-cache dpkg-deb cpio readelf
-out=$1
+begin_image apt-get apt-cache dpkg-deb cpio readelf -- "$@"
 version=4.17
-mkdir -p "$out"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
 package=$(newest_kernel amd64)
 dom0=$(unpacked "$package")

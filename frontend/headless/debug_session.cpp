@@ -10,6 +10,7 @@
 
 #include "frontend/debug/console.h"
 #include "frontend/headless/embedded.h"
+#include "frontend/headless/listings.h"
 #include "frontend/headless/options.h"
 #include "frontend/headless/output.h"
 #include "frontend/machine/load_image.h"
@@ -18,9 +19,11 @@ namespace ringside {
 namespace {
 
 int refuse(const std::string& error) {
-  fmt::print(stderr, "ringside: {}\n", error);
+  say(error);
   return exit_usage;
 }
+
+int shown(const std::string& text) { return print(text) ? exit_ok : exit_failed; }
 
 // The one way from a signal's handler to the debugger: who is to be interrupted, while something runs.
 std::atomic<Debugger*> to_interrupt = nullptr;
@@ -83,7 +86,7 @@ class DebugSession {
     Debugger debugger(*machine_);
     Symbols symbols;
     if (embedded) load_embedded_symbols(symbols);
-    Commands commands(debugger, symbols, [this](std::string_view text) { say(text); });
+    Commands commands(debugger, symbols, [this](std::string_view text) { write(text); });
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
     commands.on_send([this](std::string_view bytes) {
       std::size_t went = 0;
@@ -91,7 +94,7 @@ class DebugSession {
       return went;
     });
     debugger.on_slice([this] { flush(); });
-    for (const std::string& warning : run_.warnings) fmt::print(stderr, "ringside: warning: {}\n", warning);
+    for (const std::string& warning : run_.warnings) say("warning: " + warning);
     catch_interrupts();
     const int status = scripts(commands, debugger);
     if (status == exit_ok && !left_ && !options_.batch) {
@@ -101,12 +104,15 @@ class DebugSession {
       console.converse();
     }
     flush();
-    return status;
+    for (const Stream* stream : {&serial_, &console_}) {
+      if (!stream->failure().empty()) return fail(stream->failure());
+    }
+    return broken_ ? exit_failed : status;
   }
 
  private:
   int fail(const std::string& error) {
-    fmt::print(stderr, "ringside: {}\n", error);
+    say(error);
     return exit_failed;
   }
 
@@ -137,12 +143,11 @@ class DebugSession {
 
   // The guest's words and the debugger's are in the order in which they came; each begins on a line of its
   // own.
-  void say(std::string_view text) {
+  void write(std::string_view text) {
     flush();
-    if (guest_in_line_) std::fputc('\n', stdout);
+    const std::string whole = std::string(guest_in_line_ ? "\n" : "").append(text);
     guest_in_line_ = false;
-    std::fwrite(text.data(), 1, text.size(), stdout);
-    std::fflush(stdout);
+    if (!broken_) broken_ = !print(whole);
   }
   void out(Stream& stream, const Sink& sink, u8 byte) {
     stream.put(byte);
@@ -158,6 +163,7 @@ class DebugSession {
   std::unique_ptr<Machine> machine_;
   Stream serial_, console_;
   bool guest_in_line_ = false, left_ = false;
+  bool broken_ = false;  // standard output
 };
 
 }  // namespace
@@ -169,11 +175,13 @@ int run_debugger(std::span<const std::string_view> arguments) {
   if (!take_options(words, options, error)) return refuse(error);
   auto parsed = parse_options(words, error);
   if (!parsed) return refuse(error);
-  if (parsed->answer != Answer::run) {
-    fmt::print("ringside debug [-x FILE] [-ex COMMAND] [--batch] [FLAG...], with the flags of a run.\n\n{}",
-               help_of_commands());
-    return exit_ok;
-  }
+  if (parsed->answer == Answer::help)
+    return shown(fmt::format(
+        "ringside debug [-x FILE] [-ex COMMAND] [--batch] [FLAG...], with the flags of a run.\n\n{}",
+        help_of_commands()));
+  if (parsed->answer != Answer::run) return shown(answer_text(parsed->answer));
+  for (const std::string& flag : parsed->run_only)
+    parsed->run.warnings.push_back(fmt::format("{}: does nothing under ringside debug; leave it out", flag));
   return DebugSession(std::move(parsed->run), std::move(options)).converse();
 }
 

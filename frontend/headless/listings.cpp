@@ -109,4 +109,17 @@ bool known_accelerator(std::string_view name, Dispatcher& dispatcher, std::strin
   return false;
 }
 
+std::string answer_text(Answer question) {
+  switch (question) {
+    case Answer::run:
+    case Answer::help: break;
+    case Answer::version: return version_text();
+    case Answer::devices: return devices_text();
+    case Answer::cpus: return cpus_text();
+    case Answer::machines: return machines_text();
+    case Answer::accelerators: return accelerators_text();
+  }
+  return {};
+}
+
 }  // namespace ringside

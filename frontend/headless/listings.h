@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cpu/exec/block.h"
+#include "frontend/headless/options.h"
 
 namespace ringside {
 
@@ -13,6 +14,8 @@ std::string cpus_text();
 std::string machines_text();
 std::string accelerators_text();
 std::string version_text();
+// What answers a question that a flag asks; help is the caller's own.
+std::string answer_text(Answer question);
 
 // False and one line in `error` for a name that -accel does not know.
 bool known_accelerator(std::string_view name, Dispatcher& dispatcher, std::string& error);

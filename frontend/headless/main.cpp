@@ -12,36 +12,25 @@
 #include "frontend/headless/listings.h"
 #include "frontend/headless/option_values.h"
 #include "frontend/headless/options.h"
+#include "frontend/headless/output.h"
 #include "frontend/headless/session.h"
 
 namespace ringside {
 namespace {
 
+using Words = std::span<const std::string_view>;
+
 int refuse(const std::string& error) {
-  fmt::print(stderr, "ringside: {}\n", error);
+  say(error);
   return exit_usage;
 }
+int show(const std::string& text) { return print(text) ? exit_ok : exit_failed; }
 
-int print(const std::string& text) {
-  const bool good =
-      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
-  return good ? exit_ok : exit_failed;
-}
+std::string usage();
 
-int answer(Answer question) {
-  switch (question) {
-    case Answer::run: break;
-    case Answer::help: return print(help_text());
-    case Answer::version: return print(version_text());
-    case Answer::devices: return print(devices_text());
-    case Answer::cpus: return print(cpus_text());
-    case Answer::machines: return print(machines_text());
-    case Answer::accelerators: return print(accelerators_text());
-  }
-  return exit_ok;
-}
+int answer(Answer question) { return show(question == Answer::help ? usage() : answer_text(question)); }
 
-int run(std::span<const std::string_view> arguments) {
+int run(Words arguments) {
   std::string error;
   auto parsed = parse_options(arguments, error);
   if (!parsed) return refuse(error);
@@ -49,41 +38,64 @@ int run(std::span<const std::string_view> arguments) {
   return run_session(std::move(parsed->run));
 }
 
-int explain(std::span<const std::string_view> arguments) {
+int explain(Words arguments) {
   std::vector<std::string_view> all = {"--explain"};
   all.insert(all.end(), arguments.begin(), arguments.end());
   return run(all);
 }
 // What the machine that the flags describe offers; nothing is run.
-int vmx(std::span<const std::string_view> arguments) {
+int vmx(Words arguments) {
   std::string error;
   auto parsed = parse_options(arguments, error);
   if (!parsed) return refuse(error);
   if (parsed->answer != Answer::run) return answer(parsed->answer);
   const std::string report = vmx_report(parsed->run.machine, error);
-  return report.empty() ? refuse(error) : print(report);
+  if (!report.empty()) return show(report);
+  say(error);
+  return exit_failed;
 }
-int help(std::span<const std::string_view> arguments) {
-  if (arguments.size() == 1 && arguments[0] == "markdown") return print(help_markdown());
-  return print(help_text());
+int help(Words arguments) {
+  if (arguments.empty()) return show(usage());
+  if (arguments.size() == 1 && arguments[0] == "markdown") return show(help_markdown());
+  return refuse(fmt::format("help {}: unknown; write ringside help or ringside help markdown", arguments[0]));
 }
-int isa(std::span<const std::string_view> arguments) {
-  if (arguments.empty()) return print(isa_text(false));
-  if (arguments.size() == 1 && arguments[0] == "missing") return print(isa_text(true));
-  return refuse(fmt::format("isa {}: unknown; write ringside isa or ringside isa missing", arguments[0]));
+int isa(Words arguments) {
+  const bool missing = !arguments.empty() && arguments[0] == "missing";
+  if (arguments.size() == (missing ? 1 : 0)) return show(isa_text(missing));
+  return refuse(
+      fmt::format("isa {}: unknown; write ringside isa or ringside isa missing", arguments[missing ? 1 : 0]));
 }
-int devices(std::span<const std::string_view>) { return print(devices_text()); }
-int cpus(std::span<const std::string_view>) { return print(cpus_text()); }
+int listing(std::string_view name, std::string (*text)(), Words arguments) {
+  if (arguments.empty()) return show(text());
+  return refuse(fmt::format("{} {}: takes no words; write ringside {}", name, arguments[0], name));
+}
+int devices(Words arguments) { return listing("devices", devices_text, arguments); }
+int cpus(Words arguments) { return listing("cpus", cpus_text, arguments); }
 
 struct Subcommand {
-  std::string_view name;
-  int (*act)(std::span<const std::string_view> arguments);
+  std::string_view name, arguments, help;
+  int (*act)(Words arguments);
 };
-constexpr Subcommand subcommands[] = {{"run", run},   {"explain", explain}, {"debug", run_debugger},
-                                      {"vmx", vmx},   {"isa", isa},         {"devices", devices},
-                                      {"cpus", cpus}, {"help", help}};
+constexpr Subcommand subcommands[] = {
+    {"run", "[FLAG...]", "boot; without -kernel and -bios, the built-in guest. The word may be left out",
+     run},
+    {"debug", "[FLAG...]", "stop and look: the debugger; ringside debug --help lists its commands",
+     run_debugger},
+    {"explain", "[FLAG...]", "boot, and tell each VM entry, exit and refusal in words", explain},
+    {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
+    {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
+    {"devices", "", "the machine's devices", devices},
+    {"cpus", "", "CPU models and features", cpus},
+    {"help", "[markdown]", "this text; markdown: the flags as a table for the README", help}};
 
-int dispatch(std::span<const std::string_view> arguments) {
+std::string usage() {
+  std::string text;
+  for (const Subcommand& s : subcommands)
+    text += fmt::format("  {:<28} {}\n", fmt::format("ringside {} {}", s.name, s.arguments), s.help);
+  return help_text(text);
+}
+
+int dispatch(Words arguments) {
   if (arguments.empty() || arguments[0].starts_with('-')) return run(arguments);
   std::vector<std::string_view> names;
   for (const Subcommand& subcommand : subcommands) {
@@ -105,9 +117,9 @@ int main(int count, char** words) {
   try {
     return ringside::dispatch(arguments);
   } catch (const std::bad_alloc&) {
-    fmt::print(stderr, "ringside: the host has no memory left; give the guest less with -m\n");
+    ringside::say("the host has no memory left; give the guest less with -m");
   } catch (const std::exception& failure) {
-    fmt::print(stderr, "ringside: {}; please report this\n", failure.what());
+    ringside::say(fmt::format("{}; please report this", failure.what()));
   }
   return ringside::exit_failed;
 }

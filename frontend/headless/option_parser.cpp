@@ -21,12 +21,8 @@ const Option* find_option(std::string_view name) {
   return nullptr;
 }
 
-// QEMU's own flags have one dash before them, Ringside's two; both spellings are read.
 std::string spelled(const Option& option) {
-  constexpr std::array<std::string_view, 7> own = {"msrs",  "timeout", "max-instructions", "expect",
-                                                   "stats", "help",    "version"};
-  const bool two = std::find(own.begin(), own.end(), option.name) != own.end();
-  return fmt::format("{}{}", two ? "--" : "-", option.name);
+  return fmt::format("{}{}", option.own ? "--" : "-", option.name);
 }
 
 std::string unknown_flag(std::string_view word, std::string_view name) {
@@ -113,6 +109,7 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
       value = arguments[++i];
     }
     if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
+    if (option->run_only) parsed.run_only.push_back(spelled(*option));
     // A question is answered at once, whatever else may be wrong.
     if (parsed.answer != Answer::run) return parsed;
   }
@@ -120,16 +117,11 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
   return parsed;
 }
 
-std::string help_text() {
-  std::string text =
-      "Ringside: an x86-64 machine made of glass.\n\n"
-      "  ringside [run] [FLAG...]   boot; without -kernel and -bios, the built-in guest\n"
-      "  ringside isa               which instructions are there, by extension; isa missing lists the "
-      "others\n"
-      "  ringside devices           the machine's devices\n"
-      "  ringside cpus              CPU models and features\n"
-      "  ringside help              this text\n\n"
-      "The flags are QEMU's for the same things; -flag and --flag mean the same.\n";
+std::string help_text(std::string_view subcommands) {
+  std::string text = fmt::format(
+      "Ringside: an x86-64 machine made of glass.\n\n{}\n"
+      "The flags are QEMU's for the same things; -flag and --flag mean the same.\n",
+      subcommands);
   for (const Option& option : option_table()) {
     if (option.name.empty()) {
       text += fmt::format("\n{}:\n", option.help);

@@ -210,8 +210,7 @@ bool global_property(Parsed& p, std::string_view v, std::string&) {
   return true;
 }
 
-bool display(Parsed& p, std::string_view v, std::string& e) {
-  (void)p;
+bool display(Parsed&, std::string_view v, std::string& e) {
   if (v == "none") return true;
   return fail(e, fmt::format("-display {}: not there yet; use -display none and the serial port", v));
 }
@@ -221,10 +220,11 @@ bool vnc(Parsed&, std::string_view v, std::string& e) {
   return fail(e, fmt::format("-vnc {}: not there yet; use -vnc none and the serial port", v));
 }
 
-bool network(Parsed&, std::string_view v, std::string& e) {
-  if (v == "none") return true;
-  return fail(e, fmt::format("-net {}: there is no network yet; use -net none", v));
+bool network(std::string_view flag, std::string_view v, std::string& e) {
+  return v == "none" || fail(e, fmt::format("{0} {1}: there is no network yet; use {0} none", flag, v));
 }
+bool net(Parsed&, std::string_view v, std::string& e) { return network("-net", v, e); }
+bool nic(Parsed&, std::string_view v, std::string& e) { return network("-nic", v, e); }
 
 bool monitor(Parsed&, std::string_view v, std::string& e) {
   if (v == "none" || v == "null" || v == "/dev/null") return true;
@@ -302,6 +302,7 @@ bool version(Parsed& p, std::string_view, std::string&) {
   return true;
 }
 
+constexpr bool own = true, run_only = true;
 constexpr Option options[] = {
     {"", "", "What to boot", nullptr},
     {"kernel", "FILE", "boot this: a Linux bzImage, or an ELF with a multiboot 1, multiboot 2 or PVH header",
@@ -327,10 +328,10 @@ constexpr Option options[] = {
     {"rtc", "base=DATE", "the clock at power-up: 2024-05-06T07:08:09, utc or localtime (2023-11-14T22:13:20)",
      real_time_clock},
     {"msrs", "strict|lenient", "an MSR that nobody knows: #GP, or reads as 0 and ignores writes (strict)",
-     msrs},
+     msrs, own},
     {"feature-control", "locked|open",
      "IA32_FEATURE_CONTROL as firmware leaves it: locked with VMXON enabled, or open for the guest (locked)",
-     feature_control},
+     feature_control, own},
     {"no-reboot", "", "end when the guest resets the machine", no_reboot},
 
     {"", "", "Input and output", nullptr},
@@ -343,37 +344,41 @@ constexpr Option options[] = {
     {"nodefaults", "", "nothing that was not asked for: no serial port on the terminal", no_defaults},
 
     {"", "", "Batch runs", nullptr},
-    {"timeout", "SECONDS", "end after so much time of the host; status 124", timeout},
-    {"max-instructions", "N", "end after N instructions of all CPUs together; status 124", max_instructions},
+    {"timeout", "SECONDS", "end after so much time of the host; status 124", timeout, own, run_only},
+    {"max-instructions", "N", "end after N instructions of all CPUs together; status 124", max_instructions,
+     own, run_only},
     {"expect", "REGEX",
-     "end with 0 when a line of the serial output matches; status 1 if the run ends without", expect},
-    {"stats", "FILE", "write statistics as JSON at the end: instructions, times, state hash, ...", stats},
+     "end with 0 when a line of the serial output matches; status 1 if the run ends without", expect, own,
+     run_only},
+    {"stats", "FILE", "write statistics as JSON at the end: instructions, times, state hash, ...", stats, own,
+     run_only},
 
     {"", "", "Virtualization", nullptr},
     {"explain", "",
-     "tell each VM entry, exit and refusal in words, on standard error; as ringside explain ...", explain},
+     "tell each VM entry, exit and refusal in words, on standard error; as ringside explain ...", explain,
+     own, run_only},
     {"trace-exits", "FILE", "one row for each VM exit: CSV if the name ends in .csv, else JSON lines",
-     trace_exits},
+     trace_exits, own, run_only},
     {"vmx-coverage", "FILE", "which exit reasons and entry rules the run met; - for standard error",
-     vmx_coverage},
+     vmx_coverage, own, run_only},
 
     {"", "", "Debugging", nullptr},
     {"gdb", "PLACE", "let gdb in: tcp::PORT, tcp:HOST:PORT or unix:PATH; tcp without a host is this one only",
-     gdb},
-    {"s", "", "the same as -gdb tcp::1234", gdb_usual},
-    {"S", "", "stand still at the start until gdb says otherwise", start_stopped},
+     gdb, false, run_only},
+    {"s", "", "the same as -gdb tcp::1234", gdb_usual, false, run_only},
+    {"S", "", "stand still at the start until gdb says otherwise", start_stopped, false, run_only},
 
     {"", "", "Taken for QEMU's sake", nullptr},
     {"name", "NAME", "the machine's name, for the statistics", name},
     {"no-user-config", "", "there is no configuration file anyway", accepted},
-    {"net", "none", "no network, as it is without this", network},
-    {"nic", "none", "the same", network},
+    {"net", "none", "no network, as it is without this", net},
+    {"nic", "none", "the same", nic},
     {"monitor", "none", "no monitor, as it is without this", monitor},
 
     {"", "", "About Ringside", nullptr},
-    {"help", "", "this text", help},
+    {"help", "", "this text", help, own},
     {"h", "", "the same", help},
-    {"version", "", "the version", version},
+    {"version", "", "the version", version, own},
 };
 
 }  // namespace

@@ -43,6 +43,7 @@ enum class Answer : u8 { run, help, version, devices, cpus, machines, accelerato
 struct Parsed {
   RunOptions run;
   Answer answer = Answer::run;
+  std::vector<std::string> run_only;  // the flags given that only a run makes something of
 };
 
 // Reads QEMU's style: "-flag value", "--flag value", "--flag=value". On error nullopt and one line in `error`
@@ -56,13 +57,17 @@ struct Option {
   std::string_view help;
   using Apply = bool (*)(Parsed& parsed, std::string_view value, std::string& error);
   Apply apply;
+  bool own = false;  // Ringside's, written with two dashes; QEMU's have one. Both spellings are read
+  // What a session of the debugger makes nothing of.
+  bool run_only = false;
 };
 
 // Everything the command line knows, in groups: a row without a name is a group's title.
 std::span<const Option> option_table();
 
-// The flags for a terminal, and as a table for the README; both come from option_table().
-std::string help_text();
+// The flags for a terminal, behind the lines about subcommands; and as a table for the README. Both come from
+// option_table().
+std::string help_text(std::string_view subcommands);
 std::string help_markdown();
 
 // Exit statuses; QEMU's where QEMU has one, timeout(1)'s for a limit that was reached.

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 
@@ -42,6 +43,18 @@ bool write_all(int file, const char* data, std::size_t size) {
 }
 
 }  // namespace
+
+void say(std::string_view line) { tell(fmt::format("ringside: {}\n", line)); }
+
+void tell(std::string_view text) { static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr)); }
+
+bool print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+    return true;
+  say(fmt::format("standard output: cannot be written ({}); make room, or keep its reader alive",
+                  std::strerror(errno)));
+  return false;
+}
 
 bool check_writable(const std::string& flag, const std::string& path, std::string& error) {
   struct stat about {};
@@ -102,6 +115,11 @@ bool Stream::open(const std::string& flag, const Sink& sink, std::string& error)
   return true;
 }
 
+void Stream::open_standard_error() {
+  file_ = STDERR_FILENO;
+  name_ = "standard error";
+}
+
 void Stream::flush() {
   if (buffer_.empty() || !failure_.empty()) return;
   if (!write_all(file_, buffer_.data(), buffer_.size())) fail(std::strerror(errno));
@@ -109,8 +127,7 @@ void Stream::flush() {
 }
 
 void Stream::fail(const char* why) {
-  failure_ = fmt::format("{}: the guest's output cannot be written ({}); make room, or keep its reader alive",
-                         name_, why);
+  failure_ = fmt::format("{}: cannot be written ({}); make room, or keep its reader alive", name_, why);
   file_ = owned_ ? file_ : -1;
 }
 

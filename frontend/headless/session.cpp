@@ -24,8 +24,6 @@ double seconds_since(HostClock::time_point start) {
   return std::chrono::duration<double>(HostClock::now() - start).count();
 }
 
-void say(const std::string& line) { fmt::print(stderr, "ringside: {}\n", line); }
-
 // Every CPU sleeps where no interrupt reaches it; only an NMI could, and none is waiting.
 bool all_deaf(Machine& machine) {
   for (unsigned n = 0; n < machine.cpus(); ++n) {
@@ -46,9 +44,8 @@ class Session {
       Input input(options_.serial->kind == Sink::Kind::standard);
       loop(input);
       if (gdb_) gdb_->finish(summary_.status);
-      serial_.flush();
-      console_.flush();
       rows_.flush();
+      flush_outputs();
       signals_.watch(nullptr);
     }  // the terminal is its owner's again before anything more is said
     return conclude();
@@ -69,6 +66,7 @@ class Session {
   void loop(Input& input);
   bool step(Input& input);
   bool stand_still(Input& input);
+  bool flush_outputs();
   bool host_ends(Input& input);
   bool machine_ended(const Ending& ending, Input& input);
   bool offer(Input& input);
@@ -82,7 +80,7 @@ class Session {
   RunOptions options_;
   SignalGuard signals_;
   std::unique_ptr<Machine> machine_;
-  Stream serial_, console_, rows_;
+  Stream serial_, console_, rows_, story_;
   std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
   std::unique_ptr<GdbServer> gdb_;    // nullptr: gdb is not let in
   Expect expect_;
@@ -134,16 +132,17 @@ bool Session::prepare_trace(std::string& error) {
   trace_ = std::make_unique<ExitTrace>();
   if (rows) {
     if (!rows_.open("--trace-exits", Sink{Sink::Kind::file, options_.trace_exits}, error)) return false;
-    trace_->write_rows(trace_form(options_.trace_exits), [this](std::string_view text) {
-      for (const char c : text) rows_.put(static_cast<u8>(c));
-    });
+    trace_->write_rows(trace_form(options_.trace_exits), [this](std::string_view text) { rows_.put(text); });
   }
   // After what the guest has printed so far.
-  if (options_.explain)
+  if (options_.explain) {
+    story_.open_standard_error();
     trace_->tell_story([this](std::string_view text) {
       serial_.flush();
-      fmt::print(stderr, "{}", text);
+      story_.put(text);
+      story_.flush();
     });
+  }
   trace_->attach(*machine_);
   return true;
 }
@@ -169,7 +168,7 @@ bool Session::report_coverage(std::string& error) {
   const std::string text = trace_->coverage();
   if (options_.vmx_coverage != "-")
     return write_whole_file("--vmx-coverage", options_.vmx_coverage, text, error);
-  fmt::print(stderr, "{}", text);
+  tell(text);
   return true;
 }
 
@@ -235,15 +234,21 @@ bool Session::step(Input& input) {
   return true;
 }
 
-// True: something outside the machine ends the run.
-bool Session::host_ends(Input& input) {
+// What the guest has said goes out. False: one of the outputs cannot be written, which ends the run.
+bool Session::flush_outputs() {
   serial_.flush();
   console_.flush();
-  for (const Stream* stream : {&serial_, &console_, &rows_}) {
+  for (const Stream* stream : {&serial_, &console_, &rows_, &story_}) {
     if (stream->failure().empty()) continue;
     end("output", stream->failure(), exit_failed);
-    return true;
+    return false;
   }
+  return true;
+}
+
+// True: something outside the machine ends the run.
+bool Session::host_ends(Input& input) {
+  if (!flush_outputs()) return true;
   if (expect_.matched()) {
     end("expected", "the serial output matched --expect", exit_ok);
     return true;
@@ -382,7 +387,7 @@ int Session::conclude() {
     summary_.status = exit_failed;
   }
   std::string error;
-  if (options_.explain || !options_.trace_exits.empty()) fmt::print(stderr, "{}", trace_->summary());
+  if (options_.explain || !options_.trace_exits.empty()) tell(trace_->summary());
   if (!options_.vmx_coverage.empty() && !report_coverage(error)) {
     say(error);
     return exit_failed;

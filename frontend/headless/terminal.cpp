@@ -4,7 +4,6 @@
 // First: <termios.h> defines macros by names that the manual uses too.
 #include "frontend/machine/machine.h"
 
-#include <fmt/format.h>
 #include <poll.h>
 #include <termios.h>
 #include <unistd.h>
@@ -14,6 +13,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+
+#include "frontend/headless/output.h"
 
 namespace ringside {
 namespace {
@@ -108,7 +109,7 @@ Input::Input(bool wanted) {
   terminal_is_raw = true;
   tcsetattr(STDIN_FILENO, TCSANOW, &terminal_raw);
   open_ = interactive_ = true;
-  fmt::print(stderr, "ringside: Ctrl-A x ends the run, Ctrl-A h shows the other keys\n");
+  say("Ctrl-A x ends the run, Ctrl-A h shows the other keys");
 }
 
 Input::~Input() {
@@ -157,9 +158,9 @@ void Input::typed(u8 byte) {
     case 'x': quit_ = true; break;
     case 'h':
     case '?':
-      fmt::print(stderr,
-                 "\nCtrl-A x       end the run\nCtrl-A Ctrl-A  send Ctrl-A to the guest\n"
-                 "Ctrl-A h       this help\n");
+      tell(
+          "\nCtrl-A x       end the run\nCtrl-A Ctrl-A  send Ctrl-A to the guest\n"
+          "Ctrl-A h       this help\n");
       break;
     default: break;
   }

@@ -36,6 +36,15 @@ TEST_CASE("debug: the built-in guest comes with its names and source lines") {
   CHECK(has(other.out, "no symbols are loaded"));
 }
 
+TEST_CASE("debug: questions are answered, and flags that only a run heeds are named") {
+  CHECK(has(run({"debug", "--help"}).out, "\n  run-to "));
+  CHECK(run({"debug", "-device", "help"}).out == run({"devices"}).out);
+  const Result result = run({"debug", "--timeout", "9", "-trace-exits", "x", "-ex", "where", "--batch"});
+  CHECK(result.status == 0);
+  CHECK(has(result.err, "warning: --timeout: does nothing under ringside debug"));
+  CHECK(has(result.err, "warning: --trace-exits: does nothing"));
+}
+
 TEST_CASE("debug: commands from a pipe; after an error the next one is read") {
   const Result result = run({"debug"}, "nonsense\nstep 3\nprint count\n");
   CHECK(result.status == 0);

@@ -52,6 +52,7 @@ TEST_CASE("flags that are wrong") {
   refused({"-no-reboot", ""}, 2, {"empty"});
   refused({"vmlinuz"}, 2, {"vmlinuz", "no such subcommand", "-kernel FILE"});
   refused({"device"}, 2, {"device", "did you mean devices?"});
+  for (const char* words : {"devices", "cpus", "help", "isa"}) refused({words, "x"}, 2, {words, "x"});
   refused({"-kernel", ""}, 2, {"-kernel", "empty"});
   for (const char* flag : {"-cdrom", "-drive", "-netdev"}) refused({flag, "x"}, 2, {flag, "not there yet"});
   refused({"-S"}, 2, {"-S", "add -s"});
@@ -81,7 +82,8 @@ TEST_CASE("values that are wrong") {
   refused({"-serial", "stdio", "-serial", "null"}, 2, {"one serial port"});
   refused({"-display", "gtk"}, 2, {"gtk", "-display none"});
   refused({"-vnc", ":1"}, 2, {"-vnc none"});
-  refused({"-net", "user"}, 2, {"-net none"});
+  refused({"-net", "user"}, 2, {"-net user", "-net none"});
+  refused({"-nic", "user"}, 2, {"-nic user", "-nic none"});
   refused({"-rtc", "base=yesterday"}, 2, {"yesterday"});
   refused({"-rtc", "base=2024-02-30"}, 2, {"2024-02-30"});
   refused({"--msrs", "maybe"}, 2, {"strict", "lenient"});
@@ -113,6 +115,7 @@ TEST_CASE("files that cannot be booted") {
   boot(folder.write("arm", elf_of_another_machine), {"arm"});
   boot(folder.write("short", elf_of_another_machine.substr(0, 30)), {"short"});
   refused({"-bios", folder / "gone"}, 1, {"gone"});
+  refused({"vmx", "-bios", folder / "gone"}, 1, {"gone"});
   refused({"-bios", folder.write("odd", std::string(1000, 'x'))}, 1, {"odd"});
 }
 
@@ -127,6 +130,24 @@ TEST_CASE("outputs that cannot be written") {
   refused({"-bios", rom, "-serial", "file:" + (folder / "x"), "-debugcon", "file:" + (folder / "x")}, 2,
           {"each a file"});
   CHECK(folder.names() == std::vector<std::string>{"rom"});
+}
+
+TEST_CASE("outputs that are full") {
+  const Folder folder;
+  const std::string said = folder / "said", to_said = " >/dev/full 2>" + said;
+  for (const char* words : {"cpus", "--help", "vmx", "debug -ex where --batch", "-m 16"}) {
+    CAPTURE(words);
+    CHECK(shell(words + to_said) == 1);
+    CHECK(read_file(said).starts_with(
+        "ringside: standard output: cannot be written (No space left on device); "));
+  }
+  CHECK(shell("-m 16 --trace-exits /dev/full >/dev/null 2>" + said) == 1);
+  CHECK(read_file(said).starts_with("ringside: /dev/full: cannot be written"));
+  CHECK(shell("debug -ex continue --batch -serial file:/dev/full >/dev/null 2>" + said) == 1);
+  CHECK(read_file(said).starts_with("ringside: /dev/full: cannot be written"));
+  // Nobody hears what is wrong; the run ends all the same.
+  CHECK(shell("explain >/dev/null 2>/dev/full") == 1);
+  CHECK(shell("-kernel gone 2>/dev/full") == 1);
 }
 
 TEST_CASE("what a refused run leaves alone") {

@@ -81,6 +81,10 @@ Result run(std::vector<std::string> arguments, std::string_view input) {
   return result;
 }
 
+int shell(const std::string& words) {
+  return status_of(std::system(("'" RINGSIDE_BINARY_DIR "/ringside' " + words).c_str()));
+}
+
 bool has_terminals() {
   int ours = -1, theirs = -1;
   if (openpty(&ours, &theirs, nullptr, nullptr, nullptr) != 0) return false;

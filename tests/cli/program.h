@@ -19,6 +19,9 @@ struct Result {
 // Runs build/ringside to its end, with `input` as standard input (a pipe).
 Result run(std::vector<std::string> arguments, std::string_view input = "");
 
+// The same by the shell, which redirects: `words` follow the program's name. The exit status.
+int shell(const std::string& words);
+
 // False where /dev/pts is not mounted, as in a bare chroot.
 bool has_terminals();
 

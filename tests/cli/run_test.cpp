@@ -197,14 +197,20 @@ TEST_CASE("the conformance suite's flags") {
 }
 
 TEST_CASE("questions") {
-  for (const char* question : {"--help", "-h", "help", "--version", "devices", "cpus"}) {
+  const std::pair<const char*, const char*> questions[] = {
+      {"--help", "\n  --expect REGEX"}, {"-h", "\n  --expect REGEX"},     {"help", "\n  --expect REGEX"},
+      {"--version", "Ringside "},       {"devices", "On every board:\n"}, {"cpus", "\n  max "}};
+  for (const auto& [question, answer] : questions) {
     const Result result = run({question});
     CAPTURE(question);
     CHECK(result.status == 0);
     CHECK(result.err == "");
-    CHECK(result.out.find("Ringside") + result.out.find("On every board") + result.out.find("max") !=
-          3 * std::string::npos);
+    CHECK(result.out.find(answer) != std::string::npos);
   }
+  const std::string help = run({"help"}).out;
+  for (const char* subcommand : {"run", "debug", "explain", "vmx", "isa", "devices", "cpus", "help"})
+    CHECK_MESSAGE(help.find(std::string("\n  ringside ") + subcommand + " ") != std::string::npos,
+                  subcommand);
   CHECK(run({"isa"}).out.find("\nSSE2 ") != std::string::npos);
   CHECK(run({"isa", "missing"}).out.find(" vfmadd132pd ") != std::string::npos);
   CHECK(run({"isa", "mising"}).status == 2);

@@ -52,6 +52,16 @@ IA32_PKRS   equ 0x6e1
         wrmsr
         pop rcx
 %endmacro
+; Ring 3 at RCX, without a look at the return address.
+%macro user_there 0
+        anywhere
+        push user_data
+        push user_stack
+        push 2
+        push user_code64
+        push rcx
+        iretq
+%endmacro
 ; The bits of key 3.
 AD3         equ 1 << 6
 WD3         equ 1 << 7
@@ -97,12 +107,13 @@ main64: mov edi, directory
         cr0_wp r
 
 ; ------------------------------------------------------------------------------------------------------- SMEP, SMAP
-; The image runs at its second address now, `upper`, in pages of ring 0; ring 3 has it at the first one, as before.
         page P | W | U
         runs "without SMEP ring 0 runs ring 3's page"
         call rcx
         done
-        call to_ring0_pages
+        and byte [own_pml4 + 0x2000], ~U        ; from here on the image is ring 0's
+        mov rax, cr3
+        mov cr3, rax
         page P | W | U
         cr4_bit s, CR4_SMEP
         faults "with SMEP ring 0 does not run ring 3's page", PF, 0x11, there
@@ -120,6 +131,7 @@ main64: mov edi, directory
         faults "with SMEP a fetch of ring 3 says so", PF, 0x15, there
         user_there
         done
+        is "with its address", [got.ip], there
         cr4_bit r, CR4_SMEP
 
         page P | W | U
@@ -152,21 +164,28 @@ main64: mov edi, directory
         done
         and edx, AC_FLAG
         is "in RFLAGS", rdx, AC_FLAG
-        mov dword [bad_pointer + 2], there & 0xffffffff
-        mov dword [bad_pointer + 6], there >> 32
-        sgdt [kept_pointer]
-        lgdt [bad_pointer]
-        faults "what the CPU reads by itself is refused even with AC", PF, 1, there + slot
+; A GDT whose free slots lie in a page of ring 3.
+        page P | W
+        mov esi, gdt
+        mov edi, frame + 0x1000 - slot
+        mov ecx, slot / 4
+        rep movsd
+        mov eax, frame + 0x1000 | P | W | U
+        mov [table + 8], rax
+        lgdt [crossing]
+        faults "what the CPU reads by itself is refused even with AC", PF, 1, there + 0x1000
         stac
         mov eax, slot
         here mov fs, eax
         done
-        lgdt [kept_pointer]
+        lgdt [gdt_pointer]
+        mov dword [frame], 0xc3cb010f   ; STAC, RET
+        page P | W | U
         cr4_bit r, CR4_SMAP
         faults "STAC in ring 3", UD
-        user32_there
-        here stac
+        user_there
         done
+        mov byte [frame], 0xc3
 
 ; ------------------------------------------------------------------------------------------------- protection keys
         faults "RDPKRU while CR4.PKE is 0", UD
@@ -234,6 +253,8 @@ main64: mov edi, directory
         pkru 0
         cr4_bit r, CR4_PKE
 
+        bt dword [seven.ecx], 31
+        jnc .no_pks
         cr4_bit s, CR4_PKS
         page P | W, 3
         pkrs AD3
@@ -265,17 +286,15 @@ main64: mov edi, directory
         done
         pkrs 0
         cr4_bit r, CR4_PKS
+.no_pks:
         finish
 
         align 8
 seven:
 .ebx:   dd 0
 .ecx:   dd 0
-bad_pointer:
-        dw 0xffff
-        dq 0
-kept_pointer:
-        dw 0
-        dq 0
+crossing:
+        dw gdt_end - gdt - 1
+        dq there + 0x1000 - slot
 
 image_end

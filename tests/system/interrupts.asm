@@ -17,7 +17,7 @@ VIP         equ 1 << 20
         mov dword [apic + 0x300], 1 << 18 | vector
 %endmacro
 %macro send_nmi 0
-        mov dword [apic + 0x300], 1 << 18 | 4 << 8
+        mov dword [apic + 0x300], 4 << 8        ; to the CPU whose APIC ID stands in the ICR: this one
 %endmacro
 %macro cr4_bit 2
         mov eax, cr4
@@ -33,7 +33,9 @@ VIP         equ 1 << 20
 %%there:
 %endmacro
 
-main:   mov dword [apic + 0xf0], 0x1ff  ; SVR: enabled
+main:   mov eax, [apic + 0x20]          ; its APIC ID
+        mov [apic + 0x310], eax
+        mov dword [apic + 0xf0], 0x1ff  ; SVR: enabled
         mov ecx, 0x1b
         rdmsr
         bts eax, 11

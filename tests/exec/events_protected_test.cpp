@@ -306,3 +306,22 @@ TEST_CASE("faults on the way combine as the table of double faults says") {
   first(Vector::UD);
   CHECK(m.cpu.activity == Activity::active);
 }
+
+// "Conditions for Generating a Double Fault": a benign exception is followed by anything serially, so that
+// these two would follow each other for ever.
+TEST_CASE("faults whose deliveries raise each other leave the instruction to come again") {
+  ProtectedMachine m;
+  m.put(at::idt + 8 * 11, gate(sel::code3, at::handler(11), 14, 0));
+  m.put(at::idt + 8 * 17, gate(sel::code0, at::handler(17), 14, 0, false));
+  m.to_user();
+  m.cpu.cr0 |= Cr0::AM;
+  m.cpu.set_eflags(Eflags::AC, Eflags::AC);
+  m.cpu.update_privilege();
+  m.cpu.gpr[RSP] = at::stack3 - 2;
+  m.cpu.raise(Vector::AC, 0);
+  deliver_fault(m.cpu);
+  CHECK(m.cpu.activity == Activity::active);
+  CHECK(m.cpu.rip == at::user_code);
+  CHECK(m.cpu.gpr[RSP] == at::stack3 - 2);
+  CHECK(m.cpu.cpl == 3);
+}

@@ -105,10 +105,12 @@ bool combine(Cpu& cpu, const Fault& first, Fault second, Fault& next) {
   return false;
 }
 
-// Until something is delivered, the guest is left or the CPU shuts down: at most benign, contributory, page
-// fault, double fault.
+// Until something is delivered, the guest is left or the CPU shuts down: benign, contributory, page fault,
+// double fault. Only benign ones can begin anew: where #AC by the push for #NP meets a gate for #AC that is
+// not present, processors loop for ever. Here as in combine() the instruction comes again.
 void deliver_chain(Cpu& cpu, Fault fault) {
-  for (;;) {
+  constexpr unsigned longest = 8;
+  for (unsigned length = 0; length < longest; ++length) {
     if (cpu.non_root) [[unlikely]] {
       const u64 flags = saved_flags(cpu, fault);
       if (exit_by_fault(cpu, fault, flags)) return;

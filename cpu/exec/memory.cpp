@@ -6,6 +6,7 @@
 
 #include "cpu/exec/block.h"
 #include "cpu/exec/vmx/leave.h"
+#include "cpu/state/debug_breakpoint.h"
 #include "cpu/state/observer.h"
 #include "vmx/apic_virtualization.h"
 
@@ -54,15 +55,11 @@ bool open_apic_access(Cpu& cpu, Span& span, unsigned size, AccessKind kind) {
 
 // The debug registers whose range meets the access; bits B0..B3.
 u64 watchpoints_hit(const Cpu& cpu, u64 linear, unsigned size, bool write) {
-  static constexpr u8 lengths[] = {1, 2, 8, 4};
   u64 hit = 0;
   for (unsigned n = 0; n < 4; ++n) {
-    if (!(cpu.dr7 >> (2 * n) & 3)) continue;
-    const unsigned kind = static_cast<unsigned>(cpu.dr7 >> (16 + 4 * n)) & 3;
-    if (kind != 3 && !(kind == 1 && write)) continue;
-    const u64 length = lengths[(cpu.dr7 >> (18 + 4 * n)) & 3];
-    const u64 from = cpu.dr[n] & ~(length - 1);
-    if (linear - from < length || from - linear < size) hit |= bit(n);
+    const DebugBreakpoint b = debug_breakpoint(cpu, n);
+    const bool wanted = b.kind == DebugBreakpoint::accesses || (b.kind == DebugBreakpoint::writes && write);
+    if (b.enabled && wanted && b.meets(linear, size)) hit |= bit(n);
   }
   return hit;
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cpu/state/debug_breakpoint.h"
 #include "cpu/state/observer.h"
 
 namespace ringside {
@@ -22,18 +23,6 @@ void reset_segment(Segment& s, u16 selector, u64 base, u32 rights) {
   s.limit = 0xffff;
   s.rights = rights;
   s.update();
-}
-
-// What one of DR7's four breakpoints asks for.
-struct Breakpoint {
-  bool enabled;
-  unsigned kind;  // 0 execution, 1 data writes, 2 I/O, 3 data reads and writes
-  unsigned bytes;
-};
-Breakpoint breakpoint(u64 dr7, unsigned n) {
-  static constexpr unsigned lengths[] = {1, 2, 8, 4};
-  return {(dr7 >> (2 * n) & 3) != 0, static_cast<unsigned>(dr7 >> (16 + 4 * n)) & 3,
-          lengths[(dr7 >> (18 + 4 * n)) & 3]};
 }
 
 }  // namespace
@@ -166,14 +155,13 @@ void Cpu::update_debug() {
   bool step = observed || (system_flags & Eflags::TF);
   std::vector<LinAddr> pages = watched;
   for (unsigned n = 0; n < 4; ++n) {
-    const Breakpoint b = breakpoint(dr7, n);
+    const DebugBreakpoint b = debug_breakpoint(*this, n);
     if (!b.enabled) continue;
-    if (b.kind == 0 || b.kind == 2) {
+    if (b.kind == DebugBreakpoint::execution || b.kind == DebugBreakpoint::input_output) {
       step = true;
       continue;
     }
-    // A breakpoint's address is aligned to its length by the processor, so it lies in one page.
-    const LinAddr page = LinAddr(dr[n] & ~u64{b.bytes - 1}).page();
+    const LinAddr page = LinAddr(b.first).page();  // aligned to its length, it lies in one page
     if (std::find(pages.begin(), pages.end(), page) == pages.end()) pages.push_back(page);
   }
   mmu.set_watched_pages(pages);
@@ -182,6 +170,11 @@ void Cpu::update_debug() {
 }
 
 void Cpu::restored() {
+  // A saved state is data from outside: nothing is indexed by what it claims.
+  shutdown_chain_length =
+      static_cast<u8>(std::min<std::size_t>(shutdown_chain_length, shutdown_chain.size()));
+  x87.top &= 7;
+  cpl &= 3;
   zero = 0;
   page_size = page_bytes;
   for (Segment& s : segment) s.update();

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "cpu/state/debug_breakpoint.h"
 #include "cpu/state/msrs.h"
 #include "frontend/debug/look_memory.h"
 #include "vmx/explain_rule.h"
@@ -150,14 +151,12 @@ std::string segments_text(const Cpu& cpu) {
 
 std::string debug_registers_text(const Cpu& cpu) {
   constexpr std::string_view kinds[4] = {"execution", "write", "I/O", "read or write"};
-  constexpr unsigned lengths[4] = {1, 2, 8, 4};
   std::string text;
   for (unsigned n = 0; n < 4; ++n) {
     text += fmt::format("DR{}  {:016x}", n, cpu.dr[n]);
-    if (cpu.dr7 >> (2 * n) & 3) {
-      const unsigned kind = cpu.dr7 >> (16 + 4 * n) & 3, length = cpu.dr7 >> (18 + 4 * n) & 3;
-      text += fmt::format("  {}{}, {} byte{}", kinds[kind], cpu.dr7 >> (2 * n) & 2 ? ", global" : ", local",
-                          lengths[length], lengths[length] == 1 ? "" : "s");
+    if (const DebugBreakpoint b = debug_breakpoint(cpu, n); b.enabled) {
+      text += fmt::format("  {}{}, {} byte{}", kinds[b.kind], cpu.dr7 >> (2 * n) & 2 ? ", global" : ", local",
+                          b.bytes, b.bytes == 1 ? "" : "s");
     }
     text += "\n";
   }

@@ -211,3 +211,14 @@ TEST_CASE("fields can be saved and restored into another CPU") {
   CHECK(b.cpu.gpr[R9] == 0x123456789abcdef0);
   CHECK(b.cpu.vector.xmm[7].q[1] == 77);
 }
+
+TEST_CASE("a saved state's claims index nothing") {
+  Box b;
+  b.cpu.shutdown_chain_length = 200;
+  b.cpu.x87.top = 0xff;
+  b.cpu.cpl = 7;
+  b.cpu.restored();
+  CHECK(b.cpu.shutdown_chain_length == b.cpu.shutdown_chain.size());
+  CHECK(b.cpu.x87.top == 7);
+  CHECK(b.cpu.cpl == 3);
+}

@@ -1,6 +1,7 @@
 // Owns the debug registers' side of events: instruction and I/O breakpoints, single step, what #DB records.
 #include "cpu/exec/block.h"
 #include "cpu/exec/events/deliver.h"
+#include "cpu/state/debug_breakpoint.h"
 
 namespace ringside {
 namespace {
@@ -8,28 +9,16 @@ namespace {
 constexpr u64 branch_trap = bit(1);  // IA32_DEBUGCTL.BTF
 constexpr u64 last_branch = bit(0);  // IA32_DEBUGCTL.LBR
 
-struct Breakpoint {
-  bool enabled;
-  unsigned kind;  // R/W: 0 execution, 1 data writes, 2 I/O, 3 data
-  unsigned bytes;
-};
-Breakpoint breakpoint(u64 dr7, unsigned n) {
-  static constexpr u8 lengths[] = {1, 2, 8, 4};
-  return {(dr7 >> (2 * n) & 3) != 0, static_cast<unsigned>(dr7 >> (16 + 4 * n)) & 3,
-          lengths[(dr7 >> (18 + 4 * n)) & 3]};
-}
-
 u64 code_linear(const Cpu& cpu) {
   return cpu.mode.bits64 ? cpu.rip : static_cast<u32>(cpu.segment[CS].base + cpu.rip);
 }
 
 // The bits B0 to B3 of the enabled breakpoints of one kind that meet a range of addresses.
-u64 breakpoints_met(const Cpu& cpu, unsigned kind, u64 address, unsigned size) {
+u64 breakpoints_met(const Cpu& cpu, DebugBreakpoint::Kind kind, u64 address, unsigned size) {
   u64 met = 0;
   for (unsigned n = 0; n < 4; ++n) {
-    const Breakpoint b = breakpoint(cpu.dr7, n);
-    const u64 from = cpu.dr[n] & ~u64{b.bytes - 1u};
-    if (b.enabled && b.kind == kind && address - from + size - 1 < u64{b.bytes} + size - 1) met |= bit(n);
+    const DebugBreakpoint b = debug_breakpoint(cpu, n);
+    if (b.enabled && b.kind == kind && b.meets(address, size)) met |= bit(n);
   }
   return met;
 }
@@ -40,14 +29,14 @@ bool check_instruction_breakpoint(Cpu& cpu) {
   const bool resumed = cpu.flag(Eflags::RF);
   cpu.system_flags &= ~Eflags::RF;
   if (resumed || (cpu.interrupt_shadow & Shadow::mov_ss)) return true;
-  const u64 met = breakpoints_met(cpu, 0, code_linear(cpu), 1);
+  const u64 met = breakpoints_met(cpu, DebugBreakpoint::execution, code_linear(cpu), 1);
   if (!met) return true;
   cpu.raise(Vector::DB, 0, met);
   return false;
 }
 
 u64 io_breakpoints_met(const Cpu& cpu, u16 port, unsigned size) {
-  return cpu.cr4 & Cr4::DE ? breakpoints_met(cpu, 2, port, size) : 0;
+  return cpu.cr4 & Cr4::DE ? breakpoints_met(cpu, DebugBreakpoint::input_output, port, size) : 0;
 }
 
 bool single_step_due(const Cpu& cpu) {

@@ -29,14 +29,14 @@ void visit_segments(Cpu& cpu, Fields& visit) {
     visit("rights", s.rights);
     visit.end();
   }
-  visit.group("gdtr");
-  visit("base", cpu.gdtr.base);
-  visit("limit", cpu.gdtr.limit);
-  visit.end();
-  visit.group("idtr");
-  visit("base", cpu.idtr.base);
-  visit("limit", cpu.idtr.limit);
-  visit.end();
+  const auto visit_table = [&](std::string_view name, Cpu::Table& table) {
+    visit.group(name);
+    visit("base", table.base);
+    visit("limit", table.limit);
+    visit.end();
+  };
+  visit_table("gdtr", cpu.gdtr);
+  visit_table("idtr", cpu.idtr);
 }
 
 void visit_control(Cpu& cpu, Fields& visit) {

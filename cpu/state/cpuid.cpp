@@ -3,14 +3,12 @@
 #include <bit>
 #include <cstring>
 
-#include "cpu/arch/registers.h"
-#include "cpu/state/model.h"
+#include "cpu/state/msrs.h"
 
 namespace ringside {
 namespace {
 
 constexpr u32 highest_basic = 0x1f, highest_extended = 0x80000008;
-constexpr u64 misc_limit_cpuid = bit(22), misc_monitor = bit(18), misc_xd_disable = bit(34);
 
 struct FeatureBit {
   u32 leaf;
@@ -54,7 +52,7 @@ CpuidResult version_and_features(const CpuModel& model, const CpuidContext& cont
   r.ebx = (context.apic_id & 0xff) << 24 | ids << 16 | 8u << 8;
   add_feature_bits(model, 1, 0, r);
   if (context.cr4 & Cr4::OSXSAVE) r.ecx |= 1u << 27;
-  if (!(context.misc_enable & misc_monitor)) r.ecx &= ~(1u << 3);
+  if (!(context.misc_enable & MiscEnable::monitor)) r.ecx &= ~(1u << 3);
   if (!context.apic_enabled) r.edx &= ~(1u << 9);
   if (context.cpus > 1) r.edx |= 1u << 28;
   return r;
@@ -137,7 +135,7 @@ CpuidResult extended(const CpuModel& model, const CpuidContext& context, u32 lea
   add_feature_bits(model, leaf, 0, r);
   if (leaf == 0x80000001) {
     if (!context.bits64) r.edx &= ~(1u << 11);
-    if (context.misc_enable & misc_xd_disable) r.edx &= ~(1u << 20);
+    if (context.misc_enable & MiscEnable::xd_disable) r.edx &= ~(1u << 20);
   }
   return r;
 }
@@ -187,7 +185,7 @@ u64 supported_cr4(const CpuModel& model) {
 }
 
 CpuidResult cpuid(const CpuModel& model, const CpuidContext& context, u32 leaf, u32 subleaf) {
-  const u32 basic = context.misc_enable & misc_limit_cpuid ? 2 : highest_basic;
+  const u32 basic = context.misc_enable & MiscEnable::limit_cpuid ? 2 : highest_basic;
   const bool is_extended = leaf >= 0x80000000;
   // Above the highest leaf of either range the answer is that of the highest basic one.
   if (is_extended ? leaf > highest_extended : leaf > basic) leaf = basic;

@@ -26,6 +26,18 @@ bool ignore_write(Cpu&, const MsrInfo&, u64) { return true; }
 // For counters and status registers that may only be cleared.
 bool write_zero_only(Cpu&, const MsrInfo&, u64 value) { return value == 0; }
 
+// Of a family whose registers stand in an array.
+template <auto family>
+bool read_member_of(const Cpu& cpu, const MsrInfo& info, u64& value) {
+  value = (cpu.msr.*family)[info.index];
+  return true;
+}
+template <auto family>
+bool write_member_of(Cpu& cpu, const MsrInfo& info, u64 value) {
+  (cpu.msr.*family)[info.index] = value;
+  return true;
+}
+
 bool write_canonical(Cpu& cpu, const MsrInfo& info, u64 value) {
   if (!canonical_for_cpu(cpu, value)) return false;
   cpu.msr.*info.member = value;
@@ -115,26 +127,15 @@ bool write_pat(Cpu& cpu, const MsrInfo&, u64 value) {
   cpu.msr.pat = value;
   return true;
 }
-bool read_mtrr_fixed(const Cpu& cpu, const MsrInfo& info, u64& value) {
-  value = cpu.msr.mtrr_fixed[info.index];
-  return true;
-}
 bool write_mtrr_fixed(Cpu& cpu, const MsrInfo& info, u64 value) {
-  if (!all_types_valid(value, false)) return false;
-  cpu.msr.mtrr_fixed[info.index] = value;
-  return true;
-}
-bool read_mtrr_variable(const Cpu& cpu, const MsrInfo& info, u64& value) {
-  value = cpu.msr.mtrr_variable[info.index];
-  return true;
+  return all_types_valid(value, false) && write_member_of<&M::mtrr_fixed>(cpu, info, value);
 }
 // Even numbers are IA32_MTRR_PHYSBASEn, odd ones IA32_MTRR_PHYSMASKn.
 bool write_mtrr_variable(Cpu& cpu, const MsrInfo& info, u64 value) {
   const bool mask = info.index & 1;
   const u64 reserved = ~bit_range(0, cpu.model->physical_bits - 1) | (mask ? 0x7ff : 0xf00);
   if ((value & reserved) || (!mask && !valid_memory_type(value & 0xff, false))) return false;
-  cpu.msr.mtrr_variable[info.index] = value;
-  return true;
+  return write_member_of<&M::mtrr_variable>(cpu, info, value);
 }
 bool write_mtrr_def_type(Cpu& cpu, const MsrInfo&, u64 value) {
   if (!valid_memory_type(value & 0xff, false)) return false;
@@ -145,22 +146,9 @@ bool write_mtrr_def_type(Cpu& cpu, const MsrInfo&, u64 value) {
 // -- Machine check.
 
 enum : unsigned { mc_ctl, mc_status, mc_addr, mc_misc };
-bool read_mc_bank(const Cpu& cpu, const MsrInfo& info, u64& value) {
-  value = cpu.msr.mc_banks[info.index];
-  return true;
-}
 bool write_mc_bank(Cpu& cpu, const MsrInfo& info, u64 value) {
   if (info.index % 4 != mc_ctl && value != 0) return false;
-  cpu.msr.mc_banks[info.index] = value;
-  return true;
-}
-bool read_mc_ctl2(const Cpu& cpu, const MsrInfo& info, u64& value) {
-  value = cpu.msr.mc_ctl2[info.index];
-  return true;
-}
-bool write_mc_ctl2(Cpu& cpu, const MsrInfo& info, u64 value) {
-  cpu.msr.mc_ctl2[info.index] = value;
-  return true;
+  return write_member_of<&M::mc_banks>(cpu, info, value);
 }
 
 // -- What the model says.
@@ -311,7 +299,7 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
     t.push_back({.number = fixed[n].number,
                  .name = fixed[n].name,
                  .title = range_registers,
-                 .read = read_mtrr_fixed,
+                 .read = read_member_of<&M::mtrr_fixed>,
                  .write = write_mtrr_fixed,
                  .present = with<Flag::mtrr>,
                  .index = n});
@@ -319,7 +307,7 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
     t.push_back({.number = 0x200u + n,
                  .name = keep(fmt::format("IA32_MTRR_PHYS{}{}", n & 1 ? "MASK" : "BASE", n / 2)),
                  .title = range_registers,
-                 .read = read_mtrr_variable,
+                 .read = read_member_of<&M::mtrr_variable>,
                  .write = write_mtrr_variable,
                  .present = with<Flag::mtrr>,
                  .index = n});
@@ -328,7 +316,7 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
     t.push_back({.number = 0x400u + n,
                  .name = keep(fmt::format("IA32_MC{}_{}", n / 4, parts[n % 4])),
                  .title = machine_check,
-                 .read = read_mc_bank,
+                 .read = read_member_of<&M::mc_banks>,
                  .write = write_mc_bank,
                  .present = with<Flag::mca>,
                  .index = n});
@@ -344,8 +332,8 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
                  .name = keep(fmt::format("IA32_MC{}_CTL2", n)),
                  .title = machine_check,
                  .reserved = ~(bit_range(0, 14) | bit(30)),
-                 .read = read_mc_ctl2,
-                 .write = write_mc_ctl2,
+                 .read = read_member_of<&M::mc_ctl2>,
+                 .write = write_member_of<&M::mc_ctl2>,
                  .present = with<Flag::mca>,
                  .index = n});
 }

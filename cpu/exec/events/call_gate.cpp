@@ -79,12 +79,9 @@ bool more_privilege64(Cpu& cpu, Target& t) {
 // MORE-PRIVILEGE: the return stack, the parameters and the return address go to the inner stack.
 bool more_privilege(Cpu& cpu, Target& t) {
   const u8 cpl = static_cast<u8>(t.code.dpl());
-  u16 ss_selector;
   u32 esp;
   Segment ss;
-  if (!stack_from_tss(cpu, cpl, ss_selector, esp) ||
-      !check_stack_segment(cpu, ss_selector, cpl, Vector::TS, ss))
-    return false;
+  if (!stack_from_tss(cpu, cpl, ss, esp)) return false;
   FrameStack stack{&ss, esp, true};
   stack.pointer &= stack.mask();
   Frame frame(t.width);

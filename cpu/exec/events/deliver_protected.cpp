@@ -52,12 +52,9 @@ bool same_privilege(Cpu& cpu, const Delivery& d, const Descriptor& gate, const D
 
 // INTER-PRIVILEGE-LEVEL-INTERRUPT and INTERRUPT-FROM-VIRTUAL-8086-MODE.
 bool inner_privilege(Cpu& cpu, const Delivery& d, const Descriptor& gate, const Descriptor& code, u8 cpl) {
-  u16 ss_selector;
   u32 esp;
   Segment ss;
-  if (!stack_from_tss(cpu, cpl, ss_selector, esp) ||
-      !check_stack_segment(cpu, ss_selector, cpl, Vector::TS, ss))
-    return false;
+  if (!stack_from_tss(cpu, cpl, ss, esp)) return false;
   Frame frame(gate.type() & 8 ? 4 : 2);
   const bool from_v86 = cpu.mode.v86;
   if (from_v86) {

@@ -222,6 +222,17 @@ bool perform(Cpu& cpu, u16 selector, Descriptor& tss, const TaskSwitch& source) 
   return true;
 }
 
+// The present TSS of a task gate or a task link, busy or available as it must be: `wrong` if it is not.
+bool fetch_tss(Cpu& cpu, u16 selector, bool busy, Vector wrong, Descriptor& tss) {
+  if (selector & 4) return refuse(cpu, wrong, selector);
+  if (!fetch_descriptor(cpu, selector, wrong, tss)) return false;
+  const SystemType type = system_type(tss);
+  const bool fits = busy ? type == SystemType::tss_busy || type == SystemType::tss16_busy
+                         : type == SystemType::tss_available || type == SystemType::tss16_available;
+  if (!tss.is_system() || !fits) return refuse(cpu, wrong, selector);
+  return tss.present() || refuse(cpu, Vector::NP, selector);
+}
+
 }  // namespace
 
 bool switch_task(Cpu& cpu, u16 selector, Descriptor& tss, const TaskSwitch& source) {
@@ -230,25 +241,14 @@ bool switch_task(Cpu& cpu, u16 selector, Descriptor& tss, const TaskSwitch& sour
 
 bool switch_task_through_gate(Cpu& cpu, const Descriptor& gate, const TaskSwitch& source) {
   const u16 selector = gate.gate_selector();
-  if (selector & 4) return refuse(cpu, Vector::GP, selector);
   Descriptor tss;
-  if (!fetch_descriptor(cpu, selector, Vector::GP, tss)) return false;
-  const SystemType type = system_type(tss);
-  if (!tss.is_system() || (type != SystemType::tss_available && type != SystemType::tss16_available))
-    return refuse(cpu, Vector::GP, selector);
-  if (!tss.present()) return refuse(cpu, Vector::NP, selector);
-  return perform(cpu, selector, tss, source);
+  return fetch_tss(cpu, selector, false, Vector::GP, tss) && perform(cpu, selector, tss, source);
 }
 
 bool switch_task_back(Cpu& cpu, u16 link) {
-  if (link & 4) return refuse(cpu, Vector::TS, link);
   Descriptor tss;
-  if (!fetch_descriptor(cpu, link, Vector::TS, tss)) return false;
-  const SystemType type = system_type(tss);
-  if (!tss.is_system() || (type != SystemType::tss_busy && type != SystemType::tss16_busy))
-    return refuse(cpu, Vector::TS, link);
-  if (!tss.present()) return refuse(cpu, Vector::NP, link);
-  return perform(cpu, link, tss, {TaskSwitch::task_return, cpu.next_rip, cpu.eflags()});
+  return fetch_tss(cpu, link, true, Vector::TS, tss) &&
+         perform(cpu, link, tss, {TaskSwitch::task_return, cpu.next_rip, cpu.eflags()});
 }
 
 }  // namespace ringside

@@ -14,19 +14,23 @@ bool in_tss(Cpu& cpu, unsigned offset, unsigned bytes) {
 
 }  // namespace
 
-bool stack_from_tss(Cpu& cpu, u8 level, u16& ss, u32& esp) {
+bool stack_from_tss(Cpu& cpu, u8 level, Segment& ss, u32& esp) {
   const Segment& tr = cpu.segment[TR];
+  u16 selector = 0;
   if (tr.type() & 8) {
     const unsigned at = 4 + 8u * level;
-    return in_tss(cpu, at, 6) && read_system(cpu, tr.base + at, esp) &&
-           read_system(cpu, tr.base + at + 4, ss);
+    if (!in_tss(cpu, at, 6) || !read_system(cpu, tr.base + at, esp) ||
+        !read_system(cpu, tr.base + at + 4, selector))
+      return false;
+  } else {
+    const unsigned at = 2 + 4u * level;
+    u16 sp = 0;
+    if (!in_tss(cpu, at, 4) || !read_system(cpu, tr.base + at, sp) ||
+        !read_system(cpu, tr.base + at + 2, selector))
+      return false;
+    esp = sp;
   }
-  const unsigned at = 2 + 4u * level;
-  u16 sp = 0;
-  if (!in_tss(cpu, at, 4) || !read_system(cpu, tr.base + at, sp) || !read_system(cpu, tr.base + at + 2, ss))
-    return false;
-  esp = sp;
-  return true;
+  return check_stack_segment(cpu, selector, level, Vector::TS, ss);
 }
 
 bool stack_from_tss64(Cpu& cpu, u8 level, u64& rsp) {

@@ -18,9 +18,9 @@ inline bool check_instruction_pointer(Cpu& cpu, const Descriptor& code, u64 rip)
   return fine || refuse(cpu, Vector::GP);
 }
 
-// The stack pointer and stack segment selector for `level` (0 to 2) of the present TSS, 16- or 32-bit.
-// #TS(TR) if the TSS is too short.
-bool stack_from_tss(Cpu& cpu, u8 level, u16& ss, u32& esp);
+// The checked stack segment and the stack pointer for `level` (0 to 2) of the present TSS, 16- or 32-bit.
+// #TS(TR) if the TSS is too short, else as check_stack_segment with #TS. Loads nothing.
+bool stack_from_tss(Cpu& cpu, u8 level, Segment& ss, u32& esp);
 // RSP0 to RSP2 of the 64-bit TSS.
 bool stack_from_tss64(Cpu& cpu, u8 level, u64& rsp);
 // Interrupt stack table entry 1 to 7 of the 64-bit TSS.

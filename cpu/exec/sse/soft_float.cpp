@@ -164,23 +164,25 @@ u64 square_root(u128 value, bool& inexact) {
   return root;
 }
 
+// a + b, the sign of b being turned by `sign` once b is known to be no NaN.
+template <class U>
+U sum(Context& c, U a, U b, U sign) {
+  U result;
+  if (propagate(c, a, b, result)) return result;
+  a = take(c, a);
+  b = take(c, b);
+  return c.unmasked_before() ? 0 : add_magnitudes(c, a, static_cast<U>(b ^ sign));
+}
+
 }  // namespace
 
 template <class U>
 U add(Context& c, U a, U b) {
-  U result;
-  if (propagate(c, a, b, result)) return result;
-  a = take(c, a);
-  b = take(c, b);
-  return c.unmasked_before() ? 0 : add_magnitudes(c, a, b);
+  return sum(c, a, b, U{0});
 }
 template <class U>
 U sub(Context& c, U a, U b) {
-  U result;
-  if (propagate(c, a, b, result)) return result;
-  a = take(c, a);
-  b = take(c, b);
-  return c.unmasked_before() ? 0 : add_magnitudes(c, a, static_cast<U>(b ^ sign_bit<U>));
+  return sum(c, a, b, sign_bit<U>);
 }
 
 template <class U>

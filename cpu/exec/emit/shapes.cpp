@@ -114,7 +114,6 @@ u8 bytes_of(Operand o) {
 }
 RowClass vector_class_of(const RowInfo& row) {
   RowClass c;
-  if (row.operands[0] == Operand::y) return c;  // the MMX form of a body that the XMM form shares
   c.vector = vector_operation(row.body);
   if (c.vector == 0) return c;
   c.what = Inline::vector;

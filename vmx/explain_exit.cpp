@@ -82,7 +82,7 @@ void ept_violation(u64 q, Parts& out) {
   if (bits(q, 6, 6))
     out.push_back({"bit 6", "execution from user-mode addresses is allowed (mode-based execute)"});
   if (!bits(q, 7, 7)) {
-    out.push_back({"bit 7", "there is no linear address: PDPTEs were loaded, or a log was written"});
+    out.push_back({"bit 7", "there is no linear address: PDPTEs were loaded"});
     return;
   }
   out.push_back({"bit 8", bits(q, 8, 8) ? "the access was to the address itself"
@@ -162,9 +162,10 @@ Parts qualification_parts(const ExitInfo& exit) {
 Parts interruption_parts(u32 information, u32 error) {
   Parts out;
   if (!(information & Interruption::valid)) return out;
-  static constexpr std::string_view types[] = {"external interrupt", "reserved type",      "NMI",
-                                               "hardware exception", "software interrupt", "INT1",
-                                               "software exception", "other event"};
+  static constexpr std::string_view types[] = {
+      "external interrupt", "reserved type",      "NMI",
+      "hardware exception", "software interrupt", "privileged software exception (INT1)",
+      "software exception", "other event"};
   const u64 type = bits(information, 8, 10);
   const bool exception = type == 3 || type == 5 || type == 6;
   out.push_back({"bits 7:0", vector_text(information & 0xff, exception)});
@@ -180,6 +181,32 @@ std::string control_text(VmxControl control) {
   return control == VmxControl::count ? std::string("a control") : fmt::format("\"{}\"", info(control).name);
 }
 
+// `port` is the first whose bit is 1, unless the access reaches beyond the last.
+std::string io_bitmap_text(u64 qualification, u64 port) {
+  constexpr u64 ports = 0x10000, ports_of_a = 0x8000;
+  if (bits(qualification, 16, 31) + bits(qualification, 0, 2) >= ports)
+    return "the access wraps around from port 0xffff to port 0";
+  return fmt::format("\"Use I/O bitmaps\" is 1 and the bit of port {:#x} is 1 in bitmap {}", port,
+                     port < ports_of_a ? "A" : "B");
+}
+std::string msr_bitmap_text(bool write, u64 number) {
+  constexpr u64 low_end = 0x2000, high_begin = 0xc0000000, high_end = 0xc0002000;
+  const bool low = number < low_end;
+  if (!low && (number < high_begin || number >= high_end))
+    return fmt::format(
+        "MSR {:#x} is in neither range of the MSR bitmaps, 0 to 0x1fff and 0xc0000000 to 0xc0001fff", number);
+  return fmt::format("the bit of MSR {:#x} is 1 in the {} bitmap for {} MSRs", number,
+                     write ? "write" : "read", low ? "low" : "high");
+}
+std::string vmcs_bitmap_text(bool write, u64 encoding) {
+  constexpr u64 bitmap_bits = 0x8000;
+  const std::string_view bitmap = write ? "VMWRITE" : "VMREAD";
+  if (encoding >= bitmap_bits)
+    return fmt::format("the field encoding {:#x} has bits above 14, which the {} bitmap does not cover",
+                       encoding, bitmap);
+  return fmt::format("the bit of field encoding {:#x} is 1 in the {} bitmap", encoding, bitmap);
+}
+
 std::string cause_text(const ExitInfo& exit) {
   const ExitCause& c = exit.cause;
   using Kind = ExitCause::Kind;
@@ -192,15 +219,12 @@ std::string cause_text(const ExitInfo& exit) {
         return fmt::format(
             "the exception bitmap, with the page-fault error-code mask and match, selects #PF");
       return fmt::format("bit {} of the exception bitmap is 1", c.detail);
-    case Kind::io_bitmap:
-      return fmt::format("\"Use I/O bitmaps\" is 1 and the bit of port {:#x} is 1 in bitmap {}", c.detail,
-                         c.detail < 0x8000 ? "A" : "B");
-    case Kind::msr_bitmap: return fmt::format("the MSR bitmaps select MSR {:#x}", c.detail);
+    case Kind::io_bitmap: return io_bitmap_text(exit.qualification, c.detail);
+    case Kind::msr_bitmap: return msr_bitmap_text(exit.reason == ExitReason::wrmsr, c.detail);
     case Kind::mask:
       return fmt::format("bits {:#x} are owned by the host (guest/host mask) and differ from the read shadow",
                          c.detail);
-    case Kind::vmcs_bitmap:
-      return fmt::format("the bit of field encoding {:#x} is 1 in the bitmap", c.detail);
+    case Kind::vmcs_bitmap: return vmcs_bitmap_text(exit.reason == ExitReason::vmwrite, c.detail);
     case Kind::xss_bitmap: return fmt::format("bits {:#x} of the XSS-exiting bitmap are selected", c.detail);
     case Kind::eoi_bitmap: return fmt::format("bit {} of the EOI-exit bitmap is 1", c.detail);
     case Kind::threshold:
@@ -261,6 +285,8 @@ std::string headline(const ExitInfo& exit) {
       return plain;
     case ExitReason::invlpg: return fmt::format("{} of {:#x}", plain, q);
     case ExitReason::apic_access:
+      // A guest-physical access records no offset.
+      return bits(q, 12, 15) < 4 ? fmt::format("{} at offset {:#x}", plain, q & 0xfff) : plain;
     case ExitReason::apic_write: return fmt::format("{} at offset {:#x}", plain, q & 0xfff);
     default: return plain;
   }

@@ -16,8 +16,8 @@ struct ExplainedPart {
 };
 
 struct ExplainedExit {
-  std::string headline;  // "I/O instruction: OUT, port 3f8h, 1 byte"
-  std::string cause;     // why it exits: "Use I/O bitmaps is 1 and the bit of port 3f8h is set"
+  std::string headline;  // "I/O instruction: OUT port 0x3f8, 1 byte"
+  std::string cause;     // why it exits: the control, bitmap or mask
   std::vector<ExplainedPart> qualification;
   std::vector<ExplainedPart> interruption;  // of the VM-exit interruption information; empty if not valid
   std::vector<ExplainedPart> vectoring;     // of the IDT-vectoring information; empty if not valid
@@ -26,7 +26,7 @@ ExplainedExit explain_exit(const ExitInfo& exit);
 
 // The headline alone: for traces.
 std::string headline(const ExitInfo& exit);
-// "#PF", "#GP", "vector 32".
+// "#PF", "#GP", "vector 0x20". `exception`: by their names, where vectors are those of exceptions.
 std::string vector_text(unsigned vector, bool exception);
 
 }  // namespace ringside

@@ -201,3 +201,33 @@ TEST_CASE("IRET and blocking by NMI") {
     CHECK(iret(true, true, faults) == std::pair(true, false));
   }
 }
+
+// "VMCALL": in VMX non-root operation nothing goes before the exit. The other VMX instructions are #UD
+// outside 64-bit and protected mode.
+TEST_CASE("VMCALL exits in every mode and at every privilege") {
+  const auto check = [](GuestBox& box) {
+    box.exit_of({0x0f, 0x01, 0xc1}, ExitReason::vmcall);
+    CHECK(box.run({0x0f, 0x01, 0xc4}) == UD);  // VMXOFF
+  };
+  GuestBox box;
+  box.exit_of({0x0f, 0x01, 0xc1}, ExitReason::vmcall);
+  box.guest64(3);
+  box.exit_of({0x0f, 0x01, 0xc1}, ExitReason::vmcall);
+  box.guest32(3);
+  box.exit_of({0x0f, 0x01, 0xc1}, ExitReason::vmcall);
+  GuestBox compatibility;
+  compatibility.cpu.segment[CS].rights &= ~Rights::L;
+  compatibility.cpu.segment[CS].rights |= Rights::DB;
+  compatibility.cpu.segment[CS].update();
+  compatibility.cpu.update_mode();
+  check(compatibility);
+  GuestBox real;
+  real.guest32();
+  real.cpu.cr0 &= ~Cr0::PE;
+  real.real_mode();
+  check(real);
+  GuestBox v86;
+  v86.guest32();
+  v86.virtual_8086();
+  check(v86);
+}

@@ -81,6 +81,8 @@ bool vmxoff_instruction(Cpu& cpu, const Op& op) {
 }
 
 bool vmcall(Cpu& cpu, const Op& op) {
+  // A guest may say it in every mode and at every privilege.
+  if (cpu.non_root) return request_instruction_exit(cpu, op, ExitReason::vmcall);
   // In VMX root operation it would call a monitor of system-management mode, which does not exist here.
   return open_vmx_instruction(cpu, op, ExitReason::vmcall) &&
          finish(cpu, VmResult::fail(VmError::vmcall_in_root));

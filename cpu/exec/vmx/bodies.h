@@ -36,8 +36,10 @@ template <class Source>
 inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
   u64 pointer;
   if (!open_vmx_instruction(cpu, op, ExitReason::vmxon, true)) return false;
-  const std::string_view why = cpu.vmx_operation ? std::string_view() : vmxon_refusal(cpu);
-  if (!why.empty()) return refuse_vmx_instruction(cpu, Vector::GP, why);
+  // In VMX root operation it fails before its operand is read.
+  if (cpu.vmx_operation) return finish(cpu, vmxon(cpu, 0));
+  if (const std::string_view why = vmxon_refusal(cpu); !why.empty())
+    return refuse_vmx_instruction(cpu, Vector::GP, why);
   return Source::read(cpu, op, pointer) && finish(cpu, vmxon(cpu, pointer));
 }
 

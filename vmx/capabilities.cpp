@@ -100,7 +100,7 @@ Capabilities capabilities(const CpuModel& model) {
     value(IA32_VMX_EPT_VPID_CAP) = bits_of(set, ControlWord::ept_vpid);
   if (c.has(VmxControl::vm_functions)) value(IA32_VMX_VMFUNC) = bits_of(set, ControlWord::vm_function);
 
-  // "CR0 and CR4 in VMX Operation": PE, NE and PG are fixed to 1 (unrestricted guests are excused from PE and
+  // "VMX-Fixed Bits in CR0": PE, NE and PG are fixed to 1 (unrestricted guests are excused from PE and
   // PG).
   value(IA32_VMX_CR0_FIXED0) = Cr0::PE | Cr0::NE | Cr0::PG;
   value(IA32_VMX_CR0_FIXED1) = 0xffffffff;

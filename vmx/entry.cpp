@@ -110,7 +110,7 @@ bool is_vectoring(u64 information) {
   return (information & Interruption::valid) && (information >> Interruption::type_shift & 7) != other_event;
 }
 
-// "Loading Guest Non-Register State" and "Interruptibility State", "Activity State", "Delivery of Pending
+// "Updating Non-Register State" and "Interruptibility State", "Activity State", "Delivery of Pending
 // Debug Exceptions after VM Entry".
 void load_event_state(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
   const u64 information = v[Field::VM_ENTRY_INTERRUPTION_INFORMATION];

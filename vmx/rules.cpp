@@ -145,7 +145,7 @@ constexpr Section sections[] = {
     {RuleStage::controls, "VM-Execution Control Fields", controls_execution},
     {RuleStage::controls, "VM-Exit Control Fields", controls_exit},
     {RuleStage::controls, "VM-Entry Control Fields", controls_entry},
-    {RuleStage::host, "Checks on Host Control Registers and MSRs", host_registers},
+    {RuleStage::host, "Checks on Host Control Registers, MSRs, and SSP", host_registers},
     {RuleStage::host, "Checks on Host Segment and Descriptor-Table Registers", host_segments},
     {RuleStage::host, "Checks Related to Address-Space Size", host_address_space},
     {RuleStage::guest, "Checks on Guest Control Registers, Debug Registers, and MSRs", guest_registers},

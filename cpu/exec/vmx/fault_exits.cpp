@@ -19,7 +19,8 @@ u32 information_of(const Cpu& cpu, const Fault& fault) {
   return Interruption::make(static_cast<u8>(fault.vector), hardware_exception, pushes_error(cpu, fault));
 }
 
-// "Exceptions": a bit of the exception bitmap, whose sense for page faults the error code may turn.
+// "Other Causes of VM Exits", exceptions: a bit of the exception bitmap, whose sense for page faults the
+// error code may turn.
 bool intercepted(const ActiveControls& c, const Fault& fault) {
   const bool wanted = c.exception_bitmap >> static_cast<unsigned>(fault.vector) & 1;
   if (fault.vector != Vector::PF) return wanted;

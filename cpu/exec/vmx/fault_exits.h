@@ -1,6 +1,7 @@
 // Owns the declarations of how faults and events on their way turn into VM exits, and of what such an exit
 // says of the event that was being delivered: the manual's "Information for VM Exits Due to Vectored Events"
-// and "Information About NMI Unblocking". Everything here is called in VMX non-root operation only.
+// and "Information About NMI Unblocking Due to IRET". Everything here is called in VMX non-root operation
+// only.
 #pragma once
 
 #include "cpu/exec/events/events.h"

@@ -1,5 +1,6 @@
 // Owns the VM-exit instruction information and the displacement in exit qualifications: the manual's
-// "Information for VM Exits Due to Instruction Execution" and "Exit Qualification".
+// "Information for VM Exits Due to Instruction Execution" and "Basic VM-Exit
+// Information".
 #include "cpu/exec/vmx/information.h"
 
 #include "cpu/decode/rows.h"

@@ -58,7 +58,7 @@ int listen_unix(const std::string& path, std::string& error) {
   if (!bound || ::listen(made, 1) != 0) {
     const std::string why = last_error();
     ::close(made);
-    return fail(why);
+    return fail(why + "; name a path in a folder that you may write to");
   }
   return made;
 }
@@ -70,7 +70,7 @@ int listen_tcp(const GdbPlace& place, std::string& address, std::string& error) 
   wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* found = nullptr;
   if (const int code = ::getaddrinfo(place.host.c_str(), place.port.c_str(), &wanted, &found)) {
-    error = fmt::format("{}: {}", named, ::gai_strerror(code));
+    error = fmt::format("{}: {}; name this host, or leave the name out", named, ::gai_strerror(code));
     return -1;
   }
   int made = -1;

@@ -132,6 +132,13 @@ TEST_CASE("outputs that cannot be written") {
   CHECK(folder.names() == std::vector<std::string>{"rom"});
 }
 
+TEST_CASE("places where gdb cannot be let in") {
+  const Folder folder;
+  refused({"-gdb", "unix:" + (folder / "gone/socket")}, 1, {"gone/socket", "No such file", "name a path"});
+  refused({"-gdb", "unix:" + folder.write("file", "x")}, 1, {"choose another"});
+  refused({"-gdb", "tcp:256.256.256.256:1234"}, 1, {"256.256.256.256", "leave the name out"});
+}
+
 TEST_CASE("outputs that are full") {
   const Folder folder;
   const std::string said = folder / "said", to_said = " >/dev/full 2>" + said;

@@ -175,8 +175,9 @@ void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& brok
   for (const Rule* one : broken) ids.emplace_back(one->id);
   if (form_ == TraceForm::csv) {
     rows_(fmt::format("{},{},{},{},{:#x},{},,,\n", retired(cpu), cpu.index,
-                      exit ? static_cast<unsigned>(exit->reason) : 0, csv_text("VM entry refused"),
-                      exit ? exit->qualification : 0, csv_text(fmt::format("{}", fmt::join(ids, " ")))));
+                      exit ? fmt::format("{}", static_cast<unsigned>(exit->reason)) : "",
+                      csv_text("VM entry refused"), exit ? exit->qualification : 0,
+                      csv_text(fmt::format("{}", fmt::join(ids, " ")))));
     return;
   }
   nlohmann::ordered_json j;
@@ -223,8 +224,10 @@ void ExitTrace::faulted(Cpu& cpu, Vector vector, std::string_view why) {
 
 std::string ExitTrace::summary() const {
   std::vector<std::pair<u64, unsigned>> order;
+  u64 all = 0;
   for (unsigned n = 0; n < exit_reason_limit; ++n) {
     if (by_reason_[n]) order.emplace_back(by_reason_[n], n);
+    all += by_reason_[n];
   }
   if (order.empty()) return {};
   std::sort(order.begin(), order.end(),
@@ -232,7 +235,9 @@ std::string ExitTrace::summary() const {
   std::string text = fmt::format("{:>12}  {:>6}  {}\n", "VM exits", "reason", "name");
   for (const auto& [count, reason] : order)
     text += fmt::format("{:>12}  {:>6}  {}\n", count, reason, name(static_cast<ExitReason>(reason)));
-  return text + fmt::format("{:>12}          in all, after {} VM entries\n", exits_, entries_);
+  const u64 failed = all - exits_;
+  return text + fmt::format("{:>12}          in all, after {} VM entries{}\n", all, entries_,
+                            failed ? fmt::format(" and {} that failed", failed) : "");
 }
 
 std::string ExitTrace::coverage() const {
@@ -245,8 +250,16 @@ std::string ExitTrace::coverage() const {
     if (by_reason_[n]) ++met;
     text += fmt::format("{:>12}  {:>3}  {}\n", by_reason_[n], n, title);
   }
-  text +=
-      fmt::format("{} of {} exit reasons were met.\n\nEntry rules (how often a run broke each):\n", met, all);
+  text += fmt::format("{} of {} exit reasons were met.\n\nVM-instruction errors:\n", met, all);
+  met = all = 0;
+  for (unsigned n = 0; n < by_error_.size(); ++n) {
+    const std::string_view title = n ? instruction_error_name(n) : "VMfailInvalid";
+    if (title == "reserved") continue;
+    ++all;
+    if (by_error_[n]) ++met;
+    text += fmt::format("{:>12}  {:>3}  {}\n", by_error_[n], n, title);
+  }
+  text += fmt::format("{} of {} errors were met.\n\nEntry rules (how often a run broke each):\n", met, all);
   met = 0;
   for (const Rule& rule : entry_rules()) {
     const auto found = by_rule_.find(rule.id);

@@ -32,7 +32,7 @@ class ExitTrace final : public VmxObserver {
 
   // Exits by reason, the most frequent first: a table with a total. Empty if there were none.
   std::string summary() const;
-  // Every entry rule and exit reason with how often the run met it (a rule: broke it).
+  // Every exit reason, VM-instruction error and entry rule with how often the run met it (a rule: broke it).
   std::string coverage() const;
   u64 exits() const { return exits_; }
   const std::array<u64, exit_reason_limit>& by_reason() const { return by_reason_; }
@@ -57,7 +57,7 @@ class ExitTrace final : public VmxObserver {
   std::vector<PerCpu> cpus_;
   u64 exits_ = 0, entries_ = 0;
   std::array<u64, exit_reason_limit> by_reason_{};
-  std::array<u64, 64> by_error_{};
+  std::array<u64, 64> by_error_{};  // by VM-instruction error; 0: VMfailInvalid
   std::map<std::string, u64, std::less<>> by_rule_;
 };
 

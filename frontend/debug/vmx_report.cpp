@@ -177,8 +177,7 @@ std::string needs_text(const Platform& platform) {
 
 std::string vmx_report(const MachineConfig& config, std::string& error) {
   if (!config.model.has(Feature::vmx))
-    return fmt::format("{} has no VMX; a model with it is {}, or add +vmx\n", config.model.name,
-                       default_cpu_model);
+    return fmt::format("{} has no VMX; a model with it is {}\n", config.model.name, default_cpu_model);
   const auto machine = Machine::create(config, error);
   if (!machine) return {};
   bool same = true;

@@ -359,7 +359,7 @@ constexpr Option options[] = {
      own, run_only},
     {"trace-exits", "FILE", "one row for each VM exit: CSV if the name ends in .csv, else JSON lines",
      trace_exits, own, run_only},
-    {"vmx-coverage", "FILE", "which exit reasons and entry rules the run met; - for standard error",
+    {"vmx-coverage", "FILE", "which exit reasons, errors and entry rules the run met; - for standard error",
      vmx_coverage, own, run_only},
 
     {"", "", "Debugging", nullptr},

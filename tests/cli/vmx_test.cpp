@@ -59,7 +59,12 @@ TEST_CASE("a refused entry names its rules, values, writers and cure") {
   CHECK(has(result.err, "cure: CR3_TARGET_COUNT = 0x4"));
   CHECK(has(result.err, "IA32_VMX_MISC (MSR 0x485)"));
   CHECK(has(result.err, "VMfailValid 26"));
+  CHECK(has(result.err, "10          in all, after 2 VM entries and 8 that failed"));
   const Folder folder;
+  const std::string csv = folder / "rows.csv";
+  CHECK(run({"-bios", refusals, "--trace-exits", csv}).status == 0);
+  CHECK(has(read_file(csv), ",0,,\"VM entry refused\",0x0,\"controls.cr3_target_count\",,,\n"));
+  CHECK(has(read_file(csv), ",0,33,\"VM entry refused\",0x4,\"guest.link_pointer.aligned\",,,\n"));
   const std::string rows = folder / "rows.json";
   CHECK(run({"-bios", refusals, "--trace-exits", rows}).status == 0);
   unsigned refused = 0;
@@ -87,7 +92,12 @@ TEST_CASE("coverage of exit reasons and entry rules") {
   CHECK(run({"-bios", visor, "--vmx-coverage", file}).status == 0);
   CHECK(has(read_file(file), "32 of "));
   CHECK(run({"-bios", refusals, "--vmx-coverage", file}).status == 0);
-  CHECK(has(read_file(file), "15 of "));
+  const std::string text = read_file(file);
+  CHECK(has(text, "15 of 25"));
+  CHECK(has(text, "           1   26  VM entry with events blocked by MOV SS\n"));
+  CHECK(has(text, "           5    7  VM entry with invalid control field(s)\n"));
+  CHECK(has(text, "           1    0  VMfailInvalid\n"));
+  CHECK(has(text, "\n6 of 26 errors were met.\n"));
 }
 
 TEST_CASE("what a model's VMX offers") {

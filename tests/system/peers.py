@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Runs the images of tests/system on QEMU TCG and on Bochs, where they are installed, and on Ringside: a table of the failed checks.
+# Runs the images of tests/system on Ringside, and on QEMU TCG and Bochs where they are installed: a table of the failed checks.
 #   tests/system/peers.py [--build FOLDER] [--show] [NAME...]
 import argparse
 import glob
@@ -16,7 +16,7 @@ display_library: rfb, options="timeout=0"
 memory: guest=32, host=32
 romimage: file={image}, address=0xffff0000
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: model={model}, count=1, ips=100000000, reset_on_triple_fault=0
+cpu: model={model}, count={cpus}, ips=100000000, reset_on_triple_fault=0
 clock: sync=none, time0=1700000000
 com1: enabled=1, mode=file, dev="{serial}"
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
@@ -29,21 +29,25 @@ debug: action=ignore
 """
 
 
+def cpus_of(image):
+    return "2" if image.endswith("_smp.bin") else "1"
+
+
 def ringside(build, image, folder):
-    return [os.path.join(build, "ringside"), "-nographic", "-m", "32", "-cpu", "max", "-device", "isa-debug-exit",
-            "--max-instructions", "20000000", "-bios", image], None
+    return [os.path.join(build, "ringside"), "-nographic", "-m", "32", "-cpu", "max", "-smp", cpus_of(image),
+            "-device", "isa-debug-exit", "--max-instructions", "20000000", "-bios", image], None
 
 
 def qemu(build, image, folder):
-    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", "32", "-nodefaults", "-display", "none",
-            "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", image], None
+    return ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-smp", cpus_of(image), "-m", "32",
+            "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-bios", image], None
 
 
 def bochs(build, image, folder):
     serial, config, script = (os.path.join(folder, name) for name in ("serial", "bochsrc", "commands"))
     with open(config, "w") as file:
         file.write(BOCHSRC.format(image=image, serial=serial, log=os.path.join(folder, "log"),
-                                  model="corei7_icelake_u"))
+                                  model="corei7_icelake_u", cpus=cpus_of(image)))
     with open(script, "w") as file:
         file.write("c\n")
     return ["bochs", "-q", "-f", config, "-rc", script], serial

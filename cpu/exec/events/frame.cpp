@@ -42,10 +42,11 @@ bool reserve_frame(Cpu& cpu, const FrameStack& stack, const Frame& frame) {
     offset = (offset - frame.width) & stack.mask();
     if (!linear_of_slot(cpu, stack, offset, frame.width, linear)) return false;
   }
-  // In one piece unless the stack wrapped on the way; `linear` is now of the lowest slot.
-  const bool wrapped = !stack.flat64 && linear + frame.bytes() > bit(32);
-  if (offset == stack.pointer - frame.bytes() && !wrapped)
-    return probe_slots(cpu, stack, linear, frame.bytes());
+  // `linear` is now of the lowest slot. A frame in one page is there if its first push finds the page; else
+  // the first push that faults is the one to report.
+  const u64 last = linear + frame.bytes() - 1;
+  if (offset == stack.pointer - frame.bytes() && (linear ^ last) >> 12 == 0)
+    return probe_slots(cpu, stack, last + 1 - frame.width, frame.width);
   offset = stack.pointer;
   for (unsigned i = 0; i < frame.count; ++i) {
     offset = (offset - frame.width) & stack.mask();

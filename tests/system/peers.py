@@ -16,7 +16,7 @@ display_library: rfb, options="timeout=0"
 memory: guest=32, host=32
 romimage: file={image}, address=0xffff0000
 vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: model={model}, count={cpus}, ips=100000000, reset_on_triple_fault=0
+cpu: model={model}, count={cpus}, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=0
 clock: sync=none, time0=1700000000
 com1: enabled=1, mode=file, dev="{serial}"
 sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy

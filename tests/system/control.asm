@@ -60,7 +60,8 @@ never_canonical equ 1 << 60
 %endmacro
 
         bits 32
-main:   refuses_cr "CR0.PG without PE", cr0, PG, PE
+main:
+        refuses_cr "CR0.PG without PE", cr0, PG, PE
         refuses_cr "CR0.NW without CD", cr0, NW, CD
         mov eax, cr0
         or eax, 0x1ffaffc0 & ~(1 << 5)  ; all bits that have no name

@@ -80,6 +80,7 @@ struct Plan {
 };
 
 bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool system, Plan& result) {
+  linear = wrap(cpu, linear, system);
   if (cpu.mode.long_mode && (!cpu.mmu.canonical(linear) || !cpu.mmu.canonical(linear + size - 1))) {
     cpu.raise(seg == SS ? Vector::SS : Vector::GP, 0);
     return false;
@@ -216,12 +217,6 @@ bool store_bytes(Cpu& cpu, u64 linear, const void* in, unsigned size, SegReg seg
 }
 
 Loaded load_system(Cpu& cpu, u64 linear, unsigned size) {
-  const TlbEntry& entry = cpu.mmu.supervisor_view()->read[tlb_index(linear)];
-  if (((linear + size - 1) & ~u64{0xfff}) == entry.tag) {
-    u64 value = 0;
-    std::memcpy(&value, host_pointer(entry, linear), size);
-    return {value, true};
-  }
   return load_planned(cpu, linear, size, AccessKind::read, DS, true);
 }
 bool store_system(Cpu& cpu, u64 linear, unsigned size, u64 value) {

@@ -41,6 +41,17 @@ inline u8* host_pointer(const TlbEntry& entry, u64 linear) {
   return reinterpret_cast<u8*>(linear + entry.addend);
 }
 
+// Host memory of a run of `bytes` (1 to 4096) inside one page, or nullptr if it has no fast tag there.
+inline u8* host_run(const TlbEntry& entry, u64 linear, u64 bytes) {
+  const u64 page = linear & ~u64{0xfff};
+  return entry.tag == page && ((linear + bytes - 1) & ~u64{0xfff}) == page ? host_pointer(entry, linear)
+                                                                           : nullptr;
+}
+// The linear address `bytes` (up to 4096) further on: outside 64-bit mode it wraps at 4 GiB.
+inline u64 linear_after(const Cpu& cpu, u64 linear, u64 bytes) {
+  return cpu.mode.bits64 ? linear + bytes : static_cast<u32>(linear + bytes);
+}
+
 template <class T>
 inline bool load(Cpu& cpu, u64 linear, T& out, SegReg seg) {
   static_assert(sizeof(T) <= 8);

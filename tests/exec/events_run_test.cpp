@@ -146,3 +146,22 @@ TEST_CASE("HLT waits for an interrupt, which is delivered after it") {
   CHECK(m.cpu.rip == at::handler(0x40));
   CHECK(m.get(m.cpu.gpr[RSP]) == at::code + 2);
 }
+
+TEST_CASE("in compatibility mode an operand in two parts wraps at 4 GBytes") {
+  LongRun m;
+  constexpr u64 top = 0x71000, beyond = 0x72000, large = 0x87;  // page directories
+  m.put(0x2000 + 3 * 8, top | 7);
+  m.put(0x2000 + 4 * 8, beyond | 7);
+  m.put(top + 511 * 8, 0x200000 | large);
+  m.put(beyond, 0x400000 | large);
+  m.put(0x3ffffc, 0x12345678, 4);  // at FFFFFFFCH
+  m.put(0, sel::data0, 2);
+  m.put(0x400000, sel::not_present, 2);  // at 100000000H
+  m.enter(sel::code0, sel::data0, at::code, at::stack0);
+  m.cpu.segment[DS].base = 0xfffffffc;
+  m.code(at::code, {0xc4, 0x03});  // les eax, [ebx]
+  CHECK(run(m.cpu, 1) == 1);
+  CHECK(m.cpu.rip == at::code + 2);
+  CHECK(m.cpu.gpr[RAX] == 0x12345678);
+  CHECK(m.cpu.segment[ES].selector == sel::data0);
+}

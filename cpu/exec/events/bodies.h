@@ -55,7 +55,8 @@ inline bool load_far_pointer(Cpu& cpu, const Op& op) {
   u16 selector;
   Segment s;
   if (!Src::linear(cpu, op, sizeof(T) + 2, AccessKind::read, linear) || !load(cpu, linear, offset, from) ||
-      !load(cpu, linear + sizeof(T), selector, from) || !prepare_segment(cpu, reg, selector, s))
+      !load(cpu, linear_after(cpu, linear, sizeof(T)), selector, from) ||
+      !prepare_segment(cpu, reg, selector, s))
     return false;
   load_checked_segment(cpu, reg, s, false);
   return Dst::write(cpu, op, offset);
@@ -93,7 +94,7 @@ inline bool read_far_pointer(Cpu& cpu, const Op& op, u16& selector, u64& offset)
     default:
       if (!load(cpu, linear, offset, from)) return false;
   }
-  return load(cpu, linear + op.size, selector, from);
+  return load(cpu, linear_after(cpu, linear, op.size), selector, from);
 }
 inline u16 immediate_selector(const Op& op) { return static_cast<u16>(op.imm64 >> 32); }
 inline u64 immediate_offset(const Op& op) {

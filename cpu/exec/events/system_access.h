@@ -30,9 +30,4 @@ inline bool write_system(Cpu& cpu, u64 linear, T value) {
   return store_system(cpu, linear, sizeof(T), value);
 }
 
-// Host memory of a run of `bytes` (at most 4096) inside one page, or nullptr if it has no fast tag there.
-inline u8* host_run(const TlbEntry& entry, u64 linear, unsigned bytes) {
-  return ((linear + bytes - 1) & ~u64{0xfff}) == entry.tag ? host_pointer(entry, linear) : nullptr;
-}
-
 }  // namespace ringside

@@ -187,7 +187,7 @@ inline bool bound(Cpu& cpu, const Op& op) {
   T index, low, high;
   u64 linear;
   if (!Index::read(cpu, op, index) || !Bounds::linear(cpu, op, 2 * sizeof(T), AccessKind::read, linear) ||
-      !load(cpu, linear, low, seg) || !load(cpu, linear + sizeof(T), high, seg))
+      !load(cpu, linear, low, seg) || !load(cpu, linear_after(cpu, linear, sizeof(T)), high, seg))
     return false;
   if (alu::extend(index) < alu::extend(low) || alu::extend(index) > alu::extend(high)) {
     cpu.raise(Vector::BR);

@@ -2,7 +2,7 @@
 #include "cpu/exec/string/io_permission.h"
 
 #include "cpu/exec/events/events.h"
-#include "cpu/exec/memory.h"
+#include "cpu/exec/events/system_access.h"
 #include "cpu/state/observer.h"
 
 namespace ringside {
@@ -17,14 +17,13 @@ bool io_allowed(Cpu& cpu, u16 port, unsigned size) {
   constexpr u32 map_offset_at = 102;
   const Segment& tss = cpu.segment[TR];
   if (!tss.usable() || (tss.type() & ~2u) != 9 || tss.limit < map_offset_at + 1) return refuse();
-  const Loaded map = load_system(cpu, tss.base + map_offset_at, 2);
-  if (!map.ok) return false;
+  u16 map, bits;
+  if (!read_system(cpu, tss.base + map_offset_at, map)) return false;
   // Two bytes are read, whatever the alignment: both must lie inside the limit.
-  const u64 at = map.value + port / 8;
+  const u32 at = u32{map} + port / 8;
   if (at + 1 > tss.limit) return refuse();
-  const Loaded bits = load_system(cpu, tss.base + at, 2);
-  if (!bits.ok) return false;
-  return (bits.value >> (port % 8) & ((1u << size) - 1)) == 0 || refuse();
+  if (!read_system(cpu, tss.base + at, bits)) return false;
+  return (bits >> (port % 8) & ((1u << size) - 1)) == 0 || refuse();
 }
 
 u32 read_port(Cpu& cpu, u16 port, unsigned size) {

@@ -59,13 +59,6 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   return true;
 }
 
-// Host pointer to a run of plain RAM inside one page, or nullptr.
-inline u8* host_run(const TlbEntry& entry, u64 linear, u64 bytes) {
-  const u64 page = linear & ~(page_bytes - 1);
-  if (entry.tag != page || ((linear + bytes - 1) & ~(page_bytes - 1)) != page) return nullptr;
-  return host_pointer(entry, linear);
-}
-
 // Copies as the instruction does, element by element upwards: a destination inside the source repeats it.
 template <class T>
 inline void copy_upwards(u8* to, const u8* from, u64 bytes) {

@@ -1,30 +1,9 @@
 // Owns the tests of the debugger's command line: a session with the visor as a transcript, expressions, bad
 // input.
-#include "frontend/debug/commands.h"
-
-#include "tests/debug/visor_machine.h"
+#include "tests/debug/prompt.h"
 
 namespace ringside {
 namespace {
-
-struct CommandLine : VisorMachine {
-  Debugger debugger{*machine};
-  std::string output;
-  Commands commands{debugger, symbols, [this](std::string_view text) { output += text; }};
-
-  // What the line prints.
-  std::string run(std::string_view line) {
-    output.clear();
-    CHECK_MESSAGE(commands.execute(line) == Commands::Result::done, line, ": ", output);
-    return output;
-  }
-  std::string refused(std::string_view line) {
-    output.clear();
-    CHECK_MESSAGE(commands.execute(line) == Commands::Result::failed, line);
-    CHECK_MESSAGE(std::count(output.begin(), output.end(), '\n') == 1, output);
-    return output;
-  }
-};
 
 // Each part comes after the one before it.
 bool in_order(const std::string& text, std::initializer_list<std::string_view> parts) {
@@ -41,7 +20,7 @@ bool in_order(const std::string& text, std::initializer_list<std::string_view> p
 }
 
 TEST_CASE("a session: the first VMLAUNCH, its VMCS, into the guest, the first EPT violation explained") {
-  CommandLine c;
+  Prompt c;
   // Its instruction is in "run_guest".
   CHECK(in_order(c.run("tbreak run_guest"), {"temporary breakpoint 1", "run_guest"}));
   CHECK(in_order(c.run("continue"), {"temporary breakpoint 1", "CPU 0, root (VMCS 0xa000), ring 0, 64-bit",
@@ -63,7 +42,7 @@ TEST_CASE("a session: the first VMLAUNCH, its VMCS, into the guest, the first EP
 }
 
 TEST_CASE("a script ends at its first failure and says where") {
-  CommandLine c;
+  Prompt c;
   CHECK(c.commands.execute_script("# nothing\n\nwhere\nnonsense\nwhere\n", "test.dbg") ==
         Commands::Result::failed);
   CHECK(in_order(c.output, {"CPU 0", "nonsense: no such command", "test.dbg:4"}));
@@ -71,7 +50,7 @@ TEST_CASE("a script ends at its first failure and says where") {
 }
 
 TEST_CASE("expressions") {
-  CommandLine c;
+  Prompt c;
   const auto value = [&](std::string_view text) {
     std::string error;
     const auto result = c.commands.expressions().evaluate(text, error);
@@ -107,7 +86,7 @@ TEST_CASE("expressions") {
 }
 
 TEST_CASE("conditions of the command line") {
-  CommandLine c;
+  Prompt c;
   c.run("break vm_exit if vmcs.EXIT_REASON == 10 && nonroot == 0");
   CHECK(has(c.run("c"), "breakpoint 1"));
   CHECK((*c.cpu().vmx->current)[Field::EXIT_REASON] == 10);
@@ -122,7 +101,7 @@ TEST_CASE("conditions of the command line") {
 }
 
 TEST_CASE("set changes registers, bits and memory") {
-  CommandLine c;
+  Prompt c;
   c.run("set rbx = 0x1234");
   CHECK(c.run("p rbx + 1").starts_with("0x1235"));
   c.run("set [0x5000].4 = rbx");
@@ -137,7 +116,7 @@ TEST_CASE("set changes registers, bits and memory") {
 }
 
 TEST_CASE("bad input: one line, and the next command works") {
-  CommandLine c;
+  Prompt c;
   for (const std::string_view bad : {"nonsense",
                                      "e",
                                      "break",
@@ -198,7 +177,7 @@ TEST_CASE("bad input: one line, and the next command works") {
 }
 
 TEST_CASE("every command has help with an example, and every alias leads to a command") {
-  CommandLine c;
+  Prompt c;
   const std::string all = help_of_commands();
   for (const Command& command : command_table()) {
     CHECK(has(all, command.name));
@@ -213,7 +192,7 @@ TEST_CASE("every command has help with an example, and every alias leads to a co
 }
 
 TEST_CASE("completion: commands, words of their arguments, registers, fields, symbols") {
-  CommandLine c;
+  Prompt c;
   const auto offers = [&](std::string_view line, std::string_view word) {
     const auto found = c.commands.complete(line);
     return std::find(found.begin(), found.end(), word) != found.end();

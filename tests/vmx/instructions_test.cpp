@@ -13,7 +13,7 @@ constexpr u64 failed_invalid = ~u64{0};
 
 // With the address of a 64-bit operand in RAX, an encoding in RDX, a value in RCX.
 struct RootMachine : VmxMachine {
-  RootMachine() {
+  explicit RootMachine(std::initializer_list<VmxControl> absent = {}) : VmxMachine(absent) {
     put(region, vmcs_revision, 4);
     cpu.gpr[RAX] = operand;
   }
@@ -87,14 +87,9 @@ TEST_CASE("VMPTRLD: its errors; the current VMCS stays") {
 }
 
 TEST_CASE("VMPTRLD: a CPU without VMCS shadowing knows no shadow-VMCS indicator") {
-  VmxMachine lacking({VmxControl::vmcs_shadowing});
-  lacking.put(region, vmcs_revision | shadow_indicator, 4);
-  lacking.put(operand, region);
-  lacking.cpu.gpr[RAX] = operand;
-  lacking.code(program, {0x0f, 0xc7, 0x30});
-  lacking.cpu.rip = lacking.cpu.next_rip = program;
-  lacking.run(1);
-  CHECK(lacking[Field::VM_INSTRUCTION_ERROR] == number(VmError::vmptrld_wrong_revision));
+  RootMachine m({VmxControl::vmcs_shadowing});
+  m.put(region, vmcs_revision | shadow_indicator, 4);
+  CHECK(m.vmptrld(region) == number(VmError::vmptrld_wrong_revision));
 }
 
 TEST_CASE("VMREAD and VMWRITE: unsupported and read-only components") {
@@ -115,12 +110,9 @@ TEST_CASE("VMREAD and VMWRITE: unsupported and read-only components") {
 }
 
 TEST_CASE("VMWRITE: exit information is read-only where IA32_VMX_MISC says so") {
-  VmxMachine m({VmxControl::vmwrite_any_field});
-  m.cpu.gpr[RDX] = info(Field::EXIT_REASON).encoding;
-  m.code(program, {0x0f, 0x79, 0xd1});
-  m.cpu.rip = m.cpu.next_rip = program;
-  m.run(1);
-  CHECK(m[Field::VM_INSTRUCTION_ERROR] == number(VmError::read_only_field));
+  RootMachine m({VmxControl::vmwrite_any_field});
+  CHECK(m.vmwrite(info(Field::EXIT_REASON).encoding, 7) == number(VmError::read_only_field));
+  CHECK(m.vmread(info(Field::EXIT_REASON).encoding) == 0);
 }
 
 TEST_CASE("VMLAUNCH and VMRESUME: the launch state, and MOV SS before them") {

@@ -24,10 +24,13 @@ bool stopped(Commands& c, const Stop& stop) {
   return true;
 }
 
-// The count of a command that has one; 1 if there is none.
+// The count of a command that has one; 1 if there is none. A negative number is a slip, not a large one.
 std::optional<u64> count(Commands& c, std::string_view arguments) {
   if (arguments.empty()) return 1;
-  return c.value(arguments);
+  const auto n = c.value(arguments);
+  if (!n || static_cast<s64>(*n) >= 0) return n;
+  c.fail(fmt::format("{}: is below 0; give how many instructions", arguments));
+  return std::nullopt;
 }
 
 bool takes_nothing(Commands& c, std::string_view arguments) {
@@ -63,7 +66,7 @@ bool until(Commands& c, std::string_view arguments) {
 
 bool resume(Commands& c, std::string_view arguments) {
   if (arguments.empty()) return stopped(c, c.debugger().run());
-  const auto n = c.value(arguments);
+  const auto n = count(c, arguments);
   return n && stopped(c, c.debugger().run(*n));
 }
 

@@ -192,15 +192,17 @@ class Reader {
       name.remove_suffix(1);
     }
     u64 value = 0;
-    bool good = !name.empty();
+    bool good = !name.empty(), fits = true;
     for (const char c : name) {
       const int digit = std::isdigit(static_cast<unsigned char>(c))    ? c - '0'
                         : std::isxdigit(static_cast<unsigned char>(c)) ? (c | 0x20) - 'a' + 10
                                                                        : 99;
       u64 next = 0;
-      good = good && static_cast<unsigned>(digit) < base && !__builtin_mul_overflow(value, base, &next) &&
+      good = good && static_cast<unsigned>(digit) < base;
+      fits = fits && !__builtin_mul_overflow(value, base, &next) &&
              !__builtin_add_overflow(next, static_cast<u64>(digit), &value);
     }
+    if (good && !fits) return fail(fmt::format("{}: too large; numbers have 64 bits", whole));
     if (!good) return fail(fmt::format("{}: no number; hexadecimal ones are 0x2a or 2ah", whole));
     return value;
   }

@@ -83,6 +83,8 @@ TEST_CASE("expressions") {
   CHECK(!c.commands.expressions().evaluate(deep, error).has_value());
   CHECK(!c.commands.expressions().evaluate(signs, error).has_value());
   CHECK(!c.commands.expressions().evaluate(std::string(100'000, '['), error).has_value());
+  CHECK(!c.commands.expressions().evaluate("0x10000000000000000", error).has_value());
+  CHECK(error == "0x10000000000000000: too large; numbers have 64 bits");
 }
 
 TEST_CASE("conditions of the command line") {
@@ -148,6 +150,9 @@ TEST_CASE("bad input: one line, and the next command works") {
                                      "run-to",
                                      "run-to nowhere",
                                      "step nosuch",
+                                     "step -1",
+                                     "next -1",
+                                     "continue -1",
                                      "finish now",
                                      "until",
                                      "x/9999999",

@@ -20,7 +20,11 @@ IA32_DEBUGCTL equ 0x1d9
         mov dr0, eax
         mov eax, 0xffff0ff0
         mov dr6, eax
+%if %2 == 8
+        mov eax, 0x402 | (%1) << 16 | 2 << 18
+%else
         mov eax, 0x402 | (%1) << 16 | ((%2) - 1) << 18
+%endif
         mov dr7, eax
 %endmacro
 %macro no_breakpoints 0
@@ -258,6 +262,13 @@ main:   mov eax, cr4
         after nop
         done
         causes "to the next instruction", 1
+        faults "and behind INT3, to the first of its handler", DB
+        mov byte [idt32 + 8 * BP + 5], 0x8e
+        mov ss, [cell]
+        int3
+        anywhere
+        done
+        is "which has not run", [got.ip], stubs32 + stub_bytes * BP
         breakpoint on_write, 1, cell + 2
         faults "REP stops behind the round that wrote", DB
         mov edi, cell
@@ -265,6 +276,10 @@ main:   mov eax, cr4
         here rep stosb
         done
         is "with the rest to do", ecx, 5
+        breakpoint on_write, 8, cell
+        faults "eight bytes", DB
+        after mov byte [cell + 7], 1
+        done
         breakpoint on_write, 4, other_stack - 4
         faults "a push", DB
         mov esp, other_stack

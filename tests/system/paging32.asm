@@ -156,6 +156,25 @@ main:   mov edi, directory
         is "a write across two pages has its first half", [frame + 0xffc], 0x44441111
         is "and its second", [second], 0x3333
 
+        mov dword [pte], 0
+        mov eax, cr3
+        mov cr3, eax
+        faults "PUSHA faults at the first push that does", PF, 6, there + 0xffc
+        user
+        mov esp, there + 0x1008
+        here pusha
+        done
+        faults "ENTER 64 bytes: where its last byte would be", PF, 6, there + 0xfc8
+        user
+        mov esp, there + 0x1010
+        here enter 0x44, 0
+        done
+        faults "a far call pushes CS first", PF, 6, there + 0xffc
+        user
+        mov esp, there + 0x1000
+        here call user_code32:0
+        done
+
 ; ------------------------------------------------------------------------------------- what the CPU reads by itself
 ; A GDT whose free slots are in a page that is not present.
         maps P | W | U, P | W | U

@@ -339,6 +339,20 @@ main:   describe small, pages, 0xff, 0x4093
         mov eax, beyond
         lsl ecx, eax
         holds "LSL has no answer behind the table", nz
+        describe fresh, 0, 0xffff, 0x008c       ; a call gate
+        mov eax, fresh
+        lar ecx, eax
+        holds "LAR answers for a call gate", z
+        lsl ecx, eax
+        holds "LSL does not", nz
+        describe fresh, 0, 0xffff, 0x008e
+        lar ecx, eax
+        holds "LAR does not for an interrupt gate", nz
+        describe fresh, 0, 0x1234, 0x0081
+        lsl ecx, eax
+        holds "LSL answers for a 16-bit TSS", z
+        verr ax
+        holds "VERR does not", nz
         mov eax, readonly
         verw ax
         holds "VERW refuses read-only data", nz

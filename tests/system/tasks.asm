@@ -47,6 +47,8 @@ t_trap      equ 0x64
 
 main:   call fresh
         call make_fault_tasks
+        mov eax, 0x5003ff + 0x400       ; breakpoints for writes at 0, for this task and for all
+        mov dr7, eax
 
 ; ----------------------------------------------------------------------------------------------------- by a far jump
         runs "a far jump to a TSS"
@@ -75,6 +77,10 @@ main:   call fresh
         shr eax, 3
         and eax, 1
         is "CR0.TS is set", eax, 1
+        mov eax, dr7
+        is "DR7 keeps what is for all tasks, and LE goes with the rest", eax, 0x5006aa
+        mov eax, 0x400
+        mov dr7, eax
 
 ; ---------------------------------------------------------------------------------------------------- by a far call
         call fresh

@@ -14,7 +14,9 @@ constexpr u8 dwarf_order[16] = {RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R8, R9, 
 
 UnwindRegisters registers_of(const UnwindStart& start) {
   UnwindRegisters registers;
-  for (unsigned n = 0; n < 16; ++n) registers.value[n] = start.gpr[dwarf_order[n]];
+  for (unsigned n = 0; n < 16; ++n) {
+    if (!start.only_rsp || n == UnwindRegisters::rsp) registers.value[n] = start.gpr[dwarf_order[n]];
+  }
   registers.value[UnwindRegisters::return_address] = start.rip;
   return registers;
 }
@@ -35,6 +37,38 @@ std::optional<UnwindRegisters> unwind_by_pointer(const UnwindRegisters& inner, u
   return outer;
 }
 
+// Whether an instruction of type CALL ends at an address.
+bool follows_call(u64 address, const ReadStack& read) {
+  const auto byte = [&](unsigned before) { return read(address - before, 1).value_or(0); };
+  if (byte(5) == 0xe8) return true;
+  // CALL r/m: with no displacement, of 8 bits, of 32; with a SIB byte or without.
+  for (const unsigned length : {2u, 3u, 4u, 6u, 7u}) {
+    if (byte(length) == 0xff && (byte(length - 1) >> 3 & 7) == 2) return true;
+  }
+  return false;
+}
+
+// Where nothing is known of the code: the next word on the stack that leads behind a call. A guess; the word
+// may be left over from before.
+std::optional<UnwindRegisters> unwind_by_search(const UnwindRegisters& inner, World world,
+                                                const Symbols& symbols, const ReadStack& read) {
+  constexpr unsigned words = 128;
+  const u64 rsp = inner.value[UnwindRegisters::rsp].value_or(1);
+  if (rsp % 8 != 0) return std::nullopt;
+  for (unsigned n = 0; n < words; ++n) {
+    const auto word = read(rsp + 8 * n, 8);
+    if (!word) return std::nullopt;
+    const auto named = symbols.find(*word - 1, world);
+    if (!named || (named->size != 0 && named->distance >= named->size) || !follows_call(*word, read))
+      continue;
+    UnwindRegisters outer;
+    outer.value[UnwindRegisters::return_address] = *word;
+    outer.value[UnwindRegisters::rsp] = rsp + 8 * n + 8;
+    return outer;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 UnwindStart unwind_start(const Cpu& cpu) {
@@ -44,6 +78,9 @@ UnwindStart unwind_start(const Cpu& cpu) {
   start.bits = cpu.mode.code_bits;
   start.world = world_of(cpu);
   if (!cpu.mode.bits64) start.gpr[RSP] = (cpu.segment[SS].base + cpu.gpr[RSP]) & 0xffffffff;
+  // The first instruction after a VM exit finds the guest's registers.
+  const Vmcs* vmcs = cpu.vmx && !cpu.non_root ? cpu.vmx->current : nullptr;
+  start.only_rsp = vmcs && vmcs->exits != 0 && (*vmcs)[Field::HOST_RIP] == cpu.rip;
   return start;
 }
 
@@ -75,31 +112,48 @@ std::vector<StackFrame> backtrace(const Cpu& cpu, const UnwindStart& start, cons
   const ReadStack read = [&](u64 address, unsigned size) {
     return peek_word(cpu, start.space, address, size);
   };
+  using Found = StackFrame::Found;
   std::vector<StackFrame> frames;
   UnwindRegisters now = registers_of(start);
   bool exact = true;
-  frames.push_back({StackFrame::Found::innermost, start.rip, start.gpr[RSP], start.gpr[RBP]});
+  frames.push_back({Found::innermost, start.rip, start.gpr[RSP], start.gpr[RBP]});
   // Segments with a base other than 0 would need it at every step: 16-bit code has one frame.
   if (start.bits == 16) return frames;
   while (frames.size() < limit) {
     const StackFrame& inner = frames.back();
     std::optional<UnwindRegisters> outer;
-    StackFrame::Found found = StackFrame::Found::call_frame_information;
+    Found found = Found::call_frame_information;
     bool signal_frame = false;
-    if (start.bits == 64)
-      outer = unwind_by_information(symbols.frames(inner.rip - (exact ? 0 : 1), start.world), now, inner.rip,
-                                    exact, read, signal_frame);
-    if (outer && !outer->value[UnwindRegisters::return_address]) break;  // the information says: the end
-    if (!outer) {
-      found = StackFrame::Found::frame_pointer;
+    // A stack that does not shrink never ends; but an interrupt may have switched stacks.
+    const auto sensible = [&] {
+      return outer && outer->value[UnwindRegisters::return_address].value_or(0) != 0 &&
+             (outer->value[UnwindRegisters::rsp].value_or(0) > inner.rsp || signal_frame);
+    };
+    if (start.bits == 64) {
+      const u64 look = inner.rip - (exact ? 0 : 1);
+      outer =
+          unwind_by_information(symbols.frames(look, start.world), now, inner.rip, exact, read, signal_frame);
+      if (outer && !outer->value[UnwindRegisters::return_address]) break;  // the information says: the end
+      if (!sensible()) {
+        const auto orc = symbols.orc(look, start.world);
+        if (orc && orc->frame == OrcEntry::Frame::end) break;
+        found = Found::orc;
+        outer = orc ? unwind_by_orc(*orc, now, read, signal_frame) : std::nullopt;
+      }
+    }
+    if (!sensible()) {
+      found = Found::frame_pointer;
+      signal_frame = false;
       outer = unwind_by_pointer(now, start.bits, read);
     }
-    if (!outer) break;
-    const u64 rip = *outer->value[UnwindRegisters::return_address];
-    const u64 rsp = outer->value[UnwindRegisters::rsp].value_or(0);
-    // A stack that does not shrink never ends; but an interrupt may have switched stacks.
-    if (rip == 0 || (rsp <= inner.rsp && !signal_frame)) break;
-    frames.push_back({found, rip, rsp, outer->value[UnwindRegisters::rbp].value_or(0)});
+    if (!sensible() && start.bits == 64) {
+      found = Found::on_stack;
+      outer = unwind_by_search(now, start.world, symbols, read);
+    }
+    if (!sensible()) break;
+    frames.push_back({found, *outer->value[UnwindRegisters::return_address],
+                      outer->value[UnwindRegisters::rsp].value_or(0),
+                      outer->value[UnwindRegisters::rbp].value_or(0)});
     now = *outer;
     exact = signal_frame;
   }
@@ -108,19 +162,27 @@ std::vector<StackFrame> backtrace(const Cpu& cpu, const UnwindStart& start, cons
 
 std::string text(const std::vector<StackFrame>& frames, const UnwindStart& start, const Symbols& symbols) {
   std::string text;
-  for (std::size_t n = 0; n < frames.size(); ++n) {
-    const StackFrame& frame = frames[n];
+  unsigned number = 0;
+  for (const StackFrame& frame : frames) {
     // What called, not what follows the call.
     const u64 look =
         frame.found == StackFrame::Found::innermost || frame.rip == 0 ? frame.rip : frame.rip - 1;
-    text += fmt::format("#{:<2} {:#018x}", n, frame.rip);
+    auto line = symbols.line(look, start.world);
+    for (const Symbols::Inlined& inner : symbols.inlined(look, start.world)) {
+      text += fmt::format("#{:<2} {:#018x}  {}, inlined", number++, frame.rip, inner.function);
+      if (line) text += fmt::format("  {}\n", line->text());
+      line = inner.call;
+    }
+    text += fmt::format("#{:<2} {:#018x}", number++, frame.rip);
     if (const auto named = symbols.find(look, start.world)) {
       Symbols::Named at = *named;
       at.distance = frame.rip - at.start;
       text += fmt::format("  {}", at.text());
     }
-    if (const auto line = symbols.line(look, start.world)) text += fmt::format("  {}", line->text());
+    if (line && line->line) text += fmt::format("  {}", line->text());
     if (frame.found == StackFrame::Found::frame_pointer) text += "  (by frame pointer)";
+    if (frame.found == StackFrame::Found::orc) text += "  (by ORC)";
+    if (frame.found == StackFrame::Found::on_stack) text += "  (found on the stack)";
     text += "\n";
   }
   return text;

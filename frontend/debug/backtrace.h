@@ -1,5 +1,5 @@
-// Owns back traces: DWARF's call-frame information where an image has it for the address, else frame
-// pointers.
+// Owns back traces: DWARF's call-frame information where an image has it for the address, else Linux's ORC,
+// else frame pointers, else what looks like a return address.
 #pragma once
 
 #include <array>
@@ -14,7 +14,13 @@
 namespace ringside {
 
 struct StackFrame {
-  enum class Found : u8 { innermost, call_frame_information, frame_pointer } found = Found::innermost;
+  enum class Found : u8 {
+    innermost,
+    call_frame_information,
+    orc,
+    frame_pointer,
+    on_stack
+  } found = Found::innermost;
   u64 rip = 0, rsp = 0;  // in the frame; of outer ones the return address
   u64 rbp = 0;
 };
@@ -24,6 +30,7 @@ struct UnwindStart {
   std::array<u64, 16> gpr{};
   u64 rip = 0;  // linear
   unsigned bits = 64;
+  bool only_rsp = false;  // the other registers are not this stack's
   AddressSpace space = AddressSpace::linear;
   World world = World::any;
 };

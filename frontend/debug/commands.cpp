@@ -122,8 +122,8 @@ std::optional<Place> Commands::place(std::string_view& text) {
   // "run.inc:32"
   rest = text;
   const std::string_view maybe_line = next_word(rest);
-  const std::size_t colon = maybe_line.find(':');
-  if (colon != maybe_line.npos && colon > 0) {
+  const std::size_t colon = maybe_line.rfind(':');
+  if (colon != maybe_line.npos && colon > 0 && maybe_line[colon - 1] != ':') {
     const auto addresses = symbols_.addresses_of_line(maybe_line);
     if (addresses.empty()) {
       fail(fmt::format("{}: no code of this line; symbols FILE loads source lines", maybe_line));

@@ -42,6 +42,8 @@ std::string symbols_text(const Symbols& symbols) {
                         : image.world == World::non_root ? ", of the guest"
                                                          : "",
                         image.path);
+    if (!image.debug_file.empty())
+      text += fmt::format("{:<16} debugging information: {}\n", "", image.debug_file);
   }
   return text;
 }

@@ -78,7 +78,7 @@ bool show_place(Commands& c, std::string_view arguments) {
   std::string_view rest = arguments;
   const std::string_view word = next_word(rest);
   const std::size_t colon = word.rfind(':');
-  if (colon != word.npos && colon > 0 && rest.empty()) {
+  if (colon != word.npos && colon > 0 && word[colon - 1] != ':' && rest.empty()) {
     const auto line = line_number(word.substr(colon + 1));
     if (!line || *line == 0) return c.fail(fmt::format("{}: after the colon comes a line's number", word));
     const auto file = c.symbols().source_file(word.substr(0, colon));
@@ -129,6 +129,7 @@ bool directory(Commands& c, std::string_view arguments) {
   } else if (!arguments.empty() && !c.sources().add_folder(std::string(arguments), why)) {
     return c.fail(why);
   }
+  c.symbols().search(c.sources().folders());
   std::string text = "sources are looked for where the compiler read them";
   for (const std::string& folder : c.sources().folders()) text += fmt::format(", then in {}", folder);
   c.print(text);

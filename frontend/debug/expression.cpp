@@ -153,9 +153,13 @@ class Reader {
 
   std::optional<u64> word() {
     std::size_t length = 0;
-    while (length < rest_.size() &&
-           (in_name(rest_[length]) || (rest_[length] == '!' && length > 0 && length + 1 < rest_.size() &&
-                                       in_name(rest_[length + 1]) && rest_[length + 1] != '=')))
+    const auto pair_of_colons = [&] {  // of a C++ name
+      return length > 0 && length + 2 < rest_.size() && rest_.substr(length, 2) == "::" &&
+             in_name(rest_[length + 2]);
+    };
+    while (length < rest_.size() && (in_name(rest_[length]) || (pair_of_colons() && ++length) ||
+                                     (rest_[length] == '!' && length > 0 && length + 1 < rest_.size() &&
+                                      in_name(rest_[length + 1]) && rest_[length + 1] != '=')))
       ++length;
     const std::string_view name = rest_.substr(0, length);
     if (name.empty())

@@ -1,10 +1,12 @@
 // Owns the questions to all images together: offsets, worlds, completion.
 #include "frontend/debug/symbols.h"
 
+#include <cxxabi.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 
 #include "frontend/debug/symbols_image.h"
@@ -64,11 +66,20 @@ struct Symbols::Loaded {
   bool holds(u64 address) const { return image.holds(address - offset); }
 };
 
+std::string demangled(std::string_view symbol) {
+  if (!symbol.starts_with("_Z")) return std::string(symbol);
+  int status = 0;
+  const std::unique_ptr<char, decltype(&std::free)> text(
+      abi::__cxa_demangle(std::string(symbol).c_str(), nullptr, nullptr, &status), std::free);
+  return status == 0 && text ? std::string(text.get()) : std::string(symbol);
+}
+
 Symbols::Symbols() = default;
 Symbols::~Symbols() = default;
 
 std::string Symbols::Named::text() const {
-  return distance ? fmt::format("{}+{:#x}", symbol, distance) : std::string(symbol);
+  const std::string name = demangled(symbol);
+  return distance ? fmt::format("{}+{:#x}", name, distance) : name;
 }
 
 std::string Symbols::Line::text() const {
@@ -80,7 +91,7 @@ std::string Symbols::Line::text() const {
 bool Symbols::load(const std::string& path, const Options& options, std::string& error, std::string* name) {
   auto loaded = std::make_unique<Loaded>();
   std::string why;
-  if (!loaded->image.open(path, options.sections, why)) {
+  if (!loaded->image.open(path, options.sections, folders_, why)) {
     error = fmt::format("{}: {}", path, why);
     return false;
   }
@@ -159,9 +170,10 @@ std::vector<Symbols::Image> Symbols::images() const {
   std::vector<Image> all;
   for (const auto& one : loaded_) {
     const SymbolImage& image = one->image;
-    all.push_back({one->name, one->path, image.elf(), image.has_lines(), !one->image.frames().empty(),
-                   one->offset, image.low() + one->offset, image.high() + one->offset,
-                   image.entry() ? image.entry() + one->offset : 0, image.size(), one->world});
+    all.push_back({one->name, one->path, image.debug_file(), image.elf(), image.has_lines(),
+                   !one->image.frames().empty(), one->offset, image.low() + one->offset,
+                   image.high() + one->offset, image.entry() ? image.entry() + one->offset : 0, image.size(),
+                   one->world});
   }
   return all;
 }
@@ -197,13 +209,21 @@ std::optional<Symbols::Line> Symbols::line(u64 address, World world) const {
   return std::nullopt;
 }
 
+std::vector<Symbols::Inlined> Symbols::inlined(u64 address, World world) const {
+  const Loaded* loaded = of(address, world);
+  return loaded ? loaded->image.inlined(address - loaded->offset) : std::vector<Inlined>();
+}
+
 std::string Symbols::text(u64 address, World world, bool with_line) const {
   const auto named = find(address, world);
   std::string text = named ? named->text() : std::string();
   if (!with_line) return text;
-  if (const auto at = line(address, world))
-    text += text.empty() ? fmt::format("({})", at->text()) : fmt::format(" ({})", at->text());
-  return text;
+  const auto at = line(address, world);
+  if (!at) return text;
+  std::string place = at->text();
+  if (const auto inner = inlined(address, world); !inner.empty() && inner.back().call.line)
+    place += fmt::format(", inlined at {}", inner.back().call.text());
+  return text + fmt::format("{}({})", text.empty() ? "" : " ", place);
 }
 
 std::optional<u64> Symbols::address(std::string_view name, World world) const {
@@ -272,6 +292,11 @@ std::optional<std::string> Symbols::nearest(std::string_view name) const {
     });
   }
   return found;
+}
+
+std::optional<OrcEntry> Symbols::orc(u64 address, World world) const {
+  const Loaded* loaded = of(address, world);
+  return loaded ? loaded->image.orc(address - loaded->offset) : std::nullopt;
 }
 
 Symbols::Frames Symbols::frames(u64 address, World world) const {

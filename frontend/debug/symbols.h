@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cpu/arch/types.h"
+#include "frontend/debug/orc.h"
 
 struct Dwarf_CFI_s;
 
@@ -41,6 +42,7 @@ class Symbols {
   };
   struct Image {
     std::string name, path;
+    std::string debug_file;   // a separate file of debugging information; empty: none
     bool elf = false;         // else a list of symbols
     bool has_lines = false;   // DWARF line information
     bool has_frames = false;  // call-frame information
@@ -55,7 +57,7 @@ class Symbols {
     std::string_view symbol, image;  // valid as long as the image is loaded
     u64 start = 0, size = 0;         // of the symbol; size 0: not known
     u64 distance = 0;                // of the address from `start`
-    std::string text() const;        // "start+0x12"
+    std::string text() const;        // "start+0x12"; C++'s names as they are written
   };
   struct Line {
     std::string file;  // as the compiler was told it
@@ -63,6 +65,13 @@ class Symbols {
     u64 start = 0;             // where the code of the line begins
     bool statement = false;    // recommended for a breakpoint
     std::string text() const;  // "file:line" with the last two parts of the path
+  };
+
+  // A function whose code was put into its caller's.
+  struct Inlined {
+    std::string function;
+    Line call;  // where it was called, in the next one of the list or in the function around all; line 0: not
+                // known
   };
 
   Symbols();
@@ -79,6 +88,9 @@ class Symbols {
   // The same for an ELF file's bytes; `path` is what to call it to people.
   bool load_bytes(std::span<const u8> bytes, const std::string& path, const Options& options,
                   std::string& error);
+  // Folders in which to look for separate files of debugging information, besides the file's own, its .debug,
+  // and /usr/lib/debug.
+  void search(const std::vector<std::string>& folders) { folders_ = folders; }
   bool unload(std::string_view image);
   // False: no such image.
   bool set_offset(std::string_view image, u64 offset);
@@ -90,10 +102,14 @@ class Symbols {
   // The symbol at or before a linear address, in an image of that world whose range holds it.
   std::optional<Named> find(u64 address, World world = World::any) const;
   std::optional<Line> line(u64 address, World world = World::any) const;
-  // "start+0x12", or "" without a symbol; with " (folder/file:line)" if `with_line` and it is known.
+  // Which inlined functions an address is in, the innermost first. The symbol is that of the function around.
+  std::vector<Inlined> inlined(u64 address, World world = World::any) const;
+  // "start+0x12", or "" without a symbol; with " (folder/file:line)" if `with_line` and it is known, and
+  // where that was inlined into the symbol's own code.
   std::string text(u64 address, World world = World::any, bool with_line = false) const;
 
   // The address of "name" or "image!name"; images that were loaded first win. Upper and lower case differ.
+  // "space::function" is C++'s, without parameters.
   std::optional<u64> address(std::string_view name, World world = World::any) const;
   // Where the code of "file:line" or "image!file:line" begins; the file is given by the end of its path. If
   // no code is there, the next line that has some. Several: inlined or repeated code. Sorted.
@@ -117,12 +133,18 @@ class Symbols {
     u64 offset = 0;
   };
   Frames frames(u64 address, World world = World::any) const;
+  // What Linux's own unwinder knows of an address; it has words for code in assembly language, too.
+  std::optional<OrcEntry> orc(u64 address, World world = World::any) const;
 
  private:
   struct Loaded;
   const std::string& add(std::unique_ptr<Loaded> loaded, const std::string& path, const Options& options);
   const Loaded* of(u64 address, World world) const;
   std::vector<std::unique_ptr<Loaded>> loaded_;
+  std::vector<std::string> folders_;
 };
+
+// A C++ symbol's name as it is written in the source; other names as they are.
+std::string demangled(std::string_view symbol);
 
 }  // namespace ringside

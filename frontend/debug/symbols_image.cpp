@@ -36,6 +36,20 @@ std::string_view other_form(std::string_view head) {
   return {};
 }
 
+// "space::f(int) const" -> "space::f".
+std::string without_parameters(std::string name) {
+  std::size_t at = name.rfind(')');
+  for (unsigned depth = 0; at != name.npos && at > 0; --at) {
+    depth += name[at] == ')';
+    depth -= name[at] == '(';
+    if (depth == 0) {
+      name.resize(at);
+      break;
+    }
+  }
+  return name;
+}
+
 constexpr std::string_view stripped = "has no symbols and no line information; it was stripped";
 constexpr std::string_view no_symbol_file = "neither an ELF file nor a list of symbols such as System.map";
 
@@ -58,12 +72,14 @@ SymbolImage::~SymbolImage() {
     dwfl_end(dwfl_);
   else if (dwarf_)
     dwarf_end(dwarf_);
+  if (debug_elf_) elf_end(debug_elf_);
   if (elf_) elf_end(elf_);
+  if (debug_fd_ >= 0) ::close(debug_fd_);
   if (file_ >= 0) ::close(file_);
 }
 
 bool SymbolImage::open(const std::string& path, const std::vector<Symbols::Section>& sections,
-                       std::string& error) {
+                       const std::vector<std::string>& folders, std::string& error) {
   file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   struct stat about;
   if (file_ < 0 || ::fstat(file_, &about) != 0) {
@@ -86,7 +102,9 @@ bool SymbolImage::open(const std::string& path, const std::vector<Symbols::Secti
       "ELF");
   if (!is_elf) return read_list(error) && finish(no_symbol_file, error);
   elf_version(EV_CURRENT);
-  return open_elf(elf_begin(file_, ELF_C_READ_MMAP, nullptr), sections, error) && finish(stripped, error);
+  if (!open_elf(elf_begin(file_, ELF_C_READ_MMAP, nullptr), sections, error)) return false;
+  if (!has_lines_) open_debug_file(path, folders);
+  return finish(stripped, error);
 }
 
 bool SymbolImage::open(std::span<const u8> elf, std::string& error) {
@@ -124,7 +142,7 @@ bool SymbolImage::open_elf(Elf* elf, const std::vector<Symbols::Section>& sectio
     place_sections(sections);
   else
     read_sections();
-  if (!read_elf_symbols()) {
+  if (!read_elf_symbols(elf_)) {
     error = fmt::format("a damaged ELF file: {}", elf_errmsg(-1));
     return false;
   }
@@ -132,12 +150,14 @@ bool SymbolImage::open_elf(Elf* elf, const std::vector<Symbols::Section>& sectio
     open_module_dwarf();
   else
     dwarf_ = dwarf_begin_elf(elf_, DWARF_C_READ, nullptr);
-  if (dwarf_) {
-    Dwarf_Off next = 0;
-    std::size_t size = 0;
-    has_lines_ = dwarf_nextcu(dwarf_, 0, &next, &size, nullptr, nullptr, nullptr) == 0;
-  }
+  has_lines_ = has_units(dwarf_);
   return true;
+}
+
+bool SymbolImage::has_units(Dwarf* dwarf) {
+  Dwarf_Off next = 0;
+  std::size_t size = 0;
+  return dwarf && dwarf_nextcu(dwarf, 0, &next, &size, nullptr, nullptr, nullptr) == 0;
 }
 
 // The range of what is loaded. Percpu sections of kernels lie at 0 and are moved: not part of it.
@@ -154,11 +174,11 @@ void SymbolImage::read_sections() {
   if (low_ >= high_) low_ = high_ = 0;
 }
 
-bool SymbolImage::read_elf_symbols() {
+bool SymbolImage::read_elf_symbols(Elf* elf) {
   Elf_Scn* table = nullptr;
   GElf_Shdr header{};
   bool full = false;
-  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf_, section)) != nullptr && !full;) {
+  for (Elf_Scn* section = nullptr; (section = elf_nextscn(elf, section)) != nullptr && !full;) {
     GElf_Shdr h;
     if (!gelf_getshdr(section, &h) || (h.sh_type != SHT_SYMTAB && h.sh_type != SHT_DYNSYM)) continue;
     table = section;
@@ -174,7 +194,7 @@ bool SymbolImage::read_elf_symbols() {
     if (!gelf_getsym(data, static_cast<int>(i), &symbol)) break;
     const unsigned type = GELF_ST_TYPE(symbol.st_info), binding = GELF_ST_BIND(symbol.st_info);
     if (symbol.st_shndx == SHN_UNDEF || type == STT_SECTION || type == STT_FILE || type == STT_TLS) continue;
-    const char* name = elf_strptr(elf_, header.sh_link, symbol.st_name);
+    const char* name = elf_strptr(elf, header.sh_link, symbol.st_name);
     if (!name || hidden(name)) continue;
     const u8 rank = static_cast<u8>((type == STT_FUNC ? 4 : 0) + (type == STT_OBJECT ? 2 : 0) +
                                     (binding == STB_LOCAL ? 0 : 1));
@@ -207,6 +227,7 @@ bool SymbolImage::read_list(std::string& error) {
     while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
     if (line.empty()) continue;
     u64 address = 0;
+    if (line.starts_with("0x")) line.remove_prefix(2);
     const auto [after, problem] = std::from_chars(line.data(), line.data() + line.size(), address, 16);
     const std::size_t digits = static_cast<std::size_t>(after - line.data());
     const bool undefined = line.find_first_not_of(' ') != 0 && line.find(" U ") != line.npos;
@@ -286,12 +307,24 @@ std::size_t SymbolImage::first_name(std::string_view prefix) const {
       by_name_.begin());
 }
 
+const SymbolImage::Symbol* SymbolImage::named_in_cxx(std::string_view name) const {
+  if (cxx_names_.empty()) {
+    for (auto i = first_name("_Z"); i < by_name_.size() && by_name_[i]->name.starts_with("_Z"); ++i)
+      cxx_names_.emplace_back(without_parameters(demangled(by_name_[i]->name)), by_name_[i]);
+    std::sort(cxx_names_.begin(), cxx_names_.end());
+  }
+  const auto found = std::lower_bound(cxx_names_.begin(), cxx_names_.end(), name,
+                                      [](const auto& one, std::string_view n) { return one.first < n; });
+  return found != cxx_names_.end() && found->first == name ? found->second : nullptr;
+}
+
 const SymbolImage::Symbol* SymbolImage::named(std::string_view name) const {
   const Symbol* best = nullptr;
   for (std::size_t i = first_name(name); i < by_name_.size() && by_name_[i]->name == name; ++i) {
     if (!best || (best->absolute && !by_name_[i]->absolute) || best->rank < by_name_[i]->rank)
       best = by_name_[i];
   }
+  if (!best && name.find("::") != name.npos) return named_in_cxx(name);
   return best;
 }
 

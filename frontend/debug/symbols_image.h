@@ -8,6 +8,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "frontend/debug/orc.h"
 #include "frontend/debug/symbols.h"
 
 namespace ringside {
@@ -27,12 +28,17 @@ class SymbolImage {
   SymbolImage& operator=(const SymbolImage&) = delete;
 
   // False and why in `error`, which does not name the file. An image that could not be opened is useless.
-  bool open(const std::string& path, const std::vector<Symbols::Section>& sections, std::string& error);
+  // `folders`: where a separate file of debugging information may be, besides the usual places.
+  bool open(const std::string& path, const std::vector<Symbols::Section>& sections,
+            const std::vector<std::string>& folders, std::string& error);
   bool open(std::span<const u8> elf, std::string& error);
 
   bool elf() const { return elf_ != nullptr; }
   bool has_lines() const { return has_lines_; }
+  // The separate file of debugging information that is used; empty: none.
+  const std::string& debug_file() const { return debug_path_; }
   std::vector<Dwarf_CFI*> frames();
+  std::optional<OrcEntry> orc(u64 address);
   u64 entry() const { return entry_; }
   std::size_t size() const { return symbols_.size(); }
   // The range that the image explains.
@@ -51,6 +57,7 @@ class SymbolImage {
   }
   std::optional<Symbols::Line> line(u64 address);
   void lines_of(std::string_view file, unsigned line, std::vector<u64>& addresses);
+  std::vector<Symbols::Inlined> inlined(u64 address);
   std::optional<Symbols::Member> member(std::string_view structure, std::string_view name);
   std::optional<std::string> source_file(std::string_view name);
 
@@ -67,18 +74,29 @@ class SymbolImage {
   bool is_module() const;
   void place_sections(const std::vector<Symbols::Section>& sections);
   void open_module_dwarf();
+  // symbols_debug_file.cpp
+  void open_debug_file(const std::string& path, const std::vector<std::string>& folders);
+  bool use_debug_file(const std::string& path, std::span<const u8> build_id, std::optional<u32> crc);
+  static bool has_units(Dwarf* dwarf);
   bool finish(std::string_view nothing, std::string& error);
   bool read_list(std::string& error);
-  bool read_elf_symbols();
+  bool read_elf_symbols(Elf* elf);
+  // Calls visit(unit) for the compilation units that have code at an address, until it returns true.
+  template <class Visit>
+  void each_unit_at(u64 address, Visit visit);
   void read_sections();
   void index();
   std::size_t first_name(std::string_view prefix) const;
+  const Symbol* named_in_cxx(std::string_view name) const;
   void index_units();
   // The compilation units to ask about a file: those that are called so, or all.
   std::vector<Dwarf_Off> units_of(std::string_view file);
 
-  int file_ = -1;
+  int file_ = -1, debug_fd_ = -1;
   Elf* elf_ = nullptr;
+  Elf* debug_elf_ = nullptr;  // a separate file of debugging information
+  std::string debug_path_;
+  std::optional<OrcTable> orc_;
   Dwarf* dwarf_ = nullptr;
   Dwfl* dwfl_ = nullptr;         // of a module: owns dwarf_, which is linked to where the sections are
   std::vector<u64> section_at_;  // of a module: by the section's number; nowhere if it is not there
@@ -92,6 +110,8 @@ class SymbolImage {
   std::string text_;   // of a list of symbols: what the names point into
   std::vector<Symbol> symbols_;
   std::vector<const Symbol*> by_address_, by_name_;
+  // C++'s names without parameters, sorted; made when one is asked for first.
+  mutable std::vector<std::pair<std::string, const Symbol*>> cxx_names_;
   std::vector<Unit> units_;      // sorted by `low`
   std::vector<u64> unit_reach_;  // the highest `high` of all units up to here
   std::vector<Dwarf_Off> dies_;  // of all compilation units

@@ -1,5 +1,9 @@
 // Owns source lines: from an address to its line and from a line to its addresses, by DWARF.
+#include <dwarf.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <memory>
 
 #include "frontend/debug/symbols_image.h"
 
@@ -37,8 +41,9 @@ void SymbolImage::index_units() {
   for (const Unit& unit : units_) unit_reach_.push_back(reach = std::max(reach, unit.high));
 }
 
-std::optional<Symbols::Line> SymbolImage::line(u64 address) {
-  if (!has_lines_) return std::nullopt;
+template <class Visit>
+void SymbolImage::each_unit_at(u64 address, Visit visit) {
+  if (!has_lines_) return;
   index_units();
   std::size_t i =
       static_cast<std::size_t>(std::upper_bound(units_.begin(), units_.end(), address,
@@ -46,24 +51,63 @@ std::optional<Symbols::Line> SymbolImage::line(u64 address) {
                                units_.begin());
   for (; i > 0 && unit_reach_[i - 1] > address; --i) {
     const Unit& unit = units_[i - 1];
-    if (address >= unit.high) continue;
     Dwarf_Die die;
-    if (!dwarf_offdie(dwarf_, unit.die, &die)) continue;
+    if (address < unit.high && dwarf_offdie(dwarf_, unit.die, &die) && visit(die)) return;
+  }
+}
+
+std::optional<Symbols::Line> SymbolImage::line(u64 address) {
+  std::optional<Symbols::Line> line;
+  each_unit_at(address, [&](Dwarf_Die& die) {
     Dwarf_Line* found = dwarf_getsrc_die(&die, address);
-    if (!found) continue;
-    Symbols::Line line;
+    if (!found) return false;
     int number = 0;
     Dwarf_Addr start = 0;
+    bool statement = false;
     const char* file = dwarf_linesrc(found, nullptr, nullptr);
-    if (!file || dwarf_lineno(found, &number) != 0 || number <= 0) continue;
+    if (!file || dwarf_lineno(found, &number) != 0 || number <= 0) return false;
     dwarf_lineaddr(found, &start);
-    dwarf_linebeginstatement(found, &line.statement);
-    line.file = file;
-    line.line = static_cast<unsigned>(number);
-    line.start = start;
-    return line;
-  }
-  return std::nullopt;
+    dwarf_linebeginstatement(found, &statement);
+    line = {file, static_cast<unsigned>(number), start, statement};
+    return true;
+  });
+  return line;
+}
+
+// The scopes around an address, from the innermost on, up to the function whose code it is.
+std::vector<Symbols::Inlined> SymbolImage::inlined(u64 address) {
+  std::vector<Symbols::Inlined> all;
+  each_unit_at(address, [&](Dwarf_Die& unit) {
+    using Dies = std::unique_ptr<Dwarf_Die, decltype(&std::free)>;
+    Dwarf_Die* found = nullptr;
+    if (dwarf_getscopes(&unit, address, &found) <= 0) return false;
+    // Behind an inlined function these are the scopes where it was written; what counts is where it was put.
+    const Dies innermost(found, std::free);
+    const int count = dwarf_getscopes_die(innermost.get(), &found);
+    if (count <= 0) return false;
+    const Dies scopes(found, std::free);
+    Dwarf_Files* files = nullptr;
+    dwarf_getsrcfiles(&unit, &files, nullptr);
+    for (int n = 0; n < count; ++n) {
+      if (dwarf_tag(&found[n]) == DW_TAG_subprogram) break;
+      if (dwarf_tag(&found[n]) != DW_TAG_inlined_subroutine) continue;
+      const auto number = [&](unsigned name) -> Dwarf_Word {
+        Dwarf_Attribute attribute;
+        Dwarf_Word value = 0;
+        if (!dwarf_attr(&found[n], name, &attribute) || dwarf_formudata(&attribute, &value) != 0) return 0;
+        return value;
+      };
+      Symbols::Inlined one;
+      const char* name = dwarf_diename(&found[n]);
+      const char* file = files ? dwarf_filesrc(files, number(DW_AT_call_file), nullptr, nullptr) : nullptr;
+      if (name) one.function = name;
+      if (file) one.call.file = file;
+      one.call.line = static_cast<unsigned>(number(DW_AT_call_line));
+      all.push_back(std::move(one));
+    }
+    return true;
+  });
+  return all;
 }
 
 // A unit's line table is long; its name is at hand, and most questions are about the file that it names.

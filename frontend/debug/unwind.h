@@ -23,4 +23,8 @@ std::optional<UnwindRegisters> unwind_by_information(const Symbols::Frames& fram
                                                      const UnwindRegisters& inner, u64 rip, bool exact,
                                                      const ReadStack& read, bool& signal_frame);
 
+// By Linux's ORC, with the same results; nullopt: the end of the stack, or it is not there.
+std::optional<UnwindRegisters> unwind_by_orc(const OrcEntry& entry, const UnwindRegisters& inner,
+                                             const ReadStack& read, bool& signal_frame);
+
 }  // namespace ringside

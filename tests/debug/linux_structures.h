@@ -37,6 +37,9 @@ struct module {
   };
   module_sect_attrs* sect_attrs;
 };
+// Each calls the next, whose code is put into its own; where they do.
+int outer_function(const volatile int* from);
+constexpr unsigned outer_call = 9, middle_call = 8;
 extern list_head modules;
 extern module one_module;
 extern module_sect_attrs its_sections;

@@ -182,12 +182,17 @@ std::vector<RuleExplanation> explain_violations(const EntryView& view) {
   return all;
 }
 
-std::string text(const RuleExplanation::Value& value) {
+std::string text(const RuleExplanation::Value& value, const NameCode& name) {
   using From = RuleExplanation::Value::From;
+  std::string called;
+  if (name && value.from != From::from_memory) called = name(value.rip, value.from == From::vm_exit);
+  if (!called.empty()) called = fmt::format(" <{}>", called);
   switch (value.from) {
-    case From::vmwrite: return fmt::format("VMWRITE at RIP {:#x} (instruction {})", value.rip, value.count);
+    case From::vmwrite:
+      return fmt::format("VMWRITE at RIP {:#x}{} (instruction {})", value.rip, called, value.count);
     case From::vm_exit:
-      return fmt::format("saved by the VM exit at guest RIP {:#x} (instruction {})", value.rip, value.count);
+      return fmt::format("saved by the VM exit at guest RIP {:#x}{} (instruction {})", value.rip, called,
+                         value.count);
     case From::from_memory: return "not written since the region was loaded";
   }
   return {};
@@ -212,10 +217,10 @@ std::string bit_names(Field field, u64 bits) {
   return joined(parts);
 }
 
-std::string text(const RuleExplanation& e) {
+std::string text(const RuleExplanation& e, const NameCode& name) {
   std::string all = fmt::format("{}: {}\n  manual: {}", e.rule->id, e.rule->sentence, e.rule->title);
   for (const RuleExplanation::Value& value : e.values)
-    all += fmt::format("\n  {} = {:#x}, {}", info(value.field).id, value.value, text(value));
+    all += fmt::format("\n  {} = {:#x}, {}", info(value.field).id, value.value, text(value, name));
   for (const RuleExplanation::Source& source : e.sources) {
     all += source.msr ? fmt::format("\n  {} (MSR {:#x}) = {:#x}", source.name, source.msr, source.value)
                       : fmt::format("\n  {} = {}", source.name, source.value);

@@ -1,6 +1,7 @@
 // Owns the explanation of a VM entry that a rule refuses, in pieces and as text.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -46,12 +47,14 @@ std::string_view bit_name(Field field, unsigned number);
 // The control word that a field holds; nullopt: it is none.
 std::optional<ControlWord> control_word(Field field);
 
-// "VMWRITE at RIP 1000 (instruction 42)" and its like.
-std::string text(const RuleExplanation::Value& value);
+// What code at an address is called, of the hypervisor or of its guest: "main+0x12"; empty: nobody knows.
+using NameCode = std::function<std::string(u64 rip, bool guest)>;
+// "VMWRITE at RIP 1000 <main+0x12> (instruction 42)" and its like; without `name` no names.
+std::string text(const RuleExplanation::Value& value, const NameCode& name = {});
 // The names of bits as the manual spells them, "VMXE (bit 13), bit 20": of control fields, control registers,
 // RFLAGS, IA32_EFER and others whose bits have names.
 std::string bit_names(Field field, u64 bits);
 // Several lines, the first of which is "id: sentence"; no newline at the end.
-std::string text(const RuleExplanation& explanation);
+std::string text(const RuleExplanation& explanation, const NameCode& name = {});
 
 }  // namespace ringside

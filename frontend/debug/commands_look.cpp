@@ -67,7 +67,7 @@ const Topic topics[] = {
        return registers_text(cpu, &c.symbols()) + msrs_text(cpu) + x87_text(cpu) + vector_text(cpu);
      }},
     {"symbols", [](Commands& c, const Cpu&) { return symbols_text(c.symbols()); }},
-    {"vmcs", [](Commands&, const Cpu& cpu) { return vmcs_list_text(cpu); }},
+    {"vmcs", [](Commands& c, const Cpu& cpu) { return vmcs_list_text(cpu, &c.symbols()); }},
     {"gdt", [](Commands&, const Cpu& cpu) { return gdt_text(cpu); }},
     {"ldt", [](Commands&, const Cpu& cpu) { return ldt_text(cpu); }},
     {"idt", [](Commands& c, const Cpu& cpu) { return idt_text(cpu, &c.symbols()); }},
@@ -239,9 +239,9 @@ bool explain(Commands& c, std::string_view) {
   switch (last->kind) {
     case VmxEvent::Kind::entered:
       c.print(fmt::format("the last event was a VM entry, at instruction {}; before it:", last->count));
-      c.print(last_exit_text(cpu));
+      c.print(last_exit_text(cpu, &c.symbols()));
       return true;
-    case VmxEvent::Kind::exited: c.print(last_exit_text(cpu)); return true;
+    case VmxEvent::Kind::exited: c.print(last_exit_text(cpu, &c.symbols())); return true;
     case VmxEvent::Kind::failed:
       c.print(last->error ? fmt::format("VMfailValid {}: {} (instruction {})", last->error,
                                         instruction_error_name(last->error), last->count)
@@ -262,13 +262,13 @@ bool explain(Commands& c, std::string_view) {
 bool vmcs(Commands& c, std::string_view arguments) {
   const Cpu& cpu = c.debugger().cpu();
   if (arguments == "list") {
-    c.print(vmcs_list_text(cpu));
+    c.print(vmcs_list_text(cpu, &c.symbols()));
     return true;
   }
   const Vmcs* v = current(c);
   if (!v) return false;
   if (arguments == "check") {
-    c.print(check_text(cpu, *v));
+    c.print(check_text(cpu, *v, &c.symbols()));
     return true;
   }
   VmcsTextOptions options;

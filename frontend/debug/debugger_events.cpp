@@ -5,6 +5,7 @@
 #include "cpu/state/msrs.h"
 #include "frontend/debug/debugger_impl.h"
 #include "frontend/debug/look_memory.h"
+#include "frontend/debug/where.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
 #include "vmx/instruction_errors.h"
@@ -188,9 +189,11 @@ void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   ++own.exits;
   own.last = VmxEvent{VmxEvent::Kind::exited, retired(cpu), exit};
   const Vmcs* vmcs = cpu.vmx->current;
-  const std::string text =
-      fmt::format("VM exit, reason {}: {}, guest RIP {:#x}", static_cast<unsigned>(exit.reason),
-                  headline(exit), vmcs ? (*vmcs)[Field::GUEST_RIP] : 0);
+  const u64 rip = vmcs ? (*vmcs)[Field::GUEST_RIP] : 0;
+  std::string text = fmt::format("VM exit, reason {}: {}, guest RIP {:#x}",
+                                 static_cast<unsigned>(exit.reason), headline(exit), rip);
+  if (const std::string at = symbols ? symbols->text(rip, ringside::World::non_root) : ""; !at.empty())
+    text += fmt::format(" <{}>", at);
   meet(cpu, Breakpoint::Kind::exit_reason, text,
        [&](const Breakpoint& p) { return p.number == static_cast<u64>(exit.reason); });
   if (exit.reason == ExitReason::ept_violation)
@@ -207,7 +210,8 @@ void Debugger::Impl::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
   event.rule = rule;
   if (rule) {
     const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
-    for (const RuleExplanation& one : explain_violations(view)) event.broken += ringside::text(one) + "\n";
+    for (const RuleExplanation& one : explain_violations(view))
+      event.broken += ringside::text(one, code_names(symbols)) + "\n";
   }
   own.last = std::move(event);
   std::string text = "VM entry refused";

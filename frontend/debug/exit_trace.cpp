@@ -8,6 +8,7 @@
 
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/run.h"
+#include "frontend/debug/where.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
 #include "vmx/explain_walk.h"
@@ -86,8 +87,9 @@ void ExitTrace::entered(Cpu& cpu) {
   const bool injects = injected & Interruption::valid;
   if (cpu.vmx->current->entries > 1 && !injects) return;
   std::string text =
-      fmt::format("VM entry {}: CPU {}, VMCS at {:#x}, guest RIP {:#x}, CR0 {:#x}, CR3 {:#x}, CR4 {:#x}\n",
-                  entries_, cpu.index, cpu.vmx->current->region.value, cpu.rip, cpu.cr0, cpu.cr3, cpu.cr4);
+      fmt::format("VM entry {}: CPU {}, VMCS at {:#x}, guest RIP {}, CR0 {:#x}, CR3 {:#x}, CR4 {:#x}\n",
+                  entries_, cpu.index, cpu.vmx->current->region.value,
+                  code_text(cpu.rip, World::non_root, symbols_), cpu.cr0, cpu.cr3, cpu.cr4);
   if (injects) {
     ExitInfo as_exit;
     as_exit.interruption = injected;
@@ -139,8 +141,9 @@ void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   const ExplainedExit e = explain_exit(exit);
   std::string text =
       fmt::format("VM exit {}: reason {}, {}\n", exits_, static_cast<unsigned>(exit.reason), e.headline);
-  text += fmt::format("      {:<14} guest RIP {:#x}, {} instruction{} after the entry\n", "where",
-                      guest_rip(cpu), in_guest, in_guest == 1 ? "" : "s");
+  text +=
+      fmt::format("      {:<14} guest RIP {}, {} instruction{} after the entry\n", "where",
+                  code_text(guest_rip(cpu), World::non_root, symbols_), in_guest, in_guest == 1 ? "" : "s");
   text += fmt::format("      {:<14} {}\n", "why", e.cause);
   add_parts(text, "qualification", e.qualification);
   add_parts(text, "event", e.interruption);
@@ -166,7 +169,7 @@ void ExitTrace::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
   text += fmt::format("      {:<14} CPU {}, VMCS at {:#x}, instruction {}\n", "where", cpu.index,
                       cpu.vmx->current->region.value, retired(cpu));
   if (exit) add_parts(text, "qualification", explain_exit(*exit).qualification);
-  for (const Rule* one : broken) text += indented(ringside::text(explain(*one, view)));
+  for (const Rule* one : broken) text += indented(ringside::text(explain(*one, view), code_names(symbols_)));
   story_(text);
 }
 
@@ -192,7 +195,9 @@ void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& brok
     const RuleExplanation e = explain(*one, view);
     nlohmann::ordered_json r = {{"id", one->id}, {"sentence", one->sentence}, {"title", one->title}};
     for (const RuleExplanation::Value& v : e.values)
-      r["fields"].push_back({{"name", info(v.field).id}, {"value", v.value}, {"writer", ringside::text(v)}});
+      r["fields"].push_back({{"name", info(v.field).id},
+                             {"value", v.value},
+                             {"writer", ringside::text(v, code_names(symbols_))}});
     for (const RuleExplanation::Source& source : e.sources)
       r["sources"].push_back({{"name", source.name}, {"msr", source.msr}, {"value", source.value}});
     if (e.cure)

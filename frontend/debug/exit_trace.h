@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/debug/symbols.h"
 #include "frontend/machine/machine.h"
 #include "vmx/vmx.h"
 
@@ -26,6 +27,9 @@ class ExitTrace final : public VmxObserver {
   // CSV. `story`: the same at length, in words.
   void write_rows(TraceForm form, Output rows);
   void tell_story(Output story) { story_ = std::move(story); }
+
+  // Names for the story; nullptr: none. They outlive the trace.
+  void use_symbols(const Symbols* symbols) { symbols_ = symbols; }
 
   // To every CPU of the machine; to be called again after a reboot.
   void attach(Machine& machine);
@@ -54,6 +58,7 @@ class ExitTrace final : public VmxObserver {
 
   TraceForm form_ = TraceForm::json_lines;
   Output rows_, story_;
+  const Symbols* symbols_ = nullptr;
   std::vector<PerCpu> cpus_;
   u64 exits_ = 0, entries_ = 0;
   std::array<u64, exit_reason_limit> by_reason_{};

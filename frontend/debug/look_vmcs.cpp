@@ -6,6 +6,7 @@
 #include <map>
 
 #include "frontend/debug/look_registers.h"
+#include "frontend/debug/where.h"
 #include "vmx/ept.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
@@ -200,11 +201,7 @@ std::string writer_text(const EntryView& view, Field field, const Symbols* symbo
   if (info(field).area == FieldArea::exit_information) return {};
   const RuleExplanation::Value value = value_of(view, field);
   if (value.from == RuleExplanation::Value::From::vm_exit) return "saved by the last VM exit";
-  std::string text = ringside::text(value);
-  if (!symbols || value.from == RuleExplanation::Value::From::from_memory) return text;
-  if (const std::string at = symbols->text(value.rip, World::root, true); !at.empty())
-    text += fmt::format(" <{}>", at);
-  return text;
+  return ringside::text(value, code_names(symbols));
 }
 
 bool in_use(const EntryView& view, Field field) {
@@ -255,8 +252,9 @@ std::string vmcs_text(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& o
                             : fmt::format("{} rule{} would refuse an entry now (marked !)\n",
                                           forbidden.size(), forbidden.size() == 1 ? "" : "s");
   if (vmcs.exits)
-    text += fmt::format("the last VM exit was at guest RIP {:#x}, instruction {}\n", vmcs.last_exit_rip,
-                        vmcs.last_exit_count);
+    text +=
+        fmt::format("the last VM exit was at guest RIP {}, instruction {}\n",
+                    code_text(vmcs.last_exit_rip, World::non_root, options.symbols), vmcs.last_exit_count);
   for (const AreaName& area : areas) {
     if (!options.area.empty() && options.area != area.key) continue;
     std::string part;
@@ -293,14 +291,15 @@ std::vector<Field> find_fields(std::string_view part) {
   return all;
 }
 
-std::string check_text(const Cpu& cpu, const Vmcs& vmcs) {
+std::string check_text(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols) {
   const EntryView view{cpu, vmcs, cpu.vmx->capability};
   std::string text;
-  for (const RuleExplanation& e : explain_violations(view)) text += ringside::text(e) + "\n";
+  for (const RuleExplanation& e : explain_violations(view))
+    text += ringside::text(e, code_names(symbols)) + "\n";
   return text.empty() ? "no rule of VM entry is broken\n" : text;
 }
 
-std::string vmcs_list_text(const Cpu& cpu) {
+std::string vmcs_list_text(const Cpu& cpu, const Symbols* symbols) {
   if (!cpu.vmx) return "this CPU has no VMX\n";
   const Vmx& vmx = *cpu.vmx;
   if (!cpu.vmx_operation) return fmt::format("CPU {}: not in VMX operation\n", cpu.index);
@@ -318,9 +317,9 @@ std::string vmcs_list_text(const Cpu& cpu) {
                                          : "clear",
                         vmcs->entries, vmcs->exits);
     if (vmcs->exits) {
-      text += fmt::format("  {} at guest RIP {:#x}, instruction {}",
-                          name(static_cast<ExitReason>((*vmcs)[EXIT_REASON] & 0xffff)), vmcs->last_exit_rip,
-                          vmcs->last_exit_count);
+      text += fmt::format("  {} at guest RIP {}, instruction {}",
+                          name(static_cast<ExitReason>((*vmcs)[EXIT_REASON] & 0xffff)),
+                          code_text(vmcs->last_exit_rip, World::non_root, symbols), vmcs->last_exit_count);
     }
     text += "\n";
   }
@@ -334,7 +333,7 @@ std::string operation_text(const Cpu& cpu) {
   return current ? fmt::format("root (VMCS {:#x})", current->region.value) : "root";
 }
 
-std::string last_exit_text(const Cpu& cpu) {
+std::string last_exit_text(const Cpu& cpu, const Symbols* symbols) {
   if (!cpu.vmx || !cpu.vmx->current || cpu.vmx->current->exits == 0) return "there was no VM exit yet\n";
   const Vmcs& vmcs = *cpu.vmx->current;
   // The CPU's own record knows the cause, if it is of this VMCS.
@@ -345,7 +344,8 @@ std::string last_exit_text(const Cpu& cpu) {
   const ExplainedExit e = explain_exit(exit);
   std::string text =
       fmt::format("VM exit {}: reason {}, {}\n", vmcs.exits, static_cast<unsigned>(exit.reason), e.headline);
-  text += fmt::format("  where: guest RIP {:#x}, instruction {}\n", vmcs.last_exit_rip, vmcs.last_exit_count);
+  text += fmt::format("  where: guest RIP {}, instruction {}\n",
+                      code_text(vmcs.last_exit_rip, World::non_root, symbols), vmcs.last_exit_count);
   if (own) text += fmt::format("  why: {}\n", e.cause);
   for (const ExplainedPart& part : e.qualification)
     text += fmt::format("  qualification {}: {}\n", part.bits, part.meaning);

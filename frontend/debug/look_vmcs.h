@@ -24,15 +24,15 @@ std::string field_text(const Cpu& cpu, const Vmcs& vmcs, Field field, const Symb
 // Fields by the beginning or a part of their name, in any case: "guest_cr", "RIP". In the table's order.
 std::vector<Field> find_fields(std::string_view part);
 // What VMLAUNCH or VMRESUME would say now: every rule that is broken, explained; or that none is.
-std::string check_text(const Cpu& cpu, const Vmcs& vmcs);
+std::string check_text(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols = nullptr);
 
 // The regions that are active on any of the CPUs' processors: current or not, clear or launched, shadow,
 // entries and exits; with VMXON's region.
-std::string vmcs_list_text(const Cpu& cpu);
+std::string vmcs_list_text(const Cpu& cpu, const Symbols* symbols = nullptr);
 // Of the guest that runs or the VMCS that would be entered: "guest of VMCS 0xa000", "root", "VMX off".
 std::string operation_text(const Cpu& cpu);
 
 // The last VM exit in words, with the walk for EPT's.
-std::string last_exit_text(const Cpu& cpu);
+std::string last_exit_text(const Cpu& cpu, const Symbols* symbols = nullptr);
 
 }  // namespace ringside

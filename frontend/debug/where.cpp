@@ -39,4 +39,16 @@ std::string where_line(const Cpu& cpu, const Symbols* symbols) {
   return text;
 }
 
+std::string code_text(u64 rip, World world, const Symbols* symbols) {
+  const std::string name = symbols ? symbols->text(rip, world, true) : std::string();
+  return name.empty() ? fmt::format("{:#x}", rip) : fmt::format("{:#x} <{}>", rip, name);
+}
+
+NameCode code_names(const Symbols* symbols) {
+  if (!symbols) return {};
+  return [symbols](u64 rip, bool guest) {
+    return symbols->text(rip, guest ? World::non_root : World::root, true);
+  };
+}
+
 }  // namespace ringside

@@ -76,8 +76,7 @@ class DebugSession {
     std::string error;
     machine_ = Machine::create(run_.machine, error);
     if (!machine_) return fail(error);
-    const bool embedded = boots_embedded(run_.machine);
-    if (embedded) install_embedded(*machine_);
+    if (boots_embedded(run_.machine)) install_embedded(*machine_);
     if (!serial_.open("-serial", *run_.serial, error)) return fail(error);
     if (!console_.open("-debugcon", *run_.debugcon, error)) return fail(error);
     machine_->on_serial([this](u8 byte) { out(serial_, *run_.serial, byte); });
@@ -85,7 +84,7 @@ class DebugSession {
 
     Debugger debugger(*machine_);
     Symbols symbols;
-    if (embedded) load_embedded_symbols(symbols);
+    if (!load_symbols(run_, symbols, error)) return fail(error);
     Commands commands(debugger, symbols, [this](std::string_view text) { write(text); });
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
     commands.on_send([this](std::string_view bytes) {

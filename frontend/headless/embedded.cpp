@@ -19,10 +19,19 @@ void install_embedded(Machine& machine) {
   machine.memory().write_block(HostPhys(0x100000 - rom.size()), rom.data(), rom.size());
 }
 
-void load_embedded_symbols(Symbols& symbols) {
-  // What the build has put there is whole; if it were not, there would be no names, and no harm.
-  std::string error;
-  symbols.load_bytes(roms::visor_symbols(), "built in", {.name = "visor"}, error);
+bool load_symbols(const RunOptions& options, Symbols& symbols, std::string& error) {
+  if (boots_embedded(options.machine)) {
+    // What the build has put there is whole; if it were not, there would be no names, and no harm.
+    std::string why;
+    symbols.load_bytes(roms::visor_symbols(), "built in", {.name = "visor"}, why);
+  }
+  for (const SymbolFile& file : options.symbols) {
+    std::string why;
+    if (symbols.load(file.path, {.offset = file.offset, .world = file.world}, why)) continue;
+    error = "--symbols " + why;
+    return false;
+  }
+  return true;
 }
 
 }  // namespace ringside

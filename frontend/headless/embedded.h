@@ -2,6 +2,7 @@
 #pragma once
 
 #include "frontend/debug/symbols.h"
+#include "frontend/headless/options.h"
 #include "frontend/machine/machine.h"
 
 namespace ringside {
@@ -10,7 +11,7 @@ namespace ringside {
 bool boots_embedded(const MachineConfig& config);
 // Puts roms/visor where the CPU finds its first instruction, as a mainboard's flash chip would hold it.
 void install_embedded(Machine& machine);
-// Its names and source lines.
-void load_embedded_symbols(Symbols& symbols);
+// Its names and source lines, if it is what runs, then those of --symbols. False: `error`.
+bool load_symbols(const RunOptions& options, Symbols& symbols, std::string& error);
 
 }  // namespace ringside

@@ -264,6 +264,22 @@ bool trace_exits(Parsed& p, std::string_view v, std::string& e) {
 bool vmx_coverage(Parsed& p, std::string_view v, std::string& e) {
   return file_name("--vmx-coverage", v, p.run.vmx_coverage, e);
 }
+// "FILE", "FILE,0x1000", "FILE,0x1000,guest".
+bool symbols(Parsed& p, std::string_view v, std::string& e) {
+  SymbolFile file;
+  for (std::size_t comma = v.rfind(','); comma != v.npos; comma = v.rfind(',')) {
+    const std::string_view word = v.substr(comma + 1);
+    const auto offset = parse_number(word);
+    if (!offset && word != "root" && word != "guest") break;
+    if (offset) file.offset = *offset;
+    if (word == "root") file.world = World::root;
+    if (word == "guest") file.world = World::non_root;
+    v = v.substr(0, comma);
+  }
+  if (!file_name("--symbols", v, file.path, e)) return false;
+  p.run.symbols.push_back(std::move(file));
+  return true;
+}
 bool explain(Parsed& p, std::string_view, std::string&) { return p.run.explain = true; }
 bool feature_control(Parsed& p, std::string_view v, std::string& e) {
   if (v != "locked" && v != "open")
@@ -363,6 +379,10 @@ constexpr Option options[] = {
      vmx_coverage, own, run_only},
 
     {"", "", "Debugging", nullptr},
+    {"symbols", "FILE[,OFFSET][,guest]",
+     "names and source lines: ELF with DWARF, System.map, Xen's map; of the guest, or with root of the "
+     "hypervisor; may come again",
+     symbols, own},
     {"gdb", "PLACE", "let gdb in: tcp::PORT, tcp:HOST:PORT or unix:PATH; tcp without a host is this one only",
      gdb, false, run_only},
     {"s", "", "the same as -gdb tcp::1234", gdb_usual, false, run_only},

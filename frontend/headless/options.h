@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/debug/symbols.h"
 #include "frontend/gdb/transport.h"
 #include "frontend/machine/machine.h"
 
@@ -16,6 +17,13 @@ namespace ringside {
 struct Sink {
   enum class Kind : u8 { none, standard, file } kind = Kind::none;
   std::string path;  // of a file
+};
+
+// What an address is called, and where its source line is.
+struct SymbolFile {
+  std::string path;
+  u64 offset = 0;
+  World world = World::any;
 };
 
 struct RunOptions {
@@ -32,7 +40,8 @@ struct RunOptions {
   std::string vmx_coverage;     // file, - for standard error; empty: no report
   bool explain = false;         // tell every VM entry and exit in words, on standard error
   std::optional<GdbPlace> gdb;  // where a gdb may come to
-  bool start_stopped = false;   // until that gdb says otherwise
+  std::vector<SymbolFile> symbols;
+  bool start_stopped = false;  // until that gdb says otherwise
   std::string name = "ringside";
   std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
 };

@@ -81,6 +81,7 @@ class Session {
   SignalGuard signals_;
   std::unique_ptr<Machine> machine_;
   Stream serial_, console_, rows_, story_;
+  Symbols symbols_;                   // for trace_
   std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
   std::unique_ptr<GdbServer> gdb_;    // nullptr: gdb is not let in
   Expect expect_;
@@ -135,6 +136,8 @@ bool Session::prepare_trace(std::string& error) {
     trace_->write_rows(trace_form(options_.trace_exits), [this](std::string_view text) { rows_.put(text); });
   }
   // After what the guest has printed so far.
+  if (!load_symbols(options_, symbols_, error)) return false;
+  trace_->use_symbols(&symbols_);
   if (options_.explain) {
     story_.open_standard_error();
     trace_->tell_story([this](std::string_view text) {
@@ -151,7 +154,7 @@ bool Session::prepare_gdb(std::string& error) {
   if (!options_.gdb) return true;
   gdb_ = std::make_unique<GdbServer>(*machine_);
   if (!gdb_->listen(*options_.gdb, error)) return false;
-  if (boots_embedded(options_.machine)) load_embedded_symbols(gdb_->symbols());
+  if (!load_symbols(options_, gdb_->symbols(), error)) return false;
   if (options_.start_stopped) gdb_->hold();
   // What takes long inside one step is stopped, too.
   gdb_->debugger().on_slice([this] {

@@ -1,6 +1,9 @@
 // Owns the tests of `ringside debug` as a program: scripts, pipes, a terminal, Ctrl-C.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <filesystem>
+
 #include "tests/cli/program.h"
 
 namespace ringside::cli {
@@ -43,6 +46,25 @@ TEST_CASE("debug: questions are answered, and flags that only a run heeds are na
   CHECK(result.status == 0);
   CHECK(has(result.err, "warning: --timeout: does nothing under ringside debug"));
   CHECK(has(result.err, "warning: --trace-exits: does nothing"));
+}
+
+TEST_CASE("names on the command line: for the debugger, and for VM exits in words") {
+  const std::string elf = RINGSIDE_BINARY_DIR "/roms/refusals.elf",
+                    bin = RINGSIDE_BINARY_DIR "/roms/refusals.bin";
+  const Result named = run({"explain", "-bios", bin, "--symbols", elf});
+  CHECK(has(named.err, "VMWRITE at RIP 0x"));
+  CHECK(has(named.err, "(refusals/"));
+  CHECK(!has(run({"explain", "-bios", bin}).err, "(refusals/"));
+  // The built-in guest's are known.
+  CHECK(has(run({"explain"}).err, " <guest_start+0x"));
+  const Result both = run({"debug", "-bios", bin, "--symbols", elf + ",0x1000,guest", "--symbols",
+                           elf + ",root", "-ex", "info symbols", "--batch"});
+  CHECK(has(both.out, "refusals-root    0xf0000-0x100000"));
+  CHECK(has(both.out, "0xf1000-0x101000"));
+  const Result bad = run({"explain", "-bios", bin, "--symbols", "/no/such/file"});
+  CHECK(bad.status != 0);
+  CHECK(has(bad.err, "--symbols /no/such/file: No such file"));
+  CHECK(run({"debug", "--symbols", "", "--batch"}).status == 2);
 }
 
 TEST_CASE("debug: commands from a pipe; after an error the next one is read") {
@@ -93,6 +115,37 @@ TEST_CASE("debug: KVM's first VM entry, a step into its guest, the first EPT vio
   CHECK(has(result.out, "EPT PML4E"));
   CHECK(has(result.out, "<- not present"));
   CHECK(has(result.out, "current  launched"));
+}
+
+// The kernel's debugging information is in a package of Debian's, too: RINGSIDE_KVM_SYMBOLS names the folder
+// that has its boot/ and lib/, the "usr/lib/debug" of linux-image-*-dbg.
+TEST_CASE("debug: KVM's functions and lines, its modules, and the way from its caller to the VM exit") {
+  const std::vector<std::string> guest = kvm_guest();
+  const char* folder = std::getenv("RINGSIDE_KVM_SYMBOLS");
+  if (guest.empty() || !folder) return;
+  namespace fs = ::std::filesystem;
+  std::string kernel, script = "run-to entry\nrun-to exit\n";
+  for (const auto& file : fs::directory_iterator(fs::path(folder) / "boot")) kernel = file.path().string();
+  script += "symbols " + kernel + " find as linux\n";
+  for (const auto& file : fs::recursive_directory_iterator(fs::path(folder) / "lib")) {
+    if (file.path().filename() == "kvm.ko" || file.path().filename() == "kvm-intel.ko")
+      script += "symbols " + file.path().string() + " find root\n";
+  }
+  script += "backtrace\nbreak handle_ept_violation\ncontinue\nwhere\nbacktrace\nvmcs HOST_CR0\n";
+  const Folder scripts;
+  std::vector<std::string> words = {"debug", "-x", scripts.write("kvm", script), "--batch"};
+  words.insert(words.end(), guest.begin(), guest.end());
+  const Result result = run(words);
+  CHECK(result.status == 0);
+  CHECK(has(result.out, "gate 14 is asm_exc_page_fault"));
+  CHECK(has(result.out, "the kernel's list of modules has kvm_intel, its code at 0xffffffff"));
+  CHECK(has(result.out, "  vmx_vmexit  vmx/vmenter.S:"));
+  CHECK(has(result.out, "(found on the stack)"));
+  CHECK(has(result.out, "<handle_ept_violation>, vmx/vmx.c:"));
+  CHECK(has(result.out, "  vcpu_enter_guest, inlined  kvm/x86.c:"));
+  CHECK(has(result.out, "  entry_SYSCALL_64_after_hwframe+0x"));
+  CHECK(has(result.out, "(by ORC)"));
+  CHECK(has(result.out, "<vmx_set_constant_host_state+0x"));
 }
 
 }  // namespace

@@ -17,6 +17,13 @@ TEST_CASE("the life cycle of VMCSs: off, clear, launched") {
   REQUIRE(m.to_exit(ExitReason::cpuid));
   CHECK(has(vmcs_list_text(m.cpu()), "current  launched "));
   CHECK(has(vmcs_list_text(m.cpu()), "CPUID at guest RIP 0x"));
+  for (const std::string& text : {vmcs_list_text(m.cpu(), &m.symbols), last_exit_text(m.cpu(), &m.symbols),
+                                  vmcs_text(m.cpu(), m.vmcs(), {.symbols = &m.symbols})}) {
+    const std::size_t at = text.find(" at guest RIP 0x");
+    CHECK(has(text, " <guest_start+0x"));
+    CHECK(has(text, "(visor/guest.inc:"));
+    CHECK((at != text.npos || has(text, "where: guest RIP 0x")));
+  }
 }
 
 TEST_CASE("fields are decoded, with who wrote them and where") {
@@ -62,6 +69,9 @@ TEST_CASE("what a capability or a rule of VM entry forbids is marked") {
   CHECK(has(text, "      ! guest.cr4"));
   CHECK(has(text, "; nearest valid value 0x"));
   CHECK(has(check_text(m.cpu(), vmcs), "cure: GUEST_CR4 = "));
+  CHECK_FALSE(has(check_text(m.cpu(), vmcs), "visor/"));
+  CHECK(has(check_text(m.cpu(), vmcs, &m.symbols), "> (instruction "));
+  CHECK(has(check_text(m.cpu(), vmcs, &m.symbols), "(visor/vmcs.inc:"));
   CHECK(has(field_text(m.cpu(), vmcs, Field::GUEST_CR4), "Guest CR4\n"));
   CHECK(has(field_text(m.cpu(), vmcs, Field::GUEST_CR4), "! guest.cr4"));
   CHECK_FALSE(has(field_text(m.cpu(), vmcs, Field::GUEST_CR0), "!"));

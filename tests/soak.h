@@ -1,5 +1,5 @@
-// Owns how much longer than usual the oracle tests run: RINGSIDE_SOAK=n in the environment multiplies their
-// cases by n.
+// Owns how much longer than usual the tests on random cases run: RINGSIDE_SOAK=n in the environment
+// multiplies their cases by n.
 #pragma once
 
 #include <cstdlib>

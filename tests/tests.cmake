@@ -86,10 +86,13 @@ if(TARGET ringside AND Python3_FOUND AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|
     --ringside $<TARGET_FILE:ringside> --image ${CMAKE_BINARY_DIR}/bench)
 endif()
 
-# The oracles for as long as it takes: 100 million cases and more, against 4 million in a test run.
+# Random cases for as long as it takes: 100 million and more against the host, 4 million in a test run; so for the decoder and
+# the dispatchers.
 add_custom_target(soak
   COMMAND ${CMAKE_COMMAND} -E env RINGSIDE_SOAK=30 $<TARGET_FILE:test-oracle>
   COMMAND ${CMAKE_COMMAND} -E env RINGSIDE_SOAK=30 $<TARGET_FILE:test-float80>
+  COMMAND ${CMAKE_COMMAND} -E env RINGSIDE_SOAK=30 $<TARGET_FILE:test-decode>
+  COMMAND ${CMAKE_COMMAND} -E env RINGSIDE_SOAK=30 $<TARGET_FILE:test-exec>
   USES_TERMINAL VERBATIM)
 
 # The fuzz targets, one a file of tests/fuzz/. With RINGSIDE_FUZZ they are libFuzzer programs, fuzz-<name>, that run until they are

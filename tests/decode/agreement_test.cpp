@@ -10,6 +10,7 @@
 
 #include "cpu/decode/lower.h"
 #include "tests/decode/samples.h"
+#include "tests/soak.h"
 
 using namespace ringside;
 
@@ -251,7 +252,7 @@ struct Agreement {
 TEST_CASE("the lowering, Zydis and Capstone agree on lengths, or it is known why not") {
   Agreement agreement;
   sweep_opcodes(std::ref(agreement));
-  random_samples(0xc0ffee, 400'000 * test_effort(), std::ref(agreement));
+  random_samples(0xc0ffee, 400'000 * soak_factor(), std::ref(agreement));
   agreement.report();
   // A class that nothing falls into says something that is no longer true.
   for (std::size_t n = 0; n < std::size(classes); ++n) {

@@ -9,6 +9,7 @@
 #include "cpu/decode/lower.h"
 #include "cpu/exec/table.h"
 #include "tests/decode/samples.h"
+#include "tests/soak.h"
 
 using namespace ringside;
 
@@ -80,7 +81,7 @@ TEST_CASE("every instruction that is lowered has its handlers: all opcodes") {
 
 TEST_CASE("every instruction that is lowered has its handlers: random bytes") {
   Holes holes;
-  random_samples(0x5eed, 1'000'000 * test_effort(),
+  random_samples(0x5eed, 1'000'000 * soak_factor(),
                  [&](unsigned bits, const Sample& bytes) { holes(bits, bytes); });
   holes.report();
   CHECK(holes.lowered > 200'000);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <array>
-#include <cstdlib>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,13 +9,6 @@
 #include "tests/random.h"
 
 namespace ringside {
-
-// RINGSIDE_TEST_EFFORT multiplies the random part of the sweeps; 1 if unset.
-inline u64 test_effort() {
-  const char* text = std::getenv("RINGSIDE_TEST_EFFORT");
-  const u64 effort = text ? std::strtoull(text, nullptr, 10) : 1;
-  return effort ? effort : 1;
-}
 
 constexpr unsigned sample_bytes = 15;
 using Sample = std::array<u8, sample_bytes>;

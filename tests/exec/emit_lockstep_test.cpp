@@ -1,22 +1,15 @@
 // Owns the lock-step tests of the two dispatchers: the same random program on both, the same state at every
-// stop. RINGSIDE_SOAK=n runs n times as many programs.
+// stop.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cstdlib>
-
 #include "tests/exec/program_generator.h"
+#include "tests/soak.h"
 
 using namespace ringside;
 
 namespace {
 
 using Mode = ProgramGenerator::Mode;
-
-u64 soak() {
-  const char* times = std::getenv("RINGSIDE_SOAK");
-  return times ? std::max<u64>(1, std::strtoull(times, nullptr, 10)) : 1;
-}
 
 struct Pair {
   EngineMachine reference, emitted;
@@ -57,7 +50,7 @@ u64 compare(u64 seed, Mode mode, u64 instructions) {
 
 void compare_many(Mode mode, u64 first_seed) {
   u64 done = 0;
-  const u64 programs = 8 * soak();
+  const u64 programs = 8 * soak_factor();
   for (u64 seed = first_seed; seed < first_seed + programs; ++seed) done += compare(seed, mode, 4000);
   CHECK(done > programs * 300);
 }

@@ -3,10 +3,8 @@
 // addresses.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cstdlib>
-
 #include "tests/exec/program_generator.h"
+#include "tests/soak.h"
 
 using namespace ringside;
 
@@ -15,11 +13,6 @@ namespace {
 constexpr u64 scratch = at::data;           // 512 bytes of operands
 constexpr u64 controls = at::data + 0x400;  // values for LDMXCSR
 constexpr unsigned instructions = 120;
-
-u64 soak() {
-  const char* times = std::getenv("RINGSIDE_SOAK");
-  return times ? std::max<u64>(1, std::strtoull(times, nullptr, 10)) : 1;
-}
 
 class VectorProgram {
  public:
@@ -202,7 +195,7 @@ class VectorProgram {
 
 void compare_many(bool wide, u64 first_seed) {
   u64 done = 0;
-  const u64 programs = 60 * soak();
+  const u64 programs = 60 * soak_factor();
   for (u64 seed = first_seed; seed < first_seed + programs; ++seed) {
     EngineMachine reference, emitted;
     REQUIRE(reference.cache.set_dispatcher(Dispatcher::reference));

@@ -8,31 +8,13 @@ namespace ringside {
 namespace wide {
 // Twice as wide as T.
 template <class T>
-struct TwiceOf;
-template <>
-struct TwiceOf<u8> {
-  using U = u16;
-  using S = s16;
-};
-template <>
-struct TwiceOf<u16> {
-  using U = u32;
-  using S = s32;
-};
-template <>
-struct TwiceOf<u32> {
-  using U = u64;
-  using S = s64;
-};
-template <>
-struct TwiceOf<u64> {
-  using U = u128;
-  using S = s128;
-};
+using U = std::conditional_t<
+    sizeof(T) == 1, u16,
+    std::conditional_t<sizeof(T) == 2, u32, std::conditional_t<sizeof(T) == 4, u64, u128>>>;
 template <class T>
-using U = typename TwiceOf<T>::U;
-template <class T>
-using S = typename TwiceOf<T>::S;
+using S = std::conditional_t<
+    sizeof(T) == 1, s16,
+    std::conditional_t<sizeof(T) == 2, s32, std::conditional_t<sizeof(T) == 4, s64, s128>>>;
 
 // rDX:rAX, or AX for bytes.
 template <class T>

@@ -31,10 +31,12 @@ const Vmcs* current(Commands& c) {
   return nullptr;
 }
 
-std::string symbols_text(const Symbols& symbols) {
+// Of one image, or of all if `name` is empty.
+std::string symbols_text(const Symbols& symbols, std::string_view name = {}) {
   if (symbols.empty()) return "no symbols are loaded; symbols FILE loads them\n";
   std::string text;
   for (const Symbols::Image& image : symbols.images()) {
+    if (!name.empty() && image.name != name) continue;
     text += fmt::format("{:<16} {:#x}-{:#x}, {} symbols{}{}{}, {}\n", image.name, image.low, image.high,
                         image.symbols, image.has_lines ? ", source lines" : "",
                         image.offset ? fmt::format(", offset {:#x}", image.offset) : "",
@@ -345,6 +347,8 @@ bool symbols(Commands& c, std::string_view arguments) {
     }
   }
   std::string why;
+  if (find && options.world == World::root && c.debugger().cpu().non_root)
+    return c.fail("a guest runs; the hypervisor's tables are there to look at once it has left: run-to exit");
   const std::string module = module_name(file);
   if (find && !module.empty()) {
     const auto sections = find_module(c.debugger().cpu(), c.symbols(), module, options.world, why);
@@ -365,7 +369,7 @@ bool symbols(Commands& c, std::string_view arguments) {
     why = fmt::format("offset {:#x}: {}", *offset, why);
   }
   if (find) c.print(why);
-  c.print(symbols_text(c.symbols()));
+  c.print(symbols_text(c.symbols(), name));
   return true;
 }
 

@@ -88,10 +88,14 @@ std::optional<u64> find_offset(const Cpu& cpu, const Symbols& symbols, std::stri
     known |= symbols.offset_for(image, handler.symbol, 0).has_value();
     compare(handler.symbol, gate(cpu, *tables, handler.vector), fmt::format("gate {}", handler.vector));
   }
+  // Hypervisors load it late: once a guest has run it may be either one's, and gates know better.
+  const bool shared = cpu.vmx && cpu.vmx->current && cpu.vmx->current->entries != 0;
   for (const std::string_view symbol : system_calls) {
     known |= symbols.offset_for(image, symbol, 0).has_value();
     // No VM exit saves IA32_LSTAR: whose it is while the hypervisor runs, nobody can say.
-    if (tables->space == AddressSpace::linear) compare(symbol, cpu.msr.lstar, "IA32_LSTAR");
+    if (tables->space != AddressSpace::linear) continue;
+    if (shared && offset && symbols.offset_for(image, symbol, cpu.msr.lstar) != offset) continue;
+    compare(symbol, cpu.msr.lstar, "IA32_LSTAR");
   }
   if (!known) {
     why = fmt::format("{} has none of the symbols that the tables of a kernel point at", image);

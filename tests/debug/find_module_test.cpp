@@ -112,5 +112,7 @@ TEST_CASE("the command says what is missing") {
   CHECK(has(p.refused("symbols /no/such/kvm.ko find"), "symbols VMLINUX find"));
   CHECK(has(p.refused("symbols /no/such/kvm.ko"), "No such file"));
   CHECK(has(p.refused("symbols /no/such/kvm.ko as"), "the name is missing"));
+  REQUIRE(p.into_guest());
+  CHECK(has(p.refused("symbols " RINGSIDE_BINARY_DIR "/roms/hello.elf find root"), "run-to exit"));
   CHECK(has(p.run("symbols " RINGSIDE_BINARY_DIR "/roms/hello.elf as other"), "other "));
 }

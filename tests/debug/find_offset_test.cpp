@@ -49,6 +49,11 @@ TEST_CASE("the offset follows from what the CPU's tables point at") {
   k.cpu().msr.lstar = 0xffffffff81001000 + k.moved;
   CHECK(k.find() == k.moved);
   CHECK(has(k.why, "IA32_LSTAR is entry_SYSCALL_64"));
+  // What the guest's kernel left there says nothing of the hypervisor's, and the other way round.
+  k.cpu().msr.lstar += page_bytes;
+  CHECK(k.find() == k.moved);
+  CHECK_FALSE(has(k.why, "IA32_LSTAR"));
+  k.cpu().msr.lstar -= page_bytes;
   k.set_gate(3, 0xffffffff81000801 + k.moved);
   CHECK_FALSE(k.find().has_value());
   CHECK(has(k.why, "the CPU's tables disagree"));

@@ -192,6 +192,19 @@ TEST_CASE("a list of symbols: System.map, with constants and per-CPU addresses t
   CHECK(symbols.frames(0xffffffff81000123).tables.empty());
 }
 
+TEST_CASE("Xen's list of symbols, whose addresses begin with 0x") {
+  const TemporaryFile file(
+      "0xffff82d040200000 T _stext\n"
+      "0xffff82d040200008 t head.o#multiboot1_header\n"
+      "0xffff82d0402045d0 T vmx_asm_vmexit_handler\n");
+  Symbols symbols;
+  std::string error;
+  REQUIRE_MESSAGE(symbols.load(file.path, {.name = "xen"}, error), error);
+  CHECK(symbols.address("vmx_asm_vmexit_handler") == 0xffff82d0402045d0);
+  CHECK(symbols.text(0xffff82d0402045da) == "vmx_asm_vmexit_handler+0xa");
+  CHECK(symbols.text(0xffff82d040200009) == "head.o#multiboot1_header+0x1");
+}
+
 TEST_CASE("what is no symbol file is refused in one line that names it") {
   CHECK(refusal("/no/such/file") == "/no/such/file: No such file or directory");
   CHECK(refusal("/") == "/: a folder, not a symbol file");
@@ -222,22 +235,47 @@ TEST_CASE("what is no symbol file is refused in one line that names it") {
   CHECK(of(other).starts_with(": an object file that is not linked"));
 }
 
+namespace {
+
+// Damages headers and debug sections, not the code.
+struct Damage {
+  std::string good;
+  u64 random = 1;
+
+  u64 next() { return random = random * 6364136223846793005 + 1442695040888963407, random >> 33; }
+  std::string bytes(unsigned round) {
+    const std::size_t code_end = 0x11000;
+    std::string damaged = good;
+    for (unsigned n = 0; n < 1 + round % 8; ++n) {
+      const std::size_t at = round % 3 == 0 ? next() % 64 : code_end + next() % (damaged.size() - code_end);
+      damaged[at] = static_cast<char>(next());
+    }
+    if (round % 5 == 0) damaged.resize(next() % damaged.size());
+    return damaged;
+  }
+};
+
+void ask_everything(Symbols& symbols) {
+  for (u64 address = 0xf0000; address < 0x100000; address += 0x777) {
+    symbols.text(address, World::any, true);
+    symbols.inlined(address);
+    symbols.orc(address);
+  }
+  symbols.addresses_of_line("run.inc:30");
+  symbols.source_file("run.inc");
+  symbols.complete("m");
+  symbols.frames(0xf1000);
+  for (const Symbols::Image& image : symbols.images()) symbols.member(image.name, "module", "name");
+}
+
+}  // namespace
+
 // Whatever the bytes are: an answer or an error, and no access beyond the file.
 TEST_CASE("damaged ELF files do no harm") {
-  const std::string good = read_file(visor);
-  // Headers and debug sections, not the code.
-  const std::size_t code_end = 0x11000;
-  u64 random = 1;
-  const auto next = [&] { return random = random * 6364136223846793005 + 1442695040888963407, random >> 33; };
+  Damage damage{read_file(visor)};
   unsigned loaded = 0;
   for (unsigned round = 0; round < 300; ++round) {
-    std::string bytes = good;
-    for (unsigned n = 0; n < 1 + round % 8; ++n) {
-      const std::size_t at = round % 3 == 0 ? next() % 64 : code_end + next() % (bytes.size() - code_end);
-      bytes[at] = static_cast<char>(next());
-    }
-    if (round % 5 == 0) bytes.resize(next() % bytes.size());
-    const TemporaryFile file(bytes);
+    const TemporaryFile file(damage.bytes(round));
     Symbols symbols;
     std::string error;
     if (!symbols.load(file.path, error)) {
@@ -245,10 +283,21 @@ TEST_CASE("damaged ELF files do no harm") {
       continue;
     }
     ++loaded;
-    for (u64 address = 0xf0000; address < 0x100000; address += 0x777) symbols.text(address, World::any, true);
-    symbols.addresses_of_line("run.inc:30");
-    symbols.complete("m");
-    symbols.frames(0xf1000);
+    ask_everything(symbols);
   }
   CHECK(loaded > 50);
+}
+
+TEST_CASE("damaged object files do no harm") {
+  Damage damage{read_file(visor + ".o")};
+  unsigned loaded = 0;
+  for (unsigned round = 0; round < 150; ++round) {
+    const TemporaryFile file(damage.bytes(round));
+    Symbols symbols;
+    std::string error;
+    if (!symbols.load(file.path, {.sections = {{".text", 0xf0000}}}, error)) continue;
+    ++loaded;
+    ask_everything(symbols);
+  }
+  CHECK(loaded > 25);
 }

@@ -222,10 +222,10 @@ class Comparison {
       choose_memory(e, f, c);
       inputs_[n] = c.in;
       std::memcpy(emulated_.data(), c.memory.data(), data_bytes);
-      results_[n] = emulated_.run(e.bytes, c.in);
+      results_[n] = emulated_.run({.code = e.bytes}, c.in);
       std::memcpy(memories_[n].data(), emulated_.data(), data_bytes);
     }
-    if (!native_.run(e.bytes, e.target ? e.target : branch_target, Native::batch)) {
+    if (!native_.run({.code = e.bytes, .target = e.target ? e.target : branch_target}, Native::batch)) {
       report(e, inputs_[0], "the child process died");
       return native_.ready() && ++deaths_ < 8;
     }

@@ -5,9 +5,11 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "cpu/arch/fault.h"
 #include "cpu/arch/registers.h"
+#include "tests/oracle/segments.h"
 
 namespace oracle {
 
@@ -16,13 +18,20 @@ using namespace ringside;
 struct Registers {
   std::array<u64, 16> gpr{};
   u64 flags = 2;
+  // Selectors by SegReg. CS goes in only.
+  std::array<u16, 6> segment = {user_data, user_code64, user_data, user_data, 0, 0};
+};
+
+// As FXSAVE64 lays it out.
+struct alignas(16) VectorImage {
+  std::array<u8, 512> bytes{};
 };
 
 // What the instruction left. `trapped`: it raised `fault` (vector; error and address of a #PF), and the
 // registers are those of that moment.
 struct Outcome {
   Registers registers;
-  u64 rip = 0;  // of the instruction that runs next, unless it trapped
+  u64 rip = 0;  // of the instruction that runs next, or that trapped: its linear address
   bool trapped = false;
   Fault fault;
 };
@@ -33,16 +42,31 @@ constexpr u64 data_base = 0x10010000, data_bytes = 0x4000;
 // Where the instruction stands, in both.
 constexpr u64 code_page = 0x10000000, code_offset = 0x400, code_at = code_page + code_offset;
 // A place that a branch may go to, in both; so is what a relative branch names between first_target and
-// end_of_targets.
+// end_of_targets. A code segment that begins with the page ends there, too.
 constexpr u64 branch_target = code_page + 0x900;
 constexpr u64 first_target = code_page + 0x200, end_of_targets = code_page + 0xa00;
+constexpr u32 code_limit = 0x9ff;
 
 // One run. `memory` is the data range before and, after the run, after.
 struct Case {
   Registers in;
   Outcome out;
+  VectorImage vectors;  // likewise, of a program that uses them
   std::array<u8, data_bytes> memory;
 };
+
+// An instruction and the code segment that it stands in. It may go on behind itself, or at the linear address
+// `target` (0: nowhere), which is in a code segment of target_bits.
+struct Program {
+  std::span<const u8> code;
+  unsigned bits = 64;
+  u16 cs = user_code64;
+  u64 target = 0;
+  unsigned target_bits = 64;
+  bool vectors = false;  // x87 and vector registers go in and out
+};
+// Of a code segment of Program.
+u64 code_base(u16 cs);
 
 class Native {
  public:
@@ -54,10 +78,11 @@ class Native {
 
   // False: this host cannot run the tests (another processor, or the addresses are taken).
   bool ready() const { return child_ > 0; }
+  // Why this host runs no code outside 64-bit mode, and loads no segments; empty: it does.
+  std::string without_segments() const;
   std::span<Case> cases() const;
-  // Runs the instruction on the first `count` cases. `target`: where it may branch to; 0: nowhere. False: the
-  // child died of it, and there is a new one.
-  bool run(std::span<const u8> instruction, u64 target, unsigned count);
+  // Runs the instruction on the first `count` cases. False: the child died of it, and there is a new one.
+  bool run(const Program& program, unsigned count);
 
  private:
   struct Shared;

@@ -232,6 +232,12 @@ Decoder::~Decoder() = default;
 
 namespace {
 
+// Zydis 4.0 sees R13D here, and no displacement, where REX.B is set and there is a 67h prefix.
+bool has_no_base(const ZydisDecodedInstruction& insn) {
+  return insn.address_width != 16 && (insn.attributes & ZYDIS_ATTRIB_HAS_SIB) && insn.raw.modrm.mod == 0 &&
+         insn.raw.sib.base == 5;
+}
+
 void lower_memory(const ZydisDecodedOperand& o, const ZydisDecodedInstruction& insn, unsigned code_bits,
                   Op& op, bool& legacy) {
   const auto& mem = o.mem;
@@ -254,7 +260,10 @@ void lower_memory(const ZydisDecodedOperand& o, const ZydisDecodedInstruction& i
       op.index = reg::page_size;
     }
   } else {
-    if (mem.base != ZYDIS_REGISTER_NONE) op.base = register_map()[mem.base].number;
+    if (has_no_base(insn))
+      disp = insn.raw.disp.value;
+    else if (mem.base != ZYDIS_REGISTER_NONE)
+      op.base = register_map()[mem.base].number;
     if (mem.index != ZYDIS_REGISTER_NONE && mem.scale) {
       op.index = register_map()[mem.index].number;
       op.scale = static_cast<u8>(std::countr_zero(mem.scale));
@@ -320,7 +329,11 @@ u8 attributes(const ZydisDecodedInstruction& insn, Operands operands, unsigned c
   if (insn.attributes & ZYDIS_ATTRIB_HAS_LOCK) attrs |= OpAttr::lock;
   if (insn.address_width == 16) attrs |= OpAttr::address16;
   if (insn.address_width == 32) attrs |= OpAttr::address32;
-  if (code_bits != 64 && insn.operand_width == 16) attrs |= OpAttr::operand16;
+  // In 64-bit mode the operand size of what is told here is fixed, but for the x87 environment's.
+  const bool sized = code_bits != 64 || insn.mnemonic == ZYDIS_MNEMONIC_FNSTENV ||
+                     insn.mnemonic == ZYDIS_MNEMONIC_FLDENV || insn.mnemonic == ZYDIS_MNEMONIC_FNSAVE ||
+                     insn.mnemonic == ZYDIS_MNEMONIC_FRSTOR;
+  if (sized && insn.operand_width == 16) attrs |= OpAttr::operand16;
   for (unsigned n = 0; n < insn.operand_count_visible; ++n) {
     const ZydisDecodedOperand& o = operands[n];
     const bool wide_immediate = o.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && !o.imm.is_relative &&

@@ -53,10 +53,13 @@ std::string lower_case(std::string_view name) {
 // What the oracle tests compare with a real processor, and the names of what they do not.
 std::string proof_text() {
   std::map<Oracle, unsigned> compared;
+  unsigned in_64_bit_mode = 0, in_other_code = 0;
   std::map<std::string_view, std::vector<std::string>> others;
   for (unsigned number = 0; number < row_count; ++number) {
     const Proof proof = proof_of(number);
     ++compared[proof.oracle];
+    in_64_bit_mode += proof.in_64_bit_mode;
+    in_other_code += proof.in_other_code;
     if (proof.oracle != Oracle::none) continue;
     auto& list = others[proof.why];
     const std::string name = lower_case(rows()[number].mnemonic);
@@ -64,9 +67,13 @@ std::string proof_text() {
   }
   std::string text = fmt::format(
       "\nTests compare {} of the lowering table's {} rows with the host's processor: {} general, {} MMX and "
-      "SSE,\n{} x87. No such oracle covers the others; tests written by hand do:\n",
-      row_count - compared[Oracle::none], row_count, compared[Oracle::general], compared[Oracle::vector],
-      compared[Oracle::x87]);
+      "SSE,\n{} x87, {} of other kinds; of {} more they see that privilege level 3 refuses them. {} are run "
+      "in "
+      "64-bit\ncode, {} in 32-bit and 16-bit code. No such oracle covers the others; tests written by hand "
+      "do:\n",
+      row_count - compared[Oracle::none] - compared[Oracle::refusal], row_count, compared[Oracle::general],
+      compared[Oracle::vector], compared[Oracle::x87], compared[Oracle::user], compared[Oracle::refusal],
+      in_64_bit_mode, in_other_code);
   for (const auto& [why, list] : others)
     text += names(why, std::vector<std::string_view>(list.begin(), list.end()));
   return text;

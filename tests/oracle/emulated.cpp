@@ -131,7 +131,8 @@ void Emulated::build_tables() {
   for (u64 vector = 0; vector < 256; ++vector) {
     const u64 handler = handlers_at + 16 * vector, level = vector == 3 || vector == 4 ? 3 : 0;
     memory_.write(HostPhys(idt_at + 16 * vector), 8,
-                  (handler & 0xffff) | u64{0x10} << 16 | u64{0x8e} << 40 | level << 45 | (handler >> 16 & 0xffff) << 48);
+                  (handler & 0xffff) | u64{0x10} << 16 | u64{0x8e} << 40 | level << 45 |
+                      (handler >> 16 & 0xffff) << 48);
     memory_.write(HostPhys(idt_at + 16 * vector + 8), 8, 0);
   }
   null_ = null_segment(0);

@@ -1,5 +1,5 @@
-// Owns running one instruction in Ringside as the oracle tests need it: user code, one record, in a machine with
-// the descriptor tables of a Linux program. Of the linear addresses a program sees the data range only.
+// Owns running one instruction in Ringside as the oracle tests need it: user code, one record, in a machine
+// with the descriptor tables of a Linux program. Of the linear addresses a program sees the data range only.
 #pragma once
 
 #include "cpu/exec/block_cache.h"
@@ -15,7 +15,8 @@ class Emulated {
   const CpuModel& model() const { return model_; }
   // The bytes of guest memory at data_base.
   u8* data() { return memory_.pointer(HostPhys(data_base), true); }
-  // Runs the lowered instruction (a repeated one until it is done). `vectors` goes in and out, if it is there.
+  // Runs the lowered instruction (a repeated one until it is done). `vectors` goes in and out, if it is
+  // there.
   Outcome run(const Program& program, const Registers& in, VectorImage* vectors = nullptr);
   // The row that the instruction lowers to, or Decoder::no_row.
   u16 row_of(std::span<const u8> instruction, unsigned bits) const;

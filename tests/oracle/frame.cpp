@@ -26,7 +26,8 @@ class Emitter {
     relative(head, code_page + 0x1000 + offset, rest);
   }
   void gpr(unsigned opcode, unsigned number) {
-    variable({number < 8 ? 0x48u : 0x4cu, opcode, (number & 7) << 3 | 5}, offsetof(Variables, gpr) + number * 8);
+    variable({number < 8 ? 0x48u : 0x4cu, opcode, (number & 7) << 3 | 5},
+             offsetof(Variables, gpr) + number * 8);
   }
   void segment(unsigned opcode, unsigned number) {
     variable({opcode, number << 3 | 5}, offsetof(Variables, segment) + number * 2);
@@ -98,10 +99,10 @@ void emit(bool segments) {
   back.bytes({0xdb, 0xe3});                    // fninit
   back.variable({0x0f, 0xae, 0x15}, offsetof(Variables, mxcsr));
   if (segments) {
-    back.bytes({0xb8, user_data, 0, 0, 0, 0x8e, 0xd0});                      // mov eax, user_data; mov ss, eax
-    back.bytes({0x31, 0xc0, 0x8e, 0xe0, 0x8e, 0xe8});                        // xor eax, eax; mov fs, eax; mov gs, eax
-    back.variable({0x48, 0x8b, 0x05}, offsetof(Variables, fs_base));         // mov rax, [fs_base]
-    back.bytes({0xf3, 0x48, 0x0f, 0xae, 0xd0});                              // wrfsbase rax
+    back.bytes({0xb8, user_data, 0, 0, 0, 0x8e, 0xd0});  // mov eax, user_data; mov ss, eax
+    back.bytes({0x31, 0xc0, 0x8e, 0xe0, 0x8e, 0xe8});    // xor eax, eax; mov fs, eax; mov gs, eax
+    back.variable({0x48, 0x8b, 0x05}, offsetof(Variables, fs_base));  // mov rax, [fs_base]
+    back.bytes({0xf3, 0x48, 0x0f, 0xae, 0xd0});                       // wrfsbase rax
   }
   back.bytes({0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3});  // pops, ret
 

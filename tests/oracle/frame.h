@@ -1,5 +1,5 @@
-// Owns the code around the instruction on the host: what loads its registers and segments, where it comes out,
-// and what saves them.
+// Owns the code around the instruction on the host: what loads its registers and segments, where it comes
+// out, and what saves them.
 #pragma once
 
 #include "tests/oracle/native.h"
@@ -32,8 +32,8 @@ inline void enter() {
 // Fills the page. `segments`: FS and GS may be loaded, for FS' base can be put back.
 void emit(bool segments);
 void emit_instruction(const Program& program);
-// What a signal handler does: `entry` is what the kernel calls, it calls variables().handler when it is safe to
-// run C++; where the handler lets the child go on.
+// What a signal handler does: `entry` is what the kernel calls, it calls variables().handler when it is safe
+// to run C++; where the handler lets the child go on.
 u64 signal_entry();
 u64 resume_at();
 

@@ -1,5 +1,5 @@
-// Owns the native half of the oracle. Its child process has given up every system call but read, write and exit
-// before the first instruction runs.
+// Owns the native half of the oracle. Its child process has given up every system call but read, write and
+// exit before the first instruction runs.
 #include "tests/oracle/native.h"
 
 #include <cstring>
@@ -57,7 +57,8 @@ void on_signal(int number, siginfo_t*, void* context) {
   for (unsigned n = 0; n < 16; ++n) trap.registers.gpr[n] = static_cast<u64>(registers[order[n]]);
   trap.registers.flags = static_cast<u64>(registers[REG_EFL]);
   u16 es, ds, fs, gs;
-  asm volatile("mov %%es, %0\n mov %%ds, %1\n mov %%fs, %2\n mov %%gs, %3" : "=r"(es), "=r"(ds), "=r"(fs), "=r"(gs));
+  asm volatile("mov %%es, %0\n mov %%ds, %1\n mov %%fs, %2\n mov %%gs, %3"
+               : "=r"(es), "=r"(ds), "=r"(fs), "=r"(gs));
   trap.registers.segment = {es, cs, static_cast<u16>(selectors >> 48), ds, fs, gs};
   trap.rip = rip;
   trap.trapped = true;

@@ -19,7 +19,7 @@ constexpr std::array<LdtEntry, ldt::count> table = {{
     {.base = data - 0x3000, .limit = 0xfffff, .big = true, .pages = true},
     {.base = data - 0x3000, .limit = 0xfffff, .pages = true},
     {.base = data - 0x8000, .limit = 0xffff, .big = true},
-    {.base = data - 0xe000, .limit = 0x1ffff},
+    {.base = data - 0xd000, .limit = 0x1ffff},
     {.base = data + 0x101, .limit = 0x2ffd, .big = true},
     {.base = data + bytes, .limit = 0xffffb, .contents = C::expand_down, .big = true, .pages = true},
     {.base = data + bytes - 0x10000, .limit = 0xbfff, .contents = C::expand_down},
@@ -33,8 +33,8 @@ constexpr std::array<LdtEntry, ldt::count> table = {{
 }};
 
 constexpr u64 make(u32 base, u32 limit, u32 rights) {
-  return (limit & 0xffff) | u64{base & 0xffffff} << 16 | u64{rights & 0xff} << 40 | u64{limit >> 16 & 15} << 48 |
-         u64{rights >> 12 & 15} << 52 | u64{base >> 24} << 56;
+  return (limit & 0xffff) | u64{base & 0xffffff} << 16 | u64{rights & 0xff} << 40 |
+         u64{limit >> 16 & 15} << 48 | u64{rights >> 12 & 15} << 52 | u64{base >> 24} << 56;
 }
 
 }  // namespace

@@ -28,9 +28,9 @@ struct LdtEntry {
 
 // The table, and the places of entries in it that tests name.
 namespace ldt {
-constexpr unsigned code32 = 0, code16 = 1, data32 = 2, data16 = 3, wide32 = 4, wide16 = 5, window32 = 6, window16 = 7,
-                   odd = 8, down32 = 9, down16 = 10, read_only = 11, code_as_data = 12, execute_only = 13,
-                   absent_data = 14, absent_code = 15, empty = 16, last = 17, count = 18;
+constexpr unsigned code32 = 0, code16 = 1, data32 = 2, data16 = 3, wide32 = 4, wide16 = 5, window32 = 6,
+                   window16 = 7, odd = 8, down32 = 9, down16 = 10, read_only = 11, code_as_data = 12,
+                   execute_only = 13, absent_data = 14, absent_code = 15, empty = 16, last = 17, count = 18;
 }
 std::span<const LdtEntry> ldt_entries();
 constexpr u16 ldt_selector(unsigned entry) { return static_cast<u16>(entry * 8 + 7); }

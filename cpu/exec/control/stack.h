@@ -112,7 +112,8 @@ inline bool enter(Cpu& cpu, const Op& op) {
     return store_stack<A, T>(cpu, top, value);
   };
   if (!push_at_top(static_cast<T>(cpu.gpr[RBP]))) return false;
-  const u64 frame = top;
+  // Operands of 32 bits take all of ESP, whatever a 16-bit stack makes of it.
+  const u64 frame = (cpu.gpr[RSP] & ~stack_offset<A>(cpu, ~u64{0})) | top;
   for (unsigned i = 1; i < level; ++i) {
     T pointer;
     enclosing = stack_offset<A>(cpu, enclosing - sizeof(T));

@@ -86,6 +86,7 @@ inline bool maskmovq(Cpu& cpu, const Op& op) {
 inline bool emms(Cpu& cpu, const Op&) {
   if (!mmx_ready(cpu)) return false;
   cpu.x87.valid = 0;
+  cpu.x87.top = 0;
   return true;
 }
 

@@ -28,12 +28,14 @@ template <class Address>
 inline bool write_image(Cpu& cpu, const Op& op, const u8* image, unsigned size) {
   u64 linear;
   return Address::linear(cpu, op, size, AccessKind::write, linear) &&
+         check_alignment(cpu, linear, environment_bytes(op) == 14 ? 2 : 4) &&
          store_bytes(cpu, linear, image, size, static_cast<SegReg>(op.seg));
 }
 template <class Address>
 inline bool read_image(Cpu& cpu, const Op& op, u8* image, unsigned size) {
   u64 linear;
   return Address::linear(cpu, op, size, AccessKind::read, linear) &&
+         check_alignment(cpu, linear, environment_bytes(op) == 14 ? 2 : 4) &&
          load_bytes(cpu, linear, image, size, static_cast<SegReg>(op.seg));
 }
 

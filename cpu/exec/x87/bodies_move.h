@@ -24,6 +24,7 @@ inline bool read80(Cpu& cpu, const Op& op, u64& low, u16& high) {
     return true;
   }
   Memory80 image;
+  if (!check_alignment(cpu, linear, 8)) return false;
   if (!load_bytes(cpu, linear, &image, sizeof image, static_cast<SegReg>(op.seg))) return false;
   std::memcpy(&low, image.bytes, 8);
   std::memcpy(&high, image.bytes + 8, 2);
@@ -42,6 +43,7 @@ inline bool write80(Cpu& cpu, const Op& op, u64 low, u16 high) {
     return true;
   }
   Memory80 image;
+  if (!check_alignment(cpu, linear, 8)) return false;
   std::memcpy(image.bytes, &low, 8);
   std::memcpy(image.bytes + 8, &high, 2);
   return store_bytes(cpu, linear, &image, sizeof image, static_cast<SegReg>(op.seg));
@@ -282,6 +284,16 @@ bool fst(Cpu& cpu, const Op& op) {
 template <class Dst>
 bool fstp(Cpu& cpu, const Op& op) {
   return x87::store<Dst, true>(cpu, op);
+}
+// FSTP as D9h has it once more, in no manual: an empty ST(0) raises nothing.
+template <class Dst>
+bool fstp_unchecked(Cpu& cpu, const Op& op) {
+  if (!x87::begin(cpu)) [[unlikely]]
+    return false;
+  if (!x87::is_empty(cpu, 0)) return x87::store<Dst, true>(cpu, op);
+  cpu.x87.status &= static_cast<u16>(~FpuStatus::C1);
+  x87::pop(cpu);
+  return true;
 }
 template <class Dst>
 bool fist(Cpu& cpu, const Op& op) {

@@ -73,6 +73,16 @@ inline bool suppressed(const Cpu& cpu, FpuStatus raised) {
   return raised.has(FpuStatus::IE | FpuStatus::DE | FpuStatus::ZE) && raised.suppresses_result(control(cpu));
 }
 
+// -- Memory operands that no size tells the alignment of.
+
+// "Alignment Requirements by Data Type" in the manual's chapter on #AC. False: it was raised.
+inline bool check_alignment(Cpu& cpu, u64 linear, unsigned alignment) {
+  if (!(linear & (alignment - 1)) || cpu.cpl != 3 || !(cpu.cr0 & Cr0::AM) || !cpu.flag(Eflags::AC))
+    return true;
+  cpu.raise(Vector::AC, 0);
+  return false;
+}
+
 // -- The end.
 
 // Derives ES, B and FERR# from the exceptions and their masks.

@@ -1,0 +1,114 @@
+// Owns small tests of what the comparison with the host's processor found.
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "tests/exec/running_machine.h"
+
+using namespace ringside;
+
+namespace {
+
+struct Long : RunningMachine {
+  Long() { long_mode(); }
+  void user() { enter(sel::user64, sel::data3, at::user_code, at::stack3); }
+  void start(std::initializer_list<u8> bytes) {
+    code(at::code, bytes);
+    cpu.rip = cpu.next_rip = at::code;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("ENTER with a 32-bit operand on a 16-bit stack takes all of ESP into EBP") {
+  RunningMachine m;
+  m.real_mode();
+  m.code(0x7c00, {0x66, 0xc8, 0x10, 0x00, 0x01});  // o32 enter 16, 1
+  m.cpu.gpr[RSP] = 0x12347000;
+  m.cpu.gpr[RBP] = 0x55667788;
+  REQUIRE(run(m.cpu, 1) == 1);
+  CHECK(m.cpu.gpr[RBP] == 0x12346ffc);
+  CHECK(m.cpu.gpr[RSP] == 0x12346fe8);
+  CHECK(m.get(0x6ffc, 4) == 0x55667788);
+  CHECK(m.get(0x6ff8, 4) == 0x12346ffc);
+}
+
+TEST_CASE("an address without base has none whatever REX.B says, with a 67h prefix too") {
+  Long m;
+  m.put(at::data + 8, 0x1122334455667788);
+  m.start({0x67, 0x43, 0x8b, 0x04, 0xc5, 0x00, 0x00, 0x07, 0x00});  // mov eax, [r8d * 8 + at::data]
+  m.cpu.gpr[8] = 1;
+  m.cpu.gpr[13] = 0x3000;
+  REQUIRE(run(m.cpu, 1) == 1);
+  CHECK(m.cpu.gpr[RAX] == 0x55667788);
+  m.put(at::data + 8, 0x4045000000000000);                          // 42.0
+  m.start({0x67, 0x43, 0xdd, 0x04, 0xc5, 0x00, 0x00, 0x07, 0x00});  // fld qword [r8d * 8 + at::data]
+  REQUIRE(run(m.cpu, 1) == 1);
+  CHECK(m.cpu.x87.physical[m.cpu.x87.top].sign_exponent == 0x4004);
+}
+
+TEST_CASE("EMMS puts the top of the stack to 0") {
+  Long m;
+  m.cpu.x87.top = 3;
+  m.cpu.x87.valid = 0xff;
+  m.start({0x0f, 0x77});
+  REQUIRE(run(m.cpu, 1) == 1);
+  CHECK(m.cpu.x87.top == 0);
+  CHECK(m.cpu.x87.valid == 0);
+}
+
+TEST_CASE("FNSTENV with a 66h prefix stores 14 bytes, in 64-bit mode too") {
+  Long m;
+  for (unsigned n = 0; n < 4; ++n) m.put(at::data + 8 * n, ~u64{0});
+  m.cpu.x87.control = 0x37f;
+  m.cpu.x87.top = 2;
+  m.start({0x66, 0xd9, 0x30});  // o16 fnstenv [rax]
+  m.cpu.gpr[RAX] = at::data;
+  REQUIRE(run(m.cpu, 1) == 1);
+  CHECK(m.get(at::data, 2) == 0x37f);
+  CHECK(m.get(at::data + 2, 2) == 0x1000);
+  CHECK(m.get(at::data + 14, 2) == 0xffff);
+}
+
+TEST_CASE("FSTP of the second opcode reports no empty register") {
+  Long m;
+  m.cpu.x87.top = 3;
+  m.cpu.x87.valid = 0;
+  m.cpu.x87.status = 0x200;
+  m.start({0xd9, 0xd9});
+  REQUIRE(run(m.cpu, 1) == 1);
+  CHECK(m.cpu.x87.status == 0);
+  CHECK(m.cpu.x87.top == 4);
+  CHECK(m.cpu.x87.valid == 0);
+}
+
+TEST_CASE("#AC for x87 operands of 10 bytes at other than 8, for environments at other than 4 or 2") {
+  struct Row {
+    std::vector<u8> bytes;
+    unsigned alignment;
+  };
+  const Row rows[] = {
+      {{0xdb, 0x28}, 8},        // fld m80
+      {{0xdb, 0x38}, 8},        // fstp m80
+      {{0xdf, 0x20}, 8},        // fbld
+      {{0xd9, 0x30}, 4},        // fnstenv
+      {{0x66, 0xd9, 0x30}, 2},  // o16 fnstenv
+      {{0xdd, 0x30}, 4},        // fnsave
+      {{0xdd, 0x20}, 4},        // frstor
+      {{0x66, 0xd9, 0x20}, 2},  // o16 fldenv
+  };
+  for (const Row& row : rows)
+    for (unsigned offset = 0; offset < 9; ++offset) {
+      Long m;
+      m.user();
+      for (std::size_t n = 0; n < row.bytes.size(); ++n) m.put(at::user_code + n, row.bytes[n], 1);
+      m.cpu.cr0 |= Cr0::AM;
+      m.cpu.set_eflags(Eflags::AC, Eflags::AC);
+      m.cpu.x87.valid = 0x0f;
+      m.cpu.gpr[RAX] = at::data + offset;
+      run(m.cpu, 1);
+      CAPTURE(row.alignment);
+      CAPTURE(offset);
+      CHECK((m.cpu.rip == at::handler(17)) == (offset % row.alignment != 0));
+    }
+}

@@ -1,0 +1,293 @@
+// Owns the comparison of user programs' instructions with the host processor in every mode: 64-bit, 32-bit
+// and 16-bit code, with segments of all kinds, whatever row they belong to.
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <set>
+#include <string>
+
+#include "cpu/decode/proof.h"
+#include "tests/oracle/makers.h"
+#include "tests/oracle/operands.h"
+#include "tests/soak.h"
+
+using namespace oracle;
+
+namespace {
+
+using Memory = std::array<u8, data_bytes>;
+
+bool is_shift(const Sample& s) {
+  static const std::set<std::string_view> shifts = {"shl", "shr", "sar", "rol", "ror", "rcl", "rcr"};
+  return shifts.contains(s.row->body) || s.row->body.starts_with("shld") || s.row->body.starts_with("shrd");
+}
+
+u64 undefined_flags(const Sample& s, const Registers& in) {
+  if (!is_shift(s)) return s.undefined;
+  const bool twice = s.row->body.ends_with("_cl") || s.row->body.ends_with("_immediate");
+  const u64 raw = s.row->operands[twice ? 2 : 1] == Operand::cl ? in.gpr[RCX] : s.immediate;
+  const unsigned width = s.operand_bytes * 8, count = static_cast<unsigned>(raw) & (width == 64 ? 63 : 31);
+  if (count == 0) return 0;
+  const bool rotate = s.row->body[0] == 'r';
+  u64 undefined = rotate ? 0 : Eflags::AF;
+  if (count != 1) undefined |= Eflags::OF;
+  if (!rotate && s.row->body != "sar" && count >= width) undefined |= Eflags::CF;
+  if (twice && count >= width) undefined = Eflags::arithmetic;
+  return undefined;
+}
+
+// Of a shift by more than the operand has bits.
+bool undefined_result(const Sample& s, const Registers& in) {
+  return s.row->body.starts_with("sh") && s.row->body.ends_with("_cl") && s.operand_bytes == 2 &&
+         (in.gpr[RCX] & 31) > 16;
+}
+
+void clear(u8* image, std::size_t size, std::size_t from, std::size_t count) {
+  for (std::size_t n = from; n < from + count && n < size; ++n) image[n] = 0;
+}
+
+class Comparison {
+ public:
+  explicit Comparison(unsigned bits) : bits_(bits), random_(20240607 + bits), operands_(emulated_, random_) {}
+
+  std::string skipped() const { return native_.without_segments(); }
+
+  void run(unsigned samples, unsigned batches) {
+    const Samples found = sample(emulated_, bits_, samples, random_);
+    for (const auto& [key, list] : found)
+      for (const Sample& s : list) {
+        if (lacking.contains(s.row->mnemonic) || deaths_ >= 8) continue;
+        const u32 open = open_for(s);
+        ran.insert(s.number);
+        if (open & Open::everything) continue;
+        for (unsigned k = 0; k < batches; ++k)
+          if (!batch(s, open)) break;
+      }
+  }
+
+  u64 cases = 0, faults = 0, failures = 0;
+  std::set<unsigned> ran;
+  std::set<std::string_view> lacking;
+
+ private:
+  // False: the host lacks the instruction, or the child died of it.
+  bool batch(const Sample& s, u32 open) {
+    const unsigned count = s.number >= x87_rows ? 24 : 48;
+    Program program;
+    operands_.begin(s, program);
+    for (unsigned n = 0; n < count; ++n) {
+      Case& c = native_.cases()[n];
+      operands_.choose(s, c);
+      inputs_[n] = c.in;
+      std::memcpy(emulated_.data(), c.memory.data(), data_bytes);
+      if (program.vectors) vectors_[n] = c.vectors;
+      results_[n] = emulated_.run(program, c.in, program.vectors ? &vectors_[n] : nullptr);
+      std::memcpy(memories_[n].data(), emulated_.data(), data_bytes);
+    }
+    if (!native_.run(program, count)) {
+      report(s, inputs_[0], "the child process died");
+      ++deaths_;
+      return false;
+    }
+    for (unsigned n = 0; n < count; ++n) {
+      Case& c = native_.cases()[n];
+      if (c.out.trapped && c.out.fault.vector == Vector::UD && fault_name(results_[n]) != fault_name(c.out) &&
+          s.row->feature != Feature::base) {
+        lacking.insert(s.row->mnemonic);
+        return false;
+      }
+      compare(s, open, program, n, c);
+    }
+    return true;
+  }
+
+  void compare(const Sample& s, u32 open, const Program& program, unsigned n, Case& c) {
+    const Registers& in = inputs_[n];
+    const Outcome& real = c.out;
+    const Outcome& ours = results_[n];
+    ++cases;
+    faults += real.trapped;
+    if (undefined_result(s, in)) return;
+    const bool alike = fault_name(real) != fault_name(ours) && excused(s, open, in, real, ours);
+    if (fault_name(real) != fault_name(ours) && !alike)
+      return report(s, in, fmt::format("host {}, here {}", fault_name(real), fault_name(ours)));
+    if (real.trapped != ours.trapped || (alike && real.fault.vector != ours.fault.vector)) return;
+    if (real.rip != ours.rip) report(s, in, fmt::format("goes to {:x}, here to {:x}", real.rip, ours.rip));
+    u64 compared = Eflags::arithmetic | Eflags::DF | Eflags::NT | Eflags::AC | Eflags::ID;
+    // What a fault leaves of the flags is defined: nothing was done.
+    if (!real.trapped) compared &= ~undefined_flags(s, in);
+    if (open & Open::flags) compared &= ~Eflags::arithmetic;
+    const u64 difference = (real.registers.flags ^ ours.registers.flags) & compared;
+    if (difference)
+      report(s, in,
+             fmt::format("flags: host {:x}, here {:x}, differ {:x}", real.registers.flags,
+                         ours.registers.flags, difference));
+    if (!(real.trapped && open & Open::registers_of_a_fault)) compare_registers(s, open, in, real, ours);
+    for (const SegReg r : {ES, SS, DS, FS, GS})
+      // Returns from the host's kernel take the RPL from null selectors.
+      if (real.registers.segment[r] != ours.registers.segment[r] &&
+          (real.registers.segment[r] | ours.registers.segment[r]) > 3)
+        report(s, in,
+               fmt::format("segment register {}: host {:x}, here {:x}", static_cast<unsigned>(r),
+                           real.registers.segment[r], ours.registers.segment[r]));
+    if (program.vectors) compare_vectors(s, open, in, real.trapped, c.vectors, vectors_[n]);
+    if (open & Open::pushed_selector && !real.trapped) {
+      const u64 at = operands_.stack(s, ours.registers, in) + 2 - data_base;
+      for (Memory* memory : {&c.memory, &memories_[n]})
+        clear(memory->data(), data_bytes, at, s.operand_bytes - 2u);
+    }
+    if (!(real.trapped && open & Open::frame_order)) compare_memory(s, open, in, c.memory, memories_[n]);
+  }
+
+  // Differences of the fault that mean nothing: two are due, and makers choose.
+  bool excused(const Sample& s, u32 open, const Registers& in, const Outcome& real,
+               const Outcome& ours) const {
+    const auto is = [](const Outcome& o, Vector v) { return o.trapped && o.fault.vector == v; };
+    const auto limit = [&](const Outcome& o) { return is(o, Vector::GP) || is(o, Vector::SS); };
+    if (open & Open::which_fault && ours.trapped) return true;
+    if (open & Open::whether_it_faults &&
+        (!ours.trapped || is(ours, Vector::GP) || is(ours, Vector::PF) || is(ours, Vector::MF)))
+      return true;
+    if (open & Open::frame_order && is(real, Vector::PF) && is(ours, Vector::PF)) return true;
+    // An operand that is misaligned too.
+    if (in.flags & Eflags::AC && ours.trapped && (is(real, Vector::AC) || is(ours, Vector::AC))) return true;
+    const u64 alignment = s.row->operands[0] == Operand::ea ? 64 : 16;
+    if (s.number >= mmx_rows && s.memory && operands_.address(s, in) & (alignment - 1) && limit(real) &&
+        limit(ours))
+      return true;
+    // The manual leaves it to the processor whether these check the alignment.
+    const auto tokens = s.row->operands;
+    const auto unaligned = [](Operand o) { return o == Operand::m128u || o == Operand::xm128u; };
+    return in.flags & Eflags::AC && is(real, Vector::AC) && (unaligned(tokens[0]) || unaligned(tokens[1]));
+  }
+
+  void compare_registers(const Sample& s, u32 open, const Registers& in, const Outcome& real,
+                         const Outcome& ours) {
+    const u64 mask = bits_ == 64 ? ~u64{0} : 0xffffffff;
+    for (unsigned r = 0; r < 16; ++r)
+      if ((real.registers.gpr[r] ^ ours.registers.gpr[r]) & mask &
+          ~u64{open & Open::limit_bits ? 0xf0000u : 0u})
+        report(s, in,
+               fmt::format("register {}: host {:x}, here {:x}", r, real.registers.gpr[r],
+                           ours.registers.gpr[r]));
+  }
+
+  void compare_vectors(const Sample& s, u32 open, const Registers& in, bool trapped, VectorImage& real,
+                       VectorImage& ours) {
+    for (VectorImage* image : {&real, &ours}) {
+      u8* const bytes = image->bytes.data();
+      clear(bytes, 512, 5, 19);    // the pointers to the last instruction
+      clear(bytes, 512, 28, 4);    // MXCSR_MASK
+      clear(bytes, 512, 416, 96);  // software's
+      for (unsigned r = 0; r < 8; ++r) clear(bytes, 512, 42 + 16 * r, 6);
+      // Whether an MMX instruction that faults has taken the x87 registers.
+      if (trapped && s.number >= mmx_rows) clear(bytes, 512, 3, 2), clear(bytes, 512, 32, 128);
+      if (open & Open::c1) bytes[3] &= 0xfd;
+      if (open & Open::x87_values) clear(bytes, 512, 2, 3), clear(bytes, 512, 32, 128);
+    }
+    if (real.bytes == ours.bytes) return;
+    const auto [there, here] = std::mismatch(real.bytes.begin(), real.bytes.end(), ours.bytes.begin());
+    report(s, in,
+           fmt::format("x87 and vectors at {}: host {:x}, here {:x}", there - real.bytes.begin(), *there,
+                       *here));
+  }
+
+  void compare_memory(const Sample& s, u32 open, const Registers& in, Memory& real, Memory& ours) {
+    if (real == ours) return;
+    if (s.memory)
+      for (Memory* memory : {&real, &ours}) {
+        const u64 at = operands_.address(s, in) - data_base;
+        const auto blank = [&](u64 from, std::size_t count) {
+          if (at + from < data_bytes) clear(memory->data(), data_bytes, at + from, count);
+        };
+        const bool environment = s.row->body.starts_with("fn");
+        if (open & Open::x87_pointers && environment) s.operand_bytes == 2 ? blank(6, 8) : blank(12, 16);
+        if (open & Open::x87_pointers && !environment) blank(6, 18);
+        if (open & Open::reserved_bytes) blank(28, 4), blank(464, 48);
+      }
+    const auto [there, here] = std::mismatch(real.begin(), real.end(), ours.begin());
+    if (there == real.end()) return;
+    report(s, in,
+           fmt::format("memory at {:x}: host {:x}, here {:x}",
+                       data_base + static_cast<u64>(there - real.begin()), *there, *here));
+  }
+
+  static std::string fault_name(const Outcome& o) {
+    if (!o.trapped) return "no fault";
+    const int vector = static_cast<int>(o.fault.vector);
+    if (o.fault.vector != Vector::PF)
+      return fmt::format("vector {}, error {:x}", vector, has_error_code(o.fault.vector) ? o.fault.error : 0);
+    return fmt::format("vector {}, error {:x}, address {:x}", vector, o.fault.error, o.fault.address);
+  }
+
+  void report(const Sample& s, const Registers& in, const std::string& what) {
+    ++failures;
+    if (++reported_[s.number] > 1) return;
+    std::string line =
+        fmt::format("{} [{}] in {}-bit code {:x}:", s.row->mnemonic, s.row->body, s.bits, s.cs);
+    for (const u8 b : s.bytes) line += fmt::format(" {:02x}", b);
+    line += " |";
+    for (const u64 r : in.gpr) line += fmt::format(" {:x}", r);
+    line += fmt::format(" | flags {:x} | segments", in.flags);
+    for (const u16 r : in.segment) line += fmt::format(" {:x}", r);
+    if (s.memory) line += fmt::format(" | address {:x}", operands_.address(s, in));
+    line += " | " + what;
+    MESSAGE(line);
+  }
+
+  unsigned bits_;
+  std::mt19937_64 random_;
+  Native native_;
+  Emulated emulated_;
+  Operands operands_;
+  unsigned deaths_ = 0;
+  std::array<Registers, Native::batch> inputs_;
+  std::array<Outcome, Native::batch> results_;
+  std::array<VectorImage, Native::batch> vectors_;
+  std::vector<Memory> memories_{Native::batch};
+  std::map<unsigned, unsigned> reported_;
+};
+
+void compare_code_of(std::initializer_list<unsigned> modes, bool Proof::*claim) {
+  std::set<unsigned> ran;
+  u64 cases = 0;
+  for (const unsigned bits : modes) {
+    Comparison comparison(bits);
+    if (const std::string why = comparison.skipped(); !why.empty()) {
+      MESSAGE("skipped: ", why);
+      return;
+    }
+    comparison.run(2 * std::min(soak_factor(), 50u), std::max(1u, soak_factor() / 50));
+    std::string lacking;
+    for (const auto name : comparison.lacking) lacking += fmt::format(" {}", name);
+    MESSAGE(fmt::format("{}-bit code: {} cases, {} of them faults, {} rows; not on this host:{}", bits,
+                        comparison.cases, comparison.faults, comparison.ran.size(), lacking));
+    CHECK(comparison.failures == 0);
+    CHECK(comparison.faults > comparison.cases / 100);
+    ran.insert(comparison.ran.begin(), comparison.ran.end());
+    cases += comparison.cases;
+  }
+  std::string silent, unclaimed;
+  for (unsigned number = 0; number < row_count; ++number) {
+    const bool claimed = proof_of(number).*claim;
+    if (claimed && !ran.contains(number)) silent += fmt::format(" {}[{}]", rows()[number].mnemonic, number);
+    if (!claimed && ran.contains(number))
+      unclaimed += fmt::format(" {}[{}]", rows()[number].mnemonic, number);
+  }
+  // Each row that proof_of() gives to these modes was found and run, and no other.
+  CHECK(silent == "");
+  CHECK(unclaimed == "");
+  CHECK(cases > 100'000);
+}
+
+}  // namespace
+
+TEST_CASE("programs in 32-bit and 16-bit code find what they find on the host") {
+  compare_code_of({32, 16}, &Proof::in_other_code);
+}
+
+TEST_CASE("programs in 64-bit code find what they find on the host, segments and whole states included") {
+  compare_code_of({64}, &Proof::in_64_bit_mode);
+}

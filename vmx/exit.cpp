@@ -67,29 +67,36 @@ void save_segments(const Cpu& cpu, Vmcs& v) {
 }
 static_assert(LDTR == 6 && TR == 7);  // as the VMCS numbers segments
 
-// Which exits leave debug exceptions pending: those more urgent than a trap, and all while MOV SS blocks.
+bool is_debug_exception(const ExitInfo& exit) {
+  constexpr u32 vector_mask = 0xff, debug = 1;
+  return exit.reason == ExitReason::exception_or_nmi && (exit.interruption & Interruption::valid) &&
+         (exit.interruption & vector_mask) == debug;
+}
+
+// Which exits leave debug exceptions pending: those more urgent than a trap, and all while MOV SS blocks. Of
+// the latter the manual leaves BS open; but an entry with this interruptibility wants it as TF says, and what
+// an exit saves can be entered again.
 u64 pending_debug_exceptions(const Cpu& cpu, const ExitInfo& exit) {
-  if (!cpu.pending_debug) return 0;
-  bool kept = cpu.interrupt_shadow & Shadow::mov_ss;
+  constexpr u64 BTF = bit(1);
+  const bool blocked = (cpu.interrupt_shadow & Shadow::mov_ss) && !is_debug_exception(exit);
+  u64 pending = cpu.pending_debug;
+  if (blocked)
+    pending =
+        (cpu.system_flags & Eflags::TF) && !(cpu.msr.debugctl & BTF) ? pending | Dr6::BS : pending & ~Dr6::BS;
+  if (!pending) return 0;
+  bool kept = blocked;
   switch (exit.reason) {
     case ExitReason::init_signal:
     case ExitReason::monitor_trap_flag:
     case ExitReason::tpr_below_threshold:
     case ExitReason::virtualized_eoi:
     case ExitReason::apic_write: kept = true; break;
-    case ExitReason::exception_or_nmi: {
-      constexpr u32 vector_mask = 0xff, debug = 1;
-      const bool is_debug =
-          (exit.interruption & Interruption::valid) && (exit.interruption & vector_mask) == debug;
-      if (is_debug) kept = false;
-      break;
-    }
     default: break;
   }
   if (!kept) return 0;
   constexpr u64 conditions = Dr6::B0 | Dr6::B1 | Dr6::B2 | Dr6::B3;
-  const bool breakpoint = cpu.pending_debug & (conditions | enabled_breakpoint);
-  return (cpu.pending_debug & (conditions | Dr6::BS)) | (breakpoint ? enabled_breakpoint : 0);
+  const bool breakpoint = pending & (conditions | enabled_breakpoint);
+  return (pending & (conditions | Dr6::BS)) | (breakpoint ? enabled_breakpoint : 0);
 }
 
 // The state that was saved satisfies the rules of VM entry by itself in 64-bit mode with nothing blocked or

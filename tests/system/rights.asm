@@ -179,6 +179,20 @@ main64: mov edi, directory
         here mov fs, eax
         done
         lgdt [gdt_pointer]
+        mov rax, there + 0x1800         ; RSP0, too, in a page of ring 3
+        mov [tss_memory + 4], rax
+        mov qword [tss_memory + 0x24], other_stack
+        mov byte [idt64 + 16 * PF + 4], 1
+        mov byte [idt64 + 16 * DF + 4], 1
+        mov dword [frame], 0x9090f4f4   ; HLT
+        page P | W | U
+        faults "an inner stack in a page of ring 3: #PF ahead of the #GP", PF, 3, there + 0x17f8
+        user_there
+        done
+        is "for which the frame was", [got.ip], there
+        mov qword [tss_memory + 4], ring0_stack
+        mov byte [idt64 + 16 * PF + 4], 0
+        mov byte [idt64 + 16 * DF + 4], 0
         mov dword [frame], 0xc3cb010f   ; STAC, RET
         page P | W | U
         cr4_bit r, CR4_SMAP

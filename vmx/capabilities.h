@@ -21,11 +21,11 @@ struct Capabilities {
 
   bool has(VmxControl control) const { return controls.test(static_cast<unsigned>(control)); }
   bool has(Field field) const { return info(field).needs == FieldInfo::always || has(info(field).needs); }
-  // What a control field must have set and may have set. `strict`: as the TRUE MSRs say, where the CPU has
-  // them.
+  // The bits that a control field (a word below ControlWord::basic) must have set, and may have set: as the
+  // TRUE MSRs say where the CPU has them.
   u64 required(ControlWord word) const;
   u64 allowed(ControlWord word) const;
-  // The MSR that `required` and `allowed` come from, and its name.
+  // The number of the MSR that tells of `word`, also of capabilities that are no field.
   u32 source(ControlWord word) const;
 
   u64 cr0_fixed0() const { return msr[6]; }

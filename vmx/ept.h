@@ -48,10 +48,10 @@ class Ept final : public SecondStage, public SecondStageProbe {
  public:
   Ept(PhysicalMemory& memory, const Capabilities& capability) : memory_(memory), capability_(capability) {}
 
-  // At VM entry and EPTP switching, which may keep what is cached. `eptp`: one that eptp_refusal takes, or no
-  // walk may follow. `mode_based`: execute rights differ for
-  // user-mode and supervisor-mode addresses. `log`: the VMCS whose page-modification log is in use; nullptr:
-  // none is.
+  // At VM entry and EPTP switching, which may keep what is cached. `eptp`: one that eptp_refusal has nothing
+  // against, or no walk may follow. `mode_based`: execute rights differ for user-mode and supervisor-mode
+  // addresses. `log`: the VMCS whose page-modification log is in use; nullptr: none
+  // is.
   void set_pointer(u64 eptp, bool mode_based, Vmcs* log = nullptr);
   u64 pointer() const { return eptp_; }
   bool sets_accessed_dirty() const { return eptp_ & Eptp::accessed_dirty; }

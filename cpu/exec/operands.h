@@ -140,7 +140,6 @@ struct Imm {
     return true;
   }
 };
-// A 64-bit immediate, which fills the whole of imm64 (MOV r64, imm64).
 
 // The constant 1 and the register CL as shift counts.
 struct One {

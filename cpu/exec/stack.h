@@ -63,11 +63,6 @@ inline bool push_value(Cpu& cpu, const Op&, T value) {
   set_stack_pointer<A>(cpu, offset);
   return true;
 }
-// Reads the value; the caller moves the stack pointer when nothing more can fault.
-template <class A, class T>
-inline bool peek_value(Cpu& cpu, T& value) {
-  return load_stack<A, T>(cpu, stack_pointer<A>(cpu), value);
-}
 template <class A, class T>
 inline bool pop_value(Cpu& cpu, const Op&, T& value) {
   const u64 offset = stack_pointer<A>(cpu);

@@ -49,10 +49,9 @@ bool valid_memory_type(u64 type, bool in_pat);
 constexpr unsigned mc_bank_count = 10, mtrr_variable_count = 10;
 
 namespace msr_number {
-constexpr u32 IA32_TSC = 0x10, IA32_APIC_BASE = 0x1b, IA32_BIOS_SIGN_ID = 0x8b, IA32_PAT = 0x277,
-              IA32_TSC_DEADLINE = 0x6e0, IA32_EFER = 0xc0000080, IA32_FS_BASE = 0xc0000100,
-              IA32_GS_BASE = 0xc0000101, IA32_KERNEL_GS_BASE = 0xc0000102, x2apic_first = 0x800,
-              x2apic_last = 0x8ff;
+constexpr u32 IA32_APIC_BASE = 0x1b, IA32_BIOS_SIGN_ID = 0x8b, IA32_PAT = 0x277, IA32_TSC_DEADLINE = 0x6e0,
+              IA32_EFER = 0xc0000080, IA32_FS_BASE = 0xc0000100, IA32_GS_BASE = 0xc0000101,
+              IA32_KERNEL_GS_BASE = 0xc0000102, x2apic_first = 0x800, x2apic_last = 0x8ff;
 }  // namespace msr_number
 
 struct FeatureControl {

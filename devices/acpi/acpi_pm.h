@@ -32,13 +32,11 @@ class AcpiPm final : public PortDevice {
 
   u32 io_read(u16 offset, unsigned size) override;
   void io_write(u16 offset, unsigned size, u32 value) override;
-  PortDevice& smi_window() { return smi_window_; }
   void attach_to(PortBus& bus);
 
   void press_power_button();
   void raise_gpe(unsigned event);  // 0..15: sets its status bit
   bool acpi_mode() const { return (cnt_ & sci_en) != 0; }
-  TimerWidth timer_width() const { return static_cast<TimerWidth>(width_); }
 
   void reset();
   void fields(Fields& fields);

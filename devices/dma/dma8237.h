@@ -19,9 +19,6 @@ class Dma8237 final {
 
   Dma8237();
 
-  PortDevice& first_window() { return first_window_; }
-  PortDevice& second_window() { return second_window_; }
-  PortDevice& page_window() { return page_window_; }
   void attach_to(PortBus& bus);
 
   void reset();

@@ -76,8 +76,6 @@ class FwCfg final {
   };
   void set_kernel(Kernel kernel);
 
-  PortDevice& register_window() { return register_window_; }
-  PortDevice& dma_window() { return dma_window_; }
   void attach_to(PortBus& bus);
 
   void reset();

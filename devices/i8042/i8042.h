@@ -27,9 +27,6 @@ class I8042 final {
   // `a20`: high while address line 20 is let through.
   I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, MachineControl& control);
 
-  PortDevice& data_window() { return data_window_; }
-  PortDevice& command_window() { return command_window_; }
-  PortDevice& system_window() { return system_window_; }
   void attach_to(PortBus& bus);
 
   // See Ps2Keyboard and Ps2Mouse.

@@ -42,7 +42,6 @@ class Ps2Device {
     replies_.clear();
     events_.clear();
   }
-  bool events_waiting() const { return !events_.empty(); }
   u8 last() const { return last_; }
   void queue_fields(Fields& fields) {
     fields("replies", replies_);

@@ -16,7 +16,6 @@ class Ps2Keyboard final : public Ps2Device {
 
   void receive(u8 byte) override;
   u8 leds() const { return leds_; }  // bit 0 Scroll Lock, 1 Num Lock, 2 Caps Lock
-  u8 scancode_set() const { return set_; }
 
   void reset();
   void fields(Fields& fields);

@@ -58,7 +58,6 @@ class PciFunction {
   virtual void device_reset() {}
 
   void set_interrupt(bool level);
-  bool bus_master() const { return (config_[0x04] & 4) != 0; }
 
  private:
   struct Bar {

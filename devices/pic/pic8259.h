@@ -74,9 +74,6 @@ class PicPair {
   // The INTA cycle: a vector, always; with nothing pending, that of input 7 (spurious).
   u8 acknowledge();
 
-  PortDevice& master_window() { return master_window_; }
-  PortDevice& slave_window() { return slave_window_; }
-  PortDevice& elcr_window() { return elcr_window_; }
   void attach_to(PortBus& bus);
 
   const Pic8259& master() const { return master_; }

@@ -22,8 +22,6 @@ class Pit8254 final {
 
   Pit8254(Clock& clock, IrqLine& irq0);
 
-  PortDevice& counter_window() { return counter_window_; }
-  PortDevice& control_window() { return control_window_; }
   void attach_to(PortBus& bus);
 
   // What the loudspeaker sees: channel 2's OUT and bit 1 of port 0x61. Looking changes nothing.

@@ -24,9 +24,6 @@ class PcTestdev final : public MmioDevice {
   // lines[n]: input n of the I/O APIC (and of the PICs, below 16); null: no such line.
   explicit PcTestdev(std::array<IrqLine*, irq_lines> lines);
 
-  PortDevice& irq_window() { return irq_window_; }
-  PortDevice& scratch_window() { return scratch_window_; }
-  PortDevice& flush_window() { return flush_window_; }
   void attach_to(PortBus& bus);
 
   u64 mmio_read(u64 offset, unsigned size) override;

@@ -5,15 +5,6 @@
 
 using namespace ringside;
 
-namespace {
-
-struct LongRun : RunningMachine {
-  LongRun() { long_mode(); }
-  void to_user() { enter(sel::user64, sel::data3, at::user_code, at::stack3); }
-};
-
-}  // namespace
-
 TEST_CASE("INT 80h and IRETQ run") {
   LongRun m;
   m.put(at::idt + 16 * 0x80, gate(sel::code64, at::handler(0x80), 14, 3));

@@ -8,14 +8,6 @@ using namespace ringside;
 
 namespace {
 
-struct Long : RunningMachine {
-  Long() { long_mode(); }
-  void user() { enter(sel::user64, sel::data3, at::user_code, at::stack3); }
-  void start(std::initializer_list<u8> bytes) {
-    code(at::code, bytes);
-    cpu.rip = cpu.next_rip = at::code;
-  }
-};
 struct Real : RunningMachine {
   Real() { real_mode(); }
   // Runs the code once more from its start.
@@ -39,7 +31,7 @@ u8 bcd(unsigned value) { return static_cast<u8>(value / 10 % 10 << 4 | value % 1
 }  // namespace
 
 TEST_CASE("REP MOVSB stops at the page that faults, and goes on from there") {
-  Long m;
+  LongRun m;
   m.put(0x3000 + 8 * 6, 0);
   for (u64 n = 0; n < 0x200; ++n) m.put(at::data + n, n * 7 & 0xff, 1);
   m.start({0xf3, 0xa4, 0x90});  // rep movsb; nop
@@ -61,7 +53,7 @@ TEST_CASE("REP MOVSB stops at the page that faults, and goes on from there") {
 }
 
 TEST_CASE("REP MOVS onto itself repeats the first elements") {
-  Long m;
+  LongRun m;
   m.put(at::data, 0x5a, 1);
   m.start({0xf3, 0xa4, 0x90});
   m.cpu.gpr[RSI] = at::data;
@@ -73,7 +65,7 @@ TEST_CASE("REP MOVS onto itself repeats the first elements") {
 }
 
 TEST_CASE("the instructions that a REP counts do not depend on what the caches hold") {
-  Long m;
+  LongRun m;
   u64 counts[2];
   for (u64& count : counts) {
     m.start({0xf3, 0x48, 0xa5, 0x90});  // rep movsq
@@ -225,7 +217,7 @@ TEST_CASE("PUSHA and POPA keep all but ESP; BOUND raises #BR") {
 }
 
 TEST_CASE("a RET to a non-canonical address faults before it pops") {
-  Long m;
+  LongRun m;
   m.start({0xc3});
   m.put(m.cpu.gpr[RSP], bit(47));
   const u64 top = m.cpu.gpr[RSP];
@@ -236,8 +228,8 @@ TEST_CASE("a RET to a non-canonical address faults before it pops") {
 }
 
 TEST_CASE("POPF at CPL 3 leaves IF and IOPL") {
-  Long m;
-  m.user();
+  LongRun m;
+  m.to_user();
   m.cpu.system_flags = Eflags::IF;
   m.code(at::user_code, {0x9d});
   m.put(at::stack3, Eflags::IOPL | Eflags::CF | Eflags::DF | Eflags::ID | Eflags::RF);
@@ -247,8 +239,8 @@ TEST_CASE("POPF at CPL 3 leaves IF and IOPL") {
 
 TEST_CASE("IN at CPL 3 asks the permission map") {
   for (const bool allowed : {false, true}) {
-    Long m;
-    m.user();
+    LongRun m;
+    m.to_user();
     m.put(at::tss + 0x66, 0x80, 2);
     m.put(at::tss + 0x80 + 0x60 / 8, allowed ? 0xfe : 0x01, 1);
     m.code(at::user_code, {0xe4, 0x60});  // in al, 60h
@@ -259,7 +251,7 @@ TEST_CASE("IN at CPL 3 asks the permission map") {
 }
 
 TEST_CASE("a bit string reaches below its address") {
-  Long m;
+  LongRun m;
   m.start({0x48, 0x0f, 0xab, 0x06});  // bts [rsi], rax
   m.cpu.gpr[RSI] = at::data + 8;
   m.cpu.gpr[RAX] = static_cast<u64>(-1);

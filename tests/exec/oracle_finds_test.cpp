@@ -7,19 +7,6 @@
 
 using namespace ringside;
 
-namespace {
-
-struct Long : RunningMachine {
-  Long() { long_mode(); }
-  void user() { enter(sel::user64, sel::data3, at::user_code, at::stack3); }
-  void start(std::initializer_list<u8> bytes) {
-    code(at::code, bytes);
-    cpu.rip = cpu.next_rip = at::code;
-  }
-};
-
-}  // namespace
-
 TEST_CASE("ENTER with a 32-bit operand on a 16-bit stack takes all of ESP into EBP") {
   RunningMachine m;
   m.real_mode();
@@ -34,7 +21,7 @@ TEST_CASE("ENTER with a 32-bit operand on a 16-bit stack takes all of ESP into E
 }
 
 TEST_CASE("an address without base has none whatever REX.B says, with a 67h prefix too") {
-  Long m;
+  LongRun m;
   m.put(at::data + 8, 0x1122334455667788);
   m.start({0x67, 0x43, 0x8b, 0x04, 0xc5, 0x00, 0x00, 0x07, 0x00});  // mov eax, [r8d * 8 + at::data]
   m.cpu.gpr[8] = 1;
@@ -44,7 +31,7 @@ TEST_CASE("an address without base has none whatever REX.B says, with a 67h pref
 }
 
 TEST_CASE("EMMS puts the top of the stack to 0") {
-  Long m;
+  LongRun m;
   m.cpu.x87.top = 3;
   m.cpu.x87.valid = 0xff;
   m.start({0x0f, 0x77});
@@ -54,7 +41,7 @@ TEST_CASE("EMMS puts the top of the stack to 0") {
 }
 
 TEST_CASE("FNSTENV with a 66h prefix stores 14 bytes, in 64-bit mode too") {
-  Long m;
+  LongRun m;
   for (unsigned n = 0; n < 4; ++n) m.put(at::data + 8 * n, ~u64{0});
   m.cpu.x87.control = 0x37f;
   m.cpu.x87.top = 2;
@@ -67,7 +54,7 @@ TEST_CASE("FNSTENV with a 66h prefix stores 14 bytes, in 64-bit mode too") {
 }
 
 TEST_CASE("FSTP of the second opcode reports no empty register") {
-  Long m;
+  LongRun m;
   m.cpu.x87.top = 3;
   m.cpu.x87.valid = 0;
   m.cpu.x87.status = 0x200;
@@ -95,8 +82,8 @@ TEST_CASE("#AC for x87 operands of 10 bytes at other than 8, for environments at
   };
   for (const Row& row : rows)
     for (unsigned offset = 0; offset < 9; ++offset) {
-      Long m;
-      m.user();
+      LongRun m;
+      m.to_user();
       for (std::size_t n = 0; n < row.bytes.size(); ++n) m.put(at::user_code + n, row.bytes[n], 1);
       m.cpu.cr0 |= Cr0::AM;
       m.cpu.set_eflags(Eflags::AC, Eflags::AC);

@@ -14,26 +14,12 @@
 #include "tests/oracle/emulated.h"
 #include "tests/oracle/generate.h"
 #include "tests/oracle/native.h"
+#include "tests/oracle/operands.h"
 #include "tests/soak.h"
 
 using namespace oracle;
 
 namespace {
-
-u64 value(std::mt19937_64& random) {
-  static constexpr u64 edges[] = {
-      0,      1,          2,          0x7f,       0x80,    0xff,         0x7fff,  0x8000,
-      0xffff, 0x7fffffff, 0x80000000, 0xffffffff, ~u64{0}, ~u64{0} >> 1, bit(63), 0x8000000080008080};
-  const u64 r = random();
-  switch (r & 7) {
-    case 0:
-    case 1:
-    case 2: return edges[(r >> 3) % std::size(edges)];
-    case 3: return (r >> 3) & 0x3f;
-    case 4: return static_cast<u64>(static_cast<s64>(r) >> (r >> 3 & 63));
-    default: return random();
-  }
-}
 
 struct Facts {
   u32 undefined = 0;  // arithmetic flags
@@ -137,7 +123,7 @@ class Comparison {
   }
 
   void choose_registers(const Encoded& e, const Facts& f, Registers& in) {
-    for (u64& r : in.gpr) r = value(random_);
+    for (u64& r : in.gpr) r = edge_value(random_);
     in.gpr[RSP] = data_base + 0x2000 + random_() % 64;
     if (f.stack && random_() % 16 == 0) in.gpr[RSP] = somewhere(in.gpr[RSP]);
     in.flags = (random_() & Eflags::arithmetic) | Eflags::reserved_one | Eflags::IF;
@@ -178,7 +164,7 @@ class Comparison {
     Registers& in = c.in;
     const std::string_view body = e.row->body;
     const auto row_of_values = [&](u64 at) {
-      for (unsigned n = 0; n < 4; ++n) put(c, at + 8 * n, value(random_));
+      for (unsigned n = 0; n < 4; ++n) put(c, at + 8 * n, edge_value(random_));
     };
     if (f.stack || body == "leave") row_of_values(in.gpr[RSP]);
     if (e.memory) row_of_values(address(e, in));
@@ -212,7 +198,7 @@ class Comparison {
     // In 64-bit mode one maker's processors ignore the operand size here, the other's do not.
     if (f.bytes == 2 && (e.row->kind == Kind::indirect || e.row->kind == Kind::direct)) return true;
     for (u64 n = 0; n < data_bytes; n += 8) {
-      const u64 v = n % 64 == 0 ? value(random_) : random_();
+      const u64 v = n % 64 == 0 ? edge_value(random_) : random_();
       std::memcpy(background_.data() + n, &v, 8);
     }
     const std::span<Case> cases = native_.cases();
@@ -271,13 +257,6 @@ class Comparison {
                        data_base + static_cast<u64>(there - c.memory.begin()), *there, *here));
   }
 
-  static std::string fault_name(const Outcome& o) {
-    if (!o.trapped) return "no fault";
-    const int vector = static_cast<int>(o.fault.vector);
-    if (o.fault.vector != Vector::PF)
-      return fmt::format("vector {}, error {:x}", vector, has_error_code(o.fault.vector) ? o.fault.error : 0);
-    return fmt::format("vector {}, error {:x}, address {:x}", vector, o.fault.error, o.fault.address);
-  }
   void report(const Encoded& e, const Registers& in, const std::string& what) {
     ++failures;
     if (++reported_[e.row] > 3) return;

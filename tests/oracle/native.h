@@ -2,6 +2,8 @@
 // flags and memory in; registers, flags, memory, where it went and the fault out.
 #pragma once
 
+#include <fmt/format.h>
+
 #include <array>
 #include <memory>
 #include <span>
@@ -35,6 +37,14 @@ struct Outcome {
   bool trapped = false;
   Fault fault;
 };
+// "vector 13, error 0" and its like.
+inline std::string fault_name(const Outcome& o) {
+  if (!o.trapped) return "no fault";
+  const int vector = static_cast<int>(o.fault.vector);
+  if (o.fault.vector != Vector::PF)
+    return fmt::format("vector {}, error {:x}", vector, has_error_code(o.fault.vector) ? o.fault.error : 0);
+  return fmt::format("vector {}, error {:x}, address {:x}", vector, o.fault.error, o.fault.address);
+}
 
 // The address range that instructions may use as memory, on the host and in the emulated machine alike. The
 // pages around it are absent in both.

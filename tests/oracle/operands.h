@@ -6,6 +6,7 @@
 
 namespace oracle {
 
+// At the edge of some operand size, small, or anything.
 u64 edge_value(std::mt19937_64& random);
 
 class Operands {

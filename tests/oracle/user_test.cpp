@@ -214,14 +214,6 @@ class Comparison {
                        data_base + static_cast<u64>(there - real.begin()), *there, *here));
   }
 
-  static std::string fault_name(const Outcome& o) {
-    if (!o.trapped) return "no fault";
-    const int vector = static_cast<int>(o.fault.vector);
-    if (o.fault.vector != Vector::PF)
-      return fmt::format("vector {}, error {:x}", vector, has_error_code(o.fault.vector) ? o.fault.error : 0);
-    return fmt::format("vector {}, error {:x}, address {:x}", vector, o.fault.error, o.fault.address);
-  }
-
   void report(const Sample& s, const Registers& in, const std::string& what) {
     ++failures;
     if (++reported_[s.number] > 1) return;

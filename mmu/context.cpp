@@ -18,9 +18,24 @@ void Mmu::Context::adopt(const ContextKey& k) {
   }
 }
 
-void Mmu::Context::fill_fetch(FetchSide& side, u64 page, HostPhys physical, PageTraits traits) {
+void Mmu::Context::share_epochs(std::span<const std::unique_ptr<Context>> others, u64& epochs) {
+  shared_epochs = nullptr;
+  for (const auto& other : others) {
+    ContextKey same_but_pcid = other->key;
+    same_but_pcid.pcid = key.pcid;
+    if (other.get() != this && same_but_pcid == key) shared_epochs = other->shared_epochs;
+  }
+  if (!shared_epochs) shared_epochs = std::make_shared<SharedEpochs>(SharedEpochs{{++epochs, ++epochs}});
+}
+
+void Mmu::Context::fill_fetch(FetchSide& side, u64 page, HostPhys physical, PageTraits traits, u64& epochs) {
+  if (!traits.global && side.all_global) {
+    side.all_global = false;
+    side.private_epoch = ++epochs;
+  }
+  const u64 old = side.entries[tlb_index(page)].tag;
   if (!side.tags.fill(page, FetchEntry{page, physical}, traits)) return;
-  side.evicted.put(tlb_index(page), true);
+  side.evicted.add(old);
   side.any_evicted = true;
 }
 
@@ -33,8 +48,10 @@ void Mmu::Context::note_large(u64 address, u64 page_size) {
   for (u64 at = address & ~(page_size - 1), end = at + page_size; at != end; at += bit(21)) large.add(at);
 }
 
+// Others may go by what this context fetched while it shared their epoch.
 void Mmu::Context::new_epoch(FetchSide& side, u64& epochs) {
-  side.epoch = ++epochs;
+  shared_epochs->value[&side == &fetch[0] ? 0 : 1] = ++epochs;
+  side.private_epoch = ++epochs;
   if (!side.any_evicted) return;
   side.evicted.clear();
   side.any_evicted = false;
@@ -48,9 +65,8 @@ void Mmu::Context::drop_small_page(u64 page, bool globals_only, u64& epochs) {
     side->drop_beside(page);
   }
   for (FetchSide& side : fetch) {
-    const unsigned slot = tlb_index(page);
     // A page that was evicted may still be known to whoever trusts the epoch.
-    if (side.tags.drop(page, globals_only) || side.evicted.has(slot)) new_epoch(side, epochs);
+    if (side.tags.drop(page, globals_only) || side.evicted.may_have(page)) new_epoch(side, epochs);
   }
 }
 
@@ -60,7 +76,7 @@ void Mmu::Context::drop_page(u64 address, bool globals_only, u64& epochs) {
   if (!in_huge && !large.may_have(address)) return;
   const u64 size = in_huge ? bit(30) : key.mode.thirty_two_bit() ? bit(22) : bit(21);
   if (drop_fragments(address & ~(size - 1), size, globals_only, epochs)) return;
-  if (++fruitless == 64) recount_regions();
+  if (++fruitless == 64) recount_regions(epochs);
 }
 
 bool Mmu::Context::drop_fragments(u64 first, u64 bytes, bool globals_only, u64& epochs) {
@@ -73,14 +89,17 @@ bool Mmu::Context::drop_fragments(u64 first, u64 bytes, bool globals_only, u64& 
   }
   for (FetchSide& side : fetch) {
     const bool dropped_here = side.tags.drop_fragments(first, bytes, globals_only);
-    if (dropped_here || side.any_evicted) new_epoch(side, epochs);
+    bool evicted = false;
+    for (u64 at = 0; side.any_evicted && !evicted && at < bytes; at += bit(21))
+      evicted = side.evicted.may_have(first + at);
+    if (dropped_here || evicted) new_epoch(side, epochs);
     dropped |= dropped_here;
   }
   return dropped;
 }
 
 // The sets of regions only grow, and two regions may share a place in them.
-void Mmu::Context::recount_regions() {
+void Mmu::Context::recount_regions(u64& epochs) {
   fruitless = 0;
   // A set that stands for 1-GByte pages cannot be told from one for smaller ones by the tags: each stays what
   // it was.
@@ -97,11 +116,13 @@ void Mmu::Context::recount_regions() {
     side->read.for_each_fragment(keep);
     side->write.for_each_fragment(keep);
   }
-  // Evicted fetches are not counted: the search that led here has given their side a new epoch.
-  for (FetchSide& side : fetch) side.tags.for_each_fragment(keep);
+  for (FetchSide& side : fetch) {
+    side.tags.for_each_fragment(keep);
+    if (side.any_evicted) new_epoch(side, epochs);  // those are not counted
+  }
 }
 
-void Mmu::Context::flush_non_global(u64& epochs) {
+void Mmu::Context::flush_non_global() {
   for (auto& side : data) {
     if (!side) continue;
     side->read.flush_non_global();
@@ -109,11 +130,14 @@ void Mmu::Context::flush_non_global(u64& epochs) {
     side->clear_beside();
   }
   for (FetchSide& side : fetch) {
-    if (side.tags.flush_non_global() || side.any_evicted) new_epoch(side, epochs);
+    side.tags.flush_non_global();
+    side.all_global = true;  // which does away with the private epoch
   }
 }
 
 void Mmu::Context::flush(u64& epochs) {
+  if (!walked) return;
+  walked = false;
   for (auto& side : data) {
     if (!side) continue;
     side->read.flush();
@@ -122,12 +146,13 @@ void Mmu::Context::flush(u64& epochs) {
   }
   for (FetchSide& side : fetch) {
     if (side.tags.flush() || side.any_evicted) new_epoch(side, epochs);
+    side.all_global = true;
   }
   global_slots.clear();
   large.clear();
   huge.clear();
   fruitless = 0;
-  structure_pages.clear();
+  if (key.stage != 0) structure_pages.clear();
   upper_levels.clear();
   user_keys = supervisor_keys = 0;
 }

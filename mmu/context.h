@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "mmu/mmu.h"
+#include "mmu/slot_log.h"
 #include "mmu/upper_levels.h"
 
 namespace ringside {
@@ -61,7 +62,7 @@ class TagArray {
     if (traits.global) {
       any_global_ = true;
     } else if (old == TlbEntry::none || global_.has(slot)) {
-      log(slot);  // else a slot that holds a non-global page, which is in the log already
+      log_.note(slot);  // else a slot that holds a non-global page, which is in the log already
     }
     global_.put(slot, traits.global);
     fragments_.put(slot, traits.fragment);
@@ -94,11 +95,11 @@ class TagArray {
       if (entries_[slot].tag != TlbEntry::none && condition(entries_[slot]))
         entries_[slot].tag = TlbEntry::none;
     };
-    if (overflow_) {
+    if (log_.overflow()) {
       for (unsigned slot = 0; slot < tlb_entries; ++slot) look(slot);
       return;
     }
-    for (unsigned i = 0; i < logged_; ++i) look(log_[i]);
+    for (const u16 slot : log_.slots()) look(slot);
     if (any_global_) global_.for_each(0, tlb_entries, look);
   }
   template <class Visit>
@@ -115,50 +116,44 @@ class TagArray {
       dropped |= entries_[slot].tag != TlbEntry::none;
       entries_[slot].tag = TlbEntry::none;
     };
-    if (overflow_) {
+    if (log_.overflow()) {
       for (unsigned slot = 0; slot < tlb_entries; ++slot) look(slot);
     } else {
-      for (unsigned i = 0; i < logged_; ++i) look(log_[i]);
+      for (const u16 slot : log_.slots()) look(slot);
     }
-    logged_ = 0;
-    overflow_ = false;
+    log_.clear();
     return dropped;
   }
   bool flush() {
-    if (!any_global_ && !overflow_) {
-      const bool dropped = logged_ != 0;
-      for (unsigned i = 0; i < logged_; ++i) entries_[log_[i]].tag = TlbEntry::none;
-      logged_ = 0;
-      return dropped;
+    if (log_.overflow()) {
+      wipe();
+      return true;
     }
-    wipe();
-    return true;
+    const bool dropped = !empty();
+    for (const u16 slot : log_.slots()) entries_[slot].tag = TlbEntry::none;
+    log_.clear();
+    if (any_global_) {
+      global_.for_each(0, tlb_entries, [&](unsigned slot) { entries_[slot].tag = TlbEntry::none; });
+      global_.clear();
+      any_global_ = false;
+    }
+    return dropped;
   }
-  bool empty() const { return logged_ == 0 && !overflow_ && !any_global_; }
+  bool empty() const { return log_.empty() && !any_global_; }
 
  private:
-  static constexpr unsigned log_slots = 256;
-
-  void log(unsigned slot) {
-    if (logged_ == log_slots) {
-      overflow_ = true;
-    } else {
-      log_[logged_++] = static_cast<u16>(slot);
-    }
-  }
   void wipe() {
     for (unsigned i = 0; i < tlb_entries; ++i) entries_[i].tag = TlbEntry::none;
     global_.clear();
     fragments_.clear();
-    any_global_ = overflow_ = false;
-    logged_ = 0;
+    any_global_ = false;
+    log_.clear();
   }
 
   Entry* entries_ = nullptr;
-  unsigned logged_ = 0;
-  bool overflow_ = false, any_global_ = false;
+  bool any_global_ = false;
   SlotSet global_, fragments_;
-  std::array<u16, log_slots> log_{};
+  SlotLog<256> log_;
 };
 
 // Which translations a cache entry belongs to.
@@ -173,10 +168,12 @@ struct ContextKey {
 template <unsigned slots>
 class RegionSet {
  public:
-  explicit RegionSet(unsigned shift) : shift_(shift) { clear(); }
-  void clear() { regions_.fill(nothing); }
+  explicit RegionSet(unsigned shift) : shift_(shift) { regions_.fill(nothing); }
+  void clear() { log_.wipe(regions_, nothing); }
   void add(u64 address) {
-    u64& region = regions_[(address >> shift_) % slots];
+    const unsigned slot = (address >> shift_) % slots;
+    u64& region = regions_[slot];
+    if (region == nothing) log_.note(slot);
     region = region == nothing || region == address >> shift_ ? address >> shift_ : several;
   }
   bool may_have(u64 address) const {
@@ -188,6 +185,7 @@ class RegionSet {
   static constexpr u64 nothing = ~u64{0}, several = ~u64{1};  // no region has these numbers
   unsigned shift_;
   std::array<u64, slots> regions_;
+  SlotLog<32> log_;
 };
 
 struct Mmu::Context {
@@ -221,16 +219,24 @@ struct Mmu::Context {
   struct FetchSide {
     std::array<FetchEntry, tlb_entries> entries;
     TagArray<FetchEntry> tags;
-    SlotSet evicted;  // slots that lost a page in this epoch, without an invalidation
+    RegionSet<64> evicted{21};  // where pages lay that were lost in this epoch without an invalidation
     bool any_evicted = false;
-    u64 epoch = 0;
+    bool all_global = true;  // every page filled since the others were flushed
+    u64 private_epoch = 0;   // if not
     FetchSide() { tags.attach(entries.data()); }
+  };
+  // Global pages are the same in all contexts of one VPID, second stage and paging mode: "Global Pages". Who
+  // has fetched from no others shares an epoch, so that a switch of PCIDs forgets nothing of the kernel's
+  // code.
+  struct SharedEpochs {
+    std::array<u64, 2> value;  // as `fetch`
   };
 
   ContextKey key;
   u64 last_used = 0;
   std::array<std::unique_ptr<DataSide>, 3> data;  // the third only with SMAP
   std::array<FetchSide, 2> fetch;                 // user, supervisor
+  std::shared_ptr<SharedEpochs> shared_epochs;
   SlotSet global_slots;  // slots that hold, in some array, a global page; some may hold it no more
   // Which 2-MByte and which GByte regions may have fragments of large pages in some array, so that INVLPG of
   // any other address need not look for them.
@@ -238,6 +244,7 @@ struct Mmu::Context {
   RegionSet<64> huge{30};
   StructurePages structure_pages;
   UpperLevels upper_levels;
+  bool walked = false;     // since all was flushed: else there is nothing to flush
   unsigned fruitless = 0;  // searches in vain since the two were last exact
   // PKRU and IA32_PKRS that the entries were judged with, and the keys that matter to some entry.
   u32 pkru = 0, pkrs = 0;
@@ -245,19 +252,25 @@ struct Mmu::Context {
 
   explicit Context(const ContextKey& k);
   void adopt(const ContextKey& k);  // the context was flushed; from now on it serves another key
+  // Right behind that: `others` may include it.
+  void share_epochs(std::span<const std::unique_ptr<Context>> others, u64& epochs);
+  u64 fetch_epoch(bool is_user) const {
+    const FetchSide& of = fetch[is_user ? 0 : 1];
+    return of.all_global ? shared_epochs->value[is_user ? 0 : 1] : of.private_epoch;
+  }
 
   DataSide& side(Access access, bool ac) {
     if (access.user) return *data[user];
     return *data[ac && !access.implicit && data[supervisor_ac] ? supervisor_ac : supervisor];
   }
-  void fill_fetch(FetchSide& side, u64 page, HostPhys physical, PageTraits traits);
+  void fill_fetch(FetchSide& side, u64 page, HostPhys physical, PageTraits traits, u64& epochs);
   void note_global(u64 page) { global_slots.put(tlb_index(page), true); }
   void note_large(u64 address, u64 page_size);
 
   // Invalidation. `epochs` is the Mmu's counter: a fetch side that lost something gets a new number.
   void drop_page(u64 address, bool globals_only, u64& epochs);     // with the fragments of a large page
   void drop_small_page(u64 page, bool globals_only, u64& epochs);  // this page number only
-  void flush_non_global(u64& epochs);
+  void flush_non_global();
   void flush(u64& epochs);
   void drop_data_page(u64 page);  // fast tags for loads and stores only
   bool may_hold_global(u64 address) const {
@@ -266,8 +279,8 @@ struct Mmu::Context {
 
  private:
   bool drop_fragments(u64 first, u64 bytes, bool globals_only, u64& epochs);
-  void recount_regions();
-  static void new_epoch(FetchSide& side, u64& epochs);
+  void recount_regions(u64& epochs);
+  void new_epoch(FetchSide& side, u64& epochs);
 };
 
 }  // namespace ringside

@@ -32,10 +32,10 @@ void Mmu::invpcid(unsigned type, u16 pcid, LinAddr address) {
         if (same) context->drop_page(address.value, false, epochs_);
         break;
       case 1:
-        if (same) context->flush_non_global(epochs_);
+        if (same) context->flush_non_global();
         break;
       case 2: context->flush(epochs_); break;
-      default: context->flush_non_global(epochs_); break;
+      default: context->flush_non_global(); break;
     }
   }
   after_invalidation();
@@ -92,7 +92,7 @@ void Mmu::flush_vpid(u16 vpid, unsigned type, LinAddr address) {
         if (context->key.vpid != 0) context->flush(epochs_);
         break;
       default:
-        if (same) context->flush_non_global(epochs_);
+        if (same) context->flush_non_global();
         break;
     }
   }

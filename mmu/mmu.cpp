@@ -32,8 +32,7 @@ void Mmu::set_registers(const PagingRegisters& registers) {
       flush_vpid_contexts(registers.vpid);
     } else if (old.cr3 != registers.cr3) {
       for (auto& context : contexts_) {
-        if (context->key.vpid == registers.vpid && context->key.pcid == pcid())
-          context->flush_non_global(epochs_);
+        if (context->key.vpid == registers.vpid && context->key.pcid == pcid()) context->flush_non_global();
       }
     }
   }
@@ -53,8 +52,7 @@ void Mmu::load_cr3(u64 cr3, bool keep) {
     ++statistics_.flushes;
     const u16 tag = pcid();
     for (auto& context : contexts_) {
-      if (context->key.vpid == registers_.vpid && context->key.pcid == tag)
-        context->flush_non_global(epochs_);
+      if (context->key.vpid == registers_.vpid && context->key.pcid == tag) context->flush_non_global();
     }
   }
   select_context();
@@ -120,14 +118,14 @@ void Mmu::select_context() {
     } else if (contexts_.size() < max_contexts) {
       contexts_.push_back(std::make_unique<Context>(key));
       context_ = contexts_.back().get();
-      for (auto& side : context_->fetch) side.epoch = ++epochs_;
+      context_->share_epochs(contexts_, epochs_);
     } else {
       const auto oldest = std::min_element(contexts_.begin(), contexts_.end(),
                                            [](auto& a, auto& b) { return a->last_used < b->last_used; });
       context_ = oldest->get();
       context_->flush(epochs_);
       context_->adopt(key);
-      for (auto& side : context_->fetch) side.epoch = ++epochs_;
+      context_->share_epochs(contexts_, epochs_);
     }
     context_->last_used = ++uses_;
   }
@@ -169,7 +167,7 @@ void Mmu::select_views() {
   after_invalidation();
 }
 
-void Mmu::after_invalidation() { fetch_epoch_ = context_->fetch[user_ ? 0 : 1].epoch; }
+void Mmu::after_invalidation() { fetch_epoch_ = context_->fetch_epoch(user_); }
 
 bool Mmu::find_cached(u64 address, Access access, HostPhys& result) const {
   const u64 page = address & ~u64{0xfff};
@@ -204,6 +202,7 @@ bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fau
     return false;
   }
   ++statistics_.walks;
+  context_->walked = true;
   Translation translation;
   const bool has_upper_levels = walk_state_.rights.mode.four_or_five_levels();
   if (!has_upper_levels ||
@@ -237,7 +236,8 @@ void Mmu::fill(u64 address, Access access, const Translation& t) {
   if (traits.global) c.note_global(tag);
   if (traits.fragment) c.note_large(address, t.page_size);
   if (access.kind == AccessKind::execute) {
-    c.fill_fetch(c.fetch[access.user ? 0 : 1], tag, physical, traits);
+    c.fill_fetch(c.fetch[access.user ? 0 : 1], tag, physical, traits, epochs_);
+    after_invalidation();
     return;
   }
   if (watched(tag)) return;

@@ -94,8 +94,9 @@ void UpperLevels::learn(const WalkState& state, u64 address, PhysicalMemory& mem
     above = entry;
   }
   known.reserved = reserved_in_every_entry(state) | (known.large ? bit_range(13, 20) : 0);
-  entries_[index(known.region, known.root)] = known;
-  used_ = true;
+  const unsigned slot = index(known.region, known.root);
+  if (entries_[slot].table == nullptr) used_.note(slot);
+  entries_[slot] = known;
 }
 
 }  // namespace ringside

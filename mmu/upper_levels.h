@@ -5,6 +5,7 @@
 #include <array>
 
 #include "mmu/physical_memory.h"
+#include "mmu/slot_log.h"
 #include "mmu/walk.h"
 
 namespace ringside {
@@ -22,10 +23,7 @@ class UpperLevels {
   // Right behind a walk that went well.
   void learn(const WalkState& state, u64 address, PhysicalMemory& memory);
   // Host pointers changed, or the place of a table.
-  void clear() {
-    if (used_) entries_.fill(Entry{});
-    used_ = false;
-  }
+  void clear() { used_.wipe(entries_, Entry{}); }
 
  private:
   struct Upper {
@@ -46,7 +44,7 @@ class UpperLevels {
   static unsigned index(u64 region, u64 root) { return (region ^ region >> 7 ^ root >> 12) % slots; }
 
   std::array<Entry, slots> entries_;
-  bool used_ = false;
+  SlotLog<16> used_;
 };
 
 }  // namespace ringside

@@ -11,6 +11,7 @@ Mmu::Context::Context(const ContextKey& k) {
 
 void Mmu::Context::adopt(const ContextKey& k) {
   key = k;
+  upper_levels.clear();
   if (!k.mode.on(Cr4::SMAP)) {
     data[supervisor_ac].reset();
   } else if (!data[supervisor_ac]) {
@@ -152,8 +153,10 @@ void Mmu::Context::flush(u64& epochs) {
   large.clear();
   huge.clear();
   fruitless = 0;
-  if (key.stage != 0) structure_pages.clear();
-  upper_levels.clear();
+  if (key.stage != 0) {
+    structure_pages.clear();
+    upper_levels.clear();
+  }
   user_keys = supervisor_keys = 0;
 }
 

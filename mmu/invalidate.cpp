@@ -47,7 +47,10 @@ void Mmu::flush_all() {
   after_invalidation();
 }
 
-void Mmu::map_changed() { flush_all(); }
+void Mmu::map_changed() {
+  flush_all();
+  for (auto& context : contexts_) context->upper_levels.clear();
+}
 
 void Mmu::write_pointers_expired() {
   for (auto& context : contexts_) {

@@ -23,6 +23,13 @@ const Op* leave_to(Cpu& cpu, u64 rip, Left why) {
   return &cpu.engine->exit.op;
 }
 
+void refresh(Cpu& cpu) {
+  Engine& engine = *cpu.engine;
+  engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
+  engine.code_mask = cpu.mode.bits64 ? ~u64{0} : 0xffffffff;
+  engine.tag = (cpu.mmu.fetch_epoch() << 10) | (cpu.mode.key & 0x3ff);
+}
+
 namespace {
 
 // A tag that no entry of the jump cache has, not even an empty one: no jump leads into a block.
@@ -52,13 +59,6 @@ void run_chain(Cpu& cpu, const Block& block) {
   // handlers, and comes back after it.
   cpu.engine->tag = no_tag;
   dispatch(cpu, block.ops);
-}
-
-void refresh(Cpu& cpu) {
-  Engine& engine = *cpu.engine;
-  engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
-  engine.code_mask = cpu.mode.bits64 ? ~u64{0} : 0xffffffff;
-  engine.tag = (cpu.mmu.fetch_epoch() << 10) | (cpu.mode.key & 0x3ff);
 }
 
 // Runs a copy of one record with cpu.alone set, so that it may touch devices and running code. The

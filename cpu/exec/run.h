@@ -17,4 +17,7 @@ void end_run_at(Cpu& cpu, u64 instructions);
 // leave or one that runs alone (it counts itself).
 u64 retired(const Cpu& cpu);
 
+// Derives what Engine knows of the mode and the translation: at a boundary, before a block is looked for.
+void refresh(Cpu& cpu);
+
 }  // namespace ringside

@@ -7,6 +7,7 @@
 #include "cpu/decode/lower.h"
 #include "cpu/exec/block_cache.h"
 #include "cpu/exec/emit/assembler.h"
+#include "cpu/exec/run.h"
 
 namespace ringside {
 namespace {
@@ -43,6 +44,22 @@ const Op* run_restless(Cpu& cpu, const Op* op) {
     op = next;
   }
 }
+// An operation of kind `leave` has come back. Where to go on, as the run loop would if it were asked: `code`
+// charges its block itself; nullptr: the run loop has to be asked.
+struct GoOn {
+  const void* code;
+  u64 tag;
+};
+GoOn after_leaving(Cpu& cpu) {
+  if (cpu.left != Left::boundary || cpu.attention || cpu.budget <= 0 || cpu.mode.limited) return {nullptr, 0};
+  refresh(cpu);
+  const Engine& engine = *cpu.engine;
+  const u64 linear = (engine.code_base + cpu.rip) & engine.code_mask;
+  const JumpEntry& entry = engine.jumps[jump_index(linear)];
+  if (entry.linear != linear || entry.tag != engine.tag) return {nullptr, 0};
+  cpu.rip_base = cpu.rip - (linear & 0xfff);
+  return {entry.code, engine.tag};
+}
 u64 flags_image(Cpu& cpu) { return cpu.flags.image() | Eflags::reserved_one | Eflags::IF; }
 
 template <class Function>
@@ -68,6 +85,7 @@ struct Emitter::Impl : Assembler {
   u32 charge(const Block& block);
   void finish(Block& block, u32 start, u32 over, u32 charged);
   void branch(const Op& op, const Shape& shape, LinkSlots& links);
+  void leave_by(const Op& op);
   void successor(const Op& op, unsigned slot, bool same_page, u64 offset, LinkSlots& links);
   void follow_jump();
   void cold_paths();
@@ -185,6 +203,8 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   if (ends_plain) {
     const Op& end = block.ops[count];
     successor(end, 0, end.offset < page_bytes, end.offset, links);
+  } else if (kind == Kind::leave) {
+    leave_by(last);
   } else {
     branch(last, shapes[count - 1], links);
   }
@@ -244,6 +264,18 @@ void Emitter::Impl::successor(const Op& op, unsigned slot, bool same_page, u64 o
     jump_if(4, leave);
     jmp(qword[rax - sizeof(BlockHead)]);
   }
+}
+
+// By its handler, which may have changed mode, privilege and translation.
+void Emitter::Impl::leave_by(const Op& op) {
+  call_handler(op);
+  mov(rdi, rbx);
+  call_host(address_of(after_leaving));
+  test(rax, rax);
+  jump_if(4, leave);
+  mov(r12, qword[rbx + cpu_offset::data]);
+  mov(r14, rdx);
+  jmp(rax);
 }
 
 void Emitter::Impl::branch(const Op& op, const Shape& shape, LinkSlots& links) {

@@ -12,15 +12,6 @@ namespace {
 // DWARF's order of registers for x86-64, in the processor's numbers.
 constexpr u8 dwarf_order[16] = {RAX, RDX, RCX, RBX, RSI, RDI, RBP, RSP, R8, R9, R10, R11, R12, R13, R14, R15};
 
-UnwindRegisters registers_of(const UnwindStart& start) {
-  UnwindRegisters registers;
-  for (unsigned n = 0; n < 16; ++n) {
-    if (!start.only_rsp || n == UnwindRegisters::rsp) registers.value[n] = start.gpr[dwarf_order[n]];
-  }
-  registers.value[UnwindRegisters::return_address] = start.rip;
-  return registers;
-}
-
 // A frame pointer leads to the caller's, and above it is the return address. The stack grows down, so callers
 // lie higher.
 std::optional<UnwindRegisters> unwind_by_pointer(const UnwindRegisters& inner, unsigned bits,
@@ -70,6 +61,15 @@ std::optional<UnwindRegisters> unwind_by_search(const UnwindRegisters& inner, Wo
 }
 
 }  // namespace
+
+UnwindRegisters registers_of(const UnwindStart& start) {
+  UnwindRegisters registers;
+  for (unsigned n = 0; n < 16; ++n) {
+    if (!start.only_rsp || n == UnwindRegisters::rsp) registers.value[n] = start.gpr[dwarf_order[n]];
+  }
+  registers.value[UnwindRegisters::return_address] = start.rip;
+  return registers;
+}
 
 UnwindStart unwind_start(const Cpu& cpu) {
   UnwindStart start;

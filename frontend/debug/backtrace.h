@@ -10,6 +10,7 @@
 #include "cpu/state/cpu.h"
 #include "frontend/debug/look_memory.h"
 #include "frontend/debug/symbols.h"
+#include "frontend/debug/unwind.h"
 
 namespace ringside {
 
@@ -35,6 +36,8 @@ struct UnwindStart {
   World world = World::any;
 };
 UnwindStart unwind_start(const Cpu& cpu);
+// Its registers in DWARF's order.
+UnwindRegisters registers_of(const UnwindStart& start);
 // nullopt: there is no guest to look at from here (no current VMCS, or the guest itself runs).
 std::optional<UnwindStart> guest_unwind_start(const Cpu& cpu);
 

@@ -49,4 +49,8 @@ bool backtrace(Commands&, std::string_view arguments);
 bool list(Commands&, std::string_view arguments);
 bool directory(Commands&, std::string_view arguments);
 
+// commands_types.cpp
+bool locals(Commands&, std::string_view arguments);
+bool ptype(Commands&, std::string_view arguments);
+
 }  // namespace ringside::act

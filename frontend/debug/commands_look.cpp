@@ -85,6 +85,7 @@ const Topic topics[] = {
 
 bool show_topic(Commands& c, std::string_view name) {
   if (name == "breakpoints" || name == "break" || name == "b") return list_breakpoints(c);
+  if (name == "locals") return locals(c, {});
   if (name == "cpus" || name == "threads") return cpu(c, {});
   const Topic* found = nullptr;
   for (const Topic& topic : topics) {

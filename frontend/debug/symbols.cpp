@@ -166,6 +166,24 @@ std::optional<Symbols::Member> Symbols::member(std::string_view image, std::stri
   return std::nullopt;
 }
 
+std::vector<Symbols::Variable> Symbols::locals(u64 rip, World world, const UnwindRegisters& registers,
+                                               std::optional<u64> cfa, const Read& read) const {
+  const Loaded* loaded = of(rip, world);
+  if (!loaded) return {};
+  return loaded->image.locals(rip - loaded->offset, loaded->offset, registers, cfa, read);
+}
+
+std::vector<Symbols::Variable> Symbols::members(std::string_view type, std::optional<u64> address,
+                                                World world, const Read& read) const {
+  const Qualified q = qualified(type);
+  for (const auto& one : loaded_) {
+    if (!same_world(one->world, world) || (!q.image.empty() && q.image != one->name)) continue;
+    auto members = one->image.members(q.name, address, read);
+    if (!members.empty()) return members;
+  }
+  return {};
+}
+
 std::vector<Symbols::Image> Symbols::images() const {
   std::vector<Image> all;
   for (const auto& one : loaded_) {

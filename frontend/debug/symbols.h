@@ -2,6 +2,7 @@
 // its load offset, from ELF with DWARF or from lists of symbols (System.map, Xen's xen-syms.map).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +16,8 @@
 struct Dwarf_CFI_s;
 
 namespace ringside {
+
+struct UnwindRegisters;
 
 // Whose addresses an image explains: a hypervisor and its guest often use the same ones.
 enum class World : u8 { any, root, non_root };
@@ -121,6 +124,20 @@ class Symbols {
   std::vector<std::string> complete(std::string_view prefix, std::size_t limit = 100) const;
   // Names near to one that is not there, for "did you mean"; nullopt: none is near.
   std::optional<std::string> nearest(std::string_view name) const;
+
+  // A variable, a parameter or a structure's member, in words.
+  struct Variable {
+    std::string name, type, value;  // value: "<optimized out>" where there is none, or it cannot be read
+    u64 offset = 0;                 // of a member
+  };
+  using Read = std::function<std::optional<u64>(u64 address, unsigned size)>;
+  // What the function at `rip` can name there, the innermost block first; `cfa` is DWARF's canonical frame
+  // address, if known.
+  std::vector<Variable> locals(u64 rip, World world, const UnwindRegisters& registers, std::optional<u64> cfa,
+                               const Read& read) const;
+  // The members of a structure or union; the values of the one at `address`, if given. Empty: no such type.
+  std::vector<Variable> members(std::string_view type, std::optional<u64> address, World world,
+                                const Read& read) const;
 
   // From an image's DWARF; nullopt: it has no such structure, or that no such member.
   std::optional<Member> member(std::string_view image, std::string_view structure,

@@ -5,6 +5,7 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
 
+#include <algorithm>
 #include <optional>
 #include <unordered_map>
 
@@ -12,6 +13,13 @@
 #include "frontend/debug/symbols.h"
 
 namespace ringside {
+
+// To the next one of the same parent; false: it was the last. A damaged file may say that an earlier one
+// follows.
+inline bool next_sibling(Dwarf_Die& die) {
+  const Dwarf_Off at = dwarf_dieoffset(&die);
+  return dwarf_siblingof(&die, &die) == 0 && dwarf_dieoffset(&die) > at;
+}
 
 class SymbolImage {
  public:
@@ -59,6 +67,10 @@ class SymbolImage {
   void lines_of(std::string_view file, unsigned line, std::vector<u64>& addresses);
   std::vector<Symbols::Inlined> inlined(u64 address);
   std::optional<Symbols::Member> member(std::string_view structure, std::string_view name);
+  std::vector<Symbols::Variable> locals(u64 address, u64 offset, const UnwindRegisters& registers,
+                                        std::optional<u64> cfa, const Symbols::Read& read);
+  std::vector<Symbols::Variable> members(std::string_view type, std::optional<u64> address,
+                                         const Symbols::Read& read);
   std::optional<std::string> source_file(std::string_view name);
 
  private:
@@ -80,6 +92,7 @@ class SymbolImage {
   static bool has_units(Dwarf* dwarf);
   bool finish(std::string_view nothing, std::string& error);
   bool read_list(std::string& error);
+  bool find_type(std::string_view name, Dwarf_Die& found);
   bool read_elf_symbols(Elf* elf);
   // Calls visit(unit) for the compilation units that have code at an address, until it returns true.
   template <class Visit>
@@ -117,5 +130,20 @@ class SymbolImage {
   std::vector<Dwarf_Off> dies_;  // of all compilation units
   u64 entry_ = 0, low_ = 0, high_ = 0;
 };
+
+template <class Visit>
+void SymbolImage::each_unit_at(u64 address, Visit visit) {
+  if (!has_lines_) return;
+  index_units();
+  std::size_t i =
+      static_cast<std::size_t>(std::upper_bound(units_.begin(), units_.end(), address,
+                                                [](u64 a, const Unit& unit) { return a < unit.low; }) -
+                               units_.begin());
+  for (; i > 0 && unit_reach_[i - 1] > address; --i) {
+    const Unit& unit = units_[i - 1];
+    Dwarf_Die die;
+    if (address < unit.high && dwarf_offdie(dwarf_, unit.die, &die) && visit(die)) return;
+  }
+}
 
 }  // namespace ringside

@@ -41,21 +41,6 @@ void SymbolImage::index_units() {
   for (const Unit& unit : units_) unit_reach_.push_back(reach = std::max(reach, unit.high));
 }
 
-template <class Visit>
-void SymbolImage::each_unit_at(u64 address, Visit visit) {
-  if (!has_lines_) return;
-  index_units();
-  std::size_t i =
-      static_cast<std::size_t>(std::upper_bound(units_.begin(), units_.end(), address,
-                                                [](u64 a, const Unit& unit) { return a < unit.low; }) -
-                               units_.begin());
-  for (; i > 0 && unit_reach_[i - 1] > address; --i) {
-    const Unit& unit = units_[i - 1];
-    Dwarf_Die die;
-    if (address < unit.high && dwarf_offdie(dwarf_, unit.die, &die) && visit(die)) return;
-  }
-}
-
 std::optional<Symbols::Line> SymbolImage::line(u64 address) {
   std::optional<Symbols::Line> line;
   each_unit_at(address, [&](Dwarf_Die& die) {

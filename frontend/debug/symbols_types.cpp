@@ -30,29 +30,33 @@ std::optional<u64> offset_in(Dwarf_Die& structure, std::string_view name, unsign
     if (own || !dwarf_attr(&member, DW_AT_type, &reference) || !dwarf_formref_die(&reference, &type))
       continue;
     if (const auto inside = offset_in(type, name, depth + 1)) return at + *inside;
-  } while (dwarf_siblingof(&member, &member) == 0);
+  } while (next_sibling(member));
   return std::nullopt;
 }
 
 }  // namespace
 
-std::optional<Symbols::Member> SymbolImage::member(std::string_view structure, std::string_view name) {
-  if (!has_lines_) return std::nullopt;
+bool SymbolImage::find_type(std::string_view name, Dwarf_Die& found) {
+  if (!has_lines_) return false;
   index_units();
   for (const Dwarf_Off at : dies_) {
-    Dwarf_Die unit, die;
-    if (!dwarf_offdie(dwarf_, at, &unit) || dwarf_child(&unit, &die) != 0) continue;
+    Dwarf_Die unit;
+    if (!dwarf_offdie(dwarf_, at, &unit) || dwarf_child(&unit, &found) != 0) continue;
     do {
-      const int tag = dwarf_tag(&die);
-      if (tag != DW_TAG_structure_type && tag != DW_TAG_class_type) continue;
-      const char* own = dwarf_diename(&die);
-      if (!own || own != structure || dwarf_hasattr(&die, DW_AT_declaration)) continue;
-      const auto offset = offset_in(die, name, 0);
-      if (!offset) return std::nullopt;
-      return Symbols::Member{*offset, number(die, DW_AT_byte_size).value_or(0)};
-    } while (dwarf_siblingof(&die, &die) == 0);
+      const int tag = dwarf_tag(&found);
+      if (tag != DW_TAG_structure_type && tag != DW_TAG_class_type && tag != DW_TAG_union_type) continue;
+      const char* own = dwarf_diename(&found);
+      if (own && own == name && !dwarf_hasattr(&found, DW_AT_declaration)) return true;
+    } while (next_sibling(found));
   }
-  return std::nullopt;
+  return false;
+}
+
+std::optional<Symbols::Member> SymbolImage::member(std::string_view structure, std::string_view name) {
+  Dwarf_Die type;
+  const auto offset = find_type(structure, type) ? offset_in(type, name, 0) : std::nullopt;
+  if (!offset) return std::nullopt;
+  return Symbols::Member{*offset, number(type, DW_AT_byte_size).value_or(0)};
 }
 
 }  // namespace ringside

@@ -23,6 +23,9 @@ std::optional<UnwindRegisters> unwind_by_information(const Symbols::Frames& fram
                                                      const UnwindRegisters& inner, u64 rip, bool exact,
                                                      const ReadStack& read, bool& signal_frame);
 
+// DWARF's canonical frame address at the innermost frame's next instruction.
+std::optional<u64> canonical_frame(const Symbols::Frames& frames, const UnwindRegisters& registers, u64 rip,
+                                   const ReadStack& read);
 // By Linux's ORC, with the same results; nullopt: the end of the stack, or it is not there.
 std::optional<UnwindRegisters> unwind_by_orc(const OrcEntry& entry, const UnwindRegisters& inner,
                                              const ReadStack& read, bool& signal_frame);

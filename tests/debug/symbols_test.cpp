@@ -265,7 +265,11 @@ void ask_everything(Symbols& symbols) {
   symbols.source_file("run.inc");
   symbols.complete("m");
   symbols.frames(0xf1000);
-  for (const Symbols::Image& image : symbols.images()) symbols.member(image.name, "module", "name");
+  for (const Symbols::Image& image : symbols.images()) {
+    symbols.member(image.name, "module", "name");
+    symbols.members(image.name + "!module", 0x1000, World::any,
+                    [](u64, unsigned) { return std::optional<u64>(1); });
+  }
 }
 
 }  // namespace

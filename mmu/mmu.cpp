@@ -74,6 +74,14 @@ bool Mmu::load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault) {
       fault->stage.address = at;
       return false;
     }
+    if (r.address.page() == apic_access_page_) [[unlikely]] {
+      if (fault == nullptr) return false;
+      *fault = Fault{};
+      fault->kind = Fault::Kind::second_stage;
+      fault->stage.apic_access = true;
+      fault->stage.address = at;
+      return false;
+    }
     loaded[i] = memory_.read(r.address, 8);
     if ((loaded[i] & PageEntry::P) && (loaded[i] & reserved_pdpte_bits(physical_bits()))) {
       if (fault != nullptr) *fault = Fault::exception(Vector::GP);
@@ -94,7 +102,7 @@ void Mmu::set_privilege(bool user, bool ac, bool check_alignment) {
 // Without an INVVPID or INVEPT of its own, software may rely on little when the page moves; here it may rely
 // on all.
 void Mmu::set_apic_access_page(HostPhys page) {
-  apic_access_page_ = page;
+  apic_access_page_ = walk_state_.apic_access_page = page;
   if (page == no_apic_access_page || page == last_apic_access_page_) return;
   last_apic_access_page_ = page;
   flush_all();

@@ -72,7 +72,8 @@ class Mmu : private MapListener {
   // few.
   void set_watched_pages(std::span<const LinAddr> pages);
 
-  // The page whose accesses VMX virtualizes: it gets no fast tags, so that each access asks translate().
+  // The page whose accesses VMX virtualizes: it gets no fast tags, so that each access asks translate(), and
+  // a walk or a load of PDPTEs that meets it fails with SecondStageFault::apic_access.
   static constexpr HostPhys no_apic_access_page{~u64{0}};
   void set_apic_access_page(HostPhys page);
   HostPhys apic_access_page() const { return apic_access_page_; }

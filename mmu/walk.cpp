@@ -175,6 +175,8 @@ class Walker {
     entry.host = HostPhys(at.value);
     entry.size = size;
     if (s_.stage != nullptr && !place_entry(entry)) return false;
+    if (entry.host.page() == s_.apic_access_page) [[unlikely]]
+      return on_apic_access_page(level, entry);
     if (!acting && memory_.is_mmio(entry.host)) {
       // Looking must not disturb a device: its registers are shown as a hole.
       entry.value = size == 8 ? ~u64{0} : 0xffffffff;
@@ -183,6 +185,20 @@ class Walker {
     }
     if (trace_ != nullptr) trace_->add({static_cast<u8>(level), false, at, entry.value, {}});
     return true;
+  }
+
+  // "Guest-Physical Accesses to the APIC-Access Page", "Physical Accesses to the APIC-Access Page". The entry
+  // is not read; that its place may be written needs no check of its own, for nobody writes what he has not
+  // read.
+  bool on_apic_access_page(unsigned level, const Entry& entry) {
+    if (trace_ != nullptr)
+      trace_->add({static_cast<u8>(level), false, entry.at, 0, "the entry is on the APIC-access page"});
+    fault_ = Fault{};
+    fault_.kind = Fault::Kind::second_stage;
+    fault_.stage.apic_access = fault_.stage.page_walk = fault_.stage.linear_valid = true;
+    fault_.stage.address = entry.at;
+    fault_.stage.linear = linear_;
+    return false;
   }
 
   // The host-physical address of an entry, by the second stage or from what it said before.

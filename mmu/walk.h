@@ -81,6 +81,7 @@ struct WalkState {
   SecondStage* stage = nullptr;
   const SecondStageProbe* stage_probe = nullptr;  // used for looking; without it looking uses `stage`
   StructurePages* structure_pages = nullptr;      // of `stage`; not used for looking
+  HostPhys apic_access_page{~u64{0}};             // no paging-structure entry may lie here; all ones: none
 };
 
 // What a walk found out about a page.

@@ -1,6 +1,7 @@
 // Owns the exit information of EPT-induced VM exits and the virtualization-exception information area.
 #include "vmx/ept_exit.h"
 
+#include "vmx/apic_virtualization.h"
 #include "vmx/ept.h"
 
 namespace ringside {
@@ -15,6 +16,7 @@ constexpr u32 busy = 0xffffffff;
 
 ExitInfo ept_exit(const Cpu& cpu, const Fault& fault) {
   const SecondStageFault& stage = fault.stage;
+  if (stage.apic_access) return apic_access_exit(cpu, 0, AccessKind::read, false);
   ExitInfo exit;
   if (stage.bits & EptFault::log_full) {
     exit.reason = ExitReason::page_modification_log_full;

@@ -64,9 +64,10 @@ void apic_access(u64 q, Parts& out) {
   const u64 type = bits(q, 12, 15);
   if (type < 4)
     out.push_back({"bits 11:0", fmt::format("offset {:#x} in the APIC-access page", bits(q, 0, 11))});
-  out.push_back({"bits 15:12", type < 4     ? std::string(types[type])
-                               : type == 10 ? "a guest-physical access while an event is delivered"
-                               : type == 15 ? "a guest-physical access for an instruction"
+  out.push_back({"bits 15:12", type < 4 ? std::string(types[type])
+                               : type == 10
+                                   ? "a guest-physical or physical access while an event is delivered"
+                               : type == 15 ? "a guest-physical or physical access for an instruction"
                                             : fmt::format("type {}", type)});
 }
 
@@ -285,8 +286,9 @@ std::string headline(const ExitInfo& exit) {
       return plain;
     case ExitReason::invlpg: return fmt::format("{} of {:#x}", plain, q);
     case ExitReason::apic_access:
-      // A guest-physical access records no offset.
-      return bits(q, 12, 15) < 4 ? fmt::format("{} at offset {:#x}", plain, q & 0xfff) : plain;
+      // A guest-physical or physical access records no offset.
+      if (bits(q, 12, 15) >= 4) return plain + " by a paging-structure entry that lies there";
+      [[fallthrough]];
     case ExitReason::apic_write: return fmt::format("{} at offset {:#x}", plain, q & 0xfff);
     default: return plain;
   }

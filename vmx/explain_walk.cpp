@@ -79,6 +79,7 @@ void conclude_success(ExplainedWalk& walk, std::string_view what, u64 address, H
 }
 
 std::string_view name_of(const SecondStageFault& fault) {
+  if (fault.apic_access) return "APIC access";
   return fault.misconfiguration ? "EPT misconfiguration" : "EPT violation";
 }
 std::string_view name_of(const Fault& fault) {

@@ -65,6 +65,9 @@ struct SecondStageFault {
   LinAddr linear;
   bool linear_valid = false;
   bool page_walk = false;  // the access was to a paging-structure entry, not to the final address
+  // Not the second stage: a paging-structure entry or a PDPTE lies on the page whose accesses VMX
+  // virtualizes.
+  bool apic_access = false;
   u64 bits = 0;
 };
 

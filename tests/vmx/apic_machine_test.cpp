@@ -1,6 +1,7 @@
 // Owns the tests of APIC virtualization with whole entries and exits: virtual interrupts in a guest that
 // runs, trap-like exits, accesses to the APIC-access page by instructions, fetches and deliveries.
 #include "tests/vmx/fixture.h"
+#include "vmx/explain_exit.h"
 
 using namespace ringside;
 
@@ -135,4 +136,41 @@ TEST_CASE("A fetch from the APIC-access page, and a delivery that pushes to it")
   CHECK((m[Field::EXIT_QUALIFICATION] >> 12) == 3);
   CHECK(m[Field::IDT_VECTORING_INFORMATION] == (bit(31) | 4 << 8 | 0x40));
   CHECK(m[Field::VM_EXIT_INSTRUCTION_LENGTH] == 2);
+}
+
+TEST_CASE("A walk through a table on the APIC-access page exits, with EPT and without") {
+  constexpr u64 region = u64{1} << 39;  // by the second PML4 entry
+  constexpr u8 mov_rax[] = {0x48, 0xa1};
+  for (const bool ept : {false, true}) {
+    CAPTURE(ept);
+    ApicMachine m;
+    if (ept) m.use_ept();
+    const u64 pml4 = m.cpu.cr3 & ~u64{0xfff};
+    m.put(pml4 + 8, apic_access | 0x27);
+    m.put(apic_access, 0x0 | 0x87);  // would map a 1-GByte page
+    m.guest({mov_rax[0], mov_rax[1], 0, 0, 0, 0, 0x80, 0, 0, 0});
+    CHECK(m.exit_of() == m.number(ExitReason::apic_access));
+    CHECK(m[Field::EXIT_QUALIFICATION] == 15 << 12);
+    CHECK(m[Field::GUEST_RIP] == vmx_at::guest_code);
+    CHECK(m[Field::IDT_VECTORING_INFORMATION] == 0);
+    CHECK(m.get(apic_access) == 0x87);  // no accessed flag
+    CHECK(explain_exit(m.vmx->exit).headline.find("paging-structure entry") != std::string::npos);
+
+    m.set(Field::GUEST_IDTR_BASE, region + vmx_at::guest_idt);
+    m.guest({0xcd, 0x40});  // int 40h
+    CHECK(m.exit_of() == m.number(ExitReason::apic_access));
+    CHECK(m[Field::EXIT_QUALIFICATION] == 10 << 12);
+    CHECK(m[Field::IDT_VECTORING_INFORMATION] == (bit(31) | 4 << 8 | 0x40));
+
+    // The root of all tables, at the fetch; and nothing of that in a guest whose accesses are not
+    // virtualized.
+    m.set(Field::APIC_ACCESS_ADDRESS, pml4);
+    m.set(Field::GUEST_IDTR_BASE, vmx_at::guest_idt);
+    CHECK(m.exit_of() == m.number(ExitReason::apic_access));
+    CHECK(m[Field::EXIT_QUALIFICATION] == 15 << 12);
+    m.off(VmxControl::virtualize_apic_accesses);
+    m.set(Field::GUEST_RIP, vmx_at::guest_code);
+    m.guest({0x0f, 0xa2});
+    CHECK(m.exit_of() == m.number(ExitReason::cpuid));
+  }
 }

@@ -278,6 +278,28 @@ TEST_CASE("the load of the PDPTE registers has no linear address and only reads"
   CHECK(exit.linear == 0);
 }
 
+TEST_CASE("accesses to the APIC-access page on the way of a translation exit, below EPT violations") {
+  constexpr HostPhys apic_access(M::host_of_guest + 0x12000);  // the guest's PD
+  M m;
+  m.mmu.set_apic_access_page(apic_access);
+  CHECK(m.exit_of(0x5000, M::write).reason == ExitReason::apic_access);
+  CHECK(m.exit_of(0x5000, M::write).qualification == 15 << 12);
+  CHECK(m.get_guest(0x12000) == (0x13000 | M::P | M::RW | M::US));
+  HostPhys at;
+  CHECK_FALSE(m.mmu.probe(LinAddr(0x5000), M::read, at, m.fault));
+  CHECK(m.fault.stage.apic_access);
+  m.pte(0x12000, 0);
+  CHECK(m.exit_of(0x5000, M::read).reason == ExitReason::ept_violation);
+  m.pte(0x12000, apic_access.value | M::wb | M::rwx);
+  // The PDPTEs.
+  Fault fault;
+  CHECK_FALSE(m.mmu.load_pdptes(0x12000, Cr0::PG, Cr4::PAE, 0, &fault));
+  CHECK(ept_exit(m.cpu, fault).reason == ExitReason::apic_access);
+  CHECK(ept_exit(m.cpu, fault).qualification == 15 << 12);
+  m.mmu.set_apic_access_page(Mmu::no_apic_access_page);
+  CHECK(m.fresh(0x5000, M::write));
+}
+
 TEST_CASE("mode-based execute control") {
   M m;
   m.turn_on(VmxControl::mode_based_execute);

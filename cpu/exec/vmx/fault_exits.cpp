@@ -84,7 +84,8 @@ void exit_by_second_stage(Cpu& cpu, const Fault& fault) {
   ExitInfo exit = ept_exit(cpu, fault);
   if (!vectoring(cpu)) exit.instruction_length = accessing_instruction_length(cpu);
   add_vectoring(cpu, exit);
-  const bool tells_unblocking = exit.reason != ExitReason::ept_misconfiguration;
+  const bool tells_unblocking =
+      exit.reason == ExitReason::ept_violation || exit.reason == ExitReason::page_modification_log_full;
   if (tells_unblocking && cpu.vmx->nmi_unblocked && !vectoring(cpu))
     exit.qualification |= Interruption::nmi_unblocking;
   set_resume_flag_of_access(cpu);

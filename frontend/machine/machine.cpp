@@ -35,6 +35,8 @@ struct Machine::Parts {
   unsigned turn = 0;
   u64 turn_left = quantum;
   u64 retired = 0;
+  // The run of the CPU whose turn it is was cut short where nothing of the guest's ended it.
+  bool cut = false;
 };
 
 namespace {
@@ -196,7 +198,8 @@ const Ending& Machine::run(u64 instructions) {
     p.clock.fire_due();
     const Ticks now = p.clock.now(), next = p.clock.next_deadline();
     const u64 until_timer = next == MachineClock::never ? Parts::quantum : next - now;
-    const u64 most = std::min({p.turn_left, until_timer, end - p.retired});
+    const u64 limit = std::min(p.turn_left, until_timer);
+    const u64 most = std::min(limit, end - p.retired);
     Cpu& cpu = *p.cpus[p.turn];
     p.board->set_running(p.turn);
     p.clock.begin(cpu);
@@ -209,9 +212,12 @@ const Ending& Machine::run(u64 instructions) {
       end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
       break;
     }
-    // A CPU alone keeps its turn: whether it really rests is not known yet where `end` cut the run short.
-    const bool rests = cpus > 1 && cpu.activity != Activity::active;
-    const bool idle = ran == 0 && !held_;
+    // The order of the turns is a matter of the guest's history alone. Where `end` or hold() cut the run
+    // short it is not known yet whether the CPU rests, and what follows belongs to the run that was cut.
+    const bool resumed = p.cut;
+    p.cut = ran < limit && (ran == most || held_) && (ran != 0 || resumed);
+    const bool rests = cpus > 1 && cpu.activity != Activity::active && !p.cut;
+    const bool idle = ran == 0 && !held_ && !resumed;
     waiting = idle ? waiting + 1 : 0;
     if (p.turn_left == 0 || rests || idle) {
       p.turn = (p.turn + 1) % cpus;
@@ -288,6 +294,7 @@ void Machine::fields(Fields& visit) {
   visit("retired", p.retired);
   visit("turn", p.turn);
   visit("turn_left", p.turn_left);
+  visit("cut", p.cut);
   for (auto& engine : p.engines) visit("cpu_retired", engine->horizon);
   visit.end();
   for (auto& cpu : p.cpus) cpu->fields(visit);

@@ -39,6 +39,21 @@ void busy(Guest& g) {
   g.bytes({0xff, 0x06, 0x00, 0x06, 0x03, 0x06, 0x00, 0x06, 0xeb, 0xf6});
 }
 
+// The first CPU halts with an interrupt already pending, which wakes it at once, and then until the PIT's; it
+// sends the other one INIT and SIPI again and again. That one counts for a while and halts for good.
+void restless(Guest& g) {
+  g.open_pic().start_pit(60).count_interrupts(0x20, true).count_interrupts(0x50, false);
+  g.store(Guest::apic + 0xf0, 0x1ff).store(Guest::apic + 0x310, 1u << 24);
+  const u64 again = g.next;
+  g.store(Guest::apic + 0x300, 0x4500).store(Guest::apic + 0x300, 0x4600 | Guest::ap_code >> 12);
+  g.cli().store(Guest::apic + 0x300, 0x44050).sti().hlt();
+  g.bytes({0xff, 0x05}).number(Guest::data, 4).hlt();  // inc dword [data]; hlt
+  g.bytes({0xe9}).number(again - (g.next + 4), 4);
+  g.next = Guest::ap_code;
+  // mov cx, 40; L: inc word [600h]; loop L; hlt
+  g.bytes({0xb9, 40, 0, 0xff, 0x06, 0x00, 0x06, 0xe2, 0xfa, 0xf4});
+}
+
 std::string ended(Guest& g, Ending::Why why) {
   const Ending& end = g.machine->run(100'000);
   CHECK(end.why == why);
@@ -175,6 +190,44 @@ TEST_CASE("two CPUs: the same end whatever the slices, alone or beside another m
   CHECK(a.machine->state_hash() == hash);
   CHECK(b.machine->state_hash() == hash);
   CHECK(a.machine->now() == whole.machine->now());
+}
+
+TEST_CASE("two CPUs that halt and wake: the order of their turns does not depend on the slices") {
+  constexpr u64 length = 60'000;
+  const auto run_on = [](Guest& g, u64 end, u64 slice) {
+    while (g.machine->retired() < end && g.machine->ending().why == Ending::Why::running)
+      g.machine->run(std::min(slice, end - g.machine->retired()));
+  };
+  Guest whole(Guest::config(2));
+  restless(whole);
+  run_on(whole, length, length);
+  const std::string hash = whole.machine->state_hash();
+  CHECK(whole.get(Guest::data, 4) > 100);
+  CHECK(whole.get(0x600, 2) > 500);
+  CHECK(whole.get(Guest::data + 4 * 0x20, 4) > 100);
+  CHECK(whole.get(Guest::data + 4 * 0x50, 4) > 100);
+  for (const u64 slice : {1, 2, 3, 5, 17, 41, 97, 1009}) {
+    CAPTURE(slice);
+    Guest cut(Guest::config(2));
+    restless(cut);
+    run_on(cut, length, slice);
+    CHECK(cut.machine->retired() == length);
+    CHECK(cut.machine->now() == whole.machine->now());
+    CHECK(cut.machine->state_hash() == hash);
+  }
+  // One cut alone, at each place of a stretch.
+  Guest straight(Guest::config(2));
+  restless(straight);
+  run_on(straight, 20'400, length);
+  const std::string later = straight.machine->state_hash();
+  for (u64 at = 20'000; at < 20'200; ++at) {
+    CAPTURE(at);
+    Guest cut(Guest::config(2));
+    restless(cut);
+    run_on(cut, at, length);
+    run_on(cut, 20'400, length);
+    CHECK(cut.machine->state_hash() == later);
+  }
 }
 
 TEST_CASE("an interrupt() of the run changes nothing but where it returns") {

@@ -11,7 +11,7 @@ namespace {
 constexpr u32 TPR = 0x80, PPR = 0xa0, EOI = 0xb0, ISR = 0x100, IRR = 0x200, ICR_LO = 0x300, ICR_HI = 0x310,
               SELF_IPI = 0x3f0;
 constexpr u32 x2apic_first = 0x800, x2apic_last = 0x8ff, x2apic_TPR = 0x808, x2apic_EOI = 0x80b,
-              x2apic_SELF_IPI = 0x83f;
+              x2apic_ICR = 0x830, x2apic_SELF_IPI = 0x83f;
 constexpr u8 priority_class = 0xf0;
 
 bool has(const Cpu& cpu, VmxControl control) { return cpu.vmx->controls.has(control); }
@@ -95,12 +95,43 @@ void virtualize_self_ipi(Cpu& cpu, u8 vector) {
   evaluate(cpu);
 }
 
-// An interrupt command that is a plain fixed, edge-triggered interrupt to the CPU itself.
+// Bits of an interrupt command.
+constexpr u32 reserved_command = 0xfff32000, shorthand = 3u << 18, self_shorthand = 1u << 18,
+              logical_destination = 1u << 11;
+// A plain fixed, edge-triggered interrupt.
+bool is_plain_ipi(u32 command) {
+  constexpr u32 delivery_status = 1u << 12, level_triggered = 1u << 15, delivery_mode = 7u << 8;
+  return !(command & (reserved_command | delivery_status | level_triggered | delivery_mode));
+}
 bool is_self_ipi(u32 command) {
-  constexpr u32 reserved = 0xfff32000, delivery_status = 1u << 12, shorthand = 3u << 18, self = 1u << 18,
-                level_triggered = 1u << 15, delivery_mode = 7u << 8, vector_class = 0xf0;
-  return !(command & (reserved | delivery_status | level_triggered | delivery_mode)) &&
-         (command & shorthand) == self && (command & vector_class);
+  return is_plain_ipi(command) && (command & shorthand) == self_shorthand && (command & priority_class);
+}
+// To one CPU by its physical APIC ID.
+bool is_physical_ipi(u32 command) {
+  return is_plain_ipi(command) && !(command & (shorthand | logical_destination));
+}
+
+// "IPI Virtualization": posts `vector` to the virtual CPU with the APIC ID `target`, and notifies it. False:
+// an APIC-write VM exit has to do it.
+bool virtualize_ipi(Cpu& cpu, u8 vector, u32 target) {
+  const ActiveControls& c = cpu.vmx->controls;
+  PhysicalMemory& memory = cpu.mmu.memory();
+  constexpr u64 valid = 1, low_bits = 0x3f;
+  if (!(vector & priority_class) || target > c.last_pid_pointer_index) return false;
+  const u64 pointer = memory.read(c.pid_pointer_table + 8 * u64{target}, 8);
+  if ((pointer & low_bits) != valid || pointer >> cpu.vmx->capability.physical_bits) return false;
+  // The descriptor: requests, then ON and SN, the notification vector and destination.
+  const HostPhys descriptor(pointer & ~low_bits);
+  constexpr u32 flags_at = 32, vector_at = 34, destination_at = 36;
+  constexpr u64 outstanding = 1, suppressed = 2;
+  const HostPhys word = descriptor + 4 * (vector / 32u);
+  memory.write(word, 4, memory.read(word, 4) | u64{1} << vector % 32);
+  const u64 flags = memory.read(descriptor + flags_at, 1);
+  if (flags & (outstanding | suppressed)) return true;
+  memory.write(descriptor + flags_at, 1, flags | outstanding);
+  cpu.interrupts->notify(static_cast<u8>(memory.read(descriptor + vector_at, 1)),
+                         static_cast<u32>(memory.read(descriptor + destination_at, 4)));
+  return true;
 }
 
 // Registers that "APIC-register virtualization" serves; written ones are among those read.
@@ -151,6 +182,7 @@ bool apic_write_virtualized(const Cpu& cpu, u32 offset, unsigned size) {
   if (!fits_a_register(cpu, offset, size)) return false;
   if (has(cpu, VmxControl::apic_register_virtualization)) return register_writable(offset & ~3u);
   if (offset == TPR) return true;
+  if (offset == ICR_LO && has(cpu, VmxControl::ipi_virtualization)) return true;
   return has(cpu, VmxControl::virtual_interrupt_delivery) && (offset == EOI || offset == ICR_LO);
 }
 
@@ -164,8 +196,11 @@ void emulate_apic_write(Cpu& cpu, u32 offset) {
       return virtualize_eoi(cpu);
     case ICR_LO: {
       const u32 command = static_cast<u32>(load(cpu, ICR_LO));
-      if (!delivery || !is_self_ipi(command)) break;
-      return virtualize_self_ipi(cpu, static_cast<u8>(command));
+      if (delivery && is_self_ipi(command)) return virtualize_self_ipi(cpu, static_cast<u8>(command));
+      if (has(cpu, VmxControl::ipi_virtualization) && is_physical_ipi(command) &&
+          virtualize_ipi(cpu, static_cast<u8>(command), static_cast<u32>(load(cpu, ICR_HI) >> 24)))
+        return;
+      break;
     }
     case ICR_HI: return store(cpu, ICR_HI, load(cpu, ICR_HI) & 0xff000000);
     default: break;
@@ -210,6 +245,16 @@ MsrAccess write_virtual_x2apic(Cpu& cpu, u32 number, u64 value) {
       store(cpu, EOI, value, 8);
       virtualize_eoi(cpu);
       return MsrAccess::done;
+    case x2apic_ICR: {
+      const u32 command = static_cast<u32>(value);
+      if (!has(cpu, VmxControl::ipi_virtualization)) return MsrAccess::ordinary;
+      if (command & reserved_command) return MsrAccess::refused;
+      store(cpu, ICR_LO, value, 8);
+      if (!is_physical_ipi(command) ||
+          !virtualize_ipi(cpu, static_cast<u8>(command), static_cast<u32>(value >> 32)))
+        request_trap_exit(cpu, Vmx::TrapExit::apic_write, ICR_LO);
+      return MsrAccess::done;
+    }
     case x2apic_SELF_IPI:
       if (!delivery) return MsrAccess::ordinary;
       if (value >> 8) return MsrAccess::refused;
@@ -276,6 +321,8 @@ bool take_trap_exit(Cpu& cpu, ExitInfo& exit) {
       exit.cause = {ExitCause::Kind::control, VmxControl::apic_register_virtualization, vmx.trap_detail};
       if (!has(cpu, VmxControl::apic_register_virtualization))
         exit.cause.control = VmxControl::virtual_interrupt_delivery;
+      if (vmx.trap_detail == ICR_LO && has(cpu, VmxControl::ipi_virtualization))
+        exit.cause.control = VmxControl::ipi_virtualization;
       return true;
   }
   return false;

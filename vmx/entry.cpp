@@ -40,6 +40,8 @@ void take_controls(ActiveControls& c, const Vmcs& v) {
   c.virtual_apic = HostPhys(v[Field::VIRTUAL_APIC_ADDRESS]);
   c.apic_access = HostPhys(v[Field::APIC_ACCESS_ADDRESS]);
   c.posted_descriptor = HostPhys(v[Field::POSTED_INTERRUPT_DESCRIPTOR]);
+  c.pid_pointer_table = HostPhys(v[Field::PID_POINTER_TABLE]);
+  c.last_pid_pointer_index = static_cast<u32>(v[Field::LAST_PID_POINTER_INDEX]);
   c.tpr_threshold = static_cast<u32>(v[Field::TPR_THRESHOLD]);
   load_intercept_controls(c, v);
   c.vpid = c.has(VmxControl::vpid) ? static_cast<u16>(v[Field::VIRTUAL_PROCESSOR_ID]) : 0;

@@ -193,10 +193,16 @@ constexpr RuleSet beyond_vmcs = [] {
   }
   return set;
 }();
+constexpr unsigned word_count = (rule_count + 63) / 64;
+constexpr unsigned rules_in_word(unsigned word) { return std::min(64u, rule_count - 64 * word); }
 // They are asked at every VM entry and hardly ever broken: in straight code, and together.
-template <std::size_t... n>
-bool any_beyond_vmcs_broken(const EntryView& view, std::index_sequence<n...>) {
-  return (... || (table[n].beyond_vmcs && table[n].broken(view)));
+template <unsigned word, std::size_t... n>
+bool any_beyond_vmcs_broken_of(const EntryView& view, std::index_sequence<n...>) {
+  return (... || (table[64 * word + n].beyond_vmcs && table[64 * word + n].broken(view)));
+}
+template <std::size_t... w>
+bool any_beyond_vmcs_broken(const EntryView& view, std::index_sequence<w...>) {
+  return (... || any_beyond_vmcs_broken_of<w>(view, std::make_index_sequence<rules_in_word(w)>()));
 }
 constexpr std::array<RuleSet, field_count> readers = [] {
   std::array<RuleSet, field_count> sets{};
@@ -216,10 +222,9 @@ const Rule* first_broken(const EntryView& view, std::index_sequence<n...>) {
   static_cast<void>((... || (table[64 * word + n].broken(view) && (found = &table[64 * word + n]))));
   return found;
 }
-constexpr unsigned word_count = (rule_count + 63) / 64;
 constexpr auto first_broken_of_word = []<std::size_t... w>(std::index_sequence<w...>) {
   return std::array<const Rule* (*)(const EntryView&), word_count>{[](const EntryView& view) {
-    return first_broken<w>(view, std::make_index_sequence<std::min(64u, rule_count - 64 * unsigned{w})>());
+    return first_broken<w>(view, std::make_index_sequence<rules_in_word(w)>());
   }...};
 }
 (std::make_index_sequence<word_count>());
@@ -250,7 +255,7 @@ const Rule* find_rule(std::string_view id) {
 
 const Rule* first_violation(const EntryView& view, const FieldSet& dirty) {
   rule::RuleSet suspects;
-  if (rule::any_beyond_vmcs_broken(view, std::make_index_sequence<rule::rule_count>()))
+  if (rule::any_beyond_vmcs_broken(view, std::make_index_sequence<rule::word_count>()))
     suspects = rule::beyond_vmcs;
   unsigned straight = 0;  // words of rules to ask one after the other
   for (unsigned w = 0; w < FieldSet::words; ++w) {

@@ -113,6 +113,8 @@ void Vmx::fields(Fields& visit) {
   visit("virtual_apic", controls.virtual_apic);
   visit("apic_access", controls.apic_access);
   visit("posted_descriptor", controls.posted_descriptor);
+  visit("pid_pointer_table", controls.pid_pointer_table);
+  visit("last_pid_pointer_index", controls.last_pid_pointer_index);
   visit("tpr_threshold", controls.tpr_threshold);
   visit("vpid", controls.vpid);
   visit("pause_gap", controls.pause_gap);

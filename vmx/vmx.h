@@ -24,6 +24,8 @@ struct ActiveControls {
   std::array<u64, 4> cr3_target{};
   u32 cr3_target_count = 0;
   HostPhys io_bitmap_a, io_bitmap_b, msr_bitmap, virtual_apic, apic_access, posted_descriptor;
+  HostPhys pid_pointer_table;
+  u32 last_pid_pointer_index = 0;
   u32 tpr_threshold = 0;
   u16 vpid = 0;                         // 0: VPIDs are not in use
   u32 pause_gap = 0, pause_window = 0;  // PLE_Gap and PLE_Window, in ticks of the time-stamp counter

@@ -120,6 +120,11 @@ class InterruptSource {
   virtual u8 acknowledge() = 0;
   // As a write to the EOI register, whatever mode the APIC is in.
   virtual void end_of_interrupt() {}
+  // A fixed, edge-triggered interrupt to the CPU that a posted-interrupt descriptor names: `destination` is
+  // the physical APIC ID in 32 bits in x2APIC mode, in bits 15:8 in xAPIC mode.
+  virtual void notify(u8 vector, u32 destination) {
+    static_cast<void>(vector), static_cast<void>(destination);
+  }
   // CR8, the task-priority class 0..15.
   virtual u8 task_priority() const = 0;
   virtual void set_task_priority(u8 value) = 0;

@@ -310,9 +310,9 @@ u8 implied_segment(const ZydisDecodedInstruction& insn) {
   for (u8 number = 0; number < 6; ++number) {
     if (insn.attributes & overrides[number]) return number;
   }
-  // Zydis shows MONITOR without memory and calls its override ignored. ES, CS, SS and DS are so in 64-bit
-  // mode.
-  if (insn.mnemonic == ZYDIS_MNEMONIC_MONITOR) {
+  // Zydis shows MONITOR and UMONITOR without memory and calls their override ignored. ES, CS, SS and DS are
+  // so in 64-bit mode.
+  if (insn.mnemonic == ZYDIS_MNEMONIC_MONITOR || insn.mnemonic == ZYDIS_MNEMONIC_UMONITOR) {
     constexpr u8 prefixes[] = {0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65};
     const u8 first = insn.machine_mode == ZYDIS_MACHINE_MODE_LONG_64 ? 4 : 0;
     for (unsigned n = insn.raw.prefix_count; n-- > 0;)

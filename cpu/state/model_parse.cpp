@@ -151,6 +151,11 @@ constexpr Need needs[] = {
     {of(VmxControl::xsaves), of(Feature::xsaves)},
     {of(VmxControl::mode_based_execute), of(VmxControl::ept)},
     {of(VmxControl::tsc_scaling), of(VmxControl::secondary_controls)},
+    {of(VmxControl::user_wait), of(VmxControl::secondary_controls)},
+    {of(VmxControl::user_wait), of(Feature::waitpkg)},
+    {of(VmxControl::ipi_virtualization), of(VmxControl::tertiary_controls)},
+    {of(VmxControl::ipi_virtualization), of(VmxControl::tpr_shadow)},
+    {of(VmxControl::tertiary_controls), of(Feature::vmx)},
     {of(VmxControl::entry_load_pkrs), of(Flag::pks)},
     {of(VmxControl::exit_load_pkrs), of(Flag::pks)},
     {of(VmxControl::ept_1gb), of(VmxControl::ept)},
@@ -209,6 +214,16 @@ std::string all_names() {
   std::string text;
   for (std::string_view n : cpu_model_names()) text += (text.empty() ? "" : ", ") + std::string(n);
   return text;
+}
+
+// QEMU's variants of a model: versions, and models with IBRS, which all have here, or without TSX, which none
+// has. A normal name without what says so.
+std::string_view without_variant(std::string_view name) {
+  for (const std::string_view suffix : {"-ibrs", "-notsx"})
+    if (name.ends_with(suffix)) return without_variant(name.substr(0, name.size() - suffix.size()));
+  const auto digits = name.find_last_not_of("0123456789");
+  const bool version = digits != name.npos && digits + 1 < name.size() && digits > 0;
+  return version && name.substr(digits - 1, 2) == "-v" ? without_variant(name.substr(0, digits - 1)) : name;
 }
 
 CpuModel make(const ModelData& d) {
@@ -335,7 +350,7 @@ std::optional<CpuModel> parse_cpu_model(std::string_view text, std::string& erro
   const std::string plain = normal(name);
   const ModelData* data = nullptr;
   for (const ModelData& d : model_data())
-    if (normal(d.name) == plain) data = &d;
+    if (normal(d.name) == without_variant(plain)) data = &d;
   if (!data) {
     const std::vector<std::string> names(cpu_model_names().begin(), cpu_model_names().end());
     const std::string near = nearest(plain, names);

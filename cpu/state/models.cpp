@@ -17,14 +17,18 @@ constexpr u64 x86_64_v1 = feature_mask(F::base, F::fpu, F::cx8, F::cmov, F::sep,
                                        F::sse2, F::clflush, F::syscall, F::long_mode);
 constexpr u64 plain_64 = x86_64_v1 | feature_mask(F::sse3, F::cx16, F::lahf_lm, F::popcnt);
 constexpr u64 nehalem = plain_64 | feature_mask(F::ssse3, F::sse41, F::sse42, F::rdtscp, F::monitor, F::vmx);
-constexpr u64 skylake =
-    nehalem | feature_mask(F::movbe, F::aes, F::pclmulqdq, F::xsave, F::xsaveopt, F::xsavec, F::xsaves,
-                           F::rdrand, F::fsgsbase, F::erms, F::invpcid, F::rdseed, F::adx, F::smap,
-                           F::clflushopt, F::clwb, F::pku, F::three_dnow_prefetch, F::lzcnt);
+constexpr u64 westmere = nehalem | feature_mask(F::aes, F::pclmulqdq);
+constexpr u64 sandy_bridge = westmere | feature_mask(F::xsave, F::xsaveopt);
+constexpr u64 ivy_bridge = sandy_bridge | feature_mask(F::rdrand, F::fsgsbase, F::erms);
+constexpr u64 haswell = ivy_bridge | feature_mask(F::movbe, F::invpcid, F::lzcnt);
+constexpr u64 broadwell = haswell | feature_mask(F::rdseed, F::adx, F::smap, F::three_dnow_prefetch);
+constexpr u64 skylake_client = broadwell | feature_mask(F::xsavec, F::xsaves, F::clflushopt);
+constexpr u64 skylake = skylake_client | feature_mask(F::clwb, F::pku);
 constexpr u64 icelake = skylake | feature_mask(F::umip, F::rdpid, F::wbnoinvd, F::fsrm, F::sha, F::gfni);
+constexpr u64 sapphire_rapids = icelake | feature_mask(F::serialize, F::movdiri, F::waitpkg);
 // Everything that has an instruction behind it: what "+feature" may ask for. A test holds it against the
 // rows.
-constexpr u64 all_features = icelake | feature_mask(F::serialize, F::movdiri);
+constexpr u64 all_features = sapphire_rapids;
 
 template <class... Names>
 constexpr u64 flag_mask(Names... names) {
@@ -37,6 +41,9 @@ constexpr u64 common_flags =
               L::stibp, L::ssbd, L::arch_capabilities);
 constexpr u64 server_flags = common_flags | flag_mask(L::pcid, L::smep, L::pdpe1gb, L::l1d_flush, L::xgetbv1);
 
+constexpr u64 westmere_flags = common_flags | flag_mask(L::pcid, L::pdpe1gb);
+constexpr u64 ivy_bridge_flags = westmere_flags | flag_mask(L::smep);
+constexpr u64 client_flags = server_flags & ~flag_mask(L::pdpe1gb);
 constexpr u64 all_flags = server_flags | flag_mask(L::la57, L::pks);
 
 // IA32_ARCH_CAPABILITIES: nothing speculates here, so each "not affected" is true, and software needs no
@@ -63,31 +70,22 @@ VmxControlSet all_but(std::initializer_list<VmxControl> absent) {
   return set;
 }
 // Controls that no model has by itself: what they stand for is not promised either.
-const VmxControlSet server_vmx =
-    all_but({V::tertiary_controls, V::user_wait, V::ept_5_levels, V::entry_load_pkrs, V::exit_load_pkrs});
+const VmxControlSet server_vmx = all_but({V::tertiary_controls, V::ipi_virtualization, V::user_wait,
+                                          V::ept_5_levels, V::entry_load_pkrs, V::exit_load_pkrs});
+// From one generation to the one before it.
+const VmxControlSet broadwell_vmx =
+    server_vmx & all_but({V::xsaves, V::mode_based_execute, V::tsc_scaling, V::ept_advanced_information,
+                          V::any_error_code, V::zero_length_injection});
+const VmxControlSet haswell_vmx = broadwell_vmx & all_but({V::pml, V::ept_violation_ve, V::rdseed_exiting});
+const VmxControlSet ivy_bridge_vmx =
+    haswell_vmx & all_but({V::ept_accessed_dirty, V::vmcs_shadowing, V::vmwrite_any_field, V::vm_functions,
+                           V::eptp_switching, V::invpcid});
+const VmxControlSet westmere_vmx =
+    ivy_bridge_vmx & all_but({V::apic_register_virtualization, V::virtual_interrupt_delivery,
+                              V::posted_interrupts, V::rdrand_exiting});
 // The first generation with EPT and VPID.
-const VmxControlSet nehalem_vmx = server_vmx & all_but({V::unrestricted_guest,
-                                                        V::apic_register_virtualization,
-                                                        V::virtual_interrupt_delivery,
-                                                        V::posted_interrupts,
-                                                        V::rdrand_exiting,
-                                                        V::rdseed_exiting,
-                                                        V::invpcid,
-                                                        V::vm_functions,
-                                                        V::eptp_switching,
-                                                        V::vmcs_shadowing,
-                                                        V::pml,
-                                                        V::ept_accessed_dirty,
-                                                        V::ept_violation_ve,
-                                                        V::ept_advanced_information,
-                                                        V::xsaves,
-                                                        V::mode_based_execute,
-                                                        V::tsc_scaling,
-                                                        V::ept_1gb,
-                                                        V::vmwrite_any_field,
-                                                        V::zero_length_injection,
-                                                        V::any_error_code});
-const VmxControlSet max_vmx = all_but({V::tertiary_controls, V::user_wait, V::ept_5_levels});
+const VmxControlSet nehalem_vmx = westmere_vmx & all_but({V::unrestricted_guest, V::ept_1gb});
+const VmxControlSet max_vmx = all_but({V::ept_5_levels});
 
 // Family, model and stepping are of parts for which software knows no erratum that the microcode revision
 // does not cure; the revisions are those that Linux and Xen look for, or newer.
@@ -98,6 +96,22 @@ const ModelData models[] = {
      server_flags, immune, skylake_caches, server_vmx},
     {"Skylake-Server", "Intel Xeon Processor (Skylake) @ 2.00GHz", 0x50657, 0x05003707, skylake, server_flags,
      immune, skylake_caches, server_vmx},
+    {"SapphireRapids", "Intel Xeon Processor (SapphireRapids) @ 2.00GHz", 0x806f8, 0x2b000603,
+     sapphire_rapids, all_flags, immune, icelake_caches, max_vmx},
+    {"Cooperlake", "Intel Xeon Processor (Cooperlake) @ 2.00GHz", 0x5065b, 0x07002802, skylake, server_flags,
+     immune, skylake_caches, server_vmx},
+    {"Skylake-Client", "Intel Core Processor (Skylake) @ 2.00GHz", 0x506e3, 0xf0, skylake_client,
+     client_flags, immune, skylake_caches, server_vmx},
+    {"Broadwell", "Intel Core Processor (Broadwell) @ 2.00GHz", 0x406f1, 0x0b000040, broadwell, server_flags,
+     immune, skylake_caches, broadwell_vmx},
+    {"Haswell", "Intel Core Processor (Haswell) @ 2.00GHz", 0x306f2, 0x49, haswell, ivy_bridge_flags, immune,
+     skylake_caches, haswell_vmx},
+    {"IvyBridge", "Intel Xeon Processor (IvyBridge) @ 2.00GHz", 0x306e4, 0x42e, ivy_bridge, ivy_bridge_flags,
+     immune, skylake_caches, ivy_bridge_vmx},
+    {"SandyBridge", "Intel Xeon Processor (SandyBridge) @ 2.00GHz", 0x206d7, 0x71a, sandy_bridge,
+     westmere_flags, immune, skylake_caches, westmere_vmx},
+    {"Westmere", "Intel Xeon Processor (Westmere) @ 2.00GHz", 0x206c2, 0x1f, westmere, westmere_flags, immune,
+     skylake_caches, westmere_vmx},
     {"Nehalem", "Intel Xeon Processor (Nehalem) @ 2.00GHz", 0x106a5, 0x1d, nehalem, common_flags, immune,
      skylake_caches, nehalem_vmx},
     {"qemu64",

@@ -55,6 +55,7 @@ class LocalApic final : public InterruptSource, public MmioDevice {
   bool pending() const override { return pending_; }
   u8 acknowledge() override;
   void end_of_interrupt() override;
+  void notify(u8 vector, u32 destination) override;
   u8 task_priority() const override { return tpr_ >> 4; }
   void set_task_priority(u8 value) override;
   bool read_msr(u32 msr, u64& value) override;

@@ -170,6 +170,10 @@ void LocalApic::send_ipi(u32 command, u32 destination) {
   bus_.send_ipi(*this, shorthand, message);
 }
 
+void LocalApic::notify(u8 vector, u32 destination) {
+  send_ipi(vector, mode() == Mode::X2Apic ? destination : destination >> 8 & 0xff);
+}
+
 void LocalApic::self_ipi(u8 vector) { send_ipi(static_cast<u32>(ApicShorthand::Self) << 18 | vector, 0); }
 
 // --- MSRs ---

@@ -29,6 +29,8 @@ struct SystemApic : InterruptSource {
   void init() {}
   bool pending() const { return waiting; }
   u8 acknowledge() { return 0; }
+  std::vector<std::pair<u8, u32>> notified;
+  void notify(u8 vector, u32 destination) { notified.emplace_back(vector, destination); }
   u8 task_priority() const { return priority; }
   void set_task_priority(u8 value) { priority = value; }
   bool read_msr(u32 msr, u64& value) {

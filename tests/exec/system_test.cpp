@@ -351,3 +351,35 @@ TEST_CASE("RSM outside system-management mode and GETSEC are undefined; SERIALIZ
   older.long_mode();
   CHECK(older.run({0x0f, 0x01, 0xe8}) == undecoded);
 }
+
+TEST_CASE("UMONITOR, UMWAIT and TPAUSE: reserved bits, CR4.TSD, flags, the limit's MSR") {
+  SystemBox b;
+  b.long_mode(3);
+  b.cpu.gpr[RCX] = 0x18765;
+  CHECK(b.run({0xf3, 0x0f, 0xae, 0xf1}) == done);  // UMONITOR RCX
+  CHECK(b.cpu.monitor_armed);
+  CHECK(b.cpu.monitor_address == 0x18740);
+  b.cpu.segment[GS].base = 0x20000;
+  CHECK(b.run({0x65, 0x67, 0xf3, 0x0f, 0xae, 0xf1}) == done);  // UMONITOR GS:ECX
+  CHECK(b.cpu.monitor_address == 0x38740);
+  b.cpu.gpr[RBX] = 1;
+  b.cpu.flags.set_image(Eflags::CF | Eflags::ZF | Eflags::OF);
+  CHECK(b.run({0xf2, 0x0f, 0xae, 0xf3}) == done);  // UMWAIT EBX
+  CHECK_FALSE(b.cpu.monitor_armed);
+  CHECK((b.cpu.eflags() & (Eflags::CF | Eflags::PF | Eflags::AF | Eflags::ZF | Eflags::SF | Eflags::OF)) ==
+        0);
+  CHECK(b.run({0x66, 0x0f, 0xae, 0xf3}) == done);  // TPAUSE EBX
+  b.cpu.gpr[RBX] = u64{1} << 32;                   // beyond the operand
+  CHECK(b.run({0x66, 0x0f, 0xae, 0xf3}) == done);
+  b.cpu.gpr[RBX] = 2;
+  CHECK(b.run({0x66, 0x0f, 0xae, 0xf3}) == GP);
+  CHECK(b.run({0xf2, 0x0f, 0xae, 0xf3}) == GP);
+  b.cpu.gpr[RBX] = 0;
+  b.cpu.cr4 |= Cr4::TSD;
+  CHECK(b.run({0x66, 0x0f, 0xae, 0xf3}) == GP);
+  b.cpu.gpr[RCX] = u64{1} << 63;
+  CHECK(b.run({0xf3, 0x0f, 0xae, 0xf1}) == GP);  // not canonical
+  SystemBox older("Icelake-Server");
+  older.long_mode();
+  CHECK(older.run({0x66, 0x0f, 0xae, 0xf3}) == undecoded);
+}

@@ -36,6 +36,43 @@ TEST_CASE("every named model parses, has sane sizes and answers its own name") {
   CHECK(model("icelake-server").name == "Icelake-Server");
 }
 
+TEST_CASE("QEMU's variants of a model are the model") {
+  CHECK(model("Haswell-noTSX-IBRS").name == "Haswell");
+  CHECK(model("IvyBridge-IBRS,-ept").name == "IvyBridge");
+  CHECK(model("Icelake-Server-v12").name == "Icelake-Server");
+  CHECK(model("Broadwell-v3").name == "Broadwell");
+  for (const char* wrong : {"-v1", "v1", "Haswell-v", "Haswell-x1", "-ibrs", "Haswellv1"})
+    CHECK_FALSE(error_of(wrong).empty());
+}
+
+TEST_CASE("each generation of servers has what the one before had, and its own") {
+  const char* const generations[] = {"Nehalem",    "Westmere",       "SandyBridge",    "IvyBridge",
+                                     "Haswell",    "Broadwell",      "Skylake-Server", "Cascadelake-Server",
+                                     "Cooperlake", "Icelake-Server", "SapphireRapids", "max"};
+  for (std::size_t n = 1; n < std::size(generations); ++n) {
+    CAPTURE(generations[n]);
+    const CpuModel older = model(generations[n - 1]), newer = model(generations[n]);
+    CHECK((older.features & ~newer.features).none());
+    CHECK((older.flags & ~newer.flags).none());
+    CHECK((older.vmx & ~newer.vmx).none());
+  }
+  const auto offers = [](const char* name, VmxControl control) {
+    return model(name).vmx.test(static_cast<std::size_t>(control));
+  };
+  CHECK(offers("Westmere", VmxControl::unrestricted_guest));
+  CHECK_FALSE(offers("Nehalem", VmxControl::unrestricted_guest));
+  CHECK(offers("IvyBridge", VmxControl::posted_interrupts));
+  CHECK_FALSE(offers("SandyBridge", VmxControl::posted_interrupts));
+  CHECK(offers("Haswell", VmxControl::vmcs_shadowing));
+  CHECK(offers("Broadwell", VmxControl::pml));
+  CHECK_FALSE(offers("Broadwell", VmxControl::tsc_scaling));
+  CHECK(offers("SapphireRapids", VmxControl::ipi_virtualization));
+  CHECK(offers("SapphireRapids", VmxControl::user_wait));
+  CHECK_FALSE(offers("Icelake-Server", VmxControl::user_wait));
+  CHECK_FALSE(model("max,-waitpkg").vmx.test(static_cast<std::size_t>(VmxControl::user_wait)));
+  CHECK_FALSE(model("max,-tertiary-ctls").vmx.test(static_cast<std::size_t>(VmxControl::ipi_virtualization)));
+}
+
 TEST_CASE("features are switched by sign and by on and off, under their several names") {
   CHECK(model("max").has(Flag::la57));
   CHECK(model("max").linear_bits == 57);

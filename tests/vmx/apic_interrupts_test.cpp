@@ -183,3 +183,106 @@ TEST_CASE("The TPR threshold at VM entry") {
   box.begin(0, 0);
   CHECK(box.vmx.trap_exit == Vmx::TrapExit::none);
 }
+
+namespace {
+
+// A table of three pointers: virtual CPU 1 has a descriptor, 0 has an invalid pointer, 2 one beyond memory.
+struct IpiBox : InterruptBox {
+  static constexpr u64 table = 0x21000, posted = 0x22040;
+  IpiBox() {
+    set(VmxControl::ipi_virtualization);
+    vmx.controls.pid_pointer_table = HostPhys(table);
+    vmx.controls.last_pid_pointer_index = 2;
+    memory.write(HostPhys(table), 8, posted);
+    memory.write(HostPhys(table + 8), 8, posted | 1);
+    memory.write(HostPhys(table + 16), 8, bit(vmx.capability.physical_bits) | 1);
+    describe(0);
+  }
+  void describe(u8 flags) {
+    for (unsigned n = 0; n < 8; ++n) memory.write(HostPhys(posted + 8 * n), 8, 0);
+    memory.write(HostPhys(posted + 32), 1, flags);
+    memory.write(HostPhys(posted + 34), 1, 0xf2);
+    memory.write(HostPhys(posted + 36), 4, 0x12345678);
+  }
+  u64 word(unsigned n) { return memory.read(HostPhys(posted + 8 * n), 8); }
+  bool exits() {
+    ExitInfo exit;
+    if (!take_trap_exit(cpu, exit)) return false;
+    CHECK(exit.reason == ExitReason::apic_write);
+    CHECK(exit.qualification == 0x300);
+    CHECK(exit.cause.control == VmxControl::ipi_virtualization);
+    return true;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("IPI virtualization posts an interrupt by WRMSR and notifies once") {
+  IpiBox box;
+  CHECK(box.wrmsr(0x830, u64{1} << 32 | 0x51) == done);
+  CHECK_FALSE(box.exits());
+  CHECK(box.word(1) == bit(0x51 - 64));
+  CHECK((box.word(4) & 3) == 1);  // ON
+  REQUIRE(box.apic.notified.size() == 1);
+  CHECK(box.apic.notified[0] == std::pair<u8, u32>(0xf2, 0x12345678));
+  CHECK(box.page(0x300) == 0x51);
+  CHECK(box.page(0x304) == 1);
+  CHECK(box.wrmsr(0x830, u64{1} << 32 | 0xff) == done);  // outstanding: no second notification
+  CHECK(box.word(3) == bit(63));
+  CHECK(box.apic.notified.size() == 1);
+  box.describe(2);  // suppressed
+  CHECK(box.wrmsr(0x830, u64{1} << 32 | 0x10) == done);
+  CHECK(box.word(0) == bit(0x10));
+  CHECK((box.word(4) & 3) == 2);
+  CHECK(box.apic.notified.size() == 1);
+  CHECK_FALSE(box.exits());
+}
+
+TEST_CASE("IPIs that are not virtualized make APIC-write VM exits; reserved bits are #GP(0)") {
+  IpiBox box;
+  for (const u64 command :
+       {u64{1} << 32 | 0x0f,  // an illegal vector
+        u64{0} << 32 | 0x51,  // the valid bit of the pointer is 0
+        u64{2} << 32 | 0x51,  // the pointer is too wide
+        u64{3} << 32 | 0x51,  // beyond the last index
+        u64{1} << 32 | 0x51 | bit(8), u64{1} << 32 | 0x51 | bit(11), u64{1} << 32 | 0x51 | bit(12),
+        u64{1} << 32 | 0x51 | bit(15), u64{1} << 32 | 0x51 | bit(18), u64{1} << 32 | 0x51 | bit(19)}) {
+    CAPTURE(command);
+    CHECK(box.wrmsr(0x830, command) == done);
+    CHECK(box.exits());
+    CHECK((box.page(0x300) | u64{box.page(0x304)} << 32) == command);
+  }
+  CHECK(box.word(1) == 0);
+  for (const unsigned reserved : {13u, 16u, 17u, 20u, 31u})
+    CHECK(box.wrmsr(0x830, 0x51 | bit(reserved)) == GP);
+  box.set(VmxControl::ipi_virtualization, false);
+  CHECK(box.wrmsr(0x830, u64{1} << 32 | 0x51) == GP);  // the local APIC's own, which refuses
+  box.set(VmxControl::ipi_virtualization);
+  box.set(VmxControl::virtualize_x2apic_mode, false);
+  CHECK(box.wrmsr(0x830, u64{1} << 32 | 0x51) == GP);
+}
+
+TEST_CASE("IPI virtualization of a write to the APIC-access page") {
+  IpiBox box;
+  box.set(VmxControl::virtualize_x2apic_mode, false);
+  box.set(VmxControl::virtual_interrupt_delivery, false);
+  box.set(VmxControl::virtualize_apic_accesses);
+  box.check_length = false;
+  box.begin(0, 0);
+  const auto write = [&](u32 value) {
+    box.cpu.gpr[RAX] = value;
+    return box.run({0x89, 0x83, 0x00, 0x03, 0, 0});  // mov [rbx + 300h], eax
+  };
+  box.set_page(0x310, 1u << 24);
+  CHECK(write(0x51) == done);
+  CHECK_FALSE(box.exits());
+  CHECK(box.word(1) == bit(0x51 - 64));
+  CHECK(box.apic.notified.size() == 1);
+  CHECK(write(1u << 18 | 0x51) == done);  // to itself, without virtual-interrupt delivery
+  CHECK(box.exits());
+  box.set_page(0x310, 5u << 24);
+  CHECK(write(0x51) == done);
+  CHECK(box.exits());
+  box.set(VmxControl::ipi_virtualization, false);
+  CHECK(write(0x51) == exited);
+}

@@ -231,3 +231,30 @@ TEST_CASE("VMCALL exits in every mode and at every privilege") {
   v86.virtual_8086();
   check(v86);
 }
+
+TEST_CASE("UMONITOR, UMWAIT and TPAUSE: #UD without the control, exits with RDTSC exiting") {
+  const std::initializer_list<u8> umonitor = {0xf3, 0x0f, 0xae, 0xf0}, umwait = {0xf2, 0x0f, 0xae, 0xf1},
+                                  tpause = {0x66, 0x0f, 0xae, 0xf3};  // RAX; ECX; EBX
+  GuestBox box;
+  box.cpu.gpr[RAX] = GuestBox::data;
+  box.cpu.gpr[RCX] = 0;
+  box.cpu.gpr[RBX] = 2;  // a reserved bit: less urgent than the exit
+  for (const auto& instruction : {umonitor, umwait, tpause}) CHECK(box.run(instruction) == UD);
+  box.set(VmxControl::rdtsc_exiting);
+  for (const auto& instruction : {umonitor, umwait, tpause}) CHECK(box.run(instruction) == UD);
+  box.set(VmxControl::user_wait);
+  CHECK(box.run(umonitor) == done);
+  CHECK(box.cpu.monitor_armed);
+  CHECK(box.exit_of(umwait, ExitReason::umwait).instruction_information == (1 << 3 | 1 << 11));
+  CHECK(box.cpu.monitor_armed);
+  CHECK(box.exit_of(tpause, ExitReason::tpause).instruction_information == (3 << 3 | 1 << 11));
+  CHECK(box.vmx.exit.qualification == 0);
+  CHECK(box.vmx.exit.cause.control == VmxControl::rdtsc_exiting);
+  box.guest64(3);
+  box.cpu.cr4 |= Cr4::TSD;
+  CHECK(box.run(tpause) == GP);
+  box.guest64();
+  box.set(VmxControl::rdtsc_exiting, false);
+  CHECK(box.run(tpause) == GP);
+  CHECK(box.run(umwait) == done);
+}

@@ -68,6 +68,7 @@ struct VmxMachine : SmallMachine {
   void on(VmxControl control) {
     const ControlWord word = info(control).word;
     if (word == ControlWord::secondary) on(VmxControl::secondary_controls);
+    if (word == ControlWord::tertiary) on(VmxControl::tertiary_controls);
     set(control_field(word), (*this)[control_field(word)] | mask(control));
   }
   void off(VmxControl control) {

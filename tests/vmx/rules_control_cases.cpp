@@ -49,10 +49,7 @@ std::vector<RuleCase> control_cases() {
          b.on(C::secondary_controls);
        }},
       {"controls.tertiary.reserved", bits32, adding(TERTIARY_CONTROLS, bit(40)),
-       [](Box& b) {
-         b.supports(C::tertiary_controls);
-         b.on(C::tertiary_controls);
-       }},
+       turning_on(C::tertiary_controls)},
       {"controls.cr3_target_count", bits32, setting(CR3_TARGET_COUNT, 5), setting(CR3_TARGET_COUNT, 4)},
       {"controls.tpr_threshold.reserved", bits32, setting(TPR_THRESHOLD, 0x10),
        [](Box& b) { b.use_tpr_shadow(); }},
@@ -121,6 +118,18 @@ std::vector<RuleCase> control_cases() {
       {"controls.vm_function.eptp_switching_ept", bits32, turning_off(C::ept),
        [](Box& b) { b.use_eptp_switching(); }},
       {"controls.tsc_multiplier", bits32, setting(TSC_MULTIPLIER, 0), turning_on(C::tsc_scaling)},
+      {"controls.tertiary.ipi_virtualization_tpr_shadow", bits32, turning_off(C::tpr_shadow),
+       [](Box& b) {
+         b.use_tpr_shadow();
+         b.on(C::ipi_virtualization);
+       }},
+      {"controls.pid_pointer_table.last", bits32, setting(LAST_PID_POINTER_INDEX, 2),
+       [](Box& b) {
+         b.use_tpr_shadow();
+         b.on(C::ipi_virtualization);
+         b.set(PID_POINTER_TABLE, beyond_width - 16);
+         b.set(LAST_PID_POINTER_INDEX, 1);
+       }},
 
       {"controls.exit.reserved", bits32, [](Box& b) { b.flip(VM_EXIT_CONTROLS, bit(0)); }},
       {"controls.exit.save_preemption_timer", bits32, turning_off(C::preemption_timer),
@@ -178,6 +187,12 @@ std::vector<RuleCase> control_cases() {
   page_address(all, "controls.vmread_bitmap", VMREAD_BITMAP, turning_on(C::vmcs_shadowing));
   page_address(all, "controls.vmwrite_bitmap", VMWRITE_BITMAP, turning_on(C::vmcs_shadowing));
   page_address(all, "controls.ve_information", VE_INFORMATION_ADDRESS, turning_on(C::ept_violation_ve));
+  page_address(all, "controls.pid_pointer_table", PID_POINTER_TABLE, [](Box& b) {
+    b.use_tpr_shadow();
+    b.on(C::ipi_virtualization);
+  });
+  all.back().breaks = adding(PID_POINTER_TABLE, beyond_width);
+  all[all.size() - 2].breaks = adding(PID_POINTER_TABLE, 4);
   msr_list(all, "controls.exit_msr_store", VM_EXIT_MSR_STORE_ADDRESS, VM_EXIT_MSR_STORE_COUNT);
   msr_list(all, "controls.exit_msr_load", VM_EXIT_MSR_LOAD_ADDRESS, VM_EXIT_MSR_LOAD_COUNT);
   msr_list(all, "controls.entry_msr_load", VM_ENTRY_MSR_LOAD_ADDRESS, VM_ENTRY_MSR_LOAD_COUNT);

@@ -26,8 +26,7 @@ struct RulesBox {
     model.physical_bits = 46;
     model.linear_bits = 48;
     model.vmx.set();
-    for (VmxControl absent : {VmxControl::tertiary_controls, VmxControl::ept_5_levels})
-      model.vmx.reset(static_cast<std::size_t>(absent));
+    model.vmx.reset(static_cast<std::size_t>(VmxControl::ept_5_levels));
     cpu.model = &model;
     cpu.reset(false);
     cpu.efer = Efer::LME | Efer::LMA;

@@ -229,6 +229,10 @@ bool monitor(Cpu& cpu, const Op& op) {
   u64 offset = cpu.gpr[RAX];
   if (op.attrs & OpAttr::address16) offset &= 0xffff;
   if (op.attrs & OpAttr::address32) offset &= 0xffffffff;
+  return arm_monitor(cpu, op, offset);
+}
+
+bool arm_monitor(Cpu& cpu, const Op& op, u64 offset) {
   const SegReg seg = static_cast<SegReg>(op.seg);
   u64 linear;
   u8 byte;
@@ -246,6 +250,17 @@ bool mwait(Cpu& cpu, const Op& op) {
   constexpr u32 break_on_masked_interrupt = 1;
   if (static_cast<u32>(cpu.gpr[RCX]) & ~break_on_masked_interrupt) return fail(cpu, Vector::GP);
   cpu.monitor_armed = false;
+  return true;
+}
+
+// RDTSC exiting is about them, too: "Changes to Instruction Behavior in VMX Non-Root Operation". The wait
+// ends at once, as MWAIT's does, and so never by the limit of IA32_UMWAIT_CONTROL, which alone sets CF.
+bool user_wait(Cpu& cpu, const Op& op, u32 state, ExitReason reason) {
+  if (!require_time_permission(cpu)) return false;
+  if (cpu.non_root && user_wait_exits(cpu, op, reason)) return false;
+  constexpr u32 fast_state = 1;
+  if (state & ~fast_state) return fail(cpu, Vector::GP);
+  cpu.flags.set_image(0);
   return true;
 }
 

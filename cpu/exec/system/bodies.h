@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/state/cpu.h"
+#include "vmx/exit_info.h"
 
 namespace ringside {
 
@@ -30,6 +31,10 @@ bool wrpkru(Cpu& cpu, const Op& op);
 bool xsetbv(Cpu& cpu, const Op& op);
 bool monitor(Cpu& cpu, const Op& op);
 bool mwait(Cpu& cpu, const Op& op);
+// MONITOR and UMONITOR of the line at `offset` in the instruction's segment.
+bool arm_monitor(Cpu& cpu, const Op& op, u64 offset);
+// UMWAIT and TPAUSE from their privilege check on; `reason`: of the VM exit.
+bool user_wait(Cpu& cpu, const Op& op, u32 state, ExitReason reason);
 
 // What CPUID looks at, of this CPU now.
 CpuidContext cpuid_context(const Cpu& cpu);

@@ -134,4 +134,27 @@ inline bool rdpid(Cpu& cpu, const Op& op) {
   return Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.msr.tsc_aux));
 }
 
+// The operand is an address of the instruction's address size.
+template <class Src>
+inline bool umonitor(Cpu& cpu, const Op& op) {
+  typename Src::Value offset;
+  return (!cpu.non_root || user_wait_enabled(cpu)) && Src::read(cpu, op, offset) &&
+         arm_monitor(cpu, op, offset);
+}
+template <class Src>
+inline bool umwait(Cpu& cpu, const Op& op) {
+  typename Src::Value state;
+  if ((cpu.non_root && !user_wait_enabled(cpu)) || !Src::read(cpu, op, state) ||
+      !user_wait(cpu, op, static_cast<u32>(state), ExitReason::umwait))
+    return false;
+  cpu.monitor_armed = false;
+  return true;
+}
+template <class Src>
+inline bool tpause(Cpu& cpu, const Op& op) {
+  typename Src::Value state;
+  return (!cpu.non_root || user_wait_enabled(cpu)) && Src::read(cpu, op, state) &&
+         user_wait(cpu, op, static_cast<u32>(state), ExitReason::tpause);
+}
+
 }  // namespace ringside

@@ -97,6 +97,11 @@ bool mwait_exits(Cpu& cpu, const Op& op) {
   return !exit_with(cpu, op, ExitReason::mwait, cpu.monitor_armed, by(VmxControl::mwait_exiting));
 }
 
+bool user_wait_exits(Cpu& cpu, const Op& op, ExitReason reason) {
+  return described_exit(cpu, op, VmxControl::rdtsc_exiting, reason);
+}
+
+bool user_wait_enabled(Cpu& cpu) { return enabled(cpu, VmxControl::user_wait); }
 bool rdtscp_enabled(Cpu& cpu) { return enabled(cpu, VmxControl::rdtscp); }
 bool invpcid_enabled(Cpu& cpu) { return enabled(cpu, VmxControl::invpcid); }
 bool invpcid_exits(Cpu& cpu, const Op& op) {

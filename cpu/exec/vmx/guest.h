@@ -4,6 +4,7 @@
 #pragma once
 
 #include "cpu/state/cpu.h"
+#include "vmx/exit_info.h"
 
 namespace ringside {
 
@@ -21,10 +22,12 @@ bool debug_register_exits(Cpu& cpu, const Op& op, unsigned number, bool from, u8
 bool invlpg_exits(Cpu& cpu, const Op& op, u64 linear);
 bool pause_exits(Cpu& cpu, const Op& op);
 bool mwait_exits(Cpu& cpu, const Op& op);
+bool user_wait_exits(Cpu& cpu, const Op& op, ExitReason reason);  // UMWAIT, TPAUSE
 
 // Instructions that are #UD unless a control enables them. False: #UD is raised.
 bool rdtscp_enabled(Cpu& cpu);
 bool invpcid_enabled(Cpu& cpu);
+bool user_wait_enabled(Cpu& cpu);  // UMONITOR, UMWAIT, TPAUSE
 // XSAVES and XRSTORS: #UD, or the exit; #NM comes later. False: the body has to return false.
 bool may_use_supervisor_states(Cpu& cpu, const Op& op, bool restore);
 bool invpcid_exits(Cpu& cpu, const Op& op);

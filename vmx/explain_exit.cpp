@@ -66,8 +66,8 @@ void apic_access(u64 q, Parts& out) {
     out.push_back({"bits 11:0", fmt::format("offset {:#x} in the APIC-access page", bits(q, 0, 11))});
   out.push_back({"bits 15:12", type < 4 ? std::string(types[type])
                                : type == 10
-                                   ? "a guest-physical or physical access while an event is delivered"
-                               : type == 15 ? "a guest-physical or physical access for an instruction"
+                                   ? "a guest-physical access while an event is delivered"
+                               : type == 15 ? "a guest-physical access for an instruction"
                                             : fmt::format("type {}", type)});
 }
 

@@ -117,6 +117,20 @@ TEST_CASE("x2APIC: 32-bit destinations, clusters of sixteen, broadcast, self IPI
   CHECK((Machine::msr(m[0], 0x830) & 0x1000) == 0);
 }
 
+TEST_CASE(
+    "a notification of posted interrupts goes where the descriptor's destination says, in either mode") {
+  Machine m(3);
+  m[0].notify(0x81, 2u << 8);
+  CHECK(got(m, 0x81) == 0b100);
+  m[0].notify(0x81, 0xabcd0100);  // only bits 15:8 count
+  CHECK(got(m, 0x81) == 0b010);
+  for (unsigned n = 0; n < 3; ++n) Machine::x2apic(m[n]);
+  m[0].notify(0x82, 2);
+  CHECK(got(m, 0x82) == 0b100);
+  m[0].notify(0x82, 2u << 8);
+  CHECK(got(m, 0x82) == 0);
+}
+
 TEST_CASE("an x2APIC's broadcast reaches those in xAPIC mode, and the other way round") {
   Machine m(2);
   Machine::x2apic(m[0]);

@@ -14,12 +14,13 @@ constexpr u64 pml4 = 0x1000, pdpt = 0x2000, pd = 0x3000, gdt = 0x4000, idt = 0x5
               load_msrs = 0x45000, io_a = 0x46000, io_b = 0x47000, msr_bitmap = 0x48000, vmread = 0x49000,
               vmwrite = 0x4a000, virtual_apic = 0x4b000, apic_access = 0x4c000, descriptor = 0x4d000,
               log = 0x4e000, exception = 0x4f000, ept_list = 0x50000, ept = 0x51000, ept_table = 0x54000,
-              narrow_idt = 0x55000, narrow_pd = 0x56000, pae = 0x57000;
-constexpr u64 pages[] = {pml4,         pdpt,         pd,         gdt,        idt,        tss,      guest_code,
-                         host,         guest_stack,  host_stack, vmxon,      vmcs,       linked,   entry_msrs,
-                         store_msrs,   load_msrs,    io_a,       io_b,       msr_bitmap, vmread,   vmwrite,
-                         virtual_apic, apic_access,  descriptor, log,        exception,  ept_list, ept,
-                         ept + 0x1000, ept + 0x2000, ept_table,  narrow_idt, narrow_pd,  pae};
+              narrow_idt = 0x55000, narrow_pd = 0x56000, pae = 0x57000, pid_pointers = 0x58000;
+constexpr u64 pages[] = {pml4,       pdpt,       pd,          gdt,          idt,          tss,
+                         guest_code, host,       guest_stack, host_stack,   vmxon,        vmcs,
+                         linked,     entry_msrs, store_msrs,  load_msrs,    io_a,         io_b,
+                         msr_bitmap, vmread,     vmwrite,     virtual_apic, apic_access,  descriptor,
+                         log,        exception,  ept_list,    ept,          ept + 0x1000, ept + 0x2000,
+                         ept_table,  narrow_idt, narrow_pd,   pae,          pid_pointers};
 }  // namespace place
 
 // RAM, ROM, registers of devices, nothing at all, or any number.
@@ -50,6 +51,7 @@ struct World {
   void on(VmxControl control) {
     const ControlWord word = info(control).word;
     if (word == ControlWord::secondary) on(VmxControl::secondary_controls);
+    if (word == ControlWord::tertiary) on(VmxControl::tertiary_controls);
     set(control_field(word), get(control_field(word)) | mask(control));
   }
   void off(VmxControl control) {
@@ -59,7 +61,7 @@ struct World {
 
   // Controls with what they need, so that most entries go through. The input chooses among the first
   // `groups`.
-  static constexpr unsigned groups = 24;
+  static constexpr unsigned groups = 26;
   void use(unsigned group) {
     switch (group) {
       case 0: on(VmxControl::ept); break;
@@ -97,7 +99,9 @@ struct World {
       case 22:
         on(VmxControl::tsc_offsetting), on(VmxControl::tsc_scaling), set(Field::TSC_MULTIPLIER, bit(47));
         break;
-      default: use(15), on(VmxControl::save_preemption_timer); break;
+      case 23: use(15), on(VmxControl::save_preemption_timer); break;
+      case 24: use(2), on(VmxControl::ipi_virtualization), set(Field::LAST_PID_POINTER_INDEX, 3); break;
+      default: on(VmxControl::user_wait); break;
     }
   }
 
@@ -142,6 +146,7 @@ inline void World::write_memory() {
     put(narrow_idt + 8 * n, gate | 0x08 << 16);
     put(4 * n, (n & 31) * 16 | 0x10000000, 4);
   }
+  for (u64 n = 0; n < 4; ++n) put(pid_pointers + 8 * n, (descriptor + 64 * n) | 1);
   put(vmxon, vmcs_revision, 4);
   put(vmcs, vmcs_revision, 4);
   put(linked, vmcs_revision | shadow_indicator, 4);
@@ -172,6 +177,7 @@ inline void World::fill_controls() {
                                                         {VIRTUAL_APIC_ADDRESS, place::virtual_apic},
                                                         {APIC_ACCESS_ADDRESS, place::apic_access},
                                                         {POSTED_INTERRUPT_DESCRIPTOR, place::descriptor},
+                                                        {PID_POINTER_TABLE, place::pid_pointers},
                                                         {PML_ADDRESS, place::log},
                                                         {VE_INFORMATION_ADDRESS, place::exception},
                                                         {EPTP_LIST_ADDRESS, place::ept_list},

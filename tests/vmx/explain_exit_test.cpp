@@ -133,7 +133,8 @@ TEST_CASE("an APIC access has an offset if it is a linear one") {
   CHECK(headline(exit_of(R::apic_access, 0x1300)) == "APIC access at offset 0x300");
   CHECK(qualification(R::apic_access, 0x1300) ==
         "bits 11:0: offset 0x300 in the APIC-access page; bits 15:12: a data write by an instruction");
-  CHECK(headline(exit_of(R::apic_access, 0xf000)) == "APIC access");
+  CHECK(headline(exit_of(R::apic_access, 0xf000)) ==
+        "APIC access by a paging-structure entry that lies there");
   CHECK(qualification(R::apic_access, 0xf000) == "bits 15:12: a guest-physical access for an instruction");
   CHECK(qualification(R::apic_access, 0xa000) ==
         "bits 15:12: a guest-physical access while an event is delivered");

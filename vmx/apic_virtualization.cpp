@@ -175,7 +175,9 @@ void set_virtual_task_priority(Cpu& cpu, u8 priority) {
 bool apic_read_virtualized(const Cpu& cpu, u32 offset, unsigned size) {
   if (!fits_a_register(cpu, offset, size)) return false;
   if (has(cpu, VmxControl::apic_register_virtualization)) return register_readable(offset & ~3u);
-  return offset == TPR;
+  if (offset == TPR) return true;
+  // Older editions of the manual have only the TPR here.
+  return has(cpu, VmxControl::virtual_interrupt_delivery) && (offset == EOI || offset == ICR_LO);
 }
 
 bool apic_write_virtualized(const Cpu& cpu, u32 offset, unsigned size) {

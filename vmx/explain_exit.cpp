@@ -64,9 +64,8 @@ void apic_access(u64 q, Parts& out) {
   const u64 type = bits(q, 12, 15);
   if (type < 4)
     out.push_back({"bits 11:0", fmt::format("offset {:#x} in the APIC-access page", bits(q, 0, 11))});
-  out.push_back({"bits 15:12", type < 4 ? std::string(types[type])
-                               : type == 10
-                                   ? "a guest-physical access while an event is delivered"
+  out.push_back({"bits 15:12", type < 4     ? std::string(types[type])
+                               : type == 10 ? "a guest-physical access while an event is delivered"
                                : type == 15 ? "a guest-physical access for an instruction"
                                             : fmt::format("type {}", type)});
 }

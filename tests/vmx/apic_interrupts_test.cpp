@@ -286,3 +286,24 @@ TEST_CASE("IPI virtualization of a write to the APIC-access page") {
   box.set(VmxControl::ipi_virtualization, false);
   CHECK(write(0x51) == exited);
 }
+
+TEST_CASE(
+    "With virtual-interrupt delivery alone EOI and the low interrupt command are read from the page, too") {
+  InterruptBox box;
+  box.set(VmxControl::virtualize_x2apic_mode, false);
+  box.set(VmxControl::virtualize_apic_accesses);
+  box.check_length = false;
+  box.begin(0, 0);
+  const auto read = [&](u32 offset) {
+    return box.run({0x8b, 0x83, static_cast<u8>(offset), static_cast<u8>(offset >> 8), 0, 0});
+  };
+  box.set_page(0x300, 0x12345);
+  CHECK(read(0x300) == done);
+  CHECK(box.cpu.gpr[RAX] == 0x12345);
+  CHECK(read(0xb0) == done);
+  CHECK(read(0x80) == done);
+  CHECK(read(0x310) == exited);
+  CHECK(read(0xf0) == exited);
+  box.set(VmxControl::virtual_interrupt_delivery, false);
+  CHECK(read(0x300) == exited);
+}

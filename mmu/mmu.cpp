@@ -212,7 +212,9 @@ bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fau
   ++statistics_.walks;
   context_->walked = true;
   Translation translation;
-  const bool has_upper_levels = walk_state_.rights.mode.four_or_five_levels();
+  // Without a second stage the upper levels outlive flushes; but a walk must meet the APIC-access page.
+  const bool shortcut = walk_state_.stage != nullptr || apic_access_page_ == no_apic_access_page;
+  const bool has_upper_levels = shortcut && walk_state_.rights.mode.four_or_five_levels();
   if (!has_upper_levels ||
       !context_->upper_levels.find(walk_state_, address.value, access, memory_, translation)) {
     if (!walk(memory_, walk_state_, address, access, translation, fault)) {

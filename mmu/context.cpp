@@ -169,4 +169,23 @@ void Mmu::Context::drop_data_page(u64 page) {
   }
 }
 
+void Mmu::Context::drop_data_frame(u64 host) {
+  const auto leads_there = [=](const TlbEntry& entry) { return entry.tag + entry.addend == host; };
+  for (auto& side : data) {
+    if (!side) continue;
+    side->read.drop_if(leads_there);
+    side->write.drop_if(leads_there);
+    side->clear_beside();
+  }
+}
+
+void Mmu::Context::drop_all_data() {
+  for (auto& side : data) {
+    if (!side) continue;
+    side->read.flush();
+    side->write.flush();
+    side->clear_beside();
+  }
+}
+
 }  // namespace ringside

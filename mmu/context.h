@@ -272,7 +272,10 @@ struct Mmu::Context {
   void drop_small_page(u64 page, bool globals_only, u64& epochs);  // this page number only
   void flush_non_global();
   void flush(u64& epochs);
-  void drop_data_page(u64 page);  // fast tags for loads and stores only
+  // Fast tags for loads and stores only: of a linear page, of the page at a host address, all.
+  void drop_data_page(u64 page);
+  void drop_data_frame(u64 host);
+  void drop_all_data();
   bool may_hold_global(u64 address) const {
     return global_slots.has(tlb_index(address)) || large.may_have(address) || huge.may_have(address);
   }

@@ -121,10 +121,36 @@ bool Mmu::watched(u64 page) const {
   return std::any_of(watched_.begin(), watched_.end(), [=](LinAddr w) { return w.page().value == page; });
 }
 
+bool Mmu::watched(HostPhys frame, GuestPhys guest) const {
+  const auto is = [](auto page) { return [=](auto w) { return w.page() == page.page(); }; };
+  return std::any_of(watched_frames_.begin(), watched_frames_.end(), is(frame)) ||
+         (walk_state_.stage != nullptr &&
+          std::any_of(watched_guest_frames_.begin(), watched_guest_frames_.end(), is(guest)));
+}
+
 void Mmu::set_watched_pages(std::span<const LinAddr> pages) {
   watched_.assign(pages.begin(), pages.end());
   for (const LinAddr page : watched_) {
     for (auto& context : contexts_) context->drop_data_page(page.page().value);
+  }
+}
+
+void Mmu::set_watched_frames(std::span<const HostPhys> frames, std::span<const GuestPhys> guest_frames) {
+  watched_frames_.assign(frames.begin(), frames.end());
+  for (const HostPhys frame : watched_frames_) {
+    PhysicalMemory::Page page;
+    if (!memory_.page(frame, page)) continue;  // a device's has no tags
+    for (auto& context : contexts_) context->drop_data_frame(reinterpret_cast<u64>(page.bytes));
+  }
+  const bool new_ones = std::any_of(guest_frames.begin(), guest_frames.end(), [&](GuestPhys frame) {
+    return std::find(watched_guest_frames_.begin(), watched_guest_frames_.end(), frame) ==
+           watched_guest_frames_.end();
+  });
+  watched_guest_frames_.assign(guest_frames.begin(), guest_frames.end());
+  if (!new_ones) return;
+  // A tag does not say what it was before the second stage.
+  for (auto& context : contexts_) {
+    if (context->key.stage != 0) context->drop_all_data();
   }
 }
 

@@ -250,7 +250,7 @@ void Mmu::fill(u64 address, Access access, const Translation& t) {
     after_invalidation();
     return;
   }
-  if (watched(tag)) return;
+  if (watched(tag) || (watches_frames() && watched(physical, t.guest))) return;
   if (walk_state_.rights.mode.on(Cr4::PKE | Cr4::PKS)) {
     (t.rights.user ? c.user_keys : c.supervisor_keys) |= static_cast<u16>(1u << t.rights.key);
   }
@@ -284,6 +284,14 @@ void Mmu::fill(u64 address, Access access, const Translation& t) {
   side.write_pages[slot] = physical;
   if (page.number / 64 >= write_tagged_.size()) write_tagged_.resize((memory_.ram_pages() + 63) / 64);
   write_tagged_[page.number / 64] |= bit(page.number % 64);
+}
+
+std::optional<GuestPhys> Mmu::probe_guest(LinAddr address, Access access) const {
+  Translation translation;
+  Fault fault;
+  if (walk_state_.rights.mode.four_or_five_levels() && !canonical(address.value)) return std::nullopt;
+  if (!look(memory_, walk_state_, address, access, translation, fault, nullptr)) return std::nullopt;
+  return translation.guest;
 }
 
 bool Mmu::probe(LinAddr address, Access access, HostPhys& result, Fault& fault, WalkTrace* trace) const {

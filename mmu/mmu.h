@@ -3,6 +3,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -71,6 +72,10 @@ class Mmu : private MapListener {
   // Data breakpoints: these linear pages get no fast tags. Every miss looks through them all: let them be
   // few.
   void set_watched_pages(std::span<const LinAddr> pages);
+  // The same for whoever looks: pages by their bus address, and by the address before the second stage, which
+  // counts only while there is one.
+  void set_watched_frames(std::span<const HostPhys> frames, std::span<const GuestPhys> guest_frames);
+  bool watches_frames() const { return !watched_frames_.empty() || !watched_guest_frames_.empty(); }
 
   // The page whose accesses VMX virtualizes: it gets no fast tags, so that each access asks translate(), and
   // a walk or a load of PDPTEs that meets it fails with SecondStageFault::apic_access.
@@ -94,6 +99,8 @@ class Mmu : private MapListener {
   // As translate, for looking only: sets no bits, fills no TLB, raises nothing; leaves the trail if asked.
   bool probe(LinAddr address, Access access, HostPhys& result, Fault& fault,
              WalkTrace* trace = nullptr) const;
+  // As probe: where paging leads, before the second stage. nullopt: it would fault.
+  std::optional<GuestPhys> probe_guest(LinAddr address, Access access) const;
 
   const PagingRegisters& registers() const { return registers_; }
   PhysicalMemory& memory() { return memory_; }
@@ -118,6 +125,7 @@ class Mmu : private MapListener {
   void flush_vpid_contexts(u16 vpid);
   u16 pcid() const { return registers_.cr4 & Cr4::PCIDE ? registers_.cr3 & Cr3::pcid : 0; }
   bool watched(u64 page) const;
+  bool watched(HostPhys frame, GuestPhys guest) const;
   bool find_cached(u64 address, Access access, HostPhys& result) const;
   void fill(u64 address, Access access, const Translation& translation);
   void after_invalidation();  // takes over the current context's fetch epoch
@@ -140,6 +148,8 @@ class Mmu : private MapListener {
   std::vector<u64>
       write_tagged_;  // a bit for each RAM page, by its dense number: some context may hold a write tag
   std::vector<LinAddr> watched_;
+  std::vector<HostPhys> watched_frames_;
+  std::vector<GuestPhys> watched_guest_frames_;
   HostPhys apic_access_page_ = no_apic_access_page;
   HostPhys last_apic_access_page_ = no_apic_access_page;
   Statistics statistics_;

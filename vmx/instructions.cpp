@@ -69,10 +69,10 @@ VmResult vmxoff(Cpu& cpu) {
   return VmResult::success();
 }
 
-VmResult vmclear(Cpu& cpu, u64 pointer) {
+VmResult vmclear(Cpu& cpu, u64 pointer, u64 rip, u64 count) {
   if (!region_address_ok(cpu, pointer)) return VmResult::fail(VmError::vmclear_bad_address);
   if (HostPhys(pointer) == cpu.vmx->vmxon_region) return VmResult::fail(VmError::vmclear_vmxon_pointer);
-  cpu.vmx->clear(cpu.mmu.memory(), HostPhys(pointer));
+  cpu.vmx->clear(cpu.mmu.memory(), HostPhys(pointer), rip, count);
   return VmResult::success();
 }
 

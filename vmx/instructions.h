@@ -36,7 +36,8 @@ std::string_view vmx_mode_refusal(const Cpu& cpu, bool outside);
 std::string_view vmxon_refusal(const Cpu& cpu);
 VmResult vmxon(Cpu& cpu, u64 pointer);
 VmResult vmxoff(Cpu& cpu);
-VmResult vmclear(Cpu& cpu, u64 pointer);
+// `rip` and `count` are the instruction's, as vmwrite's.
+VmResult vmclear(Cpu& cpu, u64 pointer, u64 rip = 0, u64 count = 0);
 VmResult vmptrld(Cpu& cpu, u64 pointer);
 u64 current_pointer(const Cpu& cpu);  // all ones: none
 

@@ -33,6 +33,18 @@ void Vmcs::clear_launch_state(PhysicalMemory& memory, HostPhys region) {
   memory.write(region + launch_state_at, 4, 0);
 }
 
+void Vmcs::remember(const Vmcs& before) {
+  for (unsigned i = 0; i < field_count; ++i) {
+    if (!writers_[i].known && values_[i] == before.values_[i]) writers_[i] = before.writers_[i];
+  }
+  if (last_exit_count == 0) {
+    last_exit_count = before.last_exit_count;
+    last_exit_rip = before.last_exit_rip;
+  }
+  entries += before.entries;
+  exits += before.exits;
+}
+
 void Vmcs::fields(Fields& visit) {
   visit("region", region);
   visit("launched", launched);

@@ -34,6 +34,8 @@ class Vmcs {
     writers_[static_cast<unsigned>(field)] = {rip, count, true};
   }
   const Writer& writer(Field field) const { return writers_[static_cast<unsigned>(field)]; }
+  // Of the same region before it was loaded: who wrote what has the same value still, and what was counted.
+  void remember(const Vmcs& before);
 
   // Between the region in memory and here. Data beyond what the revision keeps is left alone.
   void read_region(PhysicalMemory& memory);

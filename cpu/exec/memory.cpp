@@ -116,10 +116,12 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
     span.host = code ? nullptr : memory.pointer(span.physical, write);
     if (!span.host && !(code && away_from_running_code(cpu, span.physical)) && not_alone(cpu)) return false;
   }
-  if (cpu.observer && !cpu.watched.empty()) [[unlikely]] {
-    if (cpu.observer->watches(cpu, LinAddr(linear), size, kind)) {
+  if (cpu.observer && (!cpu.watched.empty() || cpu.mmu.watches_frames())) [[unlikely]] {
+    const ObservedAccess access{
+        LinAddr(linear), size, {kind, user, system}, first, result.span[0].physical, result.span[1].physical};
+    if (cpu.observer->watches(cpu, access)) {
       if (not_alone(cpu)) return false;
-      cpu.observer->accessed(cpu, LinAddr(linear), size, kind, result.span[0].physical);
+      cpu.observer->accessed(cpu, access);
     }
   }
   if (cpu.dr7 & 0xff) {

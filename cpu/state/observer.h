@@ -8,6 +8,15 @@ namespace ringside {
 
 struct Cpu;
 
+struct ObservedAccess {
+  LinAddr linear;
+  unsigned size = 0;
+  Access access;
+  // The first `part` bytes lie at `physical`, the rest, in the next page, at `rest`.
+  unsigned part = 0;
+  HostPhys physical, rest;
+};
+
 // Told of slow events only, so that nobody who does not look pays for it. Nothing that an observer does may
 // change what the guest sees. VM entries and VM exits have an observer of their own (vmx/vmx.h). Every
 // function but `stops_before` is called in the middle of an instruction or of a delivery: to stop after it,
@@ -20,10 +29,11 @@ class CpuObserver {
   // Asked only at offsets into a page that BlockCache::set_stop_offsets named. True: the run ends here.
   virtual bool stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) = 0;
 
-  // An access to a page in `Cpu::watched`. `watches`: whether accessed() wants to hear of it; it is then
-  // called once the access cannot fault any more, before it is made.
-  virtual bool watches(const Cpu& cpu, LinAddr address, unsigned size, AccessKind kind) const = 0;
-  virtual void accessed(Cpu& cpu, LinAddr address, unsigned size, AccessKind kind, HostPhys physical) = 0;
+  // An explicit or implicit access to a page in `Cpu::watched` or among Mmu::set_watched_frames; walks,
+  // devices and what VMX does of itself are none. `watches`: whether accessed() wants to hear of it; it is
+  // then called once the access cannot fault any more, before it is made.
+  virtual bool watches(const Cpu& cpu, const ObservedAccess& access) const = 0;
+  virtual void accessed(Cpu& cpu, const ObservedAccess& access) = 0;
 
   // A fault or trap whose handler was entered: cpu.rip is the handler's; `from` is the saved RIP.
   virtual void exception(Cpu& cpu, const Fault& fault, u64 from) = 0;

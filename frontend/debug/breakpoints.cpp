@@ -5,6 +5,7 @@
 
 #include "cpu/state/msrs.h"
 #include "vmx/explain_exit.h"
+#include "vmx/instruction_errors.h"
 
 namespace ringside {
 namespace {
@@ -36,6 +37,11 @@ std::string describe(const Breakpoint& b) {
       if (b.any) return "any VM exit";
       return fmt::format("VM exit, reason {} ({})", b.number, name(static_cast<ExitReason>(b.number)));
     case Breakpoint::Kind::failed_entry: return "VM entry that is refused";
+    case Breakpoint::Kind::vm_failure:
+      if (b.any) return "VMX instruction that fails";
+      if (b.number == Breakpoint::vm_fault) return "VMX instruction that raises #UD or #GP";
+      if (b.number == 0) return "VMfailInvalid";
+      return fmt::format("VMfailValid {} ({})", b.number, instruction_error_name(static_cast<u32>(b.number)));
     case Breakpoint::Kind::vmwrite: {
       if (b.any) return "any VMWRITE";
       const auto field = find_field(b.number);
@@ -59,6 +65,15 @@ std::string describe(const Breakpoint& b) {
       return fmt::format("EPT violation at guest-physical {:#x} to {:#x}", b.number, b.last);
   }
   return {};
+}
+
+std::string vm_failure_text(unsigned error) {
+  if (error) return fmt::format("VMfailValid {}: {}", error, instruction_error_name(error));
+  return "VMfailInvalid: there is no current VMCS, or the operand names none";
+}
+
+std::string vm_fault_text(Vector vector, std::string_view why) {
+  return fmt::format("{}: {}", vector_text(static_cast<unsigned>(vector), true), why);
 }
 
 }  // namespace ringside

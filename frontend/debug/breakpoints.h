@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "frontend/debug/look_memory.h"
@@ -22,9 +23,11 @@ struct Place {
 struct Breakpoint {
   enum class Kind : u8 {
     execute,        // before the instruction at `at`
-    watch,          // after an access to `bytes` bytes at `at` (linear or guest_linear)
+    watch,          // after an access to `bytes` bytes at `at`
     exit_reason,    // a VM exit with basic exit reason `number`, or any
     failed_entry,   // a VM entry that was refused
+    vm_failure,     // a VMX instruction that fails: with VM-instruction error `number` (0: VMfailInvalid),
+                    // with #UD or #GP (`vm_fault`), or any
     vmwrite,        // of the field with encoding `number`, or any
     msr,            // RDMSR or WRMSR of `number`, or any
     port,           // an access to a port from `number` to `last`, or any
@@ -32,6 +35,7 @@ struct Breakpoint {
     interrupt,      // delivery of the interrupt `number`, or any
     ept_violation,  // an EPT violation at a guest-physical address from `number` to `last`, or any
   };
+  static constexpr u64 vm_fault = ~u64{0};
   Kind kind = Kind::execute;
   Place at;
   u64 bytes = 1;                           // of watch: 1 to 4096
@@ -54,12 +58,17 @@ std::string describe(const Breakpoint& breakpoint);
 
 // What VMX did last on a CPU.
 struct VmxEvent {
-  enum class Kind : u8 { entered, exited, refused, failed } kind = Kind::entered;
+  enum class Kind : u8 { entered, exited, refused, failed, faulted } kind = Kind::entered;
   u64 count = 0;                 // instructions that the CPU had retired
   std::optional<ExitInfo> exit;  // of exited, and of refused if there was an exit
   const Rule* rule = nullptr;    // of refused: the first that was broken
   unsigned error = 0;            // of failed: the VM-instruction error; 0: VMfailInvalid
   std::string broken;            // of refused: every rule that was broken, explained; taken when it happened
+  std::string words;             // of failed and faulted: all that there is to say
 };
+
+// "VMfailValid 12: ...", "VMfailInvalid: ..."; "#UD: CR4.VMXE is 0".
+std::string vm_failure_text(unsigned error);
+std::string vm_fault_text(Vector vector, std::string_view why);
 
 }  // namespace ringside

@@ -8,6 +8,7 @@
 #include "cpu/state/msrs.h"
 #include "frontend/debug/commands_actions.h"
 #include "vmx/explain_exit.h"
+#include "vmx/instruction_errors.h"
 
 namespace ringside::act {
 namespace {
@@ -71,8 +72,6 @@ bool watch(Commands& c, std::string_view arguments, bool reads, bool writes) {
   b.bytes = 8;
   const auto place = c.place(arguments);
   if (!place) return false;
-  if (place->space != AddressSpace::linear && place->space != AddressSpace::guest_linear)
-    return c.fail("memory is watched by linear address: watch ADDRESS, or watch guest ADDRESS");
   b.at = *place;
   if (!is_tail(arguments)) {
     std::string error;
@@ -127,6 +126,19 @@ std::optional<u64> vector(Commands& c, std::string_view word) {
   const auto number = c.value(word);
   if (number && *number > 255) {
     c.fail(fmt::format("{}: vectors are 0 to 255", *number));
+    return std::nullopt;
+  }
+  return number;
+}
+
+// "invalid", "fault", or a VM-instruction error.
+std::optional<u64> vm_failure(Commands& c, std::string_view word) {
+  if (word == "invalid") return 0;
+  if (word == "fault") return Breakpoint::vm_fault;
+  const auto number = c.value(word);
+  if (number &&
+      (*number == 0 || *number > 63 || instruction_error_name(static_cast<u32>(*number)) == "reserved")) {
+    c.fail(fmt::format("{}: no VM-instruction error has this number; or write invalid, or fault", *number));
     return std::nullopt;
   }
   return number;
@@ -224,6 +236,9 @@ bool catch_event(Commands& c, std::string_view arguments) {
     b.kind = Kind::ept_violation;
     if (!range(c, arguments, b, ~u64{0})) return false;
     number = b.number;
+  } else if (what == "vmfail") {
+    b.kind = Kind::vm_failure;
+    if (!b.any) number = vm_failure(c, next_word(arguments));
   } else if (what == "msr") {
     b.kind = Kind::msr;
     directions(arguments, b);
@@ -243,9 +258,10 @@ bool catch_event(Commands& c, std::string_view arguments) {
     b.kind = what == "exception" ? Kind::exception : Kind::interrupt;
     if (!b.any) number = vector(c, next_word(arguments));
   } else {
-    return c.fail(fmt::format(
-        "catch {}: it is exit, refused, vmwrite, ept, msr, port, exception or interrupt; see help catch",
-        what));
+    return c.fail(
+        fmt::format("catch {}: it is exit, refused, vmfail, vmwrite, ept, msr, port, exception or interrupt; "
+                    "see help catch",
+                    what));
   }
   if (!number) return false;
   b.number = *number;

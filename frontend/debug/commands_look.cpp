@@ -15,6 +15,7 @@
 #include "frontend/debug/look_registers.h"
 #include "frontend/debug/look_tables.h"
 #include "frontend/debug/look_vmcs.h"
+#include "frontend/debug/vmcs_life.h"
 #include "vmx/instruction_errors.h"
 #include "vmx/rules.h"
 
@@ -69,7 +70,7 @@ const Topic topics[] = {
        return registers_text(cpu, &c.symbols()) + msrs_text(cpu) + x87_text(cpu) + vector_text(cpu);
      }},
     {"symbols", [](Commands& c, const Cpu&) { return symbols_text(c.symbols()); }},
-    {"vmcs", [](Commands& c, const Cpu& cpu) { return vmcs_list_text(cpu, &c.symbols()); }},
+    {"vmcs", [](Commands& c, const Cpu&) { return vmcs_life_text(c.debugger().machine(), &c.symbols()); }},
     {"gdt", [](Commands&, const Cpu& cpu) { return gdt_text(cpu); }},
     {"ldt", [](Commands&, const Cpu& cpu) { return ldt_text(cpu); }},
     {"idt", [](Commands& c, const Cpu& cpu) { return idt_text(cpu, &c.symbols()); }},
@@ -246,11 +247,8 @@ bool explain(Commands& c, std::string_view) {
       return true;
     case VmxEvent::Kind::exited: c.print(last_exit_text(cpu, &c.symbols())); return true;
     case VmxEvent::Kind::failed:
-      c.print(last->error ? fmt::format("VMfailValid {}: {} (instruction {})", last->error,
-                                        instruction_error_name(last->error), last->count)
-                          : fmt::format("VMfailInvalid: there is no current VMCS, or the operand names none "
-                                        "(instruction {})",
-                                        last->count));
+    case VmxEvent::Kind::faulted:
+      c.print(fmt::format("a VMX instruction failed, at instruction {}: {}", last->count, last->words));
       return true;
     case VmxEvent::Kind::refused: break;
   }
@@ -263,31 +261,46 @@ bool explain(Commands& c, std::string_view) {
 }
 
 bool vmcs(Commands& c, std::string_view arguments) {
-  const Cpu& cpu = c.debugger().cpu();
+  Machine& machine = c.debugger().machine();
+  const Cpu* cpu = &c.debugger().cpu();
   if (arguments == "list") {
-    c.print(vmcs_list_text(cpu, &c.symbols()));
+    c.print(vmcs_life_text(machine, &c.symbols()));
     return true;
   }
-  const Vmcs* v = current(c);
+  const Vmcs* v = nullptr;
+  std::string_view rest = arguments;
+  if (next_word(rest) == "at") {
+    std::string error;
+    const auto region = c.expressions().evaluate_first(rest, error);
+    if (!region) return c.fail(error);
+    const auto known = find_vmcs(machine, *region);
+    if (!known) return c.fail(fmt::format("{:#x}: no CPU knew a VMCS here; vmcs list shows all", *region));
+    cpu = known->cpu;
+    v = known->vmcs;
+    arguments = trimmed(rest);
+  } else {
+    v = current(c);
+  }
   if (!v) return false;
   if (arguments == "check") {
-    c.print(check_text(cpu, *v, &c.symbols()));
+    c.print(check_text(*cpu, *v, &c.symbols()));
     return true;
   }
   VmcsTextOptions options;
   options.symbols = &c.symbols();
+  options.machine = &machine;
   for (const std::string_view area : {"controls", "host", "guest", "injection", "exit"}) {
     if (arguments == area) options.area = area;
   }
   if (arguments.empty() || !options.area.empty()) {
-    c.print(vmcs_text(cpu, *v, options));
+    c.print(vmcs_text(*cpu, *v, options));
     return true;
   }
   const std::vector<Field> fields = find_fields(arguments);
   if (fields.empty())
     return c.fail(
         fmt::format("{}: no field has this in its name; help vmcs lists what else there is", arguments));
-  for (const Field field : fields) c.print(field_text(cpu, *v, field, &c.symbols()));
+  for (const Field field : fields) c.print(field_text(*cpu, *v, field, options));
   return true;
 }
 

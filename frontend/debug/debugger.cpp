@@ -29,8 +29,9 @@ Debugger::~Debugger() {
     Cpu& cpu = m.cpu(n);
     if (cpu.observer == impl_.get()) cpu.observer = nullptr;
     if (cpu.vmx && cpu.vmx->observer == impl_.get()) cpu.vmx->observer = impl_->cpus[n].next;
-    if (cpu.watched.empty()) continue;
+    if (cpu.watched.empty() && !cpu.mmu.watches_frames()) continue;
     cpu.watched.clear();
+    cpu.mmu.set_watched_frames({}, {});
     cpu.update_debug();
   }
 }
@@ -104,20 +105,31 @@ void Debugger::Impl::arm() {
 
   if (!watch && !watching) return;
   watching = watch;
-  for (unsigned n = 0; n < machine.cpus(); ++n) {
-    Cpu& cpu = machine.cpu(n);
-    std::vector<LinAddr> pages;
-    for (const Breakpoint& point : points) {
-      if (!waits(point, Breakpoint::Kind::watch, cpu)) continue;
-      const u64 first = point.at.value & ~(page_bytes - 1), last = point.at.value + point.bytes - 1;
-      for (u64 page = first; page <= last && last - page < 2 * page_bytes; page += page_bytes) {
-        if (std::find(pages.begin(), pages.end(), LinAddr(page)) == pages.end())
-          pages.push_back(LinAddr(page));
+  for (unsigned n = 0; n < machine.cpus(); ++n) arm_watches(machine.cpu(n));
+}
+
+void Debugger::Impl::arm_watches(Cpu& cpu) {
+  std::vector<LinAddr> pages;
+  std::vector<HostPhys> frames;
+  std::vector<GuestPhys> guest_frames;
+  const auto put = [](auto& list, auto page) {
+    if (std::find(list.begin(), list.end(), page) == list.end()) list.push_back(page);
+  };
+  for (const Breakpoint& point : points) {
+    if (!waits(point, Breakpoint::Kind::watch, cpu)) continue;
+    const u64 first = point.at.value & ~(page_bytes - 1), last = point.at.value + point.bytes - 1;
+    for (u64 page = first; page <= last && last - page < 2 * page_bytes; page += page_bytes) {
+      switch (point.at.space) {
+        case AddressSpace::linear:
+        case AddressSpace::guest_linear: put(pages, LinAddr(page)); break;
+        case AddressSpace::guest_physical: put(guest_frames, GuestPhys(page)); break;
+        case AddressSpace::host_physical: put(frames, HostPhys(page)); break;
       }
     }
-    cpu.watched = std::move(pages);
-    cpu.update_debug();
   }
+  cpu.watched = std::move(pages);
+  cpu.mmu.set_watched_frames(frames, guest_frames);
+  cpu.update_debug();
 }
 
 Debugger::Impl::World Debugger::Impl::world(const Cpu& cpu) const { return {cpu.cpl, mode_name(cpu)}; }

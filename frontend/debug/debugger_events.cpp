@@ -1,9 +1,12 @@
 // Owns what the debugger makes of the events that CPUs tell it of.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "cpu/exec/run.h"
 #include "cpu/state/msrs.h"
 #include "frontend/debug/debugger_impl.h"
+#include "frontend/debug/disassembly.h"
 #include "frontend/debug/look_memory.h"
 #include "frontend/debug/where.h"
 #include "vmx/explain_exit.h"
@@ -17,20 +20,61 @@ namespace {
 bool overlap(u64 a, u64 a_bytes, u64 b, u64 b_bytes) { return a - b < b_bytes || b - a < a_bytes; }
 
 bool right_guest(const Breakpoint& point, const Cpu& cpu) {
-  if (point.at.space != AddressSpace::guest_linear) return true;
+  const AddressSpace space = point.at.space;
+  if (space != AddressSpace::guest_linear && space != AddressSpace::guest_physical) return true;
   if (!cpu.non_root) return false;
   return !point.at.vmcs || (cpu.vmx->current && cpu.vmx->current->region.value == *point.at.vmcs);
 }
 
-bool watched_access(const Breakpoint& point, const Cpu& cpu, u64 address, unsigned size, AccessKind kind) {
-  const bool wanted = kind == AccessKind::write ? point.on_write : point.on_read;
-  return wanted && right_guest(point, cpu) && overlap(point.at.value, point.bytes, address, size);
+bool meets_physically(const Breakpoint& point, const ObservedAccess& access) {
+  return overlap(point.at.value, point.bytes, access.physical.value, access.part) ||
+         (access.part < access.size &&
+          overlap(point.at.value, point.bytes, access.rest.value, access.size - access.part));
+}
+
+bool meets_guest_physically(const Breakpoint& point, const Cpu& cpu, const ObservedAccess& access) {
+  const auto meets = [&](u64 linear, unsigned size) {
+    const auto at = cpu.mmu.probe_guest(LinAddr(linear), access.access);
+    return at && overlap(point.at.value, point.bytes, at->value, size);
+  };
+  return meets(access.linear.value, access.part) ||
+         (access.part < access.size && meets(access.linear.value + access.part, access.size - access.part));
+}
+
+bool watched_access(const Breakpoint& point, const Cpu& cpu, const ObservedAccess& access) {
+  const bool wanted = access.access.kind == AccessKind::write ? point.on_write : point.on_read;
+  if (!wanted || !right_guest(point, cpu)) return false;
+  switch (point.at.space) {
+    case AddressSpace::linear:
+    case AddressSpace::guest_linear:
+      return overlap(point.at.value, point.bytes, access.linear.value, access.size);
+    case AddressSpace::guest_physical: return meets_guest_physically(point, cpu, access);
+    case AddressSpace::host_physical: return meets_physically(point, access);
+  }
+  return false;
+}
+
+// Whoever watches a physical address does not know the linear one, nor the other way round.
+std::string physical_note(const Breakpoint& point, const ObservedAccess& access) {
+  if (point.at.space == AddressSpace::linear || point.at.space == AddressSpace::guest_linear) return {};
+  return fmt::format(" (host-physical {:#x})", access.physical.value);
 }
 
 std::string shown(std::span<const u8> bytes) {
   u64 value = 0;
   for (std::size_t n = bytes.size(); n-- > 0;) value = value << 8 | bytes[n];
   return fmt::format("{:#x}", value);
+}
+
+// Of the VMX instruction at cpu.rip.
+std::string by_instruction(const Cpu& cpu) {
+  const DisassembledInstruction at = next_instruction(cpu, nullptr);
+  return fmt::format(" ({} {}{}at {:#x})", at.mnemonic, at.operands, at.operands.empty() ? "" : " ",
+                     at.address);
+}
+bool enters(const Cpu& cpu) {
+  const std::string mnemonic = next_instruction(cpu, nullptr).mnemonic;
+  return mnemonic == "vmlaunch" || mnemonic == "vmresume";
 }
 
 }  // namespace
@@ -93,27 +137,24 @@ bool Debugger::Impl::matches(const Breakpoint& point, const Cpu& cpu, u64 linear
   return false;
 }
 
-bool Debugger::Impl::watches(const Cpu& cpu, LinAddr address, unsigned size, AccessKind kind) const {
+bool Debugger::Impl::watches(const Cpu& cpu, const ObservedAccess& access) const {
   for (const Breakpoint& point : points) {
-    if (waits(point, Breakpoint::Kind::watch, cpu) && watched_access(point, cpu, address.value, size, kind))
-      return true;
+    if (waits(point, Breakpoint::Kind::watch, cpu) && watched_access(point, cpu, access)) return true;
   }
   return false;
 }
 
-void Debugger::Impl::accessed(Cpu& cpu, LinAddr address, unsigned size, AccessKind kind, HostPhys) {
-  PerCpu& own = cpus[cpu.index];
+void Debugger::Impl::accessed(Cpu& cpu, const ObservedAccess& access) {
   for (const Breakpoint& point : points) {
-    if (!waits(point, Breakpoint::Kind::watch, cpu) || !watched_access(point, cpu, address.value, size, kind))
-      continue;
+    if (!waits(point, Breakpoint::Kind::watch, cpu) || !watched_access(point, cpu, access)) continue;
     // An instruction may ask before it acts, and act in parts.
-    if (own.watched_count == retired(cpu) && own.watched_by == point.id) continue;
-    own.watched_count = retired(cpu);
-    own.watched_by = point.id;
-    const bool write = kind == AccessKind::write;
-    std::string text =
-        fmt::format("{} of {} byte{} at {:#x} by the instruction at {:#x}", write ? "write" : "read", size,
-                    size == 1 ? "" : "s", address.value, linear_rip(cpu));
+    if (std::any_of(pending.begin(), pending.end(),
+                    [&](const Pending& p) { return p.breakpoint == point.id && p.cpu == cpu.index; }))
+      continue;
+    const bool write = access.access.kind == AccessKind::write;
+    std::string text = fmt::format("{} of {} byte{} at {:#x}{} by the instruction at {:#x}",
+                                   write ? "write" : "read", access.size, access.size == 1 ? "" : "s",
+                                   access.linear.value, physical_note(point, access), linear_rip(cpu));
     u8 old[8];
     const std::size_t bytes = std::min<u64>(point.bytes, sizeof old);
     if (peek_at(cpu, point.at, std::span(old, bytes)) == bytes)
@@ -223,9 +264,33 @@ void Debugger::Impl::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
 
 void Debugger::Impl::failed(Cpu& cpu, unsigned error) {
   PerCpu& own = cpus[cpu.index];
-  own.last = VmxEvent{VmxEvent::Kind::failed, retired(cpu), std::nullopt, nullptr, error};
+  VmxEvent event{VmxEvent::Kind::failed, retired(cpu)};
+  event.error = error;
+  event.words = vm_failure_text(error) + by_instruction(cpu);
+  const std::string text = event.words;
+  own.last = std::move(event);
+  meet(cpu, Breakpoint::Kind::vm_failure, text, [&](const Breakpoint& p) { return p.number == error; });
   // Of a VM entry that a rule refuses, refused() follows.
+  const bool by_rule = error == static_cast<unsigned>(VmError::invalid_controls) ||
+                       error == static_cast<unsigned>(VmError::invalid_host_state);
+  if (!by_rule && enters(cpu))
+    meet(cpu, Breakpoint::Kind::failed_entry, "VM entry refused: " + text,
+         [](const Breakpoint&) { return true; });
   if (own.next) own.next->failed(cpu, error);
+}
+
+void Debugger::Impl::faulted(Cpu& cpu, Vector vector, std::string_view why) {
+  PerCpu& own = cpus[cpu.index];
+  VmxEvent event{VmxEvent::Kind::faulted, retired(cpu)};
+  event.words = vm_fault_text(vector, why) + by_instruction(cpu);
+  const std::string text = event.words;
+  own.last = std::move(event);
+  meet(cpu, Breakpoint::Kind::vm_failure, text,
+       [](const Breakpoint& p) { return p.number == Breakpoint::vm_fault; });
+  if (enters(cpu))
+    meet(cpu, Breakpoint::Kind::failed_entry, "VM entry refused: " + text,
+         [](const Breakpoint&) { return true; });
+  if (own.next) own.next->faulted(cpu, vector, why);
 }
 
 }  // namespace ringside

@@ -36,9 +36,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     u64 entries = 0, exits = 0;
     // The instruction at which the last stop was reported, which is not met again.
     u64 stopped_count = ~u64{0}, stopped_rip = 0;
-    World world;                  // when the run began
-    u64 watched_count = ~u64{0};  // of the access that was noted last, so that an instruction has one note
-    unsigned watched_by = 0;
+    World world;  // when the run began
   };
 
   Machine& machine;
@@ -65,6 +63,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   bool settle();  // of what is pending; true: `stop` is set
   Stop finish(Stop made);
   void arm();
+  void arm_watches(Cpu& cpu);
   World world(const Cpu& cpu) const;
   std::optional<Stop> over() const;  // the machine has ended
   bool reached(const Target& t, Cpu& cpu, u64 linear, HostPhys physical) const;
@@ -88,8 +87,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   std::optional<HostPhys> locate_at(const Cpu& cpu, const Place& place, std::string* why) const;
 
   bool stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) override;
-  bool watches(const Cpu& cpu, LinAddr address, unsigned size, AccessKind kind) const override;
-  void accessed(Cpu& cpu, LinAddr address, unsigned size, AccessKind kind, HostPhys physical) override;
+  bool watches(const Cpu& cpu, const ObservedAccess& access) const override;
+  void accessed(Cpu& cpu, const ObservedAccess& access) override;
   void exception(Cpu& cpu, const Fault& fault, u64 from) override;
   void interrupt(Cpu& cpu, u8 vector, u64 from) override;
   void msr_access(Cpu& cpu, u32 number, bool write, u64 value) override;
@@ -100,6 +99,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   void exited(Cpu& cpu, const ExitInfo& exit) override;
   void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) override;
   void failed(Cpu& cpu, unsigned error) override;
+  void faulted(Cpu& cpu, Vector vector, std::string_view why) override;
 };
 
 }  // namespace ringside

@@ -8,6 +8,8 @@
 
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/run.h"
+#include "frontend/debug/breakpoints.h"
+#include "frontend/debug/look_memory.h"
 #include "frontend/debug/where.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
@@ -212,19 +214,37 @@ void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& brok
 
 void ExitTrace::failed(Cpu& cpu, unsigned error) {
   ++by_error_[error % by_error_.size()];
-  if (story_)
-    story_(error
-               ? fmt::format("VMfailValid {}: {} (instruction {})\n", error, instruction_error_name(error),
-                             retired(cpu))
-               : fmt::format(
-                     "VMfailInvalid: there is no current VMCS, or the operand names none (instruction {})\n",
-                     retired(cpu)));
+  const std::string text = vm_failure_text(error);
+  if (story_) story_(fmt::format("{} (instruction {})\n", text, retired(cpu)));
+  // Of a VM entry that a rule refuses, refused() follows.
+  const bool by_rule = error == static_cast<unsigned>(VmError::invalid_controls) ||
+                       error == static_cast<unsigned>(VmError::invalid_host_state);
+  if (rows_ && !by_rule) failure_row(cpu, error ? "VMfailValid" : "VMfailInvalid", error, text);
 }
 
 void ExitTrace::faulted(Cpu& cpu, Vector vector, std::string_view why) {
-  if (story_)
-    story_(fmt::format("A VMX instruction raises {} (instruction {}): {}\n",
-                       vector_text(static_cast<unsigned>(vector), true), retired(cpu), why));
+  const std::string text = vm_fault_text(vector, why);
+  if (story_) story_(fmt::format("A VMX instruction raises {} (instruction {})\n", text, retired(cpu)));
+  if (rows_) failure_row(cpu, vector_text(static_cast<unsigned>(vector), true), 0, text);
+}
+
+// In CSV the reason is that of an exit: here there is none.
+void ExitTrace::failure_row(const Cpu& cpu, std::string_view name, unsigned error, std::string_view detail) {
+  const u64 rip = linear_rip(cpu);
+  if (form_ == TraceForm::csv) {
+    rows_(fmt::format("{},{},,{},,{},{:#x},,\n", retired(cpu), cpu.index, csv_text(name), csv_text(detail),
+                      rip));
+    return;
+  }
+  nlohmann::ordered_json j;
+  j["count"] = retired(cpu);
+  j["cpu"] = cpu.index;
+  j["failed"] = true;
+  j["name"] = name;
+  if (error) j["error"] = error;
+  j["detail"] = detail;
+  j["rip"] = rip;
+  rows_(j.dump() + "\n");
 }
 
 std::string ExitTrace::summary() const {

@@ -23,8 +23,8 @@ class ExitTrace final : public VmxObserver {
  public:
   using Output = std::function<void(std::string_view)>;
 
-  // Each is off without an output. `rows`: a line for each exit and each refused entry, the first a header in
-  // CSV. `story`: the same at length, in words.
+  // Each is off without an output. `rows`: a line for each exit, each refused entry and each VMX instruction
+  // that fails, the first a header in CSV. `story`: the same at length, in words.
   void write_rows(TraceForm form, Output rows);
   void tell_story(Output story) { story_ = std::move(story); }
 
@@ -54,6 +54,7 @@ class ExitTrace final : public VmxObserver {
   };
   void row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   void refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit);
+  void failure_row(const Cpu& cpu, std::string_view name, unsigned error, std::string_view detail);
   void tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
 
   TraceForm form_ = TraceForm::json_lines;

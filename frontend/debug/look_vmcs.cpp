@@ -6,6 +6,7 @@
 #include <map>
 
 #include "frontend/debug/look_registers.h"
+#include "frontend/debug/vmcs_life.h"
 #include "frontend/debug/where.h"
 #include "vmx/ept.h"
 #include "vmx/explain_exit.h"
@@ -197,10 +198,15 @@ std::string set_controls(u64 value, Field field) {
   return text;
 }
 
-std::string writer_text(const EntryView& view, Field field, const Symbols* symbols) {
+std::string writer_text(const EntryView& view, Field field, const VmcsTextOptions& options) {
+  const Symbols* symbols = options.symbols;
   if (info(field).area == FieldArea::exit_information) return {};
   const RuleExplanation::Value value = value_of(view, field);
   if (value.from == RuleExplanation::Value::From::vm_exit) return "saved by the last VM exit";
+  if (value.from == RuleExplanation::Value::From::from_memory && options.machine) {
+    const std::string former = former_writer_text(*options.machine, view.vmcs, field, symbols);
+    if (!former.empty()) return former;
+  }
   return ringside::text(value, code_names(symbols));
 }
 
@@ -229,7 +235,7 @@ struct FieldLines {
     if (!means.empty()) text += fmt::format("  {}", means);
     if (!in_use(view, field)) text += fmt::format("  (not in use: \"{}\" is 0)", info(row.needs).name);
     if (options.writers) {
-      if (const std::string writer = writer_text(view, field, options.symbols); !writer.empty())
+      if (const std::string writer = writer_text(view, field, options); !writer.empty())
         text += fmt::format("  [{}]", writer);
     }
     text += "\n";
@@ -238,6 +244,11 @@ struct FieldLines {
   }
 };
 
+std::string_view activity_of(const Cpu& cpu, const Vmcs& vmcs) {
+  if (&vmcs == cpu.vmx->current) return "current";
+  return cpu.vmx->find_active(vmcs.region) == &vmcs ? "active, not current" : "not active any more";
+}
+
 }  // namespace
 
 std::string vmcs_text(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& options) {
@@ -245,9 +256,8 @@ std::string vmcs_text(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& o
   const Forbidden forbidden = forbidden_of(view);
   const FieldLines lines{view, forbidden, options};
   std::string text = fmt::format("VMCS at {:#x}: {}, {}{}; {} entries, {} exits; ", vmcs.region.value,
-                                 &vmcs == cpu.vmx->current ? "current" : "active, not current",
-                                 vmcs.launched ? "launched" : "clear", vmcs.shadow ? ", a shadow VMCS" : "",
-                                 vmcs.entries, vmcs.exits);
+                                 activity_of(cpu, vmcs), vmcs.launched ? "launched" : "clear",
+                                 vmcs.shadow ? ", a shadow VMCS" : "", vmcs.entries, vmcs.exits);
   text += forbidden.empty() ? "no rule forbids an entry now\n"
                             : fmt::format("{} rule{} would refuse an entry now (marked !)\n",
                                           forbidden.size(), forbidden.size() == 1 ? "" : "s");
@@ -268,11 +278,9 @@ std::string vmcs_text(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& o
   return text;
 }
 
-std::string field_text(const Cpu& cpu, const Vmcs& vmcs, Field field, const Symbols* symbols) {
+std::string field_text(const Cpu& cpu, const Vmcs& vmcs, Field field, const VmcsTextOptions& options) {
   const EntryView view{cpu, vmcs, cpu.vmx->capability};
   const Forbidden forbidden = forbidden_of(view);
-  VmcsTextOptions options;
-  options.symbols = symbols;
   std::string text = fmt::format("{}\n{}", info(field).name, FieldLines{view, forbidden, options}.of(field));
   if (!cpu.vmx->capability.has(field)) text += "      this CPU does not have the field\n";
   return text;
@@ -297,33 +305,6 @@ std::string check_text(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols)
   for (const RuleExplanation& e : explain_violations(view))
     text += ringside::text(e, code_names(symbols)) + "\n";
   return text.empty() ? "no rule of VM entry is broken\n" : text;
-}
-
-std::string vmcs_list_text(const Cpu& cpu, const Symbols* symbols) {
-  if (!cpu.vmx) return "this CPU has no VMX\n";
-  const Vmx& vmx = *cpu.vmx;
-  if (!cpu.vmx_operation) return fmt::format("CPU {}: not in VMX operation\n", cpu.index);
-  std::string text =
-      fmt::format("CPU {}: VMX {}, VMXON region {:#x}\n", cpu.index,
-                  cpu.non_root ? "non-root operation" : "root operation", vmx.vmxon_region.value);
-  if (vmx.active().empty()) return text + "  no VMCS is active\n";
-  text += fmt::format("  {:<14} {:<8} {:<9} {:>10} {:>10}  last exit\n", "region", "", "state", "entries",
-                      "exits");
-  for (const auto& vmcs : vmx.active()) {
-    text += fmt::format("  {:<#14x} {:<8} {:<9} {:>10} {:>10}", vmcs->region.value,
-                        vmcs.get() == vmx.current ? "current" : "active",
-                        vmcs->shadow     ? "shadow"
-                        : vmcs->launched ? "launched"
-                                         : "clear",
-                        vmcs->entries, vmcs->exits);
-    if (vmcs->exits) {
-      text += fmt::format("  {} at guest RIP {}, instruction {}",
-                          name(static_cast<ExitReason>((*vmcs)[EXIT_REASON] & 0xffff)),
-                          code_text(vmcs->last_exit_rip, World::non_root, symbols), vmcs->last_exit_count);
-    }
-    text += "\n";
-  }
-  return text;
 }
 
 std::string operation_text(const Cpu& cpu) {

@@ -1,5 +1,7 @@
 // Owns the tests of the debugger's command line: a session with the visor as a transcript, expressions, bad
 // input.
+#include <fmt/format.h>
+
 #include "tests/debug/prompt.h"
 
 namespace ringside {
@@ -30,6 +32,9 @@ TEST_CASE("a session: the first VMLAUNCH, its VMCS, into the guest, the first EP
   CHECK(in_order(c.run("run-to entry"),
                  {"VM entry 1 of VMCS 0xa000", "guest of VMCS 0xa000, ring 0", "<guest_start>", "=> "}));
   CHECK(has(c.run("vmcs list"), "launched"));
+  CHECK(c.run("vmcs at 0xa000 GUEST_RIP") == c.run("vmcs GUEST_RIP"));
+  c.refused("vmcs at 0xb000");
+  c.refused("vmcs at");
   CHECK(in_order(c.run("step"), {"guest of VMCS 0xa000", "guest_start+"}));
   CHECK(has(c.run("catch ept"), "breakpoint 2: any EPT violation"));
   CHECK(in_order(c.run("continue"), {"breakpoint 2: VM exit, reason 48: EPT violation", "0x205000",
@@ -39,6 +44,64 @@ TEST_CASE("a session: the first VMLAUNCH, its VMCS, into the guest, the first EP
   CHECK(in_order(c.run("walk gpa 0x205000"), {"EPT PML4E", "EPT PDPTE", "EPT PDE", "EPT PTE"}));
   CHECK(in_order(c.run("backtrace"), {"vm_exit", "guest_start"}));
   CHECK(has(c.run("info breakpoints"), "any EPT violation, 1 hit"));
+}
+
+TEST_CASE("VMX instructions that fail: VMfailInvalid, VMfailValid, #UD and #GP, each explained at the stop") {
+  Prompt c("refusals");
+  c.run("tbreak without_vmcs");
+  c.run("continue");
+  CHECK(in_order(c.run("catch vmfail"), {"breakpoint 2: VMX instruction that fails"}));
+  CHECK(in_order(c.run("continue"), {"breakpoint 2: VMfailInvalid: there is no current VMCS",
+                                     "(vmlaunch at 0x", "CPU 0, root"}));
+  CHECK((c.cpu().eflags() & Eflags::CF) != 0);
+  CHECK(has(c.run("explain"), "VMfailInvalid"));
+  CHECK(in_order(c.run("continue"), {"VMfailValid 26", "(vmlaunch at 0x", "behind_mov_ss"}));
+  CHECK(has(c.run("continue"), "VMfailValid 4: VMLAUNCH with non-clear VMCS"));
+  CHECK(has(c.run("continue"), "VMfailValid 5: VMRESUME with non-launched VMCS (vmresume at"));
+  // One error only; and entries that are refused by whatever: a rule of the VMCS, or the instruction's own.
+  c.run("delete");
+  CHECK(has(c.run("catch vmfail 8"), "VMfailValid 8 (VM entry with invalid host-state field(s))"));
+  CHECK(has(c.run("continue"), "VMfailValid 8"));
+  CHECK(has(c.run("explain"), "host."));
+
+  Prompt d("refusals");
+  d.run("catch refused");
+  CHECK(has(d.run("continue"), "VM entry refused: VMfailInvalid"));
+  CHECK(has(d.run("continue"), "VM entry refused: VMfailValid 26"));
+  CHECK(has(d.run("continue"), "VM entry refused: VMfailValid 4"));
+  CHECK(has(d.run("continue"), "VM entry refused: VMfailValid 5"));
+  CHECK(has(d.run("continue"), "VM entry refused: controls.pin.reserved"));
+}
+
+TEST_CASE("VMX instructions that fault") {
+  Guest guest;
+  // vmptrst [20000h]; and behind a #UD handler that skips it: vmxon [20000h] without its bit in CR4
+  guest.bytes({0x0f, 0xc7, 0x3d}).number(0x20000, 4);
+  const u64 second = guest.next;
+  guest.bytes({0x90, 0xf3, 0x0f, 0xc7, 0x35}).number(0x20000, 4);
+  const u64 third = guest.next;
+  guest.bytes({0x0f, 0x01, 0xd4}).hlt();  // vmfunc
+  Debugger debugger(*guest.machine);
+  Symbols symbols;
+  std::string output;
+  Commands commands(debugger, symbols, [&](std::string_view text) { output += text; });
+  const auto run = [&](std::string_view line) {
+    output.clear();
+    CHECK(commands.execute(line) == Commands::Result::done);
+    return output;
+  };
+  run("catch vmfail fault");
+  CHECK(in_order(run("continue"), {"breakpoint 1: #UD", "not in VMX operation", "(vmptrst", "at 0x10000)"}));
+  CHECK(guest.cpu().rip == Guest::handler(6));  // the handler is next
+  CHECK(has(run("explain"), "#UD"));
+  guest.cpu().rip = guest.cpu().next_rip = second;
+  CHECK(in_order(run("continue"), {"#UD: CR4.VMXE is 0", "(vmxon", fmt::format("at {:#x})", second + 1)}));
+  guest.cpu().cr4 |= Cr4::VMXE;
+  guest.cpu().msr.feature_control = 0;
+  guest.cpu().rip = guest.cpu().next_rip = second;
+  CHECK(in_order(run("continue"), {"#GP: ", "(vmxon"}));
+  guest.cpu().rip = guest.cpu().next_rip = third;
+  CHECK(in_order(run("continue"), {"#UD: VMFUNC is of guests only", "(vmfunc"}));
 }
 
 TEST_CASE("a script ends at its first failure and says where") {
@@ -130,7 +193,11 @@ TEST_CASE("bad input: one line, and the next command works") {
                                      "break main extra",
                                      "watch",
                                      "watch main 0",
-                                     "watch phys 0x1000",
+                                     "watch phys",
+                                     "watch gpa 0x1000 5000",
+                                     "catch vmfail 64",
+                                     "catch vmfail 14",
+                                     "catch vmfail nosuch",
                                      "catch",
                                      "catch nothing",
                                      "catch exit nosuchreason",

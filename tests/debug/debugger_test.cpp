@@ -233,6 +233,112 @@ TEST_CASE("watchpoints stop after the access, reads and writes apart") {
   }
 }
 
+TEST_CASE("watchpoints by host-physical address meet every linear address that leads there") {
+  for (const Dispatcher dispatcher : {Dispatcher::reference, Dispatcher::emitted}) {
+    MachineConfig config = Guest::config();
+    config.dispatcher = dispatcher;
+    Guest guest(config);
+    // 4-MByte pages: at 0 and again at 400000h.
+    guest.put(0x30000, 0x83, 4);
+    guest.put(0x30004, 0x83, 4);
+    guest.cpu().cr3 = 0x30000;
+    guest.cpu().cr4 |= Cr4::PSE;
+    guest.cpu().cr0 |= Cr0::PG;
+    guest.cpu().update_mode();
+    guest.cpu().update_translation();
+    // mov eax, [420000h]; mov [420004h], eax; mov eax, [41fffeh]; mov [20000h], al; hlt
+    guest.bytes(
+        {0xa1, 0, 0, 0x42, 0, 0xa3, 4, 0, 0x42, 0, 0xa1, 0xfe, 0xff, 0x41, 0, 0xa2, 0, 0, 2, 0, 0xf4});
+    Debugger debugger(*guest.machine);
+    debugger.step();  // its page has a tag now, which must go
+    Breakpoint b;
+    b.kind = Breakpoint::Kind::watch;
+    b.at = {AddressSpace::host_physical, 0x20000};
+    b.bytes = 2;
+    b.on_read = b.on_write = true;
+    const unsigned id = debugger.add(b);
+    b.at = {AddressSpace::host_physical, 0x420000};  // what the linear address looks like
+    debugger.add(b);
+    Stop stop = debugger.run();
+    CHECK(stop.kind == Stop::Kind::watchpoint);
+    CHECK(stop.breakpoint == id);
+    CHECK(guest.cpu().rip == Guest::code + 15);  // its second half lies in the watched page
+    CHECK(has(stop.text, "read of 4 bytes at 0x41fffe (host-physical 0x1fffe)"));
+    stop = debugger.run();
+    CHECK(stop.breakpoint == id);
+    CHECK(guest.cpu().rip == Guest::code + 20);
+    CHECK(has(stop.text, "write of 1 byte at 0x20000"));
+    CHECK(debugger.run().kind == Stop::Kind::ended);
+  }
+}
+
+TEST_CASE("watchpoints by guest-physical address, set before EPT maps it, and by where EPT puts it") {
+  for (const bool by_guest : {true, false}) {
+    Debugged d;
+    constexpr u64 hole = 0x205000, elsewhere = 0x300000;
+    Breakpoint b;
+    b.kind = Breakpoint::Kind::watch;
+    b.on_read = b.on_write = true;
+    b.bytes = 4;
+    b.at =
+        by_guest ? Place{AddressSpace::guest_physical, hole} : Place{AddressSpace::host_physical, elsewhere};
+    const unsigned id = d.debugger.add(b);
+    b.at = {AddressSpace::host_physical, hole};
+    d.debugger.add(b);
+    b.at = {AddressSpace::guest_physical, elsewhere};
+    d.debugger.add(b);
+    // The visor is about to fill the hole one to one.
+    Breakpoint fills = d.execute(d.at("map_page"));
+    fills.temporary = true;
+    d.debugger.add(fills);
+    REQUIRE(d.debugger.run().kind == Stop::Kind::breakpoint);
+    std::string why;
+    REQUIRE(d.debugger.write_register("rax", elsewhere, why));
+    const Stop stop = d.debugger.run();
+    CHECK(stop.kind == Stop::Kind::watchpoint);
+    CHECK(stop.breakpoint == id);
+    CHECK(has(stop.text, "write of 4 bytes at 0x205000 (host-physical 0x300000)"));
+    CHECK(d.cpu().non_root);
+    CHECK(d.machine->memory().read(HostPhys(elsewhere), 4) == 1);
+    CHECK(d.debugger.run().kind == Stop::Kind::ended);
+  }
+}
+
+TEST_CASE("a guest-physical watch that comes late finds accesses that had their translations") {
+  // The visor's guest polls its count of interrupts in a loop.
+  Debugged d;
+  d.debugger.use_symbols(&d.symbols);
+  const u64 count = d.at("guest_interrupts");
+  Breakpoint b;
+  b.kind = Breakpoint::Kind::interrupt;
+  b.any = true;
+  d.debugger.add(b);
+  REQUIRE(d.debugger.run().kind == Stop::Kind::breakpoint);
+  b = {};
+  b.kind = Breakpoint::Kind::watch;
+  b.on_write = true;
+  b.bytes = 4;
+  b.at = {AddressSpace::guest_physical, count};
+  const unsigned id = d.debugger.add(b);
+  const Stop stop = d.debugger.run();
+  CHECK(stop.breakpoint == id);
+  CHECK(has(d.debugger.where(), "guest_interrupt"));
+}
+
+TEST_CASE("a watch by host-physical address sees the accesses to a device") {
+  Guest guest;
+  guest.store(Guest::apic + 0xf0, 0x1ff).hlt();
+  Debugger debugger(*guest.machine);
+  Breakpoint b;
+  b.kind = Breakpoint::Kind::watch;
+  b.on_write = true;
+  b.bytes = 4;
+  b.at = {AddressSpace::host_physical, Guest::apic + 0xf0};
+  debugger.add(b);
+  CHECK(debugger.run().kind == Stop::Kind::watchpoint);
+  CHECK(debugger.run().kind == Stop::Kind::ended);
+}
+
 TEST_CASE("two CPUs: a breakpoint of one, and steps of the one that is selected") {
   Guest guest(Guest::config(2));
   for (const u8 byte : {0x40, 0xeb, 0xfd}) guest.put(guest.next++, byte, 1);  // again: inc eax; jmp again

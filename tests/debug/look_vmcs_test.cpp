@@ -1,23 +1,25 @@
 // Owns the tests of VMCSs in words: decoded fields, what forbids a value, who wrote it, the life cycle.
 #include "frontend/debug/look_paging.h"
 #include "frontend/debug/look_vmcs.h"
+#include "frontend/debug/vmcs_life.h"
 #include "tests/debug/visor_machine.h"
+#include "vmx/instructions.h"
 
 using namespace ringside;
 
 TEST_CASE("the life cycle of VMCSs: off, clear, launched") {
   VisorMachine m;
   CHECK(operation_text(m.cpu()) == "VMX off");
-  CHECK(vmcs_list_text(m.cpu()) == "CPU 0: not in VMX operation\n");
+  CHECK(vmcs_life_text(*m.machine) == "CPU 0: not in VMX operation\n");
   CHECK(last_exit_text(m.cpu()) == "there was no VM exit yet\n");
   REQUIRE(m.to_symbol("run_guest"));
-  CHECK(has(vmcs_list_text(m.cpu()), "  0xa000         current  clear "));
+  CHECK(has(vmcs_life_text(*m.machine), "  0xa000         current  clear "));
   REQUIRE(m.into_guest());
-  CHECK(has(vmcs_list_text(m.cpu()), "VMX non-root operation, VMXON region 0x9000"));
+  CHECK(has(vmcs_life_text(*m.machine), "VMX non-root operation, VMXON region 0x9000"));
   REQUIRE(m.to_exit(ExitReason::cpuid));
-  CHECK(has(vmcs_list_text(m.cpu()), "current  launched "));
-  CHECK(has(vmcs_list_text(m.cpu()), "CPUID at guest RIP 0x"));
-  for (const std::string& text : {vmcs_list_text(m.cpu(), &m.symbols), last_exit_text(m.cpu(), &m.symbols),
+  CHECK(has(vmcs_life_text(*m.machine), "current  launched "));
+  CHECK(has(vmcs_life_text(*m.machine), "CPUID at guest RIP 0x"));
+  for (const std::string& text : {vmcs_life_text(*m.machine, &m.symbols), last_exit_text(m.cpu(), &m.symbols),
                                   vmcs_text(m.cpu(), m.vmcs(), {.symbols = &m.symbols})}) {
     const std::size_t at = text.find(" at guest RIP 0x");
     CHECK(has(text, " <guest_start+0x"));
@@ -111,6 +113,91 @@ TEST_CASE("an EPTP that no VM entry would take is not walked") {
     CHECK(has(guest_walk_text(m.cpu(), 0x1000), expected));
     CHECK(has(last_exit_text(m.cpu()), expected));
   }
+}
+
+// VMX instructions as a hypervisor on two CPUs would execute them.
+struct TwoCpus : VisorMachine {
+  static constexpr u64 region = 0x600000, other = 0x601000;
+  TwoCpus() : VisorMachine("visor", 2) {
+    for (unsigned n = 0; n < 2; ++n) machine->cpu(n).vmx_operation = true;
+    for (const u64 at : {region, other}) machine->memory().write(HostPhys(at), 4, vmcs_revision);
+  }
+  void write(unsigned n, Field field, u64 value, u64 rip, u64 count) {
+    Cpu& c = machine->cpu(n);
+    CHECK(vmwrite(c, *c.vmx->current, info(field).encoding, value, rip, count).ok);
+  }
+};
+
+TEST_CASE("a region that was cleared is listed still, with who wrote it; also once another CPU has it") {
+  TwoCpus m;
+  Cpu &first = m.machine->cpu(0), &second = m.machine->cpu(1);
+  REQUIRE(vmclear(first, m.region, 0x1000, 10).ok);
+  std::string list = vmcs_life_text(*m.machine);
+  CHECK(has(list, "  0x600000       cleared  clear "));
+  CHECK(has(list, "VMCLEAR at RIP 0x1000, instruction 10 of CPU 0\n"));
+  REQUIRE(vmptrld(first, m.region).ok);
+  m.write(0, Field::GUEST_RIP, 0x1234, 0x1010, 20);
+  m.write(0, Field::HOST_RIP, 0x5678, 0x1018, 21);
+  CHECK(has(vmcs_life_text(*m.machine), "  0x600000       current  clear "));
+  CHECK_FALSE(has(vmcs_life_text(*m.machine), "cleared"));
+  REQUIRE(vmptrld(first, m.other).ok);
+  CHECK(has(vmcs_life_text(*m.machine), "  0x600000       active   clear "));
+  first.vmx->find_active(HostPhys(m.region))->launched = true;
+  REQUIRE(vmclear(first, m.region, 0x1020, 30).ok);
+  list = vmcs_life_text(*m.machine);
+  CHECK(has(list, "  0x600000       cleared  clear "));
+  CHECK(has(list, "VMCLEAR at RIP 0x1020, instruction 30 of CPU 0\n"));
+  VmcsTextOptions options;
+  options.machine = m.machine.get();
+  auto known = find_vmcs(*m.machine, m.region);
+  REQUIRE(known);
+  CHECK(has(field_text(*known->cpu, *known->vmcs, Field::GUEST_RIP, options),
+            "0x1234  [VMWRITE at RIP 0x1010 (instruction 20)]"));
+  CHECK(has(vmcs_text(*known->cpu, *known->vmcs, options), "not active any more"));
+
+  // Another CPU takes it over, and writes one field.
+  REQUIRE(vmptrld(second, m.region).ok);
+  m.write(1, Field::HOST_RIP, 0x9abc, 0x2000, 5);
+  list = vmcs_life_text(*m.machine);
+  CHECK(has(list, "of CPU 0; now active on CPU 1"));
+  CHECK(has(list.substr(list.find("CPU 1:")), "  0x600000       current "));
+  known = find_vmcs(*m.machine, m.region);
+  REQUIRE(known);
+  CHECK(known->cpu == &second);
+  CHECK(has(field_text(second, *known->vmcs, Field::GUEST_RIP, options),
+            "VMWRITE at RIP 0x1010 (instruction 20 of CPU 0), before it was cleared"));
+  CHECK(has(field_text(second, *known->vmcs, Field::HOST_RIP, options),
+            "VMWRITE at RIP 0x2000 (instruction 5)"));
+  // A value that came with memory from somebody else has no known writer.
+  REQUIRE(vmclear(second, m.region, 0x2008, 9).ok);
+  CHECK(has(vmcs_life_text(*m.machine), "of CPU 0; its memory has changed since"));
+  CHECK(has(vmcs_life_text(*m.machine), "VMCLEAR at RIP 0x2008, instruction 9 of CPU 1\n"));
+  CHECK_FALSE(find_vmcs(*m.machine, 0x700000).has_value());
+}
+
+TEST_CASE("records of cleared regions are no part of the state, and do not grow without end") {
+  TwoCpus m;
+  Cpu& cpu = m.machine->cpu(0);
+  for (u64 n = 0; n < 200; ++n) {
+    const u64 at = 0x700000 + n * 0x1000;
+    REQUIRE(vmclear(cpu, at, 0x1000, n).ok);
+  }
+  CHECK(cpu.vmx->parted().size() == 64);
+  CHECK(cpu.vmx->parted().front().vmcs->region.value == 0x700000 + 199 * 0x1000);
+  CHECK(cpu.vmx->active().empty());
+  CHECK(cpu.vmx->current == nullptr);
+  // A region that is no memory is not read.
+  CHECK(vmclear(cpu, 0xfee00000, 0, 0).ok);
+  CHECK(cpu.vmx->parted().front().vmcs->region.value != 0xfee00000);
+}
+
+TEST_CASE("the rules that depend on the hypervisor's mode do not ask the guest's") {
+  VisorMachine m;
+  REQUIRE(m.into_guest());
+  REQUIRE((m.cpu().efer & Efer::LMA) != 0);
+  CHECK(check_text(m.cpu(), m.vmcs()) == "no rule of VM entry is broken\n");
+  m.cpu().efer &= ~Efer::LMA;  // a guest that leaves IA-32e mode, seen in root operation of 64 bits
+  CHECK(check_text(m.cpu(), m.vmcs()) == "no rule of VM entry is broken\n");
 }
 
 TEST_CASE("fields are found by a part of their name") {

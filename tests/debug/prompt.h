@@ -10,6 +10,7 @@
 namespace ringside {
 
 struct Prompt : VisorMachine {
+  using VisorMachine::VisorMachine;
   Debugger debugger{*machine};
   std::string output;
   Commands commands{debugger, symbols, [this](std::string_view text) { output += text; }};

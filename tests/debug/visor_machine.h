@@ -1,4 +1,5 @@
-// Owns the machine of the debugger's tests: the visor and its guest, run to chosen moments.
+// Owns the machines of the debugger's tests: the visor and its guest, run to chosen moments; and the
+// refusals.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -15,14 +16,15 @@ struct VisorMachine {
   std::unique_ptr<Machine> machine;
   Symbols symbols;
 
-  VisorMachine() {
-    MachineConfig config = Guest::config();
-    config.boot.bios = RINGSIDE_BINARY_DIR "/roms/visor.bin";
+  explicit VisorMachine(const std::string& rom = "visor", unsigned cpus = 1) {
+    const std::string image = RINGSIDE_BINARY_DIR "/roms/" + rom;
+    MachineConfig config = Guest::config(cpus);
+    config.boot.bios = image + ".bin";
     std::string error;
     machine = Machine::create(config, error);
     REQUIRE_MESSAGE(machine, error);
     REQUIRE(cpu().vmx);
-    REQUIRE_MESSAGE(symbols.load(RINGSIDE_BINARY_DIR "/roms/visor.elf", error), error);
+    REQUIRE_MESSAGE(symbols.load(image + ".elf", error), error);
   }
   Cpu& cpu() { return machine->cpu(0); }
   const Vmcs& vmcs() {

@@ -92,7 +92,12 @@ inline bool has_error_code(u64 vector) {
 // -- Host.
 
 inline bool host_64(const EntryView& v) { return v.has(C::host_address_space_size); }
-inline bool in_ia32e_mode(const EntryView& v) { return v.cpu.efer & Efer::LMA; }
+// Of the CPU as it executes VMLAUNCH or VMRESUME. While a guest runs EFER is the guest's; the entry that
+// began it has checked that the hypervisor's mode and this control agree.
+inline bool in_ia32e_mode(const EntryView& v) {
+  return v.cpu.non_root ? v.cpu.vmx->controls.has(VmxControl::host_address_space_size)
+                        : v.cpu.efer & Efer::LMA;
+}
 inline u64 fixed_cr0(const EntryView& v, u64 value) {
   return (value | v.capability.cr0_fixed0()) & v.capability.cr0_fixed1();
 }

@@ -34,6 +34,8 @@ bool alone(Cpu& cpu) {
 }  // namespace
 
 bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside) {
+  // Whoever hears that it failed wants to know which instruction it was.
+  if (cpu.vmx && cpu.vmx->observer) cpu.rip = cpu.instruction_rip(op);
   if (!vmx_mode_ok(cpu, outside)) return false;
   if (cpu.non_root) return request_instruction_exit(cpu, op, reason);
   return vmx_privilege_ok(cpu);
@@ -61,6 +63,10 @@ bool finish(Cpu& cpu, const VmResult& result) {
 bool finish_access(Cpu& cpu, const VmResult& result) {
   if (cpu.vmx->observer && !alone(cpu)) return false;
   return finish(cpu, result);
+}
+
+bool clear_vmcs(Cpu& cpu, const Op& op, u64 pointer) {
+  return finish(cpu, vmclear(cpu, pointer, cpu.instruction_rip(op), retired(cpu)));
 }
 
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
@@ -104,8 +110,13 @@ bool vmresume(Cpu& cpu, const Op& op) { return enter(cpu, op, false); }
 bool vmfunc(Cpu& cpu, const Op& op) {
   const u32 function = static_cast<u32>(cpu.gpr[RAX]), index = static_cast<u32>(cpu.gpr[RCX]);
   constexpr u32 functions = 64, eptp_switching = 0;
-  if (!cpu.non_root || !cpu.vmx->controls.has(VmxControl::vm_functions) || function >= functions)
-    return fail(cpu, Vector::UD);
+  if (!cpu.non_root || !cpu.vmx->controls.has(VmxControl::vm_functions) || function >= functions) {
+    cpu.rip = cpu.instruction_rip(op);
+    return refuse_vmx_instruction(cpu, Vector::UD,
+                                  !cpu.non_root           ? "VMFUNC is of guests only"
+                                  : function >= functions ? "EAX is 64 or more"
+                                                          : "\"enable VM functions\" is 0");
+  }
   const bool enabled = (*cpu.vmx->current)[Field::VM_FUNCTION_CONTROLS] >> function & 1;
   if (enabled && function == eptp_switching && switch_ept_pointer(cpu, index)) return true;
   return request_instruction_exit(cpu, op, ExitReason::vmfunc,
@@ -113,7 +124,10 @@ bool vmfunc(Cpu& cpu, const Op& op) {
 }
 
 bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason) {
-  if (cpu.vmx == nullptr || !cpu.vmx->capability.has(instruction)) return fail(cpu, Vector::UD);
+  if (cpu.vmx == nullptr || !cpu.vmx->capability.has(instruction)) {
+    cpu.rip = cpu.instruction_rip(op);
+    return refuse_vmx_instruction(cpu, Vector::UD, "this CPU does not have the instruction");
+  }
   return open_vmx_instruction(cpu, op, reason);
 }
 

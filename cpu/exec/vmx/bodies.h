@@ -31,6 +31,7 @@ inline bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, V
 bool finish(Cpu& cpu, const VmResult& result);
 // A VMREAD's or VMWRITE's failure.
 bool finish_access(Cpu& cpu, const VmResult& result);
+bool clear_vmcs(Cpu& cpu, const Op& op, u64 pointer);
 
 template <class Source>
 inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
@@ -47,7 +48,7 @@ template <class Source>
 inline bool vmclear_instruction(Cpu& cpu, const Op& op) {
   u64 pointer;
   return open_vmx_instruction(cpu, op, ExitReason::vmclear) && Source::read(cpu, op, pointer) &&
-         finish(cpu, vmclear(cpu, pointer));
+         clear_vmcs(cpu, op, pointer);
 }
 
 template <class Source>

@@ -41,6 +41,8 @@ class CpuObserver {
   virtual void interrupt(Cpu& cpu, u8 vector, u64 from) = 0;
   virtual void msr_access(Cpu& cpu, u32 number, bool write, u64 value) = 0;
   virtual void port_access(Cpu& cpu, u16 port, unsigned size, bool write, u32 value) = 0;
+  // Whether vmcs_written() is to be called: each VMWRITE then runs alone.
+  virtual bool hears_vmwrites() const = 0;
   // VMWRITE of `encoding` in the VMCS at `region`.
   virtual void vmcs_written(Cpu& cpu, HostPhys region, u64 encoding, u64 value) = 0;
   // The mode or the privilege level may have changed: cpu.mode and cpu.cpl hold the new ones. It is called

@@ -56,7 +56,7 @@ struct Breakpoint {
 // "execute", "watch write", "exit reason 48 (EPT violation)", ... : for lists, with the address.
 std::string describe(const Breakpoint& breakpoint);
 
-// What VMX did last on a CPU.
+// What VMX did last on a CPU. Members that are of other kinds are left over from earlier events.
 struct VmxEvent {
   enum class Kind : u8 { entered, exited, refused, failed, faulted } kind = Kind::entered;
   u64 count = 0;                 // instructions that the CPU had retired

@@ -85,9 +85,22 @@ Commands::Commands(Debugger& debugger, Symbols& symbols, Print print)
   });
 }
 
+namespace {
+
+// What a file or a line holds must not speak to the terminal.
+std::string harmless(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) c = '?';
+  }
+  return out;
+}
+
+}  // namespace
+
 void Commands::print(std::string_view text) {
   if (text.empty()) return;
-  print_(text.ends_with('\n') ? std::string(text) : std::string(text) + "\n");
+  print_(harmless(text) + (text.ends_with('\n') ? "" : "\n"));
 }
 
 bool Commands::fail(std::string_view why) {
@@ -149,6 +162,15 @@ bool Commands::send(std::string_view bytes) {
   if (went == bytes.size()) return true;
   return fail(fmt::format("the guest's serial port took {} of {} bytes; let it run, then send the rest", went,
                           bytes.size()));
+}
+
+bool Commands::restart() {
+  std::string error;
+  const bool good = restart_ ? restart_(error) : debugger_.machine().reboot(error);
+  if (!good) return fail(fmt::format("the machine cannot be started again: {}", error));
+  debugger_.attach();
+  debugger_.select(0);
+  return true;
 }
 
 Commands::Result Commands::execute(std::string_view line) {
@@ -243,7 +265,7 @@ std::vector<std::string> Commands::complete(std::string_view line) const {
 
 void Commands::show(const Stop& stop) {
   const std::string_view bold = colour_ ? "\x1b[1m" : "", plain = colour_ ? "\x1b[0m" : "";
-  if (!stop.text.empty()) print(fmt::format("{}{}{}", bold, stop.text, plain));
+  if (!stop.text.empty()) print_(fmt::format("{}{}{}\n", bold, harmless(stop.text), plain));
   print(stop.where);
 }
 

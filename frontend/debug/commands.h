@@ -33,6 +33,9 @@ class Commands {
   void show(const Stop& stop);  // the lines that a stop prints
   // Bytes for the guest's serial port; returns how many went.
   void on_send(std::function<std::size_t(std::string_view bytes)> send) { send_ = std::move(send); }
+  // Starts the machine again, as it was at first; Debugger::attach() follows by itself. False: `error` says
+  // why not, and the machine is as it was. Without it the machine's own reboot() does.
+  void on_restart(std::function<bool(std::string& error)> restart) { restart_ = std::move(restart); }
   // Colours and bold for what a stop prints.
   void set_colour(bool on) { colour_ = on; }
 
@@ -57,6 +60,7 @@ class Commands {
   // "phys 0x1000", else linear; or "file:line".
   std::optional<Place> place(std::string_view& text);
   bool send(std::string_view bytes);
+  bool restart();  // false: it cannot, and it was told
 
  private:
   Debugger& debugger_;
@@ -66,6 +70,7 @@ class Commands {
   Listed listed_;
   Print print_;
   std::function<std::size_t(std::string_view)> send_;
+  std::function<bool(std::string&)> restart_;
   bool colour_ = false;
 };
 

@@ -15,6 +15,9 @@ bool until(Commands&, std::string_view arguments);
 bool resume(Commands&, std::string_view arguments);
 bool run_to(Commands&, std::string_view arguments);
 bool cpu(Commands&, std::string_view arguments);
+bool hold(Commands&, std::string_view arguments);
+bool restart(Commands&, std::string_view arguments);
+bool run(Commands&, std::string_view arguments);
 bool send(Commands&, std::string_view arguments);
 
 // commands_breakpoints.cpp

@@ -100,6 +100,49 @@ bool cpu(Commands& c, std::string_view arguments) {
   return true;
 }
 
+bool hold(Commands& c, std::string_view arguments) {
+  Machine& machine = c.debugger().machine();
+  const u32 everybody = (u32{1} << machine.cpus()) - 1;
+  u32 held = machine.held_still() & everybody;
+  if (arguments == "none") {
+    held = 0;
+  } else if (arguments == "others") {
+    held = everybody & ~(u32{1} << c.debugger().selected());
+  } else if (!arguments.empty()) {
+    held = 0;
+    while (!arguments.empty()) {
+      const std::string_view word = next_word(arguments);
+      const auto n = c.value(word);
+      if (!n) return false;
+      if (*n >= machine.cpus())
+        return c.fail(fmt::format("there is no CPU {}; they are 0 to {}", *n, machine.cpus() - 1));
+      held |= u32{1} << *n;
+    }
+    if (held == everybody) return c.fail("somebody must be left to run: hold others, or hold none");
+  }
+  machine.hold_still(held);
+  if (held == 0) {
+    c.print("no CPU is held still");
+    return true;
+  }
+  std::string list;
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    if (held >> n & 1) list += fmt::format("{}{}", list.empty() ? "" : ", ", n);
+  }
+  c.print(fmt::format("held still: CPU {}; time passes for the others only as they run", list));
+  return true;
+}
+
+bool restart(Commands& c, std::string_view arguments) {
+  return takes_nothing(c, arguments) && c.restart() && stopped(c, c.debugger().here());
+}
+
+bool run(Commands& c, std::string_view arguments) {
+  if (!takes_nothing(c, arguments)) return false;
+  const bool fresh = c.debugger().machine().retired() == 0 && c.debugger().here().kind != Stop::Kind::ended;
+  return (fresh || c.restart()) && stopped(c, c.debugger().run());
+}
+
 bool send(Commands& c, std::string_view text) {
   std::string bytes;
   for (std::size_t n = 0; n < text.size(); ++n) {

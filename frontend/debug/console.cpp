@@ -125,8 +125,8 @@ void Console::converse() {
     if (now.empty() && editor_ && Commands::repeats(before)) now = before;
     if (around_) around_(true);
     const Commands::Result result = commands_.execute(now);
-    if (around_) around_(false);
-    if (result == Commands::Result::quit) return;
+    const bool goes_on = !around_ || around_(false);
+    if (result == Commands::Result::quit || !goes_on) return;
     if (!now.empty()) before = now;
   }
 }

@@ -18,8 +18,9 @@ class Console {
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
 
-  // Called before each command and after it: what runs may be interrupted between them.
-  void on_command(std::function<void(bool begins)> around) { around_ = std::move(around); }
+  // Called before each command and after it: what runs may be interrupted between them. False after one: the
+  // conversation is over.
+  void on_command(std::function<bool(bool begins)> around) { around_ = std::move(around); }
 
   // Until "quit" or the end of the input.
   void converse();
@@ -29,7 +30,7 @@ class Console {
   std::optional<std::string> line();  // nullopt: the input has ended
 
   Commands& commands_;
-  std::function<void(bool)> around_;
+  std::function<bool(bool)> around_;
   std::unique_ptr<Editor> editor_;  // nullptr: standard input is no terminal
 };
 

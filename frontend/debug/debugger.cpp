@@ -25,6 +25,7 @@ Debugger::Debugger(Machine& machine) : impl_(std::make_unique<Impl>(machine)) { 
 Debugger::~Debugger() {
   Machine& m = impl_->machine;
   m.set_stop_offsets({});
+  m.hold_still(0);
   for (unsigned n = 0; n < m.cpus(); ++n) {
     Cpu& cpu = m.cpu(n);
     if (cpu.observer == impl_.get()) cpu.observer = nullptr;
@@ -49,6 +50,7 @@ void Debugger::attach() {
       cpu.vmx->observer = impl_.get();
     }
     i.cpus[n].last.reset();
+    i.cpus[n].entries = i.cpus[n].exits = 0;
     i.cpus[n].stopped_count = ~u64{0};
   }
   i.offsets.clear();
@@ -91,9 +93,11 @@ const VmxEvent* Debugger::last_vmx_event(unsigned cpu) const {
 void Debugger::Impl::arm() {
   std::vector<u16> wanted;
   bool watch = false;
+  armed = 0;
   const auto want = [&](const Place& place) { wanted.push_back(static_cast<u16>(place.value % page_bytes)); };
   for (const Breakpoint& point : points) {
     if (!point.enabled) continue;
+    armed |= u32{1} << static_cast<unsigned>(point.kind);
     if (point.kind == Breakpoint::Kind::execute) want(point.at);
     watch |= point.kind == Breakpoint::Kind::watch;
   }
@@ -208,10 +212,17 @@ Stop Debugger::Impl::go(u64 instructions) {
   pending.clear();
   look_again = false;
   for (unsigned n = 0; n < machine.cpus(); ++n) cpus[n].world = world(machine.cpu(n));
+  const u64 turn_before = turn_of ? retired(machine.cpu(*turn_of)) : 0;
   for (u64 left = instructions;;) {
     const u64 before = machine.retired();
     const Ending ending = machine.run(std::min(left, slice_instructions));
     left -= machine.retired() - before;
+    // Of many short runs, too, which a step out of a long function is.
+    since_between += machine.retired() - before;
+    if (between && since_between >= slice_instructions) {
+      since_between = 0;
+      between();
+    }
     if (settle()) return finish(*stop);
     if (ending.why != Ending::Why::running)
       return finish({Stop::Kind::ended, selected, 0, false, ending.reason});
@@ -219,8 +230,9 @@ Stop Debugger::Impl::go(u64 instructions) {
       interrupted = false;
       return finish({Stop::Kind::interrupted, machine.turn(), 0, false, "interrupted"});
     }
-    if (left == 0) return finish({Stop::Kind::limit, selected});
-    if (between) between();
+    const bool turn_came = turn_of && retired(machine.cpu(*turn_of)) != turn_before;
+    if (left == 0 || turn_came) return finish({Stop::Kind::limit, selected});
+    if (between && machine.retired() == before) between();  // everybody sleeps
   }
 }
 
@@ -237,22 +249,46 @@ Stop Debugger::run_to(RunTo event, bool this_cpu) {
   return stop;
 }
 
+// Whoever is held still does not get there.
+std::optional<Stop> Debugger::Impl::stands_still() const {
+  const u32 everybody = (u32{1} << machine.cpus()) - 1, held = machine.held_still() & everybody;
+  if (held == everybody || !(held >> selected & 1)) return std::nullopt;
+  return Stop{Stop::Kind::step,
+              selected,
+              0,
+              false,
+              fmt::format("CPU {} is held still; hold none, or hold others, lets it run", selected),
+              where_line(machine.cpu(selected), symbols)};
+}
+
 Stop Debugger::step(u64 instructions) {
   Impl& i = *impl_;
+  if (const auto still = i.stands_still()) return *still;
   const unsigned mine = i.selected;
   const Cpu& cpu = i.machine.cpu(mine);
   const u64 before = retired(cpu);
   const u64 end = instructions > ~before ? ~u64{0} : before + instructions;
   Stop stop{Stop::Kind::step, mine};
   while (retired(cpu) < end) {
-    stop = i.go(i.machine.turn() == mine ? end - retired(cpu) : 1);
+    if (i.machine.turn() == mine) {
+      stop = i.go(end - retired(cpu));
+    } else {
+      // The others have their turns; this one's begins with one instruction.
+      i.machine.stop_after_first(mine);
+      i.turn_of = mine;
+      stop = i.go(~u64{0});
+      i.turn_of.reset();
+      i.machine.stop_after_first(std::nullopt);
+    }
     if (stop.kind != Stop::Kind::limit) return stop;
   }
   stop.kind = Stop::Kind::step;
+  stop.cpu = mine;
   return i.finish(stop);
 }
 
 Stop Debugger::run_until(const Place& place) {
+  if (const auto still = impl_->stands_still()) return *still;
   impl_->target = Impl::Target{impl_->selected, place};
   const Stop stop = impl_->go(~u64{0});
   impl_->target.reset();
@@ -261,6 +297,7 @@ Stop Debugger::run_until(const Place& place) {
 
 Stop Debugger::step_over() {
   Impl& i = *impl_;
+  if (const auto still = i.stands_still()) return *still;
   const Cpu& here = cpu();
   const NextStep next = next_step(here);
   if (!next.comes_back) return step();
@@ -272,6 +309,7 @@ Stop Debugger::step_over() {
 }
 
 Stop Debugger::step_out() {
+  if (const auto still = impl_->stands_still()) return *still;
   const Cpu& here = cpu();
   const u64 rsp = here.gpr[RSP];
   const bool non_root = here.non_root;

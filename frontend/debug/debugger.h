@@ -55,7 +55,9 @@ class Debugger final {
   bool select(unsigned cpu);  // false: there is no such CPU
   Cpu& cpu();
 
-  // -- Running. Breakpoints stop all of these. What stands at the present instruction is not met again.
+  // -- Running. CPUs that Machine::hold_still() names have no turns; one of them that is to step stays where
+  // it is, and the stop says so. Breakpoints stop all of these. What stands at the present instruction is not
+  // met again.
   Stop step(u64 instructions = 1);  // of the selected CPU; the others have their turns
   Stop step_over();                 // as step(); a CALL, INT or repeated string instruction is run to its end
   Stop step_out();  // to the caller: until a return with a stack pointer above the present one

@@ -164,6 +164,7 @@ void Debugger::Impl::accessed(Cpu& cpu, const ObservedAccess& access) {
 }
 
 void Debugger::Impl::exception(Cpu& cpu, const Fault& fault, u64 from) {
+  if (!hears(Breakpoint::Kind::exception, RunTo::exception)) return;
   std::string text = vector_text(static_cast<unsigned>(fault.vector), true);
   if (has_error_code(fault.vector)) text += fmt::format("({:#x})", fault.error);
   if (fault.vector == Vector::PF) text += fmt::format(" for address {:#x}", cpu.cr2);
@@ -174,12 +175,14 @@ void Debugger::Impl::exception(Cpu& cpu, const Fault& fault, u64 from) {
 }
 
 void Debugger::Impl::interrupt(Cpu& cpu, u8 vector, u64 from) {
+  if (!hears(Breakpoint::Kind::interrupt, RunTo::interrupt)) return;
   const std::string text = fmt::format("interrupt {:#x} from {:#x}", vector, from);
   meet(cpu, Breakpoint::Kind::interrupt, text, [&](const Breakpoint& p) { return p.number == vector; });
   await(cpu, RunTo::interrupt, text);
 }
 
 void Debugger::Impl::msr_access(Cpu& cpu, u32 number, bool write, u64 value) {
+  if (!hears(Breakpoint::Kind::msr)) return;
   const std::string_view name = msr_name(number);
   const std::string text = fmt::format("{} of MSR {:#x}{}{}{}, {:#x}", write ? "WRMSR" : "RDMSR", number,
                                        name.empty() ? "" : " (", name, name.empty() ? "" : ")", value);
@@ -191,6 +194,7 @@ void Debugger::Impl::msr_access(Cpu& cpu, u32 number, bool write, u64 value) {
 }
 
 void Debugger::Impl::port_access(Cpu& cpu, u16 port, unsigned size, bool write, u32 value) {
+  if (!hears(Breakpoint::Kind::port)) return;
   for (const Breakpoint& p : points) {
     if (!waits(p, Breakpoint::Kind::port, cpu) || !(write ? p.on_write : p.on_read)) continue;
     if (!p.any && (port + size - 1 < p.number || port > p.last)) continue;
@@ -219,8 +223,10 @@ void Debugger::Impl::mode_changed(Cpu& cpu) {
 void Debugger::Impl::entered(Cpu& cpu) {
   PerCpu& own = cpus[cpu.index];
   ++own.entries;
-  own.last = VmxEvent{VmxEvent::Kind::entered, retired(cpu)};
-  await(cpu, RunTo::vm_entry,
+  own.note(VmxEvent::Kind::entered, retired(cpu));
+  if (awaited == RunTo::vm_entry)
+    await(
+        cpu, RunTo::vm_entry,
         fmt::format("VM entry {} of VMCS {:#x}", cpu.vmx->current->entries, cpu.vmx->current->region.value));
   if (own.next) own.next->entered(cpu);
 }
@@ -228,7 +234,13 @@ void Debugger::Impl::entered(Cpu& cpu) {
 void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& own = cpus[cpu.index];
   ++own.exits;
-  own.last = VmxEvent{VmxEvent::Kind::exited, retired(cpu), exit};
+  own.note(VmxEvent::Kind::exited, retired(cpu)).exit = exit;
+  if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))
+    tell_exit(cpu, exit);
+  if (own.next) own.next->exited(cpu, exit);
+}
+
+void Debugger::Impl::tell_exit(Cpu& cpu, const ExitInfo& exit) {
   const Vmcs* vmcs = cpu.vmx->current;
   const u64 rip = vmcs ? (*vmcs)[Field::GUEST_RIP] : 0;
   std::string text = fmt::format("VM exit, reason {}: {}, guest RIP {:#x}",
@@ -241,7 +253,6 @@ void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
     meet(cpu, Breakpoint::Kind::ept_violation, text,
          [&](const Breakpoint& p) { return exit.physical >= p.number && exit.physical <= p.last; });
   await(cpu, RunTo::vm_exit, text);
-  if (own.next) own.next->exited(cpu, exit);
 }
 
 void Debugger::Impl::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {

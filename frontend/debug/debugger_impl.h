@@ -37,6 +37,13 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     // The instruction at which the last stop was reported, which is not met again.
     u64 stopped_count = ~u64{0}, stopped_rip = 0;
     World world;  // when the run began
+    // In place: entries and exits are many, and leave alone what only refusals have.
+    VmxEvent& note(VmxEvent::Kind kind, u64 count) {
+      if (!last) last.emplace();
+      last->kind = kind;
+      last->count = count;
+      return *last;
+    }
   };
 
   Machine& machine;
@@ -45,10 +52,12 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   std::vector<Breakpoint> points;
   unsigned next_id = 1;
   std::vector<u16> offsets;  // that the machine was told of
+  u32 armed = 0;             // kinds of breakpoints that somebody may hit, a bit each
   bool watching = false;     // some CPU has watched pages
   Evaluate evaluate;
   const Symbols* symbols = nullptr;
   std::function<void()> between;
+  u64 since_between = 0;  // instructions
   volatile bool interrupted = false;
 
   std::optional<Stop> stop;  // set while the machine runs: the first reason
@@ -56,7 +65,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   std::optional<RunTo> awaited;
   std::optional<unsigned> awaited_cpu;
   std::optional<Target> target;
-  bool look_again = false;  // the mode may have changed
+  std::optional<unsigned> turn_of;  // the run is over once this CPU has had an instruction
+  bool look_again = false;          // the mode may have changed
 
   // Runs until something stops the machine or `instructions` are used up, which is Stop::Kind::limit.
   Stop go(u64 instructions);
@@ -64,6 +74,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   Stop finish(Stop made);
   void arm();
   void arm_watches(Cpu& cpu);
+  std::optional<Stop> stands_still() const;
   World world(const Cpu& cpu) const;
   std::optional<Stop> over() const;  // the machine has ended
   bool reached(const Target& t, Cpu& cpu, u64 linear, HostPhys physical) const;
@@ -73,8 +84,12 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   bool waits(const Breakpoint& point, Breakpoint::Kind kind, const Cpu& cpu) const {
     return point.enabled && point.kind == kind && (!point.cpu || *point.cpu == cpu.index);
   }
+  // Whether anybody wants to hear of such an event: words are not made for nobody.
+  bool hears(Breakpoint::Kind kind) const { return armed >> static_cast<unsigned>(kind) & 1; }
+  bool hears(Breakpoint::Kind kind, RunTo event) const { return hears(kind) || awaited == event; }
   // Ends the run after the present instruction.
   void hold(Cpu& cpu, Pending reason);
+  void tell_exit(Cpu& cpu, const ExitInfo& exit);
   void await(Cpu& cpu, RunTo event, const std::string& text);
   template <class Test>
   void meet(Cpu& cpu, Breakpoint::Kind kind, const std::string& text, Test test) {
@@ -93,6 +108,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   void interrupt(Cpu& cpu, u8 vector, u64 from) override;
   void msr_access(Cpu& cpu, u32 number, bool write, u64 value) override;
   void port_access(Cpu& cpu, u16 port, unsigned size, bool write, u32 value) override;
+  bool hears_vmwrites() const override { return hears(Breakpoint::Kind::vmwrite); }
   void vmcs_written(Cpu& cpu, HostPhys region, u64 encoding, u64 value) override;
   void mode_changed(Cpu& cpu) override;
   void entered(Cpu& cpu) override;

@@ -56,8 +56,13 @@ void GdbServer::poll() {
 Ending GdbServer::run(u64 instructions) {
   if (machine_.ending().why != Ending::Why::running) return machine_.ending();
   const Resume resume = stub_.resume();
-  if (resume.kind == Resume::Kind::step) return step(instructions);
-  return settle(debugger_.run(instructions));
+  // What the client asks for comes before what `monitor hold` said.
+  const u32 held = machine_.held_still();
+  if (resume.still) machine_.hold_still(resume.still);
+  const Ending ending =
+      resume.kind == Resume::Kind::step ? step(instructions) : settle(debugger_.run(instructions));
+  machine_.hold_still(held);
+  return ending;
 }
 
 // In a range, no more steps at a time than the caller gives instructions.

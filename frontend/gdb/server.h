@@ -39,7 +39,14 @@ class GdbServer {
   // wants it to go on.
   Ending run(u64 instructions);
   // After Machine::reboot().
-  void rebooted() { debugger_.attach(); }
+  void rebooted() {
+    debugger_.attach();
+    stub_.restarted();
+  }
+  // For `monitor restart`: as Commands::on_restart().
+  void on_restart(std::function<bool(std::string& error)> restart) {
+    commands_.on_restart(std::move(restart));
+  }
   // The last word to the client.
   void finish(int status);
 

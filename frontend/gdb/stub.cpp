@@ -29,7 +29,7 @@ void GdbStub::connected() {
   output_.clear();
   last_sent_.clear();
   acknowledge_ = true;
-  extended_ = reports_breakpoints_ = waiting_ = interrupt_ = false;
+  extended_ = reports_breakpoints_ = waiting_ = interrupt_ = runs_anew_ = false;
   resume_ = {};
   continue_cpu_ = debugger_.selected();
   stop_ = fmt::format("T05thread:{:x};", debugger_.selected() + 1);
@@ -114,12 +114,7 @@ void GdbStub::packet(std::string_view body) {
     case 'k': wish_ = Wish::kill; return;
     case 'R':
       if (!extended_) return answer("");
-      remove_breakpoints();
-      wish_ = Wish::restart;
-      killed_ = false;
-      resume_ = {};
-      stop_ = "T05thread:1;";
-      return;
+      return want_restart();
     default: return answer("");
   }
 }
@@ -282,8 +277,28 @@ void GdbStub::verbose(Words words) {
     resume_ = {};
     return answer(stop_reply());
   }
-  // vRun among them: gdb's "run" then falls back to R, which starts the same machine again.
+  // There is one program to run, whatever the name and the arguments are.
+  if (words.literal("Run") && (words.empty() || words.literal(";"))) {
+    if (!extended_) return answer("");
+    want_restart();
+    runs_anew_ = true;
+    return;
+  }
   answer("");
+}
+
+void GdbStub::want_restart() {
+  remove_breakpoints();
+  wish_ = Wish::restart;
+  killed_ = false;
+  resume_ = {};
+  stop_ = "T05thread:1;";
+}
+
+void GdbStub::restarted() {
+  continue_cpu_ = 0;
+  stop_ = "T05thread:1;";
+  if (std::exchange(runs_anew_, false)) answer(stop_reply());
 }
 
 bool GdbStub::parse_action(std::string_view text, Action& action) {
@@ -311,8 +326,8 @@ bool GdbStub::parse_action(std::string_view text, Action& action) {
   return words.empty();
 }
 
-// The leftmost action that names a CPU is its own. The machine steps one CPU, and the others have their
-// turns; it cannot hold some of them still.
+// The leftmost action that names a CPU is its own; a CPU without one, and one that is to stop, gets no turns
+// until the next stop. The first CPU that steps says when that is; others that were to step run.
 void GdbStub::continue_each(Words words) {
   if (!words.literal(";")) return fail("no action");
   std::vector<Action> actions;
@@ -323,20 +338,24 @@ void GdbStub::continue_each(Words words) {
   }
   if (actions.empty()) return fail("no action");
   std::optional<Resume> chosen;
+  u32 still = 0;
   for (unsigned turn = 0; turn < cpus(); ++turn) {
     // The selected CPU first.
     const unsigned cpu = (debugger_.selected() + turn) % cpus();
     const auto own = std::find_if(actions.begin(), actions.end(), [&](const Action& action) {
       return action.thread == 0 || action.thread == cpu + 1;
     });
-    if (own == actions.end() || own->what == 't') continue;
-    if (own->what != 'c') {
-      chosen = Resume{Resume::Kind::step, cpu, own->first, own->end};
-      break;
+    if (own == actions.end() || own->what == 't') {
+      still |= u32{1} << cpu;
+      continue;
     }
+    const bool steps = own->what != 'c';
+    if (steps && (!chosen || chosen->kind != Resume::Kind::step))
+      chosen = Resume{Resume::Kind::step, cpu, own->first, own->end};
     if (!chosen) chosen = Resume{Resume::Kind::run};
   }
   if (!chosen) return answer(stop_reply());
+  chosen->still = still;
   go(*chosen);
 }
 

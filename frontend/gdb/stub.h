@@ -21,6 +21,7 @@ struct Resume {
   unsigned cpu = 0;  // of step
   // Of step: while the program counter is at or above `first` and below `end`. Both 0: once.
   u64 first = 0, end = 0;
+  u32 still = 0;  // bit n: CPU n has no turns meanwhile
 };
 
 class GdbStub {
@@ -46,9 +47,10 @@ class GdbStub {
   // The machine is gone: told to a client that waits for it.
   void exited(int status);
 
-  // What is beyond the debugger. `restart`: from the beginning, and stopped there.
+  // What is beyond the debugger. `restart`: from the beginning, and stopped there; restarted() follows.
   enum class Wish : u8 { none, kill, restart };
   Wish take_wish() { return std::exchange(wish_, Wish::none); }
+  void restarted();
 
   // Answers `monitor COMMAND`, any lines; without one there are the stub's own commands only.
   void on_monitor(std::function<std::string(std::string_view command)> monitor) {
@@ -84,6 +86,7 @@ class GdbStub {
   void continue_each(Words words);
   void resume_at(Words words, bool step, bool signal);
   void detach();
+  void want_restart();
   void go(Resume resume);
   void remove_breakpoints();
   std::string stop_reply() const;
@@ -105,6 +108,7 @@ class GdbStub {
   bool reports_breakpoints_ = false;  // the client knows swbreak and hwbreak
   bool waiting_ = false;              // the client waits for a stop reply
   bool interrupt_ = false;
+  bool runs_anew_ = false;            // vRun waits for its answer
   bool killed_ = false;               // by vKill of an extended client, which may want it again
   Resume resume_{Resume::Kind::run};  // nobody is there yet who could let it go on
   Wish wish_ = Wish::none;

@@ -6,13 +6,17 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 
 #include "frontend/debug/console.h"
 #include "frontend/headless/embedded.h"
+#include "frontend/headless/exit_reports.h"
+#include "frontend/headless/expect.h"
 #include "frontend/headless/listings.h"
 #include "frontend/headless/options.h"
 #include "frontend/headless/output.h"
+#include "frontend/headless/stats.h"
 #include "frontend/machine/load_image.h"
 
 namespace ringside {
@@ -74,42 +78,109 @@ class DebugSession {
 
   int converse() {
     std::string error;
-    machine_ = Machine::create(run_.machine, error);
-    if (!machine_) return fail(error);
-    if (boots_embedded(run_.machine)) install_embedded(*machine_);
-    if (!serial_.open("-serial", *run_.serial, error)) return fail(error);
-    if (!console_.open("-debugcon", *run_.debugcon, error)) return fail(error);
-    machine_->on_serial([this](u8 byte) { out(serial_, *run_.serial, byte); });
-    machine_->on_debug_console([this](u8 byte) { out(console_, *run_.debugcon, byte); });
-
+    if (!prepare(error)) return fail(error);
     Debugger debugger(*machine_);
     Symbols symbols;
     if (!load_symbols(run_, symbols, error)) return fail(error);
     Commands commands(debugger, symbols, [this](std::string_view text) { write(text); });
+    connect(debugger, commands);
+    for (const std::string& warning : run_.warnings) say("warning: " + warning);
+    catch_interrupts();
+    start_ = HostClock::now();
+    const int status = scripts(commands, debugger);
+    if (status == exit_ok && !left_ && !late_ && !options_.batch) {
+      commands.show(debugger.here());
+      Console console(commands);
+      console.on_command([&](bool begins) {
+        around(debugger, begins);
+        return !late_;
+      });
+      console.converse();
+    }
+    flush();
+    return conclude(debugger, status);
+  }
+
+ private:
+  void install_roms() {
+    if (boots_embedded(run_.machine)) install_embedded(*machine_);
+  }
+
+  bool prepare(std::string& error) {
+    if (!run_.expect.empty() && !expect_.compile(run_.expect, error)) return false;
+    if (!run_.stats.empty() && !check_writable("--stats", run_.stats, error)) return false;
+    machine_ = Machine::create(run_.machine, error);
+    if (!machine_) return false;
+    install_roms();
+    const auto before_story = [this] { flush(); };
+    return serial_.open("-serial", *run_.serial, error) &&
+           console_.open("-debugcon", *run_.debugcon, error) &&
+           reports_.prepare(run_, *machine_, before_story, error);
+  }
+
+  void connect(Debugger& debugger, Commands& commands) {
+    machine_->on_serial([&](u8 byte) {
+      out(serial_, *run_.serial, byte);
+      if (!expect_.output(byte)) return;
+      note_ = "the serial output matched --expect";
+      debugger.interrupt();
+    });
+    machine_->on_debug_console([this](u8 byte) { out(console_, *run_.debugcon, byte); });
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
     commands.on_send([this](std::string_view bytes) {
       std::size_t went = 0;
       while (went < bytes.size() && machine_->serial_input(static_cast<u8>(bytes[went]))) ++went;
       return went;
     });
-    debugger.on_slice([this] { flush(); });
-    for (const std::string& warning : run_.warnings) say("warning: " + warning);
-    catch_interrupts();
-    const int status = scripts(commands, debugger);
-    if (status == exit_ok && !left_ && !options_.batch) {
-      commands.show(debugger.here());
-      Console console(commands);
-      console.on_command([&](bool begins) { around(debugger, begins); });
-      console.converse();
+    commands.on_restart([this](std::string& why) {
+      const u64 retired = machine_->retired();
+      if (!machine_->reboot(why)) return false;
+      retired_before_ += retired;
+      ++restarts_;
+      install_roms();
+      reports_.attach(*machine_);
+      return true;
+    });
+    debugger.on_slice([&] {
+      flush();
+      if (time_is_up()) debugger.interrupt();
+    });
+  }
+
+  double seconds() const { return std::chrono::duration<double>(HostClock::now() - start_).count(); }
+  bool time_is_up() const { return run_.timeout > 0 && seconds() >= run_.timeout; }
+
+  // A limit that was reached and an expectation that was not met come before what the commands said.
+  int conclude(Debugger& debugger, int status) {
+    std::string error;
+    if (late_) status = exit_limit;
+    if (expect_.active() && !expect_.matched()) {
+      say(fmt::format("--expect {}: the session ended without a match", run_.expect));
+      if (status == exit_ok) status = exit_failed;
     }
-    flush();
-    for (const Stream* stream : {&serial_, &console_}) {
-      if (!stream->failure().empty()) return fail(stream->failure());
+    reports_.flush();
+    for (const std::string* failure : {&serial_.failure(), &console_.failure(), &reports_.failure()}) {
+      if (!failure->empty()) return fail(*failure);
     }
+    if (!reports_.conclude(run_, error)) return fail(error);
+    if (!run_.stats.empty() && !write_stats(debugger, status, error)) return fail(error);
     return broken_ ? exit_failed : status;
   }
 
- private:
+  bool write_stats(Debugger& debugger, int status, std::string& error) {
+    RunSummary summary;
+    const Stop here = debugger.here();
+    summary.ending = late_ ? "timeout" : expect_.matched() ? "expected" : "debugger";
+    summary.reason = "the debugger's session ended";
+    if (here.kind == Stop::Kind::ended) summary.reason = here.text;
+    if (!note_.empty()) summary.reason = note_;
+    summary.status = status;
+    summary.host_seconds = seconds();
+    summary.reboots = restarts_;
+    summary.instructions = retired_before_ + machine_->retired();
+    return write_whole_file("--stats", run_.stats, stats_json(run_, *machine_, summary), error);
+  }
+
   int fail(const std::string& error) {
     say(error);
     return exit_failed;
@@ -128,7 +199,7 @@ class DebugSession {
       const Commands::Result result = commands.execute_script(text, script.file ? script.text : "-ex");
       around(debugger, false);
       left_ = result == Commands::Result::quit;
-      if (left_) return exit_ok;
+      if (left_ || late_) return exit_ok;
       if (result == Commands::Result::failed && options_.batch) return exit_failed;
     }
     return exit_ok;
@@ -138,6 +209,14 @@ class DebugSession {
     to_interrupt = begins ? &debugger : nullptr;
     debugger.take_interrupt();
     flush();
+    if (begins) return;
+    if (!late_ && time_is_up()) {
+      late_ = true;
+      note_ = fmt::format("--timeout {}: reached", run_.timeout);
+    }
+    if (note_ == told_) return;
+    told_ = note_;
+    say(note_);
   }
 
   // The guest's words and the debugger's are in the order in which they came; each begins on a line of its
@@ -161,7 +240,13 @@ class DebugSession {
   DebugOptions options_;
   std::unique_ptr<Machine> machine_;
   Stream serial_, console_;
-  bool guest_in_line_ = false, left_ = false;
+  ExitReports reports_;
+  Expect expect_;
+  using HostClock = std::chrono::steady_clock;
+  HostClock::time_point start_;
+  std::string note_, told_;  // why the host stopped the machine, and what of it was said
+  u64 retired_before_ = 0, restarts_ = 0;
+  bool guest_in_line_ = false, left_ = false, late_ = false;
   bool broken_ = false;  // standard output
 };
 

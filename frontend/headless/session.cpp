@@ -7,9 +7,9 @@
 #include <chrono>
 #include <cmath>
 
-#include "frontend/debug/exit_trace.h"
 #include "frontend/gdb/server.h"
 #include "frontend/headless/embedded.h"
+#include "frontend/headless/exit_reports.h"
 #include "frontend/headless/expect.h"
 #include "frontend/headless/output.h"
 #include "frontend/headless/stats.h"
@@ -44,7 +44,7 @@ class Session {
       Input input(options_.serial->kind == Sink::Kind::standard);
       loop(input);
       if (gdb_) gdb_->finish(summary_.status);
-      rows_.flush();
+      reports_.flush();
       flush_outputs();
       signals_.watch(nullptr);
     }  // the terminal is its owner's again before anything more is said
@@ -58,10 +58,9 @@ class Session {
   static constexpr double longest_nap = 0.05;
 
   bool prepare();
-  bool prepare_trace(std::string& error);
   bool prepare_gdb(std::string& error);
   bool reboot(const std::string& why);
-  bool report_coverage(std::string& error);
+  bool start_again(std::string& error);
   void connect();
   void loop(Input& input);
   bool step(Input& input);
@@ -80,10 +79,9 @@ class Session {
   RunOptions options_;
   SignalGuard signals_;
   std::unique_ptr<Machine> machine_;
-  Stream serial_, console_, rows_, story_;
-  Symbols symbols_;                   // for trace_
-  std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
-  std::unique_ptr<GdbServer> gdb_;    // nullptr: gdb is not let in
+  Stream serial_, console_;
+  ExitReports reports_;
+  std::unique_ptr<GdbServer> gdb_;  // nullptr: gdb is not let in
   Expect expect_;
   RunSummary summary_;
   u64 retired_before_ = 0;  // by the machine before its last reboot
@@ -118,35 +116,10 @@ bool Session::prepare() {
   if (boots_embedded(options_.machine)) install_embedded(*machine_);
   if (!serial_.open("-serial", *options_.serial, error)) return refuse();
   if (!console_.open("-debugcon", *options_.debugcon, error)) return refuse();
-  if (!prepare_trace(error) || !prepare_gdb(error)) return refuse();
+  const auto flush_serial = [this] { serial_.flush(); };  // what the guest has printed so far comes first
+  if (!reports_.prepare(options_, *machine_, flush_serial, error) || !prepare_gdb(error)) return refuse();
   connect();
   signals_.watch(machine_.get());
-  return true;
-}
-
-bool Session::prepare_trace(std::string& error) {
-  const bool rows = !options_.trace_exits.empty(), coverage = !options_.vmx_coverage.empty();
-  if (!rows && !coverage && !options_.explain) return true;
-  if (coverage && options_.vmx_coverage != "-" &&
-      !check_writable("--vmx-coverage", options_.vmx_coverage, error))
-    return false;
-  trace_ = std::make_unique<ExitTrace>();
-  if (rows) {
-    if (!rows_.open("--trace-exits", Sink{Sink::Kind::file, options_.trace_exits}, error)) return false;
-    trace_->write_rows(trace_form(options_.trace_exits), [this](std::string_view text) { rows_.put(text); });
-  }
-  // After what the guest has printed so far.
-  if (!load_symbols(options_, symbols_, error)) return false;
-  trace_->use_symbols(&symbols_);
-  if (options_.explain) {
-    story_.open_standard_error();
-    trace_->tell_story([this](std::string_view text) {
-      serial_.flush();
-      story_.put(text);
-      story_.flush();
-    });
-  }
-  trace_->attach(*machine_);
   return true;
 }
 
@@ -156,6 +129,7 @@ bool Session::prepare_gdb(std::string& error) {
   if (!gdb_->listen(*options_.gdb, error)) return false;
   if (!load_symbols(options_, gdb_->symbols(), error)) return false;
   if (options_.start_stopped) gdb_->hold();
+  gdb_->on_restart([this](std::string& why) { return start_again(why); });
   // What takes long inside one step is stopped, too.
   gdb_->debugger().on_slice([this] {
     serial_.flush();
@@ -164,14 +138,6 @@ bool Session::prepare_gdb(std::string& error) {
   });
   say(fmt::format("{} gdb: target remote {}", options_.start_stopped ? "waiting for" : "ready for",
                   gdb_->address()));
-  return true;
-}
-
-bool Session::report_coverage(std::string& error) {
-  const std::string text = trace_->coverage();
-  if (options_.vmx_coverage != "-")
-    return write_whole_file("--vmx-coverage", options_.vmx_coverage, text, error);
-  tell(text);
   return true;
 }
 
@@ -241,9 +207,9 @@ bool Session::step(Input& input) {
 bool Session::flush_outputs() {
   serial_.flush();
   console_.flush();
-  for (const Stream* stream : {&serial_, &console_, &rows_, &story_}) {
-    if (stream->failure().empty()) continue;
-    end("output", stream->failure(), exit_failed);
+  for (const std::string* failure : {&serial_.failure(), &console_.failure(), &reports_.failure()}) {
+    if (failure->empty()) continue;
+    end("output", *failure, exit_failed);
     return false;
   }
   return true;
@@ -325,14 +291,19 @@ void Session::keep_pace(Input& input) {
 // False: it failed, and the run is over.
 bool Session::reboot(const std::string& why) {
   std::string error;
-  retired_before_ += machine_->retired();
+  if (start_again(error)) return true;
+  end("reset", fmt::format("{}; it cannot be started again: {}", why, error), exit_failed);
+  return false;
+}
+
+// False: it failed, and the machine is as it was.
+bool Session::start_again(std::string& error) {
+  const u64 retired = machine_->retired();
+  if (!machine_->reboot(error)) return false;
+  retired_before_ += retired;
   ++summary_.reboots;
-  if (!machine_->reboot(error)) {
-    end("reset", fmt::format("{}; it cannot be started again: {}", why, error), exit_failed);
-    return false;
-  }
   if (boots_embedded(options_.machine)) install_embedded(*machine_);
-  if (trace_) trace_->attach(*machine_);
+  reports_.attach(*machine_);
   if (gdb_) gdb_->rebooted();
   pace_host_ = HostClock::now();
   pace_guest_ = awake_guest_ = 0;
@@ -390,8 +361,7 @@ int Session::conclude() {
     summary_.status = exit_failed;
   }
   std::string error;
-  if (options_.explain || !options_.trace_exits.empty()) tell(trace_->summary());
-  if (!options_.vmx_coverage.empty() && !report_coverage(error)) {
+  if (!reports_.conclude(options_, error)) {
     say(error);
     return exit_failed;
   }

@@ -5,6 +5,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 
 #include "cpu/exec/block_cache.h"
@@ -193,13 +194,24 @@ const Ending& Machine::run(u64 instructions) {
   unsigned waiting = 0;  // CPUs in a row that could not run
   Ticks skipped = 0;     // time in which nobody ran
   interrupted_ = held_ = false;
+  const u32 still = without_turns();
+  const unsigned takers = cpus - static_cast<unsigned>(std::popcount(still));
+  bool turn_began = false;
+  const auto pass_turn = [&] {
+    do p.turn = (p.turn + 1) % cpus;
+    while (still >> p.turn & 1);
+    p.turn_left = Parts::quantum;
+    p.cut = false;
+    turn_began = stop_after_first_ == p.turn;
+  };
+  if (still >> p.turn & 1) pass_turn();
   // A request to return waits until somebody ran, so that it leaves the order of the turns as it was.
   while (ending_.why == Ending::Why::running && !(interrupted_ && waiting == 0) && p.retired < end) {
     p.clock.fire_due();
     const Ticks now = p.clock.now(), next = p.clock.next_deadline();
     const u64 until_timer = next == MachineClock::never ? Parts::quantum : next - now;
     const u64 limit = std::min(p.turn_left, until_timer);
-    const u64 most = std::min(limit, end - p.retired);
+    const u64 most = std::min(limit, turn_began ? 1 : end - p.retired);
     Cpu& cpu = *p.cpus[p.turn];
     p.board->set_running(p.turn);
     p.clock.begin(cpu);
@@ -216,15 +228,13 @@ const Ending& Machine::run(u64 instructions) {
     // short it is not known yet whether the CPU rests, and what follows belongs to the run that was cut.
     const bool resumed = p.cut;
     p.cut = ran < limit && (ran == most || held_) && (ran != 0 || resumed);
-    const bool rests = cpus > 1 && cpu.activity != Activity::active && !p.cut;
+    const bool rests = takers > 1 && cpu.activity != Activity::active && !p.cut;
     const bool idle = ran == 0 && !held_ && !resumed;
     waiting = idle ? waiting + 1 : 0;
-    if (p.turn_left == 0 || rests || idle) {
-      p.turn = (p.turn + 1) % cpus;
-      p.turn_left = Parts::quantum;
-    }
-    if (held_) break;
-    if (waiting < cpus) continue;
+    const bool first_done = turn_began && ran > 0;
+    if (p.turn_left == 0 || rests || idle) pass_turn();
+    if (held_ || first_done) break;
+    if (waiting < takers) continue;
     waiting = 0;
     // Nobody can run: time jumps to the next alarm, if that may wake somebody.
     if (everyone_sleeps_for_ever()) {
@@ -244,9 +254,16 @@ const Ending& Machine::run(u64 instructions) {
   return ending_;
 }
 
+u32 Machine::without_turns() const {
+  const u32 everybody = (u32{1} << cpus()) - 1;
+  return (still_ & everybody) == everybody ? 0 : still_ & everybody;
+}
+
 // HLT with EFLAGS.IF clear, and nothing that would get past it. Guests of VMX are woken in other ways, too.
 bool Machine::everyone_sleeps_for_ever() const {
+  const u32 still = without_turns();
   for (const auto& c : parts_->cpus) {
+    if (still >> c->index & 1) continue;
     const bool deaf = c->activity == Activity::hlt && !(c->eflags() & Eflags::IF) && !c->non_root;
     if (!deaf && c->activity != Activity::wait_for_sipi) return false;
   }

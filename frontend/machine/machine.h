@@ -60,6 +60,12 @@ class Machine final : public MachineControl {
   // Whose turn it is, and for how many more instructions.
   unsigned turn() const;
   u64 turn_left() const;
+  // For who steps one CPU: bit n is a CPU without turns. The guest runs as if that CPU's host were busy
+  // elsewhere; if nobody has turns left, everybody has them.
+  void hold_still(u32 cpus) { still_ = cpus; }
+  u32 held_still() const { return still_; }
+  // run() returns after the first instruction of a turn of this CPU, too; nullopt: it does not.
+  void stop_after_first(std::optional<unsigned> cpu) { stop_after_first_ = cpu; }
   // Offsets into pages at which the CPUs' observers may stop: BlockCache::set_stop_offsets. Not from inside a
   // run.
   void set_stop_offsets(std::span<const u16> offsets);
@@ -105,6 +111,7 @@ class Machine final : public MachineControl {
   struct Parts;
   explicit Machine(MachineConfig config);
   bool assemble(std::string& error);
+  u32 without_turns() const;
   bool everyone_sleeps_for_ever() const;
   void end_with(Ending ending);
   void restore_pages(std::span<const u8> pages);
@@ -116,6 +123,8 @@ class Machine final : public MachineControl {
   Ending ending_, idle_;
   volatile bool interrupted_ = false;
   bool held_ = false;
+  u32 still_ = 0;
+  std::optional<unsigned> stop_after_first_;
 };
 
 }  // namespace ringside

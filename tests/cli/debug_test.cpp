@@ -42,10 +42,10 @@ TEST_CASE("debug: the built-in guest comes with its names and source lines") {
 TEST_CASE("debug: questions are answered, and flags that only a run heeds are named") {
   CHECK(has(run({"debug", "--help"}).out, "\n  run-to "));
   CHECK(run({"debug", "-device", "help"}).out == run({"devices"}).out);
-  const Result result = run({"debug", "--timeout", "9", "-trace-exits", "x", "-ex", "where", "--batch"});
+  const Result result = run({"debug", "-max-instructions", "9", "-s", "-ex", "where", "--batch"});
   CHECK(result.status == 0);
-  CHECK(has(result.err, "warning: --timeout: does nothing under ringside debug"));
-  CHECK(has(result.err, "warning: --trace-exits: does nothing"));
+  CHECK(has(result.err, "warning: --max-instructions: does nothing under ringside debug"));
+  CHECK(has(result.err, "warning: -s: does nothing"));
 }
 
 TEST_CASE("names on the command line: for the debugger, and for VM exits in words") {
@@ -94,6 +94,48 @@ TEST_CASE("debug: a terminal, completion, and Ctrl-C that stops what runs") {
   CHECK(debugger.wait_for("interrupted"));
   debugger.type("quit\n");
   CHECK(debugger.finish() == 0);
+}
+
+TEST_CASE("debug: what a run's flags ask for is done in a session, too") {
+  const Folder folder;
+  const std::string rows = folder / "rows.jsonl", stats = folder / "stats.json",
+                    coverage = folder / "coverage";
+  const Result whole = run({"debug", "-ex", "run", "--batch", "--trace-exits", rows, "--stats", stats,
+                            "--vmx-coverage", coverage, "--expect", "I have seen everything"});
+  CHECK(whole.status == 0);
+  CHECK(has(whole.err, "the serial output matched --expect"));
+  CHECK(has(whole.out, "interrupted"));
+  CHECK(has(read_file(stats), "\"expected\""));
+  CHECK(has(read_file(rows), "EPT violation"));
+  CHECK(has(read_file(coverage), "Exit reasons"));
+  CHECK(has(whole.err, "VM exits"));
+  // The rows are those of the machine that was started last, and the ones before it.
+  const std::string once = folder / "once.jsonl", twice = folder / "twice.jsonl";
+  CHECK(run({"debug", "-ex", "run", "--batch", "--trace-exits", once}).status == 0);
+  CHECK(run({"debug", "-ex", "run", "-ex", "run", "--batch", "--trace-exits", twice}).status == 0);
+  CHECK(read_file(twice) == read_file(once) + read_file(once));
+  const Result none = run({"debug", "-ex", "step", "--batch", "--expect", "nothing says this"});
+  CHECK(none.status == 1);
+  CHECK(has(none.err, "--expect nothing says this: the session ended without a match"));
+  CHECK(has(run({"debug", "-ex", "run-to exit", "--batch", "--explain"}).err, "VM exit 1: reason 18"));
+}
+
+TEST_CASE("debug: --timeout ends what runs, and the session") {
+  const Folder folder;
+  const std::string loop = folder.write("loop", [] {
+    std::string rom(0x10000, '\xf4');
+    rom.replace(0xfff0, 2, "\xeb\xfe");
+    return rom;
+  }());
+  // The step out of a function that never ends has slices, too.
+  for (const char* command : {"continue", "finish", "step 0xffffffffffff"}) {
+    const Result late =
+        run({"debug", "-bios", loop, "-ex", command, "-ex", "print 42", "--batch", "--timeout", "0.2"});
+    CHECK(late.status == 124);
+    CHECK(has(late.err, "--timeout 0.2: reached"));
+    CHECK_FALSE(has(late.out, "42"));
+  }
+  CHECK(run({"debug", "-bios", loop, "--timeout", "0.2"}, "continue\nprint 42\n").status == 124);
 }
 
 TEST_CASE("debug: KVM's first VM entry, a step into its guest, the first EPT violation") {

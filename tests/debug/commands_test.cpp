@@ -165,6 +165,53 @@ TEST_CASE("conditions of the command line") {
   CHECK(has(c.run("c"), "its condition cannot be evaluated: 0x7f0000000000 cannot be read"));
 }
 
+TEST_CASE("restart and run: from the first instruction again, breakpoints stay") {
+  Prompt c;
+  c.run("break run_guest");
+  CHECK(has(c.run("run"), "breakpoint 1"));  // nothing had run: it only goes on
+  const u64 there = c.machine->retired();
+  c.run("set [0x5000].4 = 0x1234");
+  CHECK(in_order(c.run("restart"), {"CPU 0, VMX off, ring 0", "=> 0xfffffff0"}));
+  CHECK(c.machine->retired() == 0);
+  CHECK(has(c.run("print exits"), "0x0"));
+  CHECK(c.run("print [0x5000].4").starts_with("0x0"));
+  CHECK(has(c.run("continue"), "breakpoint 1"));
+  CHECK(c.machine->retired() == there);
+  // After the end.
+  c.run("delete");
+  c.run("tbreak vm_exit");
+  c.run("continue");
+  CHECK(has(c.run("continue"), "powered"));
+  c.run("watch gpa 0x205000 4");
+  CHECK(has(c.run("run"), "watchpoint 3"));
+  CHECK(has(c.run("info breakpoints"), "3  write of 4 bytes at guest-physical 0x205000, 1 hit"));
+  // A machine that cannot start again says why and stays.
+  c.commands.on_restart([](std::string& error) {
+    error = "the file has gone";
+    return false;
+  });
+  CHECK(has(c.refused("restart"), "cannot be started again: the file has gone"));
+  CHECK(c.cpu().non_root);
+}
+
+TEST_CASE("hold: CPUs that stand still, and cpu: which one steps") {
+  Prompt c("visor", 2);
+  CHECK(has(c.run("hold"), "no CPU is held still"));
+  CHECK(has(c.run("cpu 1"), "CPU 1, VMX off, ring 0, real mode, waiting for SIPI"));
+  CHECK(has(c.run("hold others"), "held still: CPU 0"));
+  CHECK(has(c.run("continue"), "every CPU waits"));
+  CHECK(c.machine->retired() == 0);
+  CHECK(has(c.run("hold 1"), "held still: CPU 1"));
+  CHECK(has(c.run("step"), "CPU 1 is held still"));
+  c.refused("hold 0 1");
+  c.refused("hold 2");
+  c.refused("hold x");
+  c.run("cpu 0");
+  CHECK(has(c.run("step 5"), "CPU 0"));
+  CHECK(c.machine->retired() == 5);
+  CHECK(has(c.run("hold none"), "no CPU is held still"));
+}
+
 TEST_CASE("set changes registers, bits and memory") {
   Prompt c;
   c.run("set rbx = 0x1234");

@@ -2,6 +2,7 @@
 // machine notices.
 #include "frontend/debug/debugger.h"
 
+#include "cpu/exec/run.h"
 #include "tests/debug/visor_machine.h"
 
 namespace ringside {
@@ -351,6 +352,113 @@ TEST_CASE("two CPUs: a breakpoint of one, and steps of the one that is selected"
   CHECK(debugger.select(1));
   CHECK(!debugger.select(2));
   CHECK(has(debugger.where(), "CPU 1"));
+}
+
+// CPU 0 counts in eax; CPU 1 calls a function that counts in ebx, for ever.
+struct TwoCpus : Guest {
+  static constexpr u64 second = 0x11000, function = 0x12000;
+  TwoCpus() : Guest(config(2)) {
+    bytes({0x40, 0xeb, 0xfd});  // again: inc eax; jmp again
+    next = second;
+    bytes({0xe8}).number(function - (second + 5), 4).bytes({0x90, 0xeb, 0xf8});  // call; nop; jmp second
+    next = function;
+    bytes({0x43, 0x90, 0xc3});  // inc ebx; nop; ret
+    start(1, second);
+  }
+};
+
+TEST_CASE("a second CPU: step, next, out, until, and breakpoints; the first has its turns meanwhile") {
+  TwoCpus guest;
+  Debugger debugger(*guest.machine);
+  Cpu &first = guest.cpu(0), &second = guest.cpu(1);
+  debugger.step(7);
+  REQUIRE(guest.machine->turn() == 0);
+  REQUIRE(debugger.select(1));
+  // Its first turn comes after all of the first CPU's.
+  Stop stop = debugger.step();
+  CHECK(stop.kind == Stop::Kind::step);
+  CHECK(stop.cpu == 1);
+  CHECK(second.rip == TwoCpus::function);
+  CHECK(first.gpr[RAX] > 9000);
+  CHECK(has(stop.where, "CPU 1"));
+  CHECK(debugger.step(2).kind == Stop::Kind::step);
+  CHECK(second.rip == TwoCpus::function + 2);
+  CHECK(debugger.step_out().kind == Stop::Kind::step);
+  CHECK(second.rip == TwoCpus::second + 5);
+  CHECK(debugger.step(2).kind == Stop::Kind::step);
+  CHECK(second.rip == TwoCpus::second);
+  CHECK(debugger.step_over().kind == Stop::Kind::step);
+  CHECK(second.rip == TwoCpus::second + 5);
+  CHECK(second.gpr[RBX] == 2);
+  CHECK(debugger.run_until({AddressSpace::linear, TwoCpus::function}).kind == Stop::Kind::step);
+  CHECK(debugger.selected() == 1);
+  // Many more than a turn has.
+  const u64 before = second.gpr[RBX], others = first.gpr[RAX];
+  CHECK(debugger.step(60'000).kind == Stop::Kind::step);
+  CHECK(second.gpr[RBX] == before + 10'000);
+  CHECK(first.gpr[RAX] >= others + 20'000);
+  // Breakpoints: of one CPU, and of whoever comes.
+  Breakpoint b;
+  b.at.value = TwoCpus::function;
+  b.cpu = 0;
+  const unsigned id = debugger.add(b);
+  CHECK(debugger.run(200'000).kind == Stop::Kind::limit);
+  debugger.find(id)->cpu.reset();
+  REQUIRE(debugger.select(0));
+  stop = debugger.step(100'000);
+  CHECK(stop.kind == Stop::Kind::breakpoint);
+  CHECK(stop.cpu == 1);
+  CHECK(debugger.selected() == 1);
+}
+
+TEST_CASE("steps of a second CPU leave the run as it would have been") {
+  const auto hash = [](bool stepped) {
+    TwoCpus guest;
+    Debugger debugger(*guest.machine);
+    const u64 whole = 1'500'000;
+    if (stepped) {
+      debugger.run(1000);
+      for (unsigned n = 0; n < 50; ++n) {
+        debugger.select(n & 1);
+        debugger.step(n);
+      }
+    }
+    REQUIRE(guest.machine->retired() < whole);
+    debugger.run(whole - guest.machine->retired());
+    return guest.machine->state_hash();
+  };
+  CHECK(hash(true) == hash(false));
+}
+
+TEST_CASE("CPUs that are held still have no turns") {
+  TwoCpus guest;
+  Debugger debugger(*guest.machine);
+  guest.machine->hold_still(1);
+  CHECK(debugger.run(100'000).kind == Stop::Kind::limit);
+  CHECK(retired(guest.cpu(0)) == 0);
+  CHECK(retired(guest.cpu(1)) == 100'000);
+  debugger.select(0);
+  for (const Stop& stop : {debugger.step(), debugger.step_over(), debugger.step_out(),
+                           debugger.run_until({AddressSpace::linear, Guest::code + 1})}) {
+    CHECK(has(stop.text, "CPU 0 is held still"));
+    CHECK(has(stop.where, "CPU 0"));
+  }
+  CHECK(retired(guest.cpu(1)) == 100'000);
+  guest.machine->hold_still(2);
+  CHECK(debugger.step(50'000).kind == Stop::Kind::step);
+  CHECK(retired(guest.cpu(0)) == 50'000);
+  CHECK(retired(guest.cpu(1)) == 100'000);
+  // If all were held nobody would come to an end.
+  guest.machine->hold_still(3);
+  CHECK(debugger.step(50'000).kind == Stop::Kind::step);
+  CHECK(retired(guest.cpu(1)) > 100'000);
+  // Who is left sleeps for ever: the others cannot wake it.
+  guest.machine->hold_still(1);
+  guest.put(TwoCpus::second, 0xf4, 1);  // hlt
+  const Stop stop = debugger.run();
+  CHECK(stop.kind == Stop::Kind::ended);
+  guest.machine->hold_still(0);
+  CHECK(debugger.run(1000).kind == Stop::Kind::limit);
 }
 
 TEST_CASE("registers by name") {

@@ -43,6 +43,7 @@ struct Client {
   std::string go(std::string_view body, u64 most = 1'000'000) {
     stub.receive(frame(body));
     const Resume resume = stub.resume();
+    guest.machine->hold_still(resume.still);
     if (resume.kind == Resume::Kind::run) stub.stopped(debugger.run(most));
     if (resume.kind == Resume::Kind::step) {
       debugger.select(resume.cpu);
@@ -52,6 +53,7 @@ struct Client {
         stop = debugger.step();
       stub.stopped(stop);
     }
+    guest.machine->hold_still(0);
     return answer();
   }
   Cpu& cpu(unsigned n = 0) { return guest.machine->cpu(n); }

@@ -130,6 +130,52 @@ kill
                     "cr0 +0x60000010 +\\[ ET NW CD \\]", "killed"});
 }
 
+TEST_CASE("gdb steps a second CPU, and holds the first one still with scheduler-locking") {
+  if (!gdb_is_there()) return;
+  // start: cli; lgdt; into flat protected mode; [8000h] = inc bx; jmp 8000h; INIT and SIPI to the other CPU;
+  // again: inc esi; jmp again. What lies at f0000h; the processor begins at fff0h of it.
+  constexpr std::string_view code(
+      "\xfa\x2e\x0f\x01\x16\x70\x00\x0f\x20\xc0\x0c\x01\x0f\x22\xc0\x66\xea\x17"
+      "\x00\x0f\x00\x08\x00\x66\xb8\x10\x00\x8e\xd8\xc6\x05\x00\x80\x00\x00\x43"
+      "\x66\xc7\x05\x01\x80\x00\x00\xeb\xfd\xc7\x05\xf0\x00\xe0\xfe\xff\x01\x00"
+      "\x00\xc7\x05\x00\x03\xe0\xfe\x00\x45\x0c\x00\xb9\xe8\x03\x00\x00\xe2\xfe"
+      "\xc7\x05\x00\x03\xe0\xfe\x08\x46\x0c\x00\x46\xeb\xfd\x90\x90\x90\x00\x00"
+      "\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x9b\xcf\x00\xff\xff\x00\x00"
+      "\x00\x93\xcf\x00\x17\x00\x58\x00\x0f\x00",
+      118);
+  std::string rom(0x10000, '\xf4');
+  rom.replace(0, code.size(), code);
+  rom.replace(0xfff0, 3, "\xe9\x0d\x00", 3);
+  const Folder folder;
+  const std::string text = gdb_on({"-bios", folder.write("two", rom), "-smp", "2"}, R"(
+hbreak *0x8000
+continue
+delete
+set scheduler-locking on
+thread 1
+set $first = $rsi
+thread 2
+stepi
+stepi
+p $rbx & 0xffff
+stepi
+p $rbx & 0xffff
+p/x $pc
+thread 1
+p $rsi == $first
+stepi
+stepi
+p $rsi == $first + 1
+thread 2
+p/x $pc
+set scheduler-locking off
+detach
+)");
+  CAPTURE(text);
+  check_says(text, {"Thread 2 .*Breakpoint 1", "\\$1 = 1\n", "\\$2 = 2\n", "\\$3 = 0x8001\n", "\\$4 = 1\n",
+                    "\\$5 = 1\n", "\\$6 = 0x8001\n"});
+}
+
 TEST_CASE("gdb at KVM's first VM entry, in its guest, and at the first EPT violation") {
   const std::vector<std::string> guest = kvm_guest();
   if (guest.empty() || !gdb_is_there()) return;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "cpu/exec/run.h"
 #include "tests/gdb/client.h"
 
 using namespace ringside;
@@ -172,6 +173,43 @@ TEST_CASE("breakpoints and steps") {
   CHECK(client.stub.resume().kind == Resume::Kind::stay);
 }
 
+TEST_CASE("vCont that names one CPU holds the others still") {
+  Client client(2);
+  client.guest.bytes({0x90, 0x90, 0x90, 0x90}).forever();
+  client.guest.start(1, Guest::code);
+  const auto count = [&](unsigned n) { return retired(client.cpu(n)); };
+  CHECK(client.go("vCont;s:2").starts_with("T05thread:2;"));
+  CHECK(count(0) == 0);
+  CHECK(count(1) == 1);
+  CHECK(client.go("vCont;s:1").starts_with("T05thread:1;"));
+  CHECK(count(0) == 1);
+  CHECK(count(1) == 1);
+  client.go("vCont;c:2", 1000);
+  CHECK(count(0) == 1);
+  CHECK(count(1) == 1001);
+  client.go("vCont;t:2;c", 1000);
+  CHECK(count(0) == 1001);
+  CHECK(count(1) == 1001);
+  // A breakpoint of the CPU that is held is not met.
+  CHECK(client.ask(fmt::format("Z0,{:x},1", Guest::code + 2)) == "OK");
+  client.cpu(0).rip = Guest::code + 1;
+  client.go("vCont;c:2", 100'000);
+  CHECK(count(0) == 1001);
+  client.go("vCont;c:1", 1);  // the turn is the first one's
+  client.cpu(0).rip = Guest::code + 1;
+  // With the others on their way, as gdb steps without scheduler-locking.
+  client.cpu(1).rip = Guest::code;
+  CHECK(client.go("vCont;s:2;c").starts_with("T05thread:1;"));  // its breakpoint comes first
+  CHECK(client.cpu(0).rip == Guest::code + 2);
+  CHECK(client.ask(fmt::format("z0,{:x},1", Guest::code + 2)) == "OK");
+  CHECK(client.go("vCont;s:2;c").starts_with("T05thread:2;"));
+  CHECK(client.cpu(1).rip == Guest::code + 1);
+  CHECK(count(0) > 1003);
+  // Nobody is to run: it stands where it stood.
+  CHECK(client.go("vCont;t").starts_with("T05"));
+  CHECK(client.stub.resume().kind == Resume::Kind::stay);
+}
+
 TEST_CASE("a breakpoint where a slice of the run ends is met all the same") {
   Client client;
   client.guest.bytes({0x90, 0x90, 0x90, 0x90}).forever();
@@ -250,6 +288,13 @@ TEST_CASE("Ctrl-C, detach, attach again, kill and restart") {
   CHECK(client.stub.resume().kind == Resume::Kind::stay);
   client.ask("R00");
   CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  // vRun is answered once the machine stands at its start again.
+  CHECK(client.ask("vRun;66;67") == "");
+  CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  client.stub.restarted();
+  CHECK(client.answer().starts_with("T05thread:1;"));
+  client.stub.restarted();
+  CHECK(client.answer() == "");
   client.ask("k");
   CHECK(client.stub.take_wish() == GdbStub::Wish::kill);
   // gdb's "run" kills first, and then wants it again.

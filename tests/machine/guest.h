@@ -56,6 +56,21 @@ struct Guest {
     cpu.update_privilege();
   }
 
+  // Another CPU as if it had been started already: as the first one, at `rip` and with a stack of its own.
+  void start(unsigned n, u64 rip) {
+    Cpu &from = machine->cpu(0), &to = machine->cpu(n);
+    to.gdtr = from.gdtr;
+    to.idtr = from.idtr;
+    to.cr0 = from.cr0;
+    to.segment = from.segment;
+    to.rip = to.next_rip = rip;
+    to.gpr[RSP] = stack - 0x1000 * n;
+    to.activity = Activity::active;
+    to.update_mode();
+    to.update_translation();
+    to.update_privilege();
+  }
+
   static u64 handler(u64 vector) { return handlers + 16 * vector; }
   Cpu& cpu(unsigned n = 0) { return machine->cpu(n); }
   void put(u64 address, u64 value, unsigned size = 8) {

@@ -70,14 +70,15 @@ bool clear_vmcs(Cpu& cpu, const Op& op, u64 pointer) {
 }
 
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
-  if (cpu.observer && !alone(cpu)) [[unlikely]]
+  const bool heard = cpu.observer && cpu.observer->hears_vmwrites();
+  if (heard && !alone(cpu)) [[unlikely]]
     return false;
   // The block is charged as a whole; what follows the instruction in it has not retired.
   const u64 count = retired(cpu) - (op.left - 1u);
   const VmResult result = vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), count);
   if (!result.ok) [[unlikely]]
     return finish_access(cpu, result);
-  if (cpu.observer) [[unlikely]]
+  if (heard) [[unlikely]]
     cpu.observer->vmcs_written(cpu, vmcs.region, encoding, value);
   return finish(cpu, result);
 }

@@ -60,7 +60,7 @@ std::string describe(const Breakpoint& breakpoint);
 struct VmxEvent {
   enum class Kind : u8 { entered, exited, refused, failed, faulted } kind = Kind::entered;
   u64 count = 0;                 // instructions that the CPU had retired
-  std::optional<ExitInfo> exit;  // of exited, and of refused if there was an exit
+  std::optional<ExitInfo> exit;  // of refused, if there was an exit; else see Vmx::exit
   const Rule* rule = nullptr;    // of refused: the first that was broken
   unsigned error = 0;            // of failed: the VM-instruction error; 0: VMfailInvalid
   std::string broken;            // of refused: every rule that was broken, explained; taken when it happened

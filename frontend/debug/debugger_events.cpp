@@ -223,7 +223,7 @@ void Debugger::Impl::mode_changed(Cpu& cpu) {
 void Debugger::Impl::entered(Cpu& cpu) {
   PerCpu& own = cpus[cpu.index];
   ++own.entries;
-  own.note(VmxEvent::Kind::entered, retired(cpu));
+  own.note(VmxEvent::Kind::entered, cpu.vmx->entry_count);
   if (awaited == RunTo::vm_entry)
     await(
         cpu, RunTo::vm_entry,
@@ -234,7 +234,7 @@ void Debugger::Impl::entered(Cpu& cpu) {
 void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& own = cpus[cpu.index];
   ++own.exits;
-  own.note(VmxEvent::Kind::exited, retired(cpu)).exit = exit;
+  own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count);
   if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))
     tell_exit(cpu, exit);
   if (own.next) own.next->exited(cpu, exit);

@@ -2,9 +2,13 @@
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from bochsrc import bochsrc  # of tests/
 
 ISO_ROOM = b"@" * 1500  # the CD image's command line, to be overwritten
 DEBUG_EXIT = "isa-debug-exit,iobase=0xf4,iosize=4"
@@ -146,7 +150,7 @@ class Bochs:
             file.write("c\n")
         config = os.path.join(folder, "bochsrc")
         with open(config, "w") as file:
-            file.write(BOCHSRC.format(display=self.display(), iso=iso, serial=serial, log=os.path.join(folder, "log")))
+            file.write(bochsrc(BOCHSRC.format(iso=iso), serial, os.path.join(folder, "log"), 256, self.display()))
         command = [bochs, "-q", "-f", config]
         usage = subprocess.run([bochs, "--help"], capture_output=True, check=False)
         if b"-rc filename" in usage.stdout + usage.stderr:  # built with its debugger, which waits for a command
@@ -155,24 +159,10 @@ class Bochs:
 
 
 BOCHSRC = """\
-config_interface: textconfig
-display_library: {display}
-memory: guest=256, host=256
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
 cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0
 vga: extension=vbe, update_freq=1
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path="{iso}", status=inserted
 boot: cdrom
-clock: sync=none, time0=1700000000
-com1: enabled=1, mode=file, dev="{serial}"
-# Debian's 2.7 aborts in its mixer where the host has no sound card.
-sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
-speaker: enabled=0
-log: {log}
-panic: action=fatal
-error: action=ignore
-info: action=ignore
-debug: action=ignore
 """

@@ -21,14 +21,6 @@ SELF        equ 1 << 18                 ; in the ICR: the shorthand
         mov edx, %3
         wrmsr
 %endmacro
-%macro refuses_msr 3-4 0                ; "NAME", MSR, LOW HALF [, HIGH HALF]
-        mov ecx, %2
-        mov eax, %3
-        mov edx, %4
-        faults %1, GP, 0
-        wrmsr
-        done
-%endmacro
 ; x2 OFFSET: the MSR of a register of xAPIC.
 %define x2(offset) (0x800 + ((offset) >> 4))
 ; mode BITS: IA32_APIC_BASE.

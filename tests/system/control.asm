@@ -50,14 +50,6 @@ never_canonical equ 1 << 60
         mov %2, rax
         done
 %endmacro
-%macro refuses_msr 3-4 0                ; "NAME", MSR, LOW HALF [, HIGH HALF]
-        mov ecx, %2
-        mov eax, %3
-        mov edx, %4
-        faults %1, GP, 0
-        wrmsr
-        done
-%endmacro
 
         bits 32
 main:

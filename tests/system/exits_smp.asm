@@ -1,36 +1,10 @@
 ; Owns the checks of the VM exits that another CPU causes: INIT and start-up IPI.
-%include "common/start.inc"
-%include "common/check.inc"
-%include "common/check32.inc"
-%include "common/check64.inc"
-
-vmxon_region equ pages
-vmcs        equ pages + 0x1000
-apic        equ 0xfee00000
 ap_page     equ 0xe                     ; where the other CPU starts, as a page
 assert      equ 1 << 14
 wait_for_sipi equ 3
-        bits 64
-fail:   inc dword [failures]
-        finish
-        align 8
-basic:  dq 0
-features: dd 0
-%include "visor/fields.inc"
-%include "visor/enable.inc"
-%include "exits_vmcs.inc"
+%include "exits_start.inc"
 
-        bits 32
-main:   mov eax, cr0
-        or eax, 1 << 5                  ; CR0.NE
-        mov cr0, eax
-        mov eax, main64
-        jmp enter_long
-
-        bits 64
-main64: call enable_vmx
-        call make_vmcs
-        mov ebp, apic
+checks_of_exits:
         mov eax, [rbp + 0x20]
         mov [first_id], eax
         mov dword [rbp + 0xf0], 0x1ff

@@ -9,23 +9,13 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from bochsrc import bochsrc  # of tests/
+
 LIMIT = 30.0  # seconds for a run; a peer that hangs is told so
 BOCHSRC = """\
-config_interface: textconfig
-display_library: rfb, options="timeout=0"
-memory: guest=32, host=32
 romimage: file={image}, address=0xffff0000
-vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest
-cpu: model={model}, count={cpus}, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=0
-clock: sync=none, time0=1700000000
-com1: enabled=1, mode=file, dev="{serial}"
-sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy
-speaker: enabled=0
-log: {log}
-panic: action=fatal
-error: action=ignore
-info: action=ignore
-debug: action=ignore
+cpu: model=corei7_icelake_u, count={cpus}, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=0
 """
 
 
@@ -46,8 +36,8 @@ def qemu(build, image, folder):
 def bochs(build, image, folder):
     serial, config, script = (os.path.join(folder, name) for name in ("serial", "bochsrc", "commands"))
     with open(config, "w") as file:
-        file.write(BOCHSRC.format(image=image, serial=serial, log=os.path.join(folder, "log"),
-                                  model="corei7_icelake_u", cpus=cpus_of(image)))
+        file.write(bochsrc(BOCHSRC.format(image=image, cpus=cpus_of(image)), serial,
+                           os.path.join(folder, "log"), 32))
     with open(script, "w") as file:
         file.write("c\n")
     return ["bochs", "-q", "-f", config, "-rc", script], serial

@@ -24,7 +24,7 @@ never_canonical equ 1 << 60
         mov ecx, %1
         wrmsr
 %endmacro
-%macro refuses_msr 3                    ; "NAME", MSR, VALUE
+%macro refuses_msr_64 3                    ; "NAME", MSR, VALUE
         mov rax, %3
         mov rdx, rax
         shr rdx, 32
@@ -184,10 +184,10 @@ main64:
         done
 
 ; ------------------------------------------------------------------------------------------------------------ the MSRs
-        refuses_msr "LSTAR that is not canonical", LSTAR, never_canonical
-        refuses_msr "SYSENTER_EIP that is not canonical", SYSENTER_EIP, never_canonical
-        refuses_msr "SYSENTER_ESP that is not canonical", SYSENTER_ESP, never_canonical
-        refuses_msr "FMASK of more than 32 bits", FMASK, 1 << 32
+        refuses_msr_64 "LSTAR that is not canonical", LSTAR, never_canonical
+        refuses_msr_64 "SYSENTER_EIP that is not canonical", SYSENTER_EIP, never_canonical
+        refuses_msr_64 "SYSENTER_ESP that is not canonical", SYSENTER_ESP, never_canonical
+        refuses_msr_64 "FMASK of more than 32 bits", FMASK, 1 << 32
         finish
 
 ; Where SYSCALL leads. The user's stack is not touched.

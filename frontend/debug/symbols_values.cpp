@@ -46,7 +46,11 @@ std::string type_name(Dwarf_Die type, bool there, unsigned depth = 0) {
     case DW_TAG_pointer_type:
     case DW_TAG_reference_type: return below() + " *";
     case DW_TAG_const_type: return "const " + below();
-    case DW_TAG_volatile_type: return "volatile " + below();
+    case DW_TAG_volatile_type: {
+      // Compilers nest the two either way.
+      const std::string what = below();
+      return what.starts_with("const ") ? "const volatile " + what.substr(6) : "volatile " + what;
+    }
     case DW_TAG_array_type: return below() + " []";
     case DW_TAG_subroutine_type: return "function";
     default: return name;

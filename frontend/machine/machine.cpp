@@ -222,12 +222,15 @@ const Ending& Machine::run(u64 instructions) {
     // In VMX non-root operation shutdown is an activity state that a VM exit may end.
     if (cpu.activity == Activity::shutdown && !cpu.non_root && ending_.why == Ending::Why::running) {
       end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
+      p.cut = false;
       break;
     }
     // The order of the turns is a matter of the guest's history alone. Where `end` or hold() cut the run
     // short it is not known yet whether the CPU rests, and what follows belongs to the run that was cut.
+    // Nothing follows the machine's end.
     const bool resumed = p.cut;
-    p.cut = ran < limit && (ran == most || held_) && (ran != 0 || resumed);
+    p.cut =
+        ending_.why == Ending::Why::running && ran < limit && (ran == most || held_) && (ran != 0 || resumed);
     const bool rests = takers > 1 && cpu.activity != Activity::active && !p.cut;
     const bool idle = ran == 0 && !held_ && !resumed;
     waiting = idle ? waiting + 1 : 0;

@@ -230,6 +230,30 @@ TEST_CASE("two CPUs that halt and wake: the order of their turns does not depend
   }
 }
 
+TEST_CASE("a machine that has ended is in the same state whatever the slices") {
+  const auto triple_fault = [](Guest& g) {
+    g.bytes({0x0f, 0x01, 0x1d}).number(Guest::data, 4).bytes({0x0f, 0x0b});  // lidt [zero]; ud2
+  };
+  const auto power_off = [](Guest& g) { g.out16(0x604, 0x2000).forever(); };
+  const auto end_of = [](auto&& program, unsigned cpus, u64 slice) {
+    Guest g(Guest::config(cpus));
+    program(g);
+    for (unsigned n = 0; n < 1000 && g.machine->ending().why == Ending::Why::running; ++n)
+      g.machine->run(slice);
+    CHECK(g.machine->ending().why != Ending::Why::running);
+    return g.machine->state_hash();
+  };
+  for (const unsigned cpus : {1, 2}) {
+    CAPTURE(cpus);
+    const std::string shutdown = end_of(triple_fault, cpus, 10'000), off = end_of(power_off, cpus, 10'000);
+    for (const u64 slice : {1, 2, 3, 4, 5}) {
+      CAPTURE(slice);
+      CHECK(end_of(triple_fault, cpus, slice) == shutdown);
+      CHECK(end_of(power_off, cpus, slice) == off);
+    }
+  }
+}
+
 TEST_CASE("an interrupt() of the run changes nothing but where it returns") {
   Guest whole(Guest::config(2)), cut(Guest::config(2));
   for (Guest* g : {&whole, &cut}) {

@@ -30,6 +30,17 @@ patience    equ 20000                   ; looks at a counter until it is given u
         is %1, [%2], %3
         mov dword [%2], 0
 %endmacro
+; The sender gets it, too.
+%macro takes_itself 3                   ; "NAME", DESTINATION, COMMAND
+        faults %1, vector
+        sends %2, %3
+        sti
+        nop
+        nop
+        anywhere
+        done
+        mov dword [apic + 0xb0], 0
+%endmacro
 
 ; orders NUMBER: to the other CPU, which sets its logical destination.
 %macro orders 1
@@ -60,23 +71,9 @@ main:   mov dword [apic + 0xf0], 0x1ff
         takes "an ID that nobody has", taken, 0
         sends 0, others | vector
         takes "the shorthand for all others", taken, 1
-        faults "the shorthand for all", vector
-        sends 0, everyone | vector
-        sti
-        nop
-        nop
-        anywhere
-        done
-        mov dword [apic + 0xb0], 0
+        takes_itself "the shorthand for all", 0, everyone | vector
         takes "is for the other one, too", taken, 1
-        faults "the ID of all", vector
-        sends 0xff, vector
-        sti
-        nop
-        nop
-        anywhere
-        done
-        mov dword [apic + 0xb0], 0
+        takes_itself "the ID of all", 0xff, vector
         takes "is for the other one, as well", taken, 1
         sends 1, 4 << 8
         takes "an NMI", nmis, 1

@@ -55,7 +55,7 @@ add_dependencies(test-system system-images)
 
 # Its types are looked up by a test.
 set_source_files_properties(tests/debug/linux_structures.cpp PROPERTIES COMPILE_OPTIONS -g)
-room_tests(debug debugger)
+room_tests(debug commands)
 if(TARGET test-debug)
   add_dependencies(test-debug rom-images)
 endif()

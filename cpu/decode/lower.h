@@ -24,7 +24,7 @@ struct Lowered {
   // op.imm is the 32-bit immediate in the instruction's last four bytes, and nothing else depends on its
   // value.
   bool tail_immediate = false;
-  bool checked = false;  // a branch that needs the checked wrapper (see cpu/exec/dispatch.h)
+  bool checked = false;  // a branch that needs the checked wrapper (see cpu/exec/core/dispatch.h)
 };
 
 // One per CPU model. Stateless after construction.

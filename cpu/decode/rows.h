@@ -12,7 +12,7 @@ namespace ringside {
 
 // What a row's operand position accepts. "T" is the row's size, one of its `sizes`.
 // Tokens that may be memory name the bytes accessed; a body's template parameter for the position is in
-// brackets (see cpu/exec/operands.h).
+// brackets (see cpu/exec/core/operands.h).
 enum class Operand : u8 {
   none,
   r,

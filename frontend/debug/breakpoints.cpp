@@ -67,13 +67,4 @@ std::string describe(const Breakpoint& b) {
   return {};
 }
 
-std::string vm_failure_text(unsigned error) {
-  if (error) return fmt::format("VMfailValid {}: {}", error, instruction_error_name(error));
-  return "VMfailInvalid: there is no current VMCS, or the operand names none";
-}
-
-std::string vm_fault_text(Vector vector, std::string_view why) {
-  return fmt::format("{}: {}", vector_text(static_cast<unsigned>(vector), true), why);
-}
-
 }  // namespace ringside

@@ -6,12 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "frontend/debug/look_memory.h"
-#include "vmx/vmx.h"
+#include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/vmx_event.h"
 
 namespace ringside {
-
-struct Rule;
 
 struct Place {
   AddressSpace space = AddressSpace::linear;
@@ -55,20 +53,5 @@ struct Breakpoint {
 
 // "execute", "watch write", "exit reason 48 (EPT violation)", ... : for lists, with the address.
 std::string describe(const Breakpoint& breakpoint);
-
-// What VMX did last on a CPU. Members that are of other kinds are left over from earlier events.
-struct VmxEvent {
-  enum class Kind : u8 { entered, exited, refused, failed, faulted } kind = Kind::entered;
-  u64 count = 0;                 // instructions that the CPU had retired
-  std::optional<ExitInfo> exit;  // of refused, if there was an exit; else see Vmx::exit
-  const Rule* rule = nullptr;    // of refused: the first that was broken
-  unsigned error = 0;            // of failed: the VM-instruction error; 0: VMfailInvalid
-  std::string broken;            // of refused: every rule that was broken, explained; taken when it happened
-  std::string words;             // of failed and faulted: all that there is to say
-};
-
-// "VMfailValid 12: ...", "VMfailInvalid: ..."; "#UD: CR4.VMXE is 0".
-std::string vm_failure_text(unsigned error);
-std::string vm_fault_text(Vector vector, std::string_view why);
 
 }  // namespace ringside

@@ -6,10 +6,10 @@
 #include <algorithm>
 
 #include "frontend/debug/debugger_impl.h"
-#include "frontend/debug/look_memory.h"
-#include "frontend/debug/look_registers.h"
-#include "frontend/debug/next_step.h"
-#include "frontend/debug/where.h"
+#include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/look_registers.h"
+#include "frontend/inspect/next_step.h"
+#include "frontend/inspect/where.h"
 #include "vmx/explain_walk.h"
 
 namespace ringside {

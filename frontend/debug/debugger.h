@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "frontend/debug/breakpoints.h"
-#include "frontend/debug/symbols.h"
+#include "frontend/symbols/symbols.h"
 #include "frontend/machine/machine.h"
 
 namespace ringside {

@@ -3,12 +3,12 @@
 
 #include <algorithm>
 
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/run.h"
 #include "cpu/state/msrs.h"
 #include "frontend/debug/debugger_impl.h"
-#include "frontend/debug/disassembly.h"
-#include "frontend/debug/look_memory.h"
-#include "frontend/debug/where.h"
+#include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/where.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
 #include "vmx/instruction_errors.h"

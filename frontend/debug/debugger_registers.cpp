@@ -5,7 +5,7 @@
 #include <cctype>
 #include <charconv>
 
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/run.h"
 #include "cpu/exec/system/control_registers.h"
 #include "cpu/state/msrs.h"
 #include "frontend/debug/debugger_impl.h"

@@ -6,7 +6,7 @@
 #include <array>
 #include <cctype>
 
-#include "frontend/debug/look_memory.h"
+#include "frontend/inspect/look_memory.h"
 
 namespace ringside {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "frontend/debug/commands.h"
-#include "frontend/debug/symbols.h"
+#include "frontend/commands/commands.h"
+#include "frontend/symbols/symbols.h"
 #include "frontend/gdb/stub.h"
 #include "frontend/gdb/transport.h"
 

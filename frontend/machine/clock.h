@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/run.h"
 
 namespace ringside {
 

@@ -8,7 +8,7 @@
 #include <bit>
 #include <limits>
 
-#include "cpu/exec/block_cache.h"
+#include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/events/events.h"
 #include "cpu/state/msrs.h"
 #include "frontend/machine/acpi.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/run.h"
 #include "frontend/machine/boot.h"
 
 namespace ringside {

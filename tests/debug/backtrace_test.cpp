@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "frontend/debug/backtrace.h"
-#include "frontend/debug/unwind.h"
+#include "frontend/inspect/backtrace.h"
+#include "frontend/symbols/unwind.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;

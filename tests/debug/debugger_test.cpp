@@ -2,7 +2,7 @@
 // machine notices.
 #include "frontend/debug/debugger.h"
 
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/run.h"
 #include "tests/debug/visor_machine.h"
 
 namespace ringside {

@@ -1,6 +1,6 @@
 // Owns the tests of the search for a Linux module: a made-up kernel's list in the guest's memory, laid out as
 // the DWARF of this program says.
-#include "frontend/debug/find_module.h"
+#include "frontend/inspect/find_module.h"
 
 #include <cstddef>
 

@@ -1,5 +1,5 @@
 // Owns the tests of the guess at a kernel's load offset.
-#include "frontend/debug/find_offset.h"
+#include "frontend/inspect/find_offset.h"
 #include "tests/debug/files.h"
 #include "tests/debug/visor_machine.h"
 

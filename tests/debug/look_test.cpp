@@ -1,13 +1,13 @@
 // Owns the tests of the debugger's eyes: the visor and its guest at chosen moments, in words.
 #include "devices/apic/io_apic.h"
 #include "devices/apic/local_apic.h"
-#include "frontend/debug/disassembly.h"
-#include "frontend/debug/look_memory.h"
-#include "frontend/debug/look_paging.h"
-#include "frontend/debug/look_platform.h"
-#include "frontend/debug/look_registers.h"
-#include "frontend/debug/look_tables.h"
-#include "frontend/debug/where.h"
+#include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/look_paging.h"
+#include "frontend/inspect/look_platform.h"
+#include "frontend/inspect/look_registers.h"
+#include "frontend/inspect/look_tables.h"
+#include "frontend/inspect/where.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;

@@ -1,7 +1,7 @@
 // Owns the tests of VMCSs in words: decoded fields, what forbids a value, who wrote it, the life cycle.
-#include "frontend/debug/look_paging.h"
-#include "frontend/debug/look_vmcs.h"
-#include "frontend/debug/vmcs_life.h"
+#include "frontend/inspect/look_paging.h"
+#include "frontend/inspect/look_vmcs.h"
+#include "frontend/inspect/vmcs_life.h"
 #include "tests/debug/visor_machine.h"
 #include "vmx/instructions.h"
 

@@ -1,10 +1,10 @@
 // Owns the tests of Linux's ORC, and of what is left when nothing is known of the code.
-#include "frontend/debug/orc.h"
+#include "frontend/symbols/orc.h"
 
 #include <map>
 
-#include "frontend/debug/backtrace.h"
-#include "frontend/debug/unwind.h"
+#include "frontend/inspect/backtrace.h"
+#include "frontend/symbols/unwind.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;

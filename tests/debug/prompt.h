@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "frontend/debug/commands.h"
+#include "frontend/commands/commands.h"
 #include "tests/debug/visor_machine.h"
 
 namespace ringside {

@@ -1,5 +1,5 @@
 // Owns the tests of source text: where files are found, and the commands that show them.
-#include "frontend/debug/source.h"
+#include "frontend/symbols/source.h"
 
 #include <fmt/format.h>
 

@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "frontend/debug/symbols.h"
+#include "frontend/symbols/symbols.h"
 #include "tests/debug/files.h"
 #include "tests/debug/linux_structures.h"
 

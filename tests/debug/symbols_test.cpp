@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "frontend/debug/source.h"
-#include "frontend/debug/symbols.h"
+#include "frontend/symbols/source.h"
+#include "frontend/symbols/symbols.h"
 #include "tests/debug/files.h"
 
 using namespace ringside;

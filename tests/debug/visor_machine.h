@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "frontend/debug/symbols.h"
+#include "frontend/symbols/symbols.h"
 #include "tests/machine/guest.h"
 #include "vmx/vmx.h"
 

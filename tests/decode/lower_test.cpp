@@ -7,7 +7,7 @@
 #include <map>
 
 #include "cpu/decode/lower.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 #include "tests/decode/samples.h"
 #include "tests/soak.h"
 

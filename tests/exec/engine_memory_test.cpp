@@ -1,7 +1,7 @@
 // Owns the tests of the slow side of memory: page crossings, devices, alignment, wrapping, watched addresses.
 #include <doctest/doctest.h>
 
-#include "cpu/exec/memory.h"
+#include "cpu/exec/core/memory.h"
 #include "tests/exec/engine_machine.h"
 
 using namespace ringside;

@@ -1,7 +1,7 @@
 // Owns the tests of far JMP, CALL and RET, call gates, SYSENTER and task switches.
 #include <doctest/doctest.h>
 
-#include "cpu/exec/events/far_transfers.h"
+#include "cpu/exec/far/far_transfers.h"
 #include "tests/exec/small_machine.h"
 
 using namespace ringside;

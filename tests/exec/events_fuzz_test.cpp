@@ -2,8 +2,8 @@
 // refusal must change nothing, and what is derived must stay in step.
 #include <doctest/doctest.h>
 
-#include "cpu/exec/events/descriptor_instructions.h"
-#include "cpu/exec/events/far_transfers.h"
+#include "cpu/exec/descriptors/descriptor_instructions.h"
+#include "cpu/exec/far/far_transfers.h"
 #include "tests/exec/small_machine.h"
 #include "tests/random.h"
 

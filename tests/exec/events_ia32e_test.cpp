@@ -1,7 +1,7 @@
 // Owns the tests of event delivery, IRET and system calls in 64-bit mode.
 #include <doctest/doctest.h>
 
-#include "cpu/exec/events/far_transfers.h"
+#include "cpu/exec/far/far_transfers.h"
 #include "tests/exec/small_machine.h"
 
 using namespace ringside;

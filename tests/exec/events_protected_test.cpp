@@ -1,7 +1,7 @@
 // Owns the tests of event delivery and IRET in protected, virtual-8086 and real-address mode.
 #include <doctest/doctest.h>
 
-#include "cpu/exec/events/far_transfers.h"
+#include "cpu/exec/far/far_transfers.h"
 #include "tests/exec/small_machine.h"
 
 using namespace ringside;

@@ -1,8 +1,8 @@
 // Owns the small machine with the engine, for the events' tests that run code.
 #pragma once
 
-#include "cpu/exec/block_cache.h"
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/block_cache.h"
+#include "cpu/exec/engine/run.h"
 #include "tests/exec/small_machine.h"
 
 namespace ringside {

@@ -1,7 +1,7 @@
 // Owns the tests of segment checks: accesses, loads of segment registers, and the descriptor instructions.
 #include <doctest/doctest.h>
 
-#include "cpu/exec/events/descriptor_instructions.h"
+#include "cpu/exec/descriptors/descriptor_instructions.h"
 #include "tests/exec/small_machine.h"
 
 using namespace ringside;

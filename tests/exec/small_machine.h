@@ -4,7 +4,7 @@
 #include <initializer_list>
 
 #include "cpu/exec/events/events.h"
-#include "cpu/exec/segments.h"
+#include "cpu/exec/core/segments.h"
 #include "cpu/state/model.h"
 
 namespace ringside {

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "cpu/decode/lower.h"
-#include "cpu/exec/block.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/block.h"
+#include "cpu/exec/core/handlers.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "frontend/debug/commands.h"
+#include "frontend/commands/commands.h"
 
 using namespace ringside;
 

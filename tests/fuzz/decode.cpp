@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "cpu/decode/lower.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 using namespace ringside;
 

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/run.h"
 #include "tests/gdb/client.h"
 
 using namespace ringside;

@@ -22,7 +22,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 17> rooms = {{
+constexpr std::array<Room, 20> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 1},
     {"devices/bus/", 1},
@@ -32,14 +32,17 @@ constexpr std::array<Room, 17> rooms = {{
     {"vmx/", 3},
     {"cpu/exec/", 4},
     {"devices/", 4},
-    {"frontend/machine/", 5},
-    {"frontend/replay/", 6},
-    {"frontend/debug/", 7},
-    {"frontend/gdb/", 8},
-    {"frontend/headless/", 9},
-    {"frontend/sdl/", 8},
-    {"frontend/conform/", 8},
-    {"tests/", 10},
+    {"frontend/machine/", 8},
+    {"frontend/replay/", 9},
+    {"frontend/symbols/", 9},
+    {"frontend/inspect/", 10},
+    {"frontend/debug/", 11},
+    {"frontend/conform/", 11},
+    {"frontend/commands/", 12},
+    {"frontend/gdb/", 13},
+    {"frontend/sdl/", 13},
+    {"frontend/program/", 14},
+    {"tests/", 15},
 }};
 
 const Room* room_of(std::string_view path) {
@@ -230,7 +233,7 @@ Complaints check_rows_listed(const std::vector<File>& all) {
 
 Complaints check_version(const std::vector<File>& all) {
   const File* build = find(all, "CMakeLists.txt");
-  const File* program = find(all, "frontend/headless/listings.cpp");
+  const File* program = find(all, "frontend/program/listings.cpp");
   if (!build || !program) return {"CMakeLists.txt:1: it or the program's listings are missing"};
   std::string version;
   for (const std::string& line : build->lines) {

@@ -98,7 +98,7 @@ TEST_CASE("each rule notices") {
 
   std::vector<File> versions = {
       make_file("CMakeLists.txt", "project(ringside VERSION 1.2.3 LANGUAGES CXX)\n"),
-      make_file("frontend/headless/listings.cpp", "return \"Ringside 1.2.3\\n\";\n")};
+      make_file("frontend/program/listings.cpp", "return \"Ringside 1.2.3\\n\";\n")};
   CHECK(check_version(versions).empty());
   versions[0] = make_file("CMakeLists.txt", "project(ringside VERSION 1.2.4 LANGUAGES CXX)\n");
   CHECK(check_version(versions).size() == 1);

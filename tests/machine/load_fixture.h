@@ -12,8 +12,8 @@
 
 #include <doctest/doctest.h>
 
-#include "cpu/exec/block_cache.h"
-#include "cpu/exec/run.h"
+#include "cpu/exec/engine/block_cache.h"
+#include "cpu/exec/engine/run.h"
 #include "frontend/machine/boot.h"
 
 namespace ringside {

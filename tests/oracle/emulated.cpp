@@ -3,8 +3,8 @@
 
 #include <cstring>
 
-#include "cpu/exec/dispatch.h"
-#include "cpu/exec/segments.h"
+#include "cpu/exec/core/dispatch.h"
+#include "cpu/exec/core/segments.h"
 #include "cpu/exec/x87/unit.h"
 
 namespace oracle {

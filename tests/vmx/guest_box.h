@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "cpu/exec/vmx/leave.h"
+#include "cpu/exec/core/exit_request.h"
 #include "tests/exec/system_box.h"
 #include "vmx/ept.h"
 

@@ -1,10 +1,10 @@
 // Owns the bodies of near branches: loops, jumps, calls and returns.
 #pragma once
 
-#include "cpu/exec/address_size.h"
-#include "cpu/exec/dispatch.h"
-#include "cpu/exec/operands.h"
-#include "cpu/exec/stack.h"
+#include "cpu/exec/core/address_size.h"
+#include "cpu/exec/core/dispatch.h"
+#include "cpu/exec/core/operands.h"
+#include "cpu/exec/core/stack.h"
 
 namespace ringside {
 

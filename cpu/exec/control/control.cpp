@@ -1,14 +1,14 @@
 // Owns the handlers of the rows in cpu/decode/rows/control.inc.
 #include "cpu/exec/control/branches.h"
-#include "cpu/exec/control/stack.h"
+#include "cpu/exec/control/push_pop.h"
 #include "cpu/exec/integer/moves.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 namespace ringside {
 
 void control_handlers(Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/control.inc"
 #undef ROW
 #undef ROW_0

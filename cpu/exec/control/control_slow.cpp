@@ -1,7 +1,7 @@
 // Owns the parts of branches and stack instructions that need not be fast: target checks and EFLAGS'
 // privileges.
 #include "cpu/exec/control/branches.h"
-#include "cpu/exec/control/stack.h"
+#include "cpu/exec/control/push_pop.h"
 
 namespace ringside {
 

@@ -2,7 +2,7 @@
 #include "cpu/exec/events/boundary.h"
 
 #include "cpu/exec/events/deliver.h"
-#include "cpu/exec/vmx/boundary.h"
+#include "cpu/exec/guest/boundary.h"
 #include "vmx/vmx.h"
 
 namespace ringside {

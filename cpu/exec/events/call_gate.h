@@ -1,7 +1,7 @@
 // Owns the declaration of transfers through call gates.
 #pragma once
 
-#include "cpu/exec/segments.h"
+#include "cpu/exec/core/segments.h"
 
 namespace ringside {
 

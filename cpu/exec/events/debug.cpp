@@ -1,5 +1,5 @@
 // Owns the debug registers' side of events: instruction and I/O breakpoints, single step, what #DB records.
-#include "cpu/exec/block.h"
+#include "cpu/exec/core/block.h"
 #include "cpu/exec/events/deliver.h"
 #include "cpu/state/debug_breakpoint.h"
 

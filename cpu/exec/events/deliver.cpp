@@ -1,8 +1,8 @@
 // Owns the delivery of one event: real-address mode, and the choice of the way by mode.
 #include "cpu/exec/events/deliver.h"
 
-#include "cpu/exec/events/system_access.h"
-#include "cpu/exec/vmx/fault_exits.h"
+#include "cpu/exec/core/system_access.h"
+#include "cpu/exec/guest/fault_exits.h"
 #include "cpu/state/observer.h"
 
 namespace ringside {

@@ -1,8 +1,8 @@
 // Owns the pushing and reading of whole frames on any stack.
 #include "cpu/exec/events/frame.h"
 
-#include "cpu/exec/events/system_access.h"
-#include "cpu/exec/stack.h"
+#include "cpu/exec/core/system_access.h"
+#include "cpu/exec/core/stack.h"
 
 namespace ringside {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <array>
 
-#include "cpu/exec/segments.h"
+#include "cpu/exec/core/segments.h"
 
 namespace ringside {
 

@@ -3,9 +3,9 @@
 
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/events/frame.h"
-#include "cpu/exec/events/system_access.h"
+#include "cpu/exec/core/system_access.h"
 #include "cpu/exec/events/transfer.h"
-#include "cpu/exec/vmx/fault_exits.h"
+#include "cpu/exec/guest/fault_exits.h"
 
 namespace ringside {
 namespace {

@@ -1,7 +1,7 @@
 // Owns the declarations of task switches.
 #pragma once
 
-#include "cpu/exec/segments.h"
+#include "cpu/exec/core/segments.h"
 
 namespace ringside {
 

@@ -1,7 +1,7 @@
 // Owns what all transfers to another code segment share.
 #include "cpu/exec/events/transfer.h"
 
-#include "cpu/exec/events/system_access.h"
+#include "cpu/exec/core/system_access.h"
 
 namespace ringside {
 namespace {

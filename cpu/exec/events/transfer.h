@@ -1,7 +1,7 @@
 // Owns what all transfers to another code segment share: the checks of the target and its commitment.
 #pragma once
 
-#include "cpu/exec/segments.h"
+#include "cpu/exec/core/segments.h"
 
 namespace ringside {
 

@@ -3,7 +3,7 @@
 
 #include <functional>
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 
 namespace ringside {
 

@@ -3,8 +3,8 @@
 
 #include <functional>
 
-#include "cpu/exec/address_size.h"
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/address_size.h"
+#include "cpu/exec/core/operands.h"
 
 namespace ringside {
 

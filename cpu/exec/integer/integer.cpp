@@ -5,13 +5,13 @@
 #include "cpu/exec/integer/moves.h"
 #include "cpu/exec/integer/multiply.h"
 #include "cpu/exec/integer/shifts.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 namespace ringside {
 
 void integer_handlers(Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/integer.inc"
 #undef ROW
 #undef ROW_0

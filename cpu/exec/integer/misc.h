@@ -2,9 +2,9 @@
 // #UD.
 #pragma once
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 #include "cpu/exec/system/bodies.h"
-#include "cpu/exec/vmx/guest.h"
+#include "cpu/exec/core/guest_instructions.h"
 
 namespace ringside {
 

@@ -1,8 +1,8 @@
 // Owns the bodies of data movement: moves, extensions, exchanges, byte swaps, conditional moves and sets.
 #pragma once
 
-#include "cpu/exec/address_size.h"
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/address_size.h"
+#include "cpu/exec/core/operands.h"
 
 namespace ringside {
 

@@ -1,7 +1,7 @@
 // Owns the bodies of multiplication, division and decimal arithmetic.
 #pragma once
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 
 namespace ringside {
 

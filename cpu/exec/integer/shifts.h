@@ -1,7 +1,7 @@
 // Owns the bodies of shifts, rotates and double shifts.
 #pragma once
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 
 namespace ringside {
 

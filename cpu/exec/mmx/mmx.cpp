@@ -1,13 +1,13 @@
 // Owns the handlers of the rows in cpu/decode/rows/mmx.inc.
 #include "cpu/exec/mmx/bodies.h"
 #include "cpu/exec/sse/integer.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 namespace ringside {
 
 void mmx_handlers(Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/mmx.inc"
 #undef ROW
 #undef ROW_0

@@ -2,7 +2,7 @@
 // products.
 #pragma once
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 #include "cpu/exec/sse/fast_float.h"
 
 namespace ringside {

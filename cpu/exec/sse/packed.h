@@ -6,7 +6,7 @@
 
 #include <simde/x86/sse4.2.h>
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 #include "cpu/exec/sse/fast_float.h"
 
 namespace ringside {

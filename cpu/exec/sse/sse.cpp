@@ -5,13 +5,13 @@
 #include "cpu/exec/sse/extended_state.h"
 #include "cpu/exec/sse/moves.h"
 #include "cpu/exec/sse/shuffle.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 namespace ringside {
 
 void sse_handlers(Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/sse.inc"
 #undef ROW
 #undef ROW_0

@@ -4,13 +4,13 @@
 #include "cpu/exec/sse/moves.h"
 #include "cpu/exec/sse/shuffle.h"
 #include "cpu/exec/sse/text.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 namespace ringside {
 
 void sse_int_handlers(Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/sse_int.inc"
 #undef ROW
 #undef ROW_0

@@ -1,13 +1,13 @@
 // Owns the handlers of the rows in cpu/decode/rows/string.inc.
-#include "cpu/exec/string/ports.h"
+#include "cpu/exec/io/ports.h"
 #include "cpu/exec/string/repeat.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 namespace ringside {
 
 void string_handlers(Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/string.inc"
 #undef ROW
 #undef ROW_0

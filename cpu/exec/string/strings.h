@@ -1,10 +1,10 @@
 // Owns the bodies of the string instructions without a repeat prefix.
 #pragma once
 
-#include "cpu/exec/address_size.h"
-#include "cpu/exec/operands.h"
-#include "cpu/exec/string/io_permission.h"
-#include "cpu/exec/vmx/guest.h"
+#include "cpu/exec/core/address_size.h"
+#include "cpu/exec/core/operands.h"
+#include "cpu/exec/core/io_permission.h"
+#include "cpu/exec/core/guest_instructions.h"
 
 namespace ringside {
 

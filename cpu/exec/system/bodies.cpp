@@ -1,11 +1,11 @@
 // Owns the system instructions without operands: interrupt flag, halting, MSRs, time, CPUID, MONITOR.
 #include "cpu/exec/system/bodies.h"
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 #include "cpu/exec/system/control_registers.h"
-#include "cpu/exec/system/privilege.h"
-#include "cpu/exec/vmx/guest.h"
-#include "cpu/exec/vmx/leave.h"
+#include "cpu/exec/core/privilege.h"
+#include "cpu/exec/core/guest_instructions.h"
+#include "cpu/exec/core/exit_request.h"
 #include "cpu/state/msrs.h"
 #include "cpu/state/observer.h"
 

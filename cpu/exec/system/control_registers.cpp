@@ -1,7 +1,7 @@
 // Owns the rules of CR0, CR3, CR4, CR8 and XCR0.
 #include "cpu/exec/system/control_registers.h"
 
-#include "cpu/exec/system/privilege.h"
+#include "cpu/exec/core/privilege.h"
 #include "vmx/intercepts.h"
 
 namespace ringside {

@@ -2,10 +2,10 @@
 // GS bases.
 #pragma once
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 #include "cpu/exec/system/control_registers.h"
-#include "cpu/exec/system/privilege.h"
-#include "cpu/exec/vmx/guest.h"
+#include "cpu/exec/core/privilege.h"
+#include "cpu/exec/core/guest_instructions.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {

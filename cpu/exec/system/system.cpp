@@ -2,13 +2,13 @@
 #include "cpu/exec/system/bodies.h"
 #include "cpu/exec/system/moves.h"
 #include "cpu/exec/system/tables.h"
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 
 namespace ringside {
 
 void system_handlers(Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/system.inc"
 #undef ROW
 #undef ROW_0

@@ -1,9 +1,9 @@
 // Owns the bodies with a memory operand of their own kind: descriptor-table registers, INVLPG, INVPCID.
 #pragma once
 
-#include "cpu/exec/operands.h"
-#include "cpu/exec/system/privilege.h"
-#include "cpu/exec/vmx/guest.h"
+#include "cpu/exec/core/operands.h"
+#include "cpu/exec/core/privilege.h"
+#include "cpu/exec/core/guest_instructions.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {

@@ -1,8 +1,8 @@
 // Owns the VMX instructions without operands, and what those with operands share.
 #include "cpu/exec/vmx/bodies.h"
 
-#include "cpu/exec/run.h"
-#include "cpu/exec/vmx/enter.h"
+#include "cpu/exec/engine/run.h"
+#include "cpu/exec/guest/enter.h"
 #include "cpu/state/observer.h"
 
 namespace ringside {

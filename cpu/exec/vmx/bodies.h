@@ -1,10 +1,10 @@
 // Owns the bodies of the VMX instructions: their conditions for #UD, #GP and VM exits, and their operands.
 #pragma once
 
-#include "cpu/exec/operands.h"
-#include "cpu/exec/system/privilege.h"
-#include "cpu/exec/vmx/information.h"
-#include "cpu/exec/vmx/leave.h"
+#include "cpu/exec/core/operands.h"
+#include "cpu/exec/core/privilege.h"
+#include "cpu/exec/core/instruction_information.h"
+#include "cpu/exec/core/exit_request.h"
 #include "vmx/instructions.h"
 #include "vmx/invalidation.h"
 

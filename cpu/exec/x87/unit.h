@@ -2,7 +2,7 @@
 // faults, the status word and the pointers to the last instruction.
 #pragma once
 
-#include "cpu/exec/operands.h"
+#include "cpu/exec/core/operands.h"
 #include "cpu/exec/x87/float80_convert.h"
 
 namespace ringside::x87 {

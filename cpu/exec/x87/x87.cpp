@@ -1,5 +1,5 @@
 // Owns the handlers of the rows in cpu/decode/rows/x87.inc.
-#include "cpu/exec/table.h"
+#include "cpu/exec/core/handlers.h"
 #include "cpu/exec/x87/bodies_arith.h"
 #include "cpu/exec/x87/bodies_control.h"
 #include "cpu/exec/x87/bodies_move.h"
@@ -8,7 +8,7 @@ namespace ringside {
 
 void x87_handlers([[maybe_unused]] Handlers* next) {
   using enum Operand;
-#include "cpu/exec/row_macros.inc"
+#include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/x87.inc"
 #undef ROW
 #undef ROW_0

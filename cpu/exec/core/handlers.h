@@ -1,0 +1,238 @@
+// Owns the expansion of a row of the lowering table into its handlers, one for each size, form and address
+// policy.
+#pragma once
+
+#include <array>
+#include <span>
+#include <vector>
+
+#include "cpu/decode/rows.h"
+#include "cpu/exec/core/dispatch.h"
+#include "cpu/exec/core/operands.h"
+
+namespace ringside {
+
+struct Handlers {
+  std::array<Handler, variants> fast{};     // nullptr: the row has no such variant
+  std::array<Handler, variants> checked{};  // for branches where the code segment is limited; else as fast
+};
+
+namespace expansion {
+
+template <class... Ts>
+struct List {};
+
+// The operand classes that a token stands for.
+template <Operand O, unsigned P, class T, class A>
+constexpr auto classes() {
+  using enum Operand;
+  if constexpr (O == r || O == acc)
+    return List<Gpr<P, T>>{};
+  else if constexpr (O == rm)
+    return List<Gpr<P, T>, Mem<A, T>>{};
+  else if constexpr (O == rmi)
+    return List<Gpr<P, T>, Mem<A, T>, Imm<T>>{};
+  else if constexpr (O == r8)
+    return List<Gpr<P, u8>>{};
+  else if constexpr (O == r16)
+    return List<Gpr<P, u16>>{};
+  else if constexpr (O == r32)
+    return List<Gpr<P, u32>>{};
+  else if constexpr (O == r64)
+    return List<Gpr<P, u64>>{};
+  else if constexpr (O == rm8)
+    return List<Gpr<P, u8>, Mem<A, u8>>{};
+  else if constexpr (O == rm16)
+    return List<Gpr<P, u16>, Mem<A, u16>>{};
+  else if constexpr (O == rm32)
+    return List<Gpr<P, u32>, Mem<A, u32>>{};
+  else if constexpr (O == rm64)
+    return List<Gpr<P, u64>, Mem<A, u64>>{};
+  else if constexpr (O == i)
+    return List<Imm<T>>{};
+  else if constexpr (O == cl)
+    return List<Cl>{};
+  else if constexpr (O == one)
+    return List<One>{};
+  else if constexpr (O == m)
+    return List<Mem<A, T>>{};
+  else if constexpr (O == m8)
+    return List<Mem<A, u8>>{};
+  else if constexpr (O == m16)
+    return List<Mem<A, u16>>{};
+  else if constexpr (O == m32)
+    return List<Mem<A, u32>>{};
+  else if constexpr (O == m64)
+    return List<Mem<A, u64>>{};
+  else if constexpr (O == m128)
+    return List<MemAligned<A>>{};
+  else if constexpr (O == m128u)
+    return List<Mem<A, V128>>{};
+  else if constexpr (O == m80 || O == ea)
+    return List<Ea<A>>{};
+  else if constexpr (O == x)
+    return List<Xmm<P>>{};
+  else if constexpr (O == y)
+    return List<Mmx<P>>{};
+  else if constexpr (O == xm8)
+    return List<XmmLow<P, u8>, Mem<A, u8>>{};
+  else if constexpr (O == xm16)
+    return List<XmmLow<P, u16>, Mem<A, u16>>{};
+  else if constexpr (O == xm32)
+    return List<XmmLow<P, u32>, Mem<A, u32>>{};
+  else if constexpr (O == xm64)
+    return List<XmmLow<P, u64>, Mem<A, u64>>{};
+  else if constexpr (O == xm128)
+    return List<Xmm<P>, MemAligned<A>>{};
+  else if constexpr (O == xm128u)
+    return List<Xmm<P>, Mem<A, V128>>{};
+  else if constexpr (O == ym32)
+    return List<Mmx<P>, Mem<A, u32>>{};
+  else if constexpr (O == ym64)
+    return List<Mmx<P>, Mem<A, u64>>{};
+  else if constexpr (O == sr || O == cr || O == dr || O == st)
+    return List<Index<P>>{};
+  else
+    return List<Fixed>{};
+}
+
+constexpr bool may_be_memory(Operand o) {
+  using enum Operand;
+  switch (o) {
+    case rm:
+    case rmi:
+    case rm8:
+    case rm16:
+    case rm32:
+    case rm64:
+    case m:
+    case m8:
+    case m16:
+    case m32:
+    case m64:
+    case m80:
+    case m128:
+    case m128u:
+    case ea:
+    case xm8:
+    case xm16:
+    case xm32:
+    case xm64:
+    case xm128:
+    case xm128u:
+    case ym32:
+    case ym64: return true;
+    default: return false;
+  }
+}
+
+template <class First>
+constexpr Form form_of() {
+  return First::where == Where::mem ? Form::M : First::where == Where::imm ? Form::RI : Form::R;
+}
+template <class First, class Second>
+constexpr Form form_of() {
+  if (First::where == Where::mem) return Second::where == Where::imm ? Form::MI : Form::MR;
+  if (Second::where == Where::mem) return Form::RM;
+  return Second::where == Where::imm ? Form::RI : Form::RR;
+}
+
+template <class Body, class A, bool stack, class... Operands>
+struct Bound {
+  bool operator()(Cpu& cpu, const Op& op) const {
+    if constexpr (stack)
+      return Body{}.template operator()<A, Operands...>(cpu, op);
+    else
+      return Body{}.template operator()<Operands...>(cpu, op);
+  }
+};
+
+template <class Body, Kind kind, bool stack, class A, class... Operands>
+void put(Handlers& handlers, unsigned size_log2, Form form) {
+  using B = Bound<Body, A, stack, Operands...>;
+  const u8 v = variant_of(size_log2, form, !A::flat);
+  handlers.fast[v] = wrapper<B, kind>();
+  handlers.checked[v] = checked_wrapper<B, kind>();
+}
+
+template <class Body, Kind kind, bool stack, class A, class First, class... Seconds>
+void pair_with(Handlers& handlers, unsigned size_log2, List<Seconds...>) {
+  (
+      [&] {
+        if constexpr (!(First::where == Where::mem && Seconds::where == Where::mem))
+          put<Body, kind, stack, A, First, Seconds>(handlers, size_log2, form_of<First, Seconds>());
+      }(),
+      ...);
+}
+
+template <class Body, Kind kind, bool stack, class A, class T, Operand O0, Operand O1>
+void fill_size(Handlers& handlers, unsigned size_log2) {
+  if constexpr (O0 == Operand::none) {
+    using B = Bound<Body, A, stack, T>;
+    const u8 v = variant_of(size_log2, Form::N, !A::flat);
+    handlers.fast[v] = wrapper<B, kind>();
+    handlers.checked[v] = checked_wrapper<B, kind>();
+  } else if constexpr (O1 == Operand::none) {
+    static_assert(O0 != Operand::rmi, "one operand has no form of its own for immediates: two rows");
+    [&]<class... Firsts>(List<Firsts...>) {
+      (put<Body, kind, stack, A, Firsts>(handlers, size_log2, form_of<Firsts>()), ...);
+    }(classes<O0, 0, T, A>());
+  } else {
+    [&]<class... Firsts>(List<Firsts...>) {
+      (pair_with<Body, kind, stack, A, Firsts>(handlers, size_log2, classes<O1, 1, T, A>()), ...);
+    }(classes<O0, 0, T, A>());
+  }
+}
+
+template <class Body, Kind kind, bool stack, class T, Operand O0, Operand O1>
+void fill_policies(Handlers& handlers, unsigned size_log2) {
+  fill_size<Body, kind, stack, Flat, T, O0, O1>(handlers, size_log2);
+  if constexpr (stack || may_be_memory(O0) || may_be_memory(O1)) {
+    fill_size<Body, kind, stack, Legacy, T, O0, O1>(handlers, size_log2);
+  } else {
+    for (unsigned form = 0; form < 8; ++form) {
+      const u8 flat = variant_of(size_log2, static_cast<Form>(form), false);
+      handlers.fast[flat | 32] = handlers.fast[flat];
+      handlers.checked[flat | 32] = handlers.checked[flat];
+    }
+  }
+  // Register forms of a row with memory forms do not depend on the policy; fill_size made both, equal in
+  // effect.
+}
+
+template <class Body, Kind kind, u8 sizes, u8 attrs, Operand O0 = Operand::none, Operand O1 = Operand::none,
+          Operand... rest>
+void fill(Handlers& handlers) {
+  constexpr bool stack = attrs & RowAttr::stack;
+  if constexpr (sizes & Sizes::b) fill_policies<Body, kind, stack, u8, O0, O1>(handlers, 0);
+  if constexpr (sizes & Sizes::w) fill_policies<Body, kind, stack, u16, O0, O1>(handlers, 1);
+  if constexpr (sizes & Sizes::d) fill_policies<Body, kind, stack, u32, O0, O1>(handlers, 2);
+  if constexpr (sizes & Sizes::q) fill_policies<Body, kind, stack, u64, O0, O1>(handlers, 3);
+  // Rows without sizes stand at size 0; T is u32 and means nothing.
+  if constexpr (sizes == Sizes::none) fill_policies<Body, kind, stack, u32, O0, O1>(handlers, 0);
+}
+
+template <class Body, Kind kind>
+void fill_nullary(Handlers& handlers) {
+  handlers.fast.fill(wrapper<Body, kind>());
+  handlers.checked.fill(checked_wrapper<Body, kind>());
+}
+
+}  // namespace expansion
+
+// Fills the handlers of one group, beginning at out[0].
+void integer_handlers(Handlers* out);
+void control_handlers(Handlers* out);
+void far_handlers(Handlers* out);
+void string_handlers(Handlers* out);
+void system_handlers(Handlers* out);
+void x87_handlers(Handlers* out);
+void mmx_handlers(Handlers* out);
+void sse_handlers(Handlers* out);
+void sse_int_handlers(Handlers* out);
+void vmx_handlers(Handlers* out);
+
+// The handlers of every row, built once on first use and constant from then on.
+const std::vector<Handlers>& all_handlers();
+
+}  // namespace ringside

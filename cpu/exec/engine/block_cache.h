@@ -1,0 +1,121 @@
+// Owns the cache of decoded blocks, keyed by physical address and mode: lookup, decoding, links,
+// invalidation.
+#pragma once
+
+#include <bitset>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "cpu/decode/lower.h"
+#include "cpu/exec/engine/emit/emitter.h"
+
+namespace ringside {
+
+// Shared by the CPUs of one machine. A dropped block's records stay in memory until everything is flushed, so
+// that a chain that runs in it may finish its instruction.
+class BlockCache final : public CodeWatcher {
+ public:
+  BlockCache(PhysicalMemory& memory, const CpuModel& model);
+  ~BlockCache() override;
+
+  // Every CPU of the machine, before it runs.
+  void attach(Cpu& cpu);
+
+  // Before anything runs; `reference` at first. False: the host cannot, and nothing has changed.
+  bool set_dispatcher(Dispatcher dispatcher);
+  Dispatcher dispatcher() const { return emitter_ ? Dispatcher::emitted : Dispatcher::reference; }
+  const Emitter* emitter() const { return emitter_.get(); }
+
+  // The block that begins at cpu.rip, decoded now if need be. nullptr: the fetch faulted, cpu.fault says how
+  // (a #PF, or #GP(0) beyond the code segment's limit or at a non-canonical address).
+  Block* find(Cpu& cpu);
+
+  // A byte of these changes: drops the blocks on the lines touched, or makes them stale.
+  void code_written(HostPhys address, u64 size) override;
+  // A stale block gets the operations that its bytes stand for now. False: it had to be dropped.
+  bool renew(const Cpu& cpu, Block& block);
+  // A restless block has run undisturbed for long: it is dropped, to be decoded as others are.
+  void settle(Block& block);
+  void flush();
+
+  // Offsets into a page (below 4096) at which every instruction is one that Cpu::observer is asked about
+  // before it runs. Blocks that this changes are dropped; not from inside a run.
+  void set_stop_offsets(std::span<const u16> offsets);
+
+  // Makes links->target[number] = block, if both lie in the same page.
+  void link(LinkSlots* links, unsigned number, Block* block);
+
+  struct Statistics {
+    u64 blocks = 0, instructions = 0, dropped = 0, flushes = 0;
+  };
+  const Statistics& statistics() const { return statistics_; }
+
+ private:
+  struct Fetched {
+    HostPhys page;
+    const u8* bytes;  // host pointer to the page, or nullptr: no memory that holds still
+  };
+
+  bool fetch_page(Cpu& cpu, u64 linear, Fetched& fetched);
+  // Lowers the instruction at `offset` of the page, which may go on in the next one. False: that page's fetch
+  // faulted.
+  bool lower_at(Cpu& cpu, const Fetched& fetched, unsigned offset, Lowered& lowered, DecodeStatus& status,
+                HostPhys& second);
+  bool lower_crossing(Cpu& cpu, const u8* head, unsigned have, unsigned offset, Lowered& lowered,
+                      DecodeStatus& status, HostPhys& second);
+  // Builds the block at `offset`; at most `most` instructions. It is entered into the table unless
+  // `transient`.
+  Block* build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsigned most, bool transient);
+  void bind(Op& op, const Lowered& lowered, DecodeStatus status) const;
+  void enter(Block* block);
+  void register_page(Block* block, HostPhys start, u64 bytes);
+  void remark(HostPhys page);
+  void drop(Block* block);
+  void drop_alone(Block& block);  // one that does not cross pages; its lines are marked anew
+  bool renew(const Cpu& cpu, Block& block, unsigned number, const u8* bytes);
+  bool restless(u64 start);
+  void make_restless(Block* block, const u8* bytes);
+  Op* allocate(unsigned count);
+  Block* allocate_block();
+  Block* lookup(u64 start, u32 key) const;
+  static u64 hash(u64 start, u32 key) {
+    return ((start >> 1) ^ (start >> 15) ^ (u64{key} * 0x9e37)) & (buckets - 1);
+  }
+
+  static constexpr u64 buckets = 1 << 16;
+  static constexpr unsigned chunk_ops = 1 << 16;
+  static constexpr unsigned max_chunks = 20;  // 40 MiB of records, then everything is flushed
+  static constexpr unsigned max_block = 48;
+  static constexpr unsigned block_chunk = 4096;
+  static constexpr unsigned longest_instruction = 15;
+  static constexpr unsigned max_restless_block = 16;
+
+  // How often the block at an address was dropped because it was written to; addresses share places.
+  struct Unrest {
+    u64 start = ~u64{0};
+    unsigned drops = 0;
+  };
+  static constexpr unsigned unrest_entries = 256;
+  Unrest& unrest(u64 start) { return unrest_[(start ^ start >> 8 ^ start >> 16) % unrest_entries]; }
+
+  PhysicalMemory& memory_;
+  Decoder decoder_;
+  std::unique_ptr<Emitter> emitter_;
+  std::vector<Cpu*> cpus_;
+  std::vector<Block*> table_;
+  std::vector<std::unique_ptr<Op[]>> chunks_;
+  unsigned chunk_used_ = chunk_ops;
+  std::vector<std::unique_ptr<Block[]>> block_chunks_;
+  unsigned blocks_used_ = block_chunk;
+  Block transient_;
+  std::array<Op, 2 + link_records> transient_ops_;
+  std::unordered_map<u64, std::vector<Block*>> pages_;  // by page address: the blocks with a byte in it
+  std::array<Unrest, unrest_entries> unrest_;
+  std::bitset<page_bytes> stop_offsets_;
+  bool stops_ = false;  // any of them
+  u64 map_generation_ = 0;
+  Statistics statistics_;
+};
+
+}  // namespace ringside

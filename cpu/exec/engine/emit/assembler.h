@@ -1,0 +1,144 @@
+// Owns the code of one operation inside a block: register and memory operands, flags, the inline classes.
+#pragma once
+
+#define XBYAK_NO_EXCEPTION
+#include <xbyak/xbyak.h>
+
+#include <array>
+#include <vector>
+
+#include "cpu/exec/core/block.h"
+#include "cpu/exec/engine/emit/code_memory.h"
+#include "cpu/exec/engine/emit/shapes.h"
+
+namespace ringside {
+
+// Host registers while emitted code runs:
+//   rbx  the Cpu        r12  cpu.data             r13  the jump cache
+//   r14  engine.tag     r15  aux_of_flags         rbp  unused
+// Everything else is scratch and dead between operations, but for what `Fresh` names.
+//
+// By convention inside an operation: rcx is the first operand and the result, r9 the second, rdx the linear
+// address, rax + rdx the host address.
+class Assembler : public Xbyak::CodeGenerator {
+ public:
+  explicit Assembler(CodeMemory memory);
+
+  // -- Places.
+  u32 here() const { return static_cast<u32>(getSize()); }
+  const u8* executable(u32 place) const { return memory_.executable() + place; }
+  void patch(u32 site, u32 target);  // the 32-bit displacement at `site`
+  // Jumps to a place, known or to be patched; return the site of the displacement.
+  u32 jump(u32 target = 0);
+  u32 jump_if(unsigned condition, u32 target = 0);
+  void call_host(const void* function);
+  void call_handler(const Op& op);
+
+  // -- One operation, inline. The shape says that it can be.
+  void inline_plain(const Op& op, const Shape& shape, bool flags_needed);
+  // Leaves the new RIP in r8, with all checks done and the stack moved.
+  void inline_indirect(const Op& op, const Shape& shape);
+  // Pushes the return address; the target is for the caller.
+  void inline_call(const Op& op);
+  // Sets host flags so that the returned host condition holds if `condition` does.
+  unsigned test_condition(Condition condition);
+
+  // What the operation just emitted left in registers, that tells more cheaply of its flags than cpu.flags.
+  struct Fresh {
+    enum class What : u8 {
+      nothing,
+      compared,  // the flags of rcx - r9 (or - immediate)
+      logic,     // the flags of a logic operation with the result rcx
+      result     // ZF, SF and PF of rcx
+    } what = What::nothing;
+    u8 size = 0;
+    bool by_immediate = false;
+    s32 immediate = 0;
+    int cold = -1;  // the operation's way by its handler, which leaves nothing in registers
+  };
+  Fresh fresh_;
+  // A guest register whose value, all 64 bits of it, is in a host register as well. `held_` is what the
+  // operation just emitted leaves, `holds_` what the one being emitted found, until it loads something else
+  // there.
+  struct Held {
+    int offset = -1;  // as Op::r0
+    int number = 0;
+    u8 size = 0;  // 4: the upper half is 0
+  };
+  Held held_, holds_;
+  // The block has shown that XMM registers may be used: nothing inside a block changes that.
+  bool sse_ready_ = false;
+
+  // A TLB miss: out of the way, the operation's handler does all of it.
+  struct Cold {
+    static constexpr unsigned most_sites = 10;
+    std::array<u32, most_sites> sites{};
+    unsigned count = 0;
+    const Op* op = nullptr;
+    u32 resume = 0;
+    bool with_flags = false;  // resume with the guest's flags in the host's
+    bool branch = false;      // goes on where the handler says
+  };
+  std::vector<Cold> cold_;
+
+  CodeMemory memory_;
+
+ private:
+  using Number = int;  // of a host register
+  static Xbyak::Reg sized(Number number, unsigned size);
+  Xbyak::Address in_cpu(unsigned offset, unsigned size) const;
+  Xbyak::Address at(const Xbyak::RegExp& place, unsigned size) const;
+  void load(Number to, const Xbyak::RegExp& from, unsigned size);  // zero-extended
+  void load_gpr(Number to, u8 offset, unsigned size);
+  Xbyak::Reg64 base_in(Number scratch, u8 offset);
+  // Not after an operation that may come back from its handler, without the host register.
+  void hold(u8 offset, Number number, unsigned size);
+  void store_gpr(u8 offset, Number from, unsigned size);  // a 32-bit value is zero-extended already
+  void extend(Number to, Number from, unsigned size);
+  enum class Use : u8 { read, write };
+  void offset(const Op& op);
+  void check(Use use, unsigned size);
+  void locate(const Op& op, const Shape& shape, Use use, unsigned size);
+  void miss_if(unsigned condition);
+  void miss_if_not_canonical();
+
+  void save_arithmetic(Number result, unsigned size);
+  void save_logic(Number result, unsigned size);
+  void save_shift(Inline what, unsigned size);
+  void restore_carry();
+  void binary(Inline what, Number to, const Op& op, const Shape& shape);
+
+  void move(const Op& op, const Shape& shape);
+  void widen(const Op& op, const Shape& shape);
+  void arithmetic(const Op& op, const Shape& shape, bool flags_needed);
+  void unary(const Op& op, const Shape& shape, bool flags_needed);
+  void shift(const Op& op, const Shape& shape, bool flags_needed);
+  void rotate(const Op& op, const Shape& shape, bool flags_needed);
+  void multiply(const Op& op, const Shape& shape, bool flags_needed);
+  void conditional(const Op& op, const Shape& shape);
+  void stack(const Op& op, const Shape& shape);
+  void push_r8();
+
+  // vectors.cpp
+  void vector(const Op& op, const Shape& shape, bool flags_needed);
+  void vector_move(const Op& op, const Shape& shape);
+  void vector_packed(const Op& op, const Shape& shape);
+  void vector_arithmetic(const Op& op, const Shape& shape);
+  void vector_compare(const Op& op, const Shape& shape, bool flags_needed);
+  void vector_convert(const Op& op, const Shape& shape);
+  void load_source(const Op& op, const Shape& shape, unsigned size);
+  Xbyak::Address xmm_at(u8 number, unsigned size) const;
+  void need_rounding();
+  void need_no_denormal(Number number, unsigned size);
+  void need_normal_result(unsigned size);
+};
+
+// LazyFlags::aux of arithmetic flags as LAHF and SETO AL leave them in AX, masked by 0x1101.
+extern const std::array<u8, 0x1102> aux_of_flags;
+
+// Where things lie in a Cpu.
+namespace cpu_offset {
+extern const unsigned result, aux, budget, data, rip, left, cr0, cr4, xmm, mxcsr, segment;
+}
+
+}  // namespace ringside

@@ -1,0 +1,472 @@
+// Owns the code of inline operations on XMM registers.
+//
+// Registers are loaded and stored whole, as far as that is possible: the host forwards a store to a later
+// load of the same or a smaller piece, and waits where the load is larger.
+//
+// Arithmetic runs on the host in its default mode, with the conditions of sse/fast_float.h, but stricter
+// where that is cheaper: operands may be anything but denormal, the result has to be a normal number away
+// from the ends of the range. That excludes NaNs and infinities as operands as well. Everything else is the
+// handler's.
+#include "cpu/exec/engine/emit/vectors.h"
+
+#include <algorithm>
+
+#include "cpu/exec/core/dispatch.h"
+
+#if RINGSIDE_EMITTED_DISPATCH
+#include "cpu/exec/engine/emit/assembler.h"
+#include "cpu/exec/engine/emit/host_names.h"
+#include "cpu/exec/sse/soft_float.h"
+
+namespace ringside {
+
+using namespace host_names;
+
+namespace {
+
+enum class What : u8 {
+  none,
+  move,
+  move_zero,
+  move_low,
+  merge_low,
+  load_low,
+  load_high,
+  store_high,
+  high_to_low,
+  low_to_high,
+  twice,
+  packed,      // integers, logic, unpacking: the host's instruction is the guest's
+  shuffled,    // the same, with an immediate
+  copied,      // the same, and the destination is not read
+  mask,        // PMOVMSKB and relatives
+  arithmetic,  // from here on scalars of `bytes`
+  root,
+  extreme,
+  compare,
+  from_integer,
+  to_integer,
+  widen,
+  narrow,
+};
+
+using Xbyak::CodeGenerator;
+using Two = void (CodeGenerator::*)(const Xbyak::Mmx&, const Xbyak::Operand&);
+using Float = void (CodeGenerator::*)(const Xbyak::Xmm&, const Xbyak::Operand&);
+using ByCount = void (CodeGenerator::*)(const Xbyak::Mmx&, int);
+using WithControl = void (CodeGenerator::*)(const Xbyak::Mmx&, const Xbyak::Operand&, u8);
+
+struct Operation {
+  std::string_view body;
+  What what = What::none;
+  u8 bytes = 0;
+  Two two = nullptr;
+  ByCount by_count = nullptr;
+  Float number = nullptr;
+  WithControl control = nullptr;
+};
+
+constexpr Operation packed(std::string_view body, Two two, ByCount by_count = nullptr) {
+  return {body, What::packed, 16, two, by_count, nullptr, nullptr};
+}
+constexpr Operation scalar(std::string_view body, What what, u8 bytes, Float number) {
+  return {body, what, bytes, nullptr, nullptr, number, nullptr};
+}
+constexpr Operation move_of(std::string_view body, What what, u8 bytes = 0) {
+  return {body, what, bytes, nullptr, nullptr, nullptr, nullptr};
+}
+
+using C = CodeGenerator;
+constexpr Operation operations[] = {
+    move_of("", What::none),
+    move_of("sse_move", What::move),
+    move_of("sse_move_zero", What::move_zero),
+    move_of("sse_move_low", What::move_low),
+    move_of("movss_registers", What::merge_low, 4),
+    move_of("movsd_registers", What::merge_low, 8),
+    move_of("load_low", What::load_low),
+    move_of("load_high", What::load_high),
+    move_of("store_high", What::store_high),
+    move_of("movhlps", What::high_to_low),
+    move_of("movlhps", What::low_to_high),
+    move_of("movddup", What::twice),
+    packed("paddb", &C::paddb),
+    packed("paddw", &C::paddw),
+    packed("paddd", &C::paddd),
+    packed("paddq", &C::paddq),
+    packed("paddsb", &C::paddsb),
+    packed("paddsw", &C::paddsw),
+    packed("paddusb", &C::paddusb),
+    packed("paddusw", &C::paddusw),
+    packed("psubb", &C::psubb),
+    packed("psubw", &C::psubw),
+    packed("psubd", &C::psubd),
+    packed("psubq", &C::psubq),
+    packed("psubsb", &C::psubsb),
+    packed("psubsw", &C::psubsw),
+    packed("psubusb", &C::psubusb),
+    packed("psubusw", &C::psubusw),
+    packed("pmullw", &C::pmullw),
+    packed("pmulhw", &C::pmulhw),
+    packed("pmulhuw", &C::pmulhuw),
+    packed("pmuludq", &C::pmuludq),
+    packed("pmaddwd", &C::pmaddwd),
+    packed("psadbw", &C::psadbw),
+    packed("pavgb", &C::pavgb),
+    packed("pavgw", &C::pavgw),
+    packed("pminub", &C::pminub),
+    packed("pmaxub", &C::pmaxub),
+    packed("pminsw", &C::pminsw),
+    packed("pmaxsw", &C::pmaxsw),
+    packed("pcmpeqb", &C::pcmpeqb),
+    packed("pcmpeqw", &C::pcmpeqw),
+    packed("pcmpeqd", &C::pcmpeqd),
+    packed("pcmpgtb", &C::pcmpgtb),
+    packed("pcmpgtw", &C::pcmpgtw),
+    packed("pcmpgtd", &C::pcmpgtd),
+    packed("pand", &C::pand),
+    packed("pandn", &C::pandn),
+    packed("por", &C::por),
+    packed("pxor", &C::pxor),
+    packed("packsswb", &C::packsswb),
+    packed("packssdw", &C::packssdw),
+    packed("packuswb", &C::packuswb),
+    packed("punpcklbw", &C::punpcklbw),
+    packed("punpcklwd", &C::punpcklwd),
+    packed("punpckldq", &C::punpckldq),
+    packed("punpckhbw", &C::punpckhbw),
+    packed("punpckhwd", &C::punpckhwd),
+    packed("punpckhdq", &C::punpckhdq),
+    packed("psllw", &C::psllw, &C::psllw),
+    packed("pslld", &C::pslld, &C::pslld),
+    packed("psllq", &C::psllq, &C::psllq),
+    packed("psrlw", &C::psrlw, &C::psrlw),
+    packed("psrld", &C::psrld, &C::psrld),
+    packed("psrlq", &C::psrlq, &C::psrlq),
+    packed("psraw", &C::psraw, &C::psraw),
+    packed("psrad", &C::psrad, &C::psrad),
+    scalar("punpcklqdq", What::packed, 16, &C::unpcklpd),
+    scalar("punpckhqdq", What::packed, 16, &C::unpckhpd),
+    {"pshufd", What::copied, 16, nullptr, nullptr, nullptr, &C::pshufd},
+    {"pshuflw", What::copied, 16, nullptr, nullptr, nullptr, &C::pshuflw},
+    {"pshufhw", What::copied, 16, nullptr, nullptr, nullptr, &C::pshufhw},
+    move_of("shufps", What::shuffled, 4),
+    move_of("shufpd", What::shuffled, 8),
+    move_of("sse_pmovmskb", What::mask, 1),
+    move_of("movmskps", What::mask, 4),
+    move_of("movmskpd", What::mask, 8),
+    scalar("addss", What::arithmetic, 4, &C::addss),
+    scalar("addsd", What::arithmetic, 8, &C::addsd),
+    scalar("subss", What::arithmetic, 4, &C::subss),
+    scalar("subsd", What::arithmetic, 8, &C::subsd),
+    scalar("mulss", What::arithmetic, 4, &C::mulss),
+    scalar("mulsd", What::arithmetic, 8, &C::mulsd),
+    scalar("divss", What::arithmetic, 4, &C::divss),
+    scalar("divsd", What::arithmetic, 8, &C::divsd),
+    scalar("sqrtss", What::root, 4, &C::sqrtss),
+    scalar("sqrtsd", What::root, 8, &C::sqrtsd),
+    scalar("minss", What::extreme, 4, &C::minss),
+    scalar("minsd", What::extreme, 8, &C::minsd),
+    scalar("maxss", What::extreme, 4, &C::maxss),
+    scalar("maxsd", What::extreme, 8, &C::maxsd),
+    move_of("comiss", What::compare, 4),
+    move_of("comisd", What::compare, 8),
+    move_of("ucomiss", What::compare, 4),
+    move_of("ucomisd", What::compare, 8),
+    move_of("cvtsi2ss", What::from_integer, 4),
+    move_of("cvtsi2sd", What::from_integer, 8),
+    move_of("cvttss2si", What::to_integer, 4),
+    move_of("cvttsd2si", What::to_integer, 8),
+    scalar("cvtss2sd", What::widen, 4, &C::cvtss2sd),
+    scalar("cvtsd2ss", What::narrow, 8, &C::cvtsd2ss),
+};
+
+const Xbyak::Xmm first(0), second(1);
+
+}  // namespace
+
+u8 vector_operation(std::string_view body) {
+  const auto found = std::ranges::find(operations, body, &Operation::body);
+  return found == std::end(operations) ? 0 : static_cast<u8>(found - std::begin(operations));
+}
+
+Xbyak::Address Assembler::xmm_at(u8 number, unsigned size) const {
+  const Xbyak::RegExp place = rbx + (cpu_offset::xmm + number * 16);
+  return size == 16 ? xword[place] : at(place, size);
+}
+
+// The second operand, into the second XMM register; into r9 as well if it is a scalar.
+void Assembler::load_source(const Op& op, const Shape& shape, unsigned size) {
+  if (shape.form == Form::RM) {
+    locate(op, shape, Use::read, size);
+    const Xbyak::RegExp place = rdx + rax;
+    if (size == 16) {
+      movups(second, xword[place]);
+    } else {
+      load(9, place, size);
+      size == 8 ? movq(second, qword[place]) : movd(second, dword[place]);
+    }
+  } else if (size == 16) {
+    movaps(second, xmm_at(op.r1, 16));
+  } else {
+    load(9, rbx + (cpu_offset::xmm + op.r1 * 16), size);
+    size == 8 ? movq(second, xmm_at(op.r1, 8)) : movd(second, xmm_at(op.r1, 4));
+  }
+}
+
+// fast_float.h's host_rounds. Clobbers rax.
+void Assembler::need_rounding() {
+  mov(eax, in_cpu(cpu_offset::mxcsr, 4));
+  and_(eax, Mxcsr::RC | Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
+  cmp(eax, Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
+  miss_if(host_nz);
+}
+// Twice the bits less one is, above the fraction, 0 for denormals only. Clobbers the register.
+void Assembler::need_no_denormal(Number number, unsigned size) {
+  const Xbyak::Reg64 wide(number);
+  if (size == 8) {
+    lea(wide, ptr[wide + wide - 1]);
+    shr(wide, 53);
+  } else {
+    lea(Xbyak::Reg32(number), ptr[wide + wide - 1]);
+    shr(Xbyak::Reg32(number), 24);
+  }
+  miss_if(host_z);
+}
+// The first XMM register: not zero, not denormal nor the smallest normal numbers, finite. Clobbers rax.
+void Assembler::need_normal_result(unsigned size) {
+  if (size == 8) {
+    movq(rax, first);
+    add(rax, rax);
+    shr(rax, 53);
+    sub(eax, 2);
+    cmp(eax, 0x7fc);
+  } else {
+    movd(eax, first);
+    add(eax, eax);
+    shr(eax, 24);
+    sub(eax, 2);
+    cmp(eax, 0xfc);
+  }
+  miss_if(host_a);
+}
+
+void Assembler::vector(const Op& op, const Shape& shape, bool flags_needed) {
+  if (!sse_ready_) {
+    test(in_cpu(cpu_offset::cr0, 4), static_cast<u32>(Cr0::EM | Cr0::TS));
+    miss_if(host_nz);
+    test(in_cpu(cpu_offset::cr4, 4), static_cast<u32>(Cr4::OSFXSR));
+    miss_if(host_z);
+    sse_ready_ = true;
+  }
+  switch (operations[shape.vector].what) {
+    case What::arithmetic:
+    case What::root:
+    case What::extreme: vector_arithmetic(op, shape); break;
+    case What::compare: vector_compare(op, shape, flags_needed); break;
+    case What::from_integer:
+    case What::to_integer:
+    case What::widen:
+    case What::narrow: vector_convert(op, shape); break;
+    case What::packed:
+    case What::shuffled:
+    case What::copied:
+    case What::mask: vector_packed(op, shape); break;
+    default: vector_move(op, shape);
+  }
+}
+
+void Assembler::vector_move(const Op& op, const Shape& shape) {
+  const Operation& operation = operations[shape.vector];
+  const unsigned size = operation.bytes ? operation.bytes : shape.source_size;
+  const Xbyak::RegExp place = rdx + rax;
+  const bool to_memory = shape.form == Form::MR, from_memory = shape.form == Form::RM;
+  if (to_memory || from_memory) locate(op, shape, to_memory ? Use::write : Use::read, size);
+  switch (operation.what) {
+    case What::move:
+      if (from_memory)
+        movups(first, xword[place]);
+      else
+        movaps(first, xmm_at(op.r1, 16));
+      if (to_memory)
+        movups(xword[place], first);
+      else
+        movaps(xmm_at(op.r0, 16), first);
+      return;
+    case What::move_zero: {
+      const Xbyak::Address source = from_memory ? at(place, size)
+                                    : shape.gpr ? in_cpu(op.r1, size)
+                                                : xmm_at(op.r1, size);
+      size == 8 ? movq(first, source) : movd(first, source);
+      movaps(xmm_at(op.r0, 16), first);
+      return;
+    }
+    case What::move_low:
+      load(n_cx, rbx + (cpu_offset::xmm + op.r1 * 16), size);
+      if (to_memory)
+        mov(at(place, size), sized(n_cx, size));
+      else
+        store_gpr(op.r0, n_cx, size);
+      return;
+    case What::store_high:
+      mov(rcx, in_cpu(cpu_offset::xmm + op.r1 * 16 + 8, 8));
+      mov(qword[place], rcx);
+      return;
+    case What::twice:
+      movq(first, from_memory ? at(place, 8) : xmm_at(op.r1, 8));
+      unpcklpd(first, first);
+      movaps(xmm_at(op.r0, 16), first);
+      return;
+    default: break;
+  }
+  movaps(first, xmm_at(op.r0, 16));
+  switch (operation.what) {
+    case What::load_low: movlps(first, qword[place]); break;
+    case What::load_high: movhps(first, qword[place]); break;
+    case What::high_to_low:
+      movaps(second, xmm_at(op.r1, 16));
+      movhlps(first, second);
+      break;
+    case What::low_to_high: movhps(first, xmm_at(op.r1, 8)); break;
+    default:  // merge_low
+      if (size == 8) {
+        movlps(first, xmm_at(op.r1, 8));
+      } else {
+        movd(second, xmm_at(op.r1, 4));
+        movss(first, second);
+      }
+  }
+  movaps(xmm_at(op.r0, 16), first);
+}
+
+void Assembler::vector_packed(const Op& op, const Shape& shape) {
+  const Operation& operation = operations[shape.vector];
+  if (shape.form == Form::RI) {
+    movaps(first, xmm_at(op.r0, 16));
+    (this->*operation.by_count)(first, static_cast<u8>(op.imm));
+    movaps(xmm_at(op.r0, 16), first);
+    return;
+  }
+  if (operation.what == What::mask) {
+    movaps(second, xmm_at(op.r1, 16));
+    operation.bytes == 1   ? pmovmskb(ecx, second)
+    : operation.bytes == 4 ? movmskps(ecx, second)
+                           : movmskpd(ecx, second);
+    store_gpr(op.r0, n_cx, shape.size);
+    return;
+  }
+  load_source(op, shape, 16);
+  const u8 immediate = static_cast<u8>(op.imm);
+  if (operation.what != What::copied) movaps(first, xmm_at(op.r0, 16));
+  if (operation.what == What::copied)
+    (this->*operation.control)(first, second, immediate);
+  else if (operation.what == What::shuffled)
+    operation.bytes == 4 ? shufps(first, second, immediate) : shufpd(first, second, immediate);
+  else if (operation.number)
+    (this->*operation.number)(first, second);
+  else
+    (this->*operation.two)(first, second);
+  movaps(xmm_at(op.r0, 16), first);
+}
+
+void Assembler::vector_arithmetic(const Op& op, const Shape& shape) {
+  const Operation& operation = operations[shape.vector];
+  const unsigned size = operation.bytes;
+  load_source(op, shape, size);
+  if (operation.what != What::extreme) need_rounding();
+  if (operation.what != What::root) {
+    load(n_cx, rbx + (cpu_offset::xmm + op.r0 * 16), size);
+    need_no_denormal(n_cx, size);
+  }
+  need_no_denormal(9, size);
+  movaps(first, xmm_at(op.r0, 16));
+  if (operation.what == What::extreme) {
+    size == 8 ? ucomisd(first, second) : ucomiss(first, second);
+    miss_if(host_p);
+  }
+  (this->*operation.number)(first, second);
+  if (operation.what != What::extreme) need_normal_result(size);
+  movaps(xmm_at(op.r0, 16), first);
+}
+
+void Assembler::vector_compare(const Op& op, const Shape& shape, bool flags_needed) {
+  const unsigned size = operations[shape.vector].bytes;
+  load_source(op, shape, size);
+  load(n_cx, rbx + (cpu_offset::xmm + op.r0 * 16), size);
+  need_no_denormal(n_cx, size);
+  need_no_denormal(9, size);
+  if (size == 8) {
+    movq(first, xmm_at(op.r0, 8));
+    ucomisd(first, second);
+  } else {
+    movd(first, xmm_at(op.r0, 4));
+    ucomiss(first, second);
+  }
+  miss_if(host_p);
+  if (!flags_needed) return;
+  // As LazyFlags::set_image: equal is the result 0 with its parity turned, less the two carries.
+  mov(ecx, 0);
+  mov(eax, 0);
+  setnz(cl);
+  setb(al);
+  mov(esi, ecx);
+  lea(eax, ptr[rax + rax * 2]);
+  xor_(esi, 1);
+  shl(esi, 8);
+  or_(eax, esi);
+  mov(in_cpu(cpu_offset::result, 8), rcx);
+  mov(in_cpu(cpu_offset::aux, 4), eax);
+}
+
+void Assembler::vector_convert(const Op& op, const Shape& shape) {
+  const Operation& operation = operations[shape.vector];
+  const unsigned size = operation.bytes;
+  if (operation.what == What::from_integer) {
+    if (shape.form == Form::RM) {
+      locate(op, shape, Use::read, shape.source_size);
+      load(n_cx, rdx + rax, shape.source_size);
+    } else {
+      load_gpr(n_cx, op.r1, shape.source_size);
+    }
+    if (size == 4 || shape.source_size == 8) need_rounding();
+    movaps(first, xmm_at(op.r0, 16));
+    const Xbyak::Reg from = sized(n_cx, shape.source_size);
+    size == 8 ? cvtsi2sd(first, from) : cvtsi2ss(first, from);
+    movaps(xmm_at(op.r0, 16), first);
+    return;
+  }
+  load_source(op, shape, size);
+  if (operation.what == What::to_integer) {
+    need_rounding();
+    const Xbyak::Reg32e to(n_cx, static_cast<int>(shape.size * 8));
+    size == 8 ? cvttsd2si(to, second) : cvttss2si(to, second);
+    if (shape.size == 8) {
+      mov(rax, bit(63));
+      cmp(rcx, rax);
+    } else {
+      cmp(ecx, 0x80000000);
+    }
+    miss_if(host_z);
+    store_gpr(op.r0, n_cx, shape.size);
+    return;
+  }
+  movaps(first, xmm_at(op.r0, 16));
+  if (operation.what == What::widen) {
+    need_no_denormal(9, size);
+    ucomiss(second, second);
+    miss_if(host_p);
+    cvtss2sd(first, second);
+  } else {
+    need_rounding();
+    cvtsd2ss(first, second);
+    need_normal_result(4);
+  }
+  movaps(xmm_at(op.r0, 16), first);
+}
+
+}  // namespace ringside
+#else
+namespace ringside {
+u8 vector_operation(std::string_view) { return 0; }
+}  // namespace ringside
+#endif

@@ -1,0 +1,311 @@
+// Owns how a line becomes a command: words, aliases, scripts, completion, help.
+#include "frontend/commands/commands.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+namespace ringside {
+namespace {
+
+constexpr std::string_view blanks = " \t\r\n";
+
+// "x/8gx" is x with the format 8gx.
+std::string_view word_of(std::string_view text) {
+  return text.substr(0, std::min({text.find_first_of(blanks), text.find('/'), text.size()}));
+}
+
+const Command* find_exactly(std::string_view name) {
+  for (const Command& command : command_table()) {
+    if (command.act && command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+// By its name or the beginning of one that no other shares.
+const Command* find_command(std::string_view name, std::string& others) {
+  if (const Command* command = find_exactly(name)) return command;
+  const Command* found = nullptr;
+  for (const Command& command : command_table()) {
+    if (!command.act || !command.name.starts_with(name)) continue;
+    others += fmt::format("{}{}", others.empty() ? "" : ", ", command.name);
+    found = found ? nullptr : &command;
+    if (!found) break;
+  }
+  if (found || others.find(',') == others.npos) return found;
+  others.clear();
+  for (const Command& command : command_table()) {
+    if (command.act && command.name.starts_with(name))
+      others += fmt::format("{}{}", others.empty() ? "" : ", ", command.name);
+  }
+  return nullptr;
+}
+
+std::string expand(std::string_view line) {
+  const std::string_view word = word_of(line);
+  for (const Alias& alias : alias_table()) {
+    if (alias.name == word) return fmt::format("{}{}", alias.stands_for, line.substr(word.size()));
+  }
+  return std::string(line);
+}
+
+std::string aliases_of(std::string_view name) {
+  std::string text;
+  for (const Alias& alias : alias_table()) {
+    if (alias.stands_for == name) text += fmt::format("{}{}", text.empty() ? "" : " ", alias.name);
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == text.npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) + 1 - first);
+}
+
+std::string_view next_word(std::string_view& text) {
+  text = trimmed(text);
+  const std::string_view word = text.substr(0, std::min(text.find_first_of(blanks), text.size()));
+  text = trimmed(text.substr(word.size()));
+  return word;
+}
+
+Commands::Commands(Debugger& debugger, Symbols& symbols, Print print)
+    : debugger_(debugger), symbols_(symbols), expressions_(debugger, &symbols), print_(std::move(print)) {
+  debugger_.use_symbols(&symbols_);
+  debugger_.on_condition([this](const Breakpoint& breakpoint, Cpu& cpu, std::string& error) {
+    const unsigned selected = debugger_.selected();
+    debugger_.select(cpu.index);
+    const auto value = expressions_.evaluate(breakpoint.condition, error);
+    debugger_.select(selected);
+    return value.value_or(1) != 0;
+  });
+}
+
+namespace {
+
+// What a file or a line holds must not speak to the terminal.
+std::string harmless(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) c = '?';
+  }
+  return out;
+}
+
+}  // namespace
+
+void Commands::print(std::string_view text) {
+  if (text.empty()) return;
+  print_(harmless(text) + (text.ends_with('\n') ? "" : "\n"));
+}
+
+bool Commands::fail(std::string_view why) {
+  print(why);
+  return false;
+}
+
+std::optional<u64> Commands::value(std::string_view text) {
+  std::string error;
+  const auto result = expressions_.evaluate(text, error);
+  if (!result) fail(error);
+  return result;
+}
+
+std::optional<Place> Commands::place(std::string_view& text) {
+  text = trimmed(text);
+  if (text.starts_with('*')) text.remove_prefix(1);  // gdb's "break *0x1000"
+  std::string_view rest = text;
+  const std::string_view word = next_word(rest);
+  Place result;
+  const auto in = [&](AddressSpace space) {
+    result.space = space;
+    text = rest;
+  };
+  if (word == "guest") in(AddressSpace::guest_linear);
+  if (word == "gpa") in(AddressSpace::guest_physical);
+  if (word == "phys" || word == "hpa") in(AddressSpace::host_physical);
+  if (text.empty()) {
+    fail("an address is missing");
+    return std::nullopt;
+  }
+  // "run.inc:32"
+  rest = text;
+  const std::string_view maybe_line = next_word(rest);
+  const std::size_t colon = maybe_line.rfind(':');
+  if (colon != maybe_line.npos && colon > 0 && maybe_line[colon - 1] != ':') {
+    const auto addresses = symbols_.addresses_of_line(maybe_line);
+    if (addresses.empty()) {
+      fail(fmt::format("{}: no code of this line; symbols FILE loads source lines", maybe_line));
+      return std::nullopt;
+    }
+    result.value = addresses.front();
+    text = rest;
+    return result;
+  }
+  std::string error;
+  const auto address = expressions_.evaluate_first(text, error);
+  if (!address) {
+    fail(error);
+    return std::nullopt;
+  }
+  result.value = *address;
+  return result;
+}
+
+bool Commands::send(std::string_view bytes) {
+  if (!send_) return fail("nothing can be sent to the guest here");
+  const std::size_t went = send_(bytes);
+  if (went == bytes.size()) return true;
+  return fail(fmt::format("the guest's serial port took {} of {} bytes; let it run, then send the rest", went,
+                          bytes.size()));
+}
+
+bool Commands::restart() {
+  std::string error;
+  const bool good = restart_ ? restart_(error) : debugger_.machine().reboot(error);
+  if (!good) return fail(fmt::format("the machine cannot be started again: {}", error));
+  debugger_.attach();
+  debugger_.select(0);
+  return true;
+}
+
+Commands::Result Commands::execute(std::string_view line) {
+  line = trimmed(line);
+  if (line.empty() || line.front() == '#') return Result::done;
+  const std::string whole = expand(line);
+  std::string_view rest = whole;
+  const std::string_view word = word_of(rest);
+  rest = trimmed(rest.substr(word.size()));
+  std::string others;
+  const Command* command = find_command(word, others);
+  if (!command) {
+    fail(others.empty() ? fmt::format("{}: no such command; help lists them", word)
+                        : fmt::format("{}: could be {}", word, others));
+    return Result::failed;
+  }
+  if (command->name == "quit") return Result::quit;
+  return command->act(*this, rest) ? Result::done : Result::failed;
+}
+
+Commands::Result Commands::execute_script(std::string_view text, std::string_view name) {
+  unsigned number = 0;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    ++number;
+    const Result result = execute(line);
+    if (result == Result::failed) fail(fmt::format("{}:{}: the script ends here", name, number));
+    if (result != Result::done) return result;
+  }
+  return Result::done;
+}
+
+bool Commands::repeats(std::string_view line) {
+  const std::string whole = expand(trimmed(line));
+  std::string others;
+  const Command* command = find_command(word_of(whole), others);
+  if (!command) return false;
+  for (const std::string_view name : {"step", "next", "finish", "continue", "run-to", "list"}) {
+    if (command->name == name) return true;
+  }
+  return false;
+}
+
+std::vector<std::string> Commands::complete(std::string_view line) const {
+  std::set<std::string> found;
+  const std::size_t blank = line.find_last_of(" \t[(");
+  const std::string_view word = blank == line.npos ? line : line.substr(blank + 1);
+  const auto offer = [&](std::string_view one) {
+    if (one.starts_with(word)) found.emplace(one);
+  };
+  if (trimmed(line.substr(0, line.size() - word.size())).empty()) {
+    for (const Command& command : command_table()) {
+      if (command.act) offer(command.name);
+    }
+    return {found.begin(), found.end()};
+  }
+  std::string_view rest = line;
+  const std::string first(next_word(rest));
+  const std::string whole = expand(first);
+  std::string others;
+  const Command* command = find_command(word_of(whole), others);
+  // The words that stand in the arguments of its row.
+  if (command) {
+    std::string_view arguments = command->arguments;
+    while (!arguments.empty()) {
+      const std::size_t start =
+          std::min(arguments.find_first_of("abcdefghijklmnopqrstuvwxyz"), arguments.size());
+      arguments.remove_prefix(start);
+      const std::size_t end =
+          std::min(arguments.find_first_not_of("abcdefghijklmnopqrstuvwxyz-"), arguments.size());
+      if (end > 1) offer(arguments.substr(0, end));
+      arguments.remove_prefix(end);
+    }
+    if (command->name == "help") {
+      for (const Command& one : command_table()) {
+        if (one.act) offer(one.name);
+      }
+      return {found.begin(), found.end()};
+    }
+  }
+  for (const std::string& name : Debugger::register_names()) offer(name);
+  if (word.starts_with("vmcs.")) {
+    for (unsigned n = 0; n < field_count; ++n) offer(fmt::format("vmcs.{}", info(static_cast<Field>(n)).id));
+  }
+  if (!word.empty()) {
+    for (const std::string& name : symbols_.complete(word)) found.insert(name);
+  }
+  return {found.begin(), found.end()};
+}
+
+void Commands::show(const Stop& stop) {
+  const std::string_view bold = colour_ ? "\x1b[1m" : "", plain = colour_ ? "\x1b[0m" : "";
+  if (!stop.text.empty()) print_(fmt::format("{}{}{}\n", bold, harmless(stop.text), plain));
+  print(stop.where);
+}
+
+std::string help_of_commands() {
+  std::string text;
+  for (const Command& command : command_table()) {
+    if (!command.act) {
+      text += fmt::format("{}{}\n", text.empty() ? "" : "\n", command.name);
+      continue;
+    }
+    text += fmt::format("  {:<34} {}\n", fmt::format("{} {}", command.name, command.arguments), command.help);
+  }
+  text += "\nhelp COMMAND shows an example; help expressions says what EXPR may be.\n";
+  return text;
+}
+
+std::string help_of_command(std::string_view name) {
+  if (name == "expressions" || name == "expression") {
+    return "EXPR is of unsigned 64-bit values, with C's operators: || && | ^ & == != < <= > >= << >> + - * / "
+           "% "
+           "~ ! ( )\n"
+           "  42 0x2a 2ah                      numbers\n"
+           "  rax cr0.pg eflags.if cs.base     registers, and their bits and parts; $rax if a symbol is "
+           "called so\n"
+           "  msr.ia32_efer vmcs.GUEST_RIP     MSRs, fields of the current VMCS\n"
+           "  count exits entries nonroot      instructions retired, VM exits, VM entries, 1 in a guest\n"
+           "  [rsp+8] [rsp+8].4                memory at a linear address: 8 bytes, or .1 .2 .4 .8\n"
+           "  guest[...] gpa[...] phys[...]    memory of the current VMCS's guest, guest-physical, "
+           "host-physical\n"
+           "  main xen!start                   symbols\n"
+           "Example: break vm_exit if vmcs.EXIT_REASON == 48 && rax != 0\n";
+  }
+  const std::string whole = expand(name);
+  std::string others;
+  const Command* command = find_command(word_of(whole), others);
+  if (!command) return {};
+  std::string text = fmt::format("{} {}\n  {}\n", command->name, command->arguments, command->help);
+  if (const std::string aliases = aliases_of(command->name); !aliases.empty())
+    text += fmt::format("  also: {}\n", aliases);
+  return text + fmt::format("  example: {}\n", command->example);
+}
+
+}  // namespace ringside

@@ -1,0 +1,102 @@
+// Owns the debugger's commands: the table that help, completion and the gdb stub's "monitor" come from.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frontend/debug/debugger.h"
+#include "frontend/debug/expression.h"
+#include "frontend/symbols/source.h"
+
+namespace ringside {
+
+class Commands {
+ public:
+  using Print = std::function<void(std::string_view text)>;
+  // All outlive it. `print` gets whole lines.
+  Commands(Debugger& debugger, Symbols& symbols, Print print);
+
+  enum class Result : u8 { done, failed, quit };
+  // One line. A failure is told in one line by `print`.
+  Result execute(std::string_view line);
+  // Lines of a script; # begins a comment. Ends at the first failure, which is told with its line number.
+  Result execute_script(std::string_view text, std::string_view name);
+  // Whether an empty line after this one means it again.
+  static bool repeats(std::string_view line);
+
+  // What the word that ends `line` may go on as.
+  std::vector<std::string> complete(std::string_view line) const;
+
+  void show(const Stop& stop);  // the lines that a stop prints
+  // Bytes for the guest's serial port; returns how many went.
+  void on_send(std::function<std::size_t(std::string_view bytes)> send) { send_ = std::move(send); }
+  // Starts the machine again, as it was at first; Debugger::attach() follows by itself. False: `error` says
+  // why not, and the machine is as it was. Without it the machine's own reboot() does.
+  void on_restart(std::function<bool(std::string& error)> restart) { restart_ = std::move(restart); }
+  // Colours and bold for what a stop prints.
+  void set_colour(bool on) { colour_ = on; }
+
+  // -- For the commands themselves.
+  Debugger& debugger() { return debugger_; }
+  Symbols& symbols() { return symbols_; }
+  SourceFiles& sources() { return sources_; }
+  // The lines that `list` showed last, and the stop at which it did.
+  struct Listed {
+    std::string file;
+    unsigned first = 0, last = 0;
+    u64 count = ~u64{0};  // retired by the CPU
+    unsigned cpu = 0;
+  };
+  Listed& listed() { return listed_; }
+  const Expressions& expressions() const { return expressions_; }
+  void print(std::string_view text);  // with a newline at its end, if it has none
+  bool fail(std::string_view why);    // always false
+  // A value, or a failure that is told.
+  std::optional<u64> value(std::string_view text);
+  // The address at the beginning of `text`, which may say in which space: "guest main", "gpa 0x1000",
+  // "phys 0x1000", else linear; or "file:line".
+  std::optional<Place> place(std::string_view& text);
+  bool send(std::string_view bytes);
+  bool restart();  // false: it cannot, and it was told
+
+ private:
+  Debugger& debugger_;
+  Symbols& symbols_;
+  Expressions expressions_;
+  SourceFiles sources_;
+  Listed listed_;
+  Print print_;
+  std::function<std::size_t(std::string_view)> send_;
+  std::function<bool(std::string&)> restart_;
+  bool colour_ = false;
+};
+
+struct Command {
+  std::string_view name;
+  std::string_view arguments;
+  std::string_view help;     // one line, no full stop
+  std::string_view example;  // a command line
+  // False: it failed, and has said why.
+  bool (*act)(Commands& commands, std::string_view arguments);
+};
+// In groups: a row without `act` is a group's title.
+std::span<const Command> command_table();
+
+// Another spelling: gdb's habits and Bochs'. The first word of a line is replaced by `stands_for`.
+struct Alias {
+  std::string_view name, stands_for;
+};
+std::span<const Alias> alias_table();
+
+// All commands, or one of them with its aliases and example; empty: there is none of this name.
+std::string help_of_commands();
+std::string help_of_command(std::string_view name);
+
+// Leading and trailing blanks taken away; the first word of `text`, which loses it.
+std::string_view trimmed(std::string_view text);
+std::string_view next_word(std::string_view& text);
+
+}  // namespace ringside

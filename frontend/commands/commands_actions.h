@@ -1,0 +1,59 @@
+// Owns the declarations of what the debugger's commands do; their rows are in commands_table.cpp.
+#pragma once
+
+#include "frontend/commands/commands.h"
+
+namespace ringside::act {
+
+bool help(Commands&, std::string_view arguments);
+
+// commands_run.cpp
+bool step(Commands&, std::string_view arguments);
+bool next(Commands&, std::string_view arguments);
+bool finish(Commands&, std::string_view arguments);
+bool until(Commands&, std::string_view arguments);
+bool resume(Commands&, std::string_view arguments);
+bool run_to(Commands&, std::string_view arguments);
+bool cpu(Commands&, std::string_view arguments);
+bool hold(Commands&, std::string_view arguments);
+bool restart(Commands&, std::string_view arguments);
+bool run(Commands&, std::string_view arguments);
+bool send(Commands&, std::string_view arguments);
+
+// commands_breakpoints.cpp
+bool set_breakpoint(Commands&, std::string_view arguments);
+bool set_temporary(Commands&, std::string_view arguments);
+bool watch_writes(Commands&, std::string_view arguments);
+bool watch_reads(Commands&, std::string_view arguments);
+bool watch_accesses(Commands&, std::string_view arguments);
+bool catch_event(Commands&, std::string_view arguments);
+bool condition(Commands&, std::string_view arguments);
+bool ignore(Commands&, std::string_view arguments);
+bool enable(Commands&, std::string_view arguments);
+bool disable(Commands&, std::string_view arguments);
+bool remove(Commands&, std::string_view arguments);
+bool list_breakpoints(Commands&);
+
+// commands_look.cpp
+bool information(Commands&, std::string_view arguments);
+bool registers(Commands&, std::string_view arguments);
+bool set(Commands&, std::string_view arguments);
+bool print(Commands&, std::string_view arguments);
+bool examine(Commands&, std::string_view arguments);
+bool where(Commands&, std::string_view arguments);
+bool explain(Commands&, std::string_view arguments);
+bool vmcs(Commands&, std::string_view arguments);
+bool walk(Commands&, std::string_view arguments);
+bool disassemble(Commands&, std::string_view arguments);
+bool symbols(Commands&, std::string_view arguments);
+bool backtrace(Commands&, std::string_view arguments);
+
+// commands_source.cpp
+bool list(Commands&, std::string_view arguments);
+bool directory(Commands&, std::string_view arguments);
+
+// commands_types.cpp
+bool locals(Commands&, std::string_view arguments);
+bool ptype(Commands&, std::string_view arguments);
+
+}  // namespace ringside::act

@@ -1,0 +1,395 @@
+// Owns the commands that look at the machine, and those that change a register or memory.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "frontend/inspect/backtrace.h"
+#include "frontend/commands/commands_actions.h"
+#include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/find_module.h"
+#include "frontend/inspect/find_offset.h"
+#include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/look_paging.h"
+#include "frontend/inspect/look_platform.h"
+#include "frontend/inspect/look_registers.h"
+#include "frontend/inspect/look_tables.h"
+#include "frontend/inspect/look_vmcs.h"
+#include "frontend/inspect/vmcs_life.h"
+#include "vmx/instruction_errors.h"
+#include "vmx/rules.h"
+
+namespace ringside::act {
+namespace {
+
+constexpr u64 most_units = 100'000;
+
+// The current VMCS; nullptr: there is none, which is told.
+const Vmcs* current(Commands& c) {
+  const Cpu& cpu = c.debugger().cpu();
+  if (cpu.vmx && cpu.vmx->current) return cpu.vmx->current;
+  c.fail(cpu.vmx ? "this CPU has no current VMCS: there was no VMPTRLD yet" : "this CPU model has no VMX");
+  return nullptr;
+}
+
+// Of one image, or of all if `name` is empty.
+std::string symbols_text(const Symbols& symbols, std::string_view name = {}) {
+  if (symbols.empty()) return "no symbols are loaded; symbols FILE loads them\n";
+  std::string text;
+  for (const Symbols::Image& image : symbols.images()) {
+    if (!name.empty() && image.name != name) continue;
+    text += fmt::format("{:<16} {:#x}-{:#x}, {} symbols{}{}{}, {}\n", image.name, image.low, image.high,
+                        image.symbols, image.has_lines ? ", source lines" : "",
+                        image.offset ? fmt::format(", offset {:#x}", image.offset) : "",
+                        image.world == World::root       ? ", of the hypervisor"
+                        : image.world == World::non_root ? ", of the guest"
+                                                         : "",
+                        image.path);
+    if (!image.debug_file.empty())
+      text += fmt::format("{:<16} debugging information: {}\n", "", image.debug_file);
+  }
+  return text;
+}
+
+struct Topic {
+  std::string_view name;
+  std::string (*text)(Commands& c, const Cpu& cpu);
+};
+const Topic topics[] = {
+    {"registers", [](Commands& c, const Cpu& cpu) { return registers_text(cpu, &c.symbols()); }},
+    {"general", [](Commands& c, const Cpu& cpu) { return general_registers_text(cpu, &c.symbols()); }},
+    {"control", [](Commands&, const Cpu& cpu) { return control_registers_text(cpu); }},
+    {"segments", [](Commands&, const Cpu& cpu) { return segments_text(cpu); }},
+    {"debug", [](Commands&, const Cpu& cpu) { return debug_registers_text(cpu); }},
+    {"msrs", [](Commands&, const Cpu& cpu) { return msrs_text(cpu); }},
+    {"x87", [](Commands&, const Cpu& cpu) { return x87_text(cpu); }},
+    {"fpu", [](Commands&, const Cpu& cpu) { return x87_text(cpu); }},
+    {"vector", [](Commands&, const Cpu& cpu) { return vector_text(cpu); }},
+    {"all",
+     [](Commands& c, const Cpu& cpu) {
+       return registers_text(cpu, &c.symbols()) + msrs_text(cpu) + x87_text(cpu) + vector_text(cpu);
+     }},
+    {"symbols", [](Commands& c, const Cpu&) { return symbols_text(c.symbols()); }},
+    {"vmcs", [](Commands& c, const Cpu&) { return vmcs_life_text(c.debugger().machine(), &c.symbols()); }},
+    {"gdt", [](Commands&, const Cpu& cpu) { return gdt_text(cpu); }},
+    {"ldt", [](Commands&, const Cpu& cpu) { return ldt_text(cpu); }},
+    {"idt", [](Commands& c, const Cpu& cpu) { return idt_text(cpu, &c.symbols()); }},
+    {"tss", [](Commands&, const Cpu& cpu) { return tss_text(cpu); }},
+    {"pages", [](Commands&, const Cpu& cpu) { return text(mapped_pages(cpu)); }},
+    {"ept", [](Commands&, const Cpu& cpu) { return text(mapped_ept(cpu)); }},
+    {"mtrr", [](Commands&, const Cpu& cpu) { return mtrr_text(cpu); }},
+    {"lapic", [](Commands& c,
+                 const Cpu& cpu) { return local_apic_text(c.debugger().machine().local_apic(cpu.index)); }},
+    {"ioapic", [](Commands& c, const Cpu&) { return io_apic_text(c.debugger().machine().io_apic()); }},
+    {"memory", [](Commands& c, const Cpu&) { return memory_map_text(c.debugger().machine().memory()); }},
+};
+
+bool show_topic(Commands& c, std::string_view name) {
+  if (name == "breakpoints" || name == "break" || name == "b") return list_breakpoints(c);
+  if (name == "locals") return locals(c, {});
+  if (name == "cpus" || name == "threads") return cpu(c, {});
+  const Topic* found = nullptr;
+  for (const Topic& topic : topics) {
+    if (topic.name == name) {
+      found = &topic;
+      break;
+    }
+    if (name.empty() || !topic.name.starts_with(name)) continue;
+    if (!found) found = &topic;
+  }
+  if (!found)
+    return c.fail(
+        fmt::format("{}: nothing to tell of; help info and help registers list what there is", name));
+  c.print(found->text(c, c.debugger().cpu()));
+  return true;
+}
+
+}  // namespace
+
+bool information(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) return help(c, "info");
+  return show_topic(c, arguments);
+}
+
+bool registers(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) return show_topic(c, "registers");
+  for (const Topic& topic : topics) {
+    if (topic.name == arguments) return show_topic(c, arguments);
+  }
+  std::string error;
+  if (const auto value = c.debugger().read_register(arguments)) {
+    c.print(fmt::format("{} = {:#x}", arguments, *value));
+    return true;
+  }
+  return c.fail(fmt::format("{}: no such register", arguments));
+}
+
+bool set(Commands& c, std::string_view arguments) {
+  // The first "=" that is not a part of a comparison.
+  const std::size_t equals = arguments.find('=');
+  if (equals == arguments.npos) return c.fail("set REGISTER = EXPR, or set [ADDRESS].SIZE = EXPR");
+  std::string_view target = trimmed(arguments.substr(0, equals));
+  const auto value = c.value(arguments.substr(equals + 1));
+  if (!value) return false;
+  if (target.find('[') == target.npos) {
+    std::string why;
+    return c.debugger().write_register(target, *value, why) || c.fail(why);
+  }
+  const std::size_t open = target.find('['), close = target.rfind(']');
+  const std::string_view space = target.substr(0, open),
+                         after = close == target.npos ? std::string_view() : target.substr(close + 1);
+  if (close == target.npos || close < open) return c.fail("] is missing");
+  const auto address = c.value(target.substr(open + 1, close - open - 1));
+  if (!address) return false;
+  Place place{AddressSpace::linear, *address};
+  if (space == "guest")
+    place.space = AddressSpace::guest_linear;
+  else if (space == "gpa")
+    place.space = AddressSpace::guest_physical;
+  else if (space == "phys")
+    place.space = AddressSpace::host_physical;
+  else if (!space.empty())
+    return c.fail(fmt::format("{}[...]: memory is [...], guest[...], gpa[...] or phys[...]", space));
+  const std::size_t size = after == ".1" || after == ".b"                    ? 1
+                           : after == ".2" || after == ".w"                  ? 2
+                           : after == ".4" || after == ".d"                  ? 4
+                           : after.empty() || after == ".8" || after == ".q" ? 8
+                                                                             : 0;
+  if (size == 0) return c.fail("after [...] a size is .1, .2, .4 or .8 (bytes)");
+  if (size < 8 && *value >> (8 * size))
+    return c.fail(fmt::format("{:#x} does not fit in {} bytes", *value, size));
+  std::array<u8, 8> bytes{};
+  for (unsigned n = 0; n < size; ++n) bytes[n] = static_cast<u8>(*value >> (8 * n));
+  const std::size_t went = c.debugger().write(place, std::span(bytes).first(size));
+  if (went == size) return true;
+  std::string why = "no RAM is there";
+  place.value += went;
+  c.debugger().translate(place, &why);
+  return c.fail(fmt::format("{:#x} cannot be written: {}", place.value, why));
+}
+
+bool print(Commands& c, std::string_view arguments) {
+  // "p/x rax": gdb's format; every value is shown in both.
+  if (arguments.starts_with('/')) next_word(arguments);
+  const auto value = c.value(arguments);
+  if (!value) return false;
+  std::string text = fmt::format("{0:#x} = {0}", *value);
+  if (static_cast<s64>(*value) < 0) text += fmt::format(" = {}", static_cast<s64>(*value));
+  if (const std::string name = c.symbols().text(*value, world_of(c.debugger().cpu())); !name.empty())
+    text += fmt::format(" <{}>", name);
+  c.print(text);
+  return true;
+}
+
+bool examine(Commands& c, std::string_view arguments) {
+  unsigned count = 1, size = 8;
+  bool code = false, counted = false;
+  if (arguments.starts_with('/')) {
+    std::string_view format = next_word(arguments);
+    format.remove_prefix(1);
+    const auto [end, error] = std::from_chars(format.data(), format.data() + format.size(), count);
+    counted = error == std::errc();
+    if (error == std::errc::result_out_of_range || count > most_units)
+      return c.fail(fmt::format("x/{}: at most {} units", format, most_units));
+    if (error != std::errc()) count = 1;
+    format.remove_prefix(static_cast<std::size_t>(end - format.data()));
+    for (const char letter : format) {
+      switch (letter) {
+        case 'b':
+        case 'c': size = 1; break;
+        case 'h': size = 2; break;
+        case 'w': size = 4; break;
+        case 'g': size = 8; break;
+        case 'i': code = true; break;
+        case 'x':
+        case 'd':
+        case 'u':
+        case 'a':
+        case 's': break;
+        default: return c.fail(fmt::format("x/...{}: units are b, h, w, g (1, 2, 4, 8 bytes) and i", letter));
+      }
+    }
+  }
+  const Cpu& cpu = c.debugger().cpu();
+  Place place{AddressSpace::linear, linear_rip(cpu)};
+  if (!arguments.empty()) {
+    const auto given = c.place(arguments);
+    if (!given) return false;
+    if (!arguments.empty()) return c.fail(fmt::format("{}: not understood after the address", arguments));
+    place = *given;
+  }
+  if (!counted) count = code ? 10 : 16 / size;
+  if (code) {
+    if (place.space != AddressSpace::linear) return c.fail("instructions are shown at linear addresses");
+    c.print(disassembly_text(cpu, &c.symbols(), count, place.value));
+    return true;
+  }
+  c.print(memory_text(cpu, place.space, place.value, count, size, &c.symbols()));
+  return true;
+}
+
+bool where(Commands& c, std::string_view) {
+  c.print(c.debugger().where());
+  return true;
+}
+
+bool explain(Commands& c, std::string_view) {
+  const VmxEvent* last = c.debugger().last_vmx_event(c.debugger().selected());
+  const Cpu& cpu = c.debugger().cpu();
+  if (!last) {
+    c.print(cpu.vmx ? "there was no VM entry and no VM exit on this CPU yet" : "this CPU model has no VMX");
+    return true;
+  }
+  switch (last->kind) {
+    case VmxEvent::Kind::entered:
+      c.print(fmt::format("the last event was a VM entry, at instruction {}; before it:", last->count));
+      c.print(last_exit_text(cpu, &c.symbols()));
+      return true;
+    case VmxEvent::Kind::exited: c.print(last_exit_text(cpu, &c.symbols())); return true;
+    case VmxEvent::Kind::failed:
+    case VmxEvent::Kind::faulted:
+      c.print(fmt::format("a VMX instruction failed, at instruction {}: {}", last->count, last->words));
+      return true;
+    case VmxEvent::Kind::refused: break;
+  }
+  c.print(fmt::format(
+      "the VM entry at instruction {} was refused{}", last->count,
+      last->exit ? fmt::format(", with a VM exit, reason {}", static_cast<unsigned>(last->exit->reason))
+                 : std::string(": VMfailValid")));
+  c.print(last->broken);
+  return true;
+}
+
+bool vmcs(Commands& c, std::string_view arguments) {
+  Machine& machine = c.debugger().machine();
+  const Cpu* cpu = &c.debugger().cpu();
+  if (arguments == "list") {
+    c.print(vmcs_life_text(machine, &c.symbols()));
+    return true;
+  }
+  const Vmcs* v = nullptr;
+  std::string_view rest = arguments;
+  if (next_word(rest) == "at") {
+    std::string error;
+    const auto region = c.expressions().evaluate_first(rest, error);
+    if (!region) return c.fail(error);
+    const auto known = find_vmcs(machine, *region);
+    if (!known) return c.fail(fmt::format("{:#x}: no CPU knew a VMCS here; vmcs list shows all", *region));
+    cpu = known->cpu;
+    v = known->vmcs;
+    arguments = trimmed(rest);
+  } else {
+    v = current(c);
+  }
+  if (!v) return false;
+  if (arguments == "check") {
+    c.print(check_text(*cpu, *v, &c.symbols()));
+    return true;
+  }
+  VmcsTextOptions options;
+  options.symbols = &c.symbols();
+  options.machine = &machine;
+  for (const std::string_view area : {"controls", "host", "guest", "injection", "exit"}) {
+    if (arguments == area) options.area = area;
+  }
+  if (arguments.empty() || !options.area.empty()) {
+    c.print(vmcs_text(*cpu, *v, options));
+    return true;
+  }
+  const std::vector<Field> fields = find_fields(arguments);
+  if (fields.empty())
+    return c.fail(
+        fmt::format("{}: no field has this in its name; help vmcs lists what else there is", arguments));
+  for (const Field field : fields) c.print(field_text(*cpu, *v, field, options));
+  return true;
+}
+
+bool walk(Commands& c, std::string_view arguments) {
+  const auto place = c.place(arguments);
+  if (!place) return false;
+  const Cpu& cpu = c.debugger().cpu();
+  switch (place->space) {
+    case AddressSpace::linear: c.print(walk_text(cpu, place->value)); return true;
+    case AddressSpace::guest_linear: c.print(guest_walk_text(cpu, place->value)); return true;
+    case AddressSpace::guest_physical: c.print(ept_walk_text(cpu, place->value)); return true;
+    case AddressSpace::host_physical: break;
+  }
+  return c.fail("a host-physical address needs no walk");
+}
+
+bool disassemble(Commands& c, std::string_view arguments) {
+  const Cpu& cpu = c.debugger().cpu();
+  u64 address = linear_rip(cpu), count = 10;
+  std::string error;
+  if (!arguments.empty()) {
+    const auto place = c.place(arguments);
+    if (!place) return false;
+    address = place->value;
+  }
+  if (!arguments.empty()) {
+    const auto given = c.value(arguments);
+    if (!given) return false;
+    count = std::min(*given, most_units);
+  }
+  c.print(disassembly_text(cpu, &c.symbols(), static_cast<unsigned>(count), address));
+  return true;
+}
+
+bool symbols(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) {
+    c.print(symbols_text(c.symbols()));
+    return true;
+  }
+  const std::string file(next_word(arguments));
+  Symbols::Options options;
+  bool find = false;
+  while (!arguments.empty()) {
+    const std::string_view word = next_word(arguments);
+    if (word == "root") {
+      options.world = World::root;
+    } else if (word == "guest") {
+      options.world = World::non_root;
+    } else if (word == "find") {
+      find = true;
+    } else if (word == "as") {
+      options.name = next_word(arguments);
+      if (options.name.empty()) return c.fail("symbols FILE as NAME: the name is missing");
+    } else {
+      const auto offset = c.value(word);
+      if (!offset) return false;
+      options.offset = *offset;
+    }
+  }
+  std::string why;
+  if (find && options.world == World::root && c.debugger().cpu().non_root)
+    return c.fail("a guest runs; the hypervisor's tables are there to look at once it has left: run-to exit");
+  const std::string module = module_name(file);
+  if (find && !module.empty()) {
+    const auto sections = find_module(c.debugger().cpu(), c.symbols(), module, options.world, why);
+    if (!sections) return c.fail(fmt::format("{}: {}", file, why));
+    options.sections = *sections;
+    options.offset = 0;
+  }
+  std::string name;
+  if (!c.symbols().load(file, options, why, &name)) return c.fail(why);
+  if (find && module.empty()) {
+    const auto offset = find_offset(c.debugger().cpu(), c.symbols(), name, options.world, why);
+    if (!offset)
+      return c.fail(
+          fmt::format("{}: loaded, but its offset is not found: {}; let the kernel boot further, or "
+                      "give it",
+                      file, why));
+    c.symbols().set_offset(name, *offset);
+    why = fmt::format("offset {:#x}: {}", *offset, why);
+  }
+  if (find) c.print(why);
+  c.print(symbols_text(c.symbols(), name));
+  return true;
+}
+
+bool backtrace(Commands& c, std::string_view) {
+  c.print(backtrace_text(c.debugger().cpu(), c.symbols()));
+  return true;
+}
+
+}  // namespace ringside::act

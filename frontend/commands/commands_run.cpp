@@ -1,0 +1,171 @@
+// Owns the commands that let the machine run.
+#include <fmt/format.h>
+
+#include "frontend/commands/commands_actions.h"
+#include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/look_memory.h"
+
+namespace ringside::act {
+namespace {
+
+// What a stop shows: why, where, the source line, the next instruction. False: the machine has ended.
+bool stopped(Commands& c, const Stop& stop) {
+  c.show(stop);
+  if (stop.kind == Stop::Kind::ended) return true;
+  Cpu& cpu = c.debugger().cpu();
+  if (const auto line = c.symbols().line(linear_rip(cpu), world_of(cpu))) {
+    const std::string source = c.sources().line(line->file, line->line);
+    if (!source.empty()) c.print(fmt::format("{:>6}  {}", line->line, source));
+  }
+  const DisassembledInstruction next = next_instruction(cpu, &c.symbols());
+  std::string text = fmt::format("=> {:#x}: {} {}", next.address, next.mnemonic, next.operands);
+  if (!next.target.empty()) text += fmt::format("  <{}>", next.target);
+  c.print(text);
+  return true;
+}
+
+// The count of a command that has one; 1 if there is none. A negative number is a slip, not a large one.
+std::optional<u64> count(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) return 1;
+  const auto n = c.value(arguments);
+  if (!n || static_cast<s64>(*n) >= 0) return n;
+  c.fail(fmt::format("{}: is below 0; give how many instructions", arguments));
+  return std::nullopt;
+}
+
+bool takes_nothing(Commands& c, std::string_view arguments) {
+  return arguments.empty() || c.fail(fmt::format("{}: this command takes no arguments", arguments));
+}
+
+}  // namespace
+
+bool step(Commands& c, std::string_view arguments) {
+  const auto n = count(c, arguments);
+  return n && stopped(c, c.debugger().step(*n));
+}
+
+bool next(Commands& c, std::string_view arguments) {
+  const auto n = count(c, arguments);
+  if (!n) return false;
+  Stop stop = c.debugger().here();
+  for (u64 done = 0; done < *n; ++done) {
+    stop = c.debugger().step_over();
+    if (stop.kind != Stop::Kind::step) break;
+  }
+  return stopped(c, stop);
+}
+
+bool finish(Commands& c, std::string_view arguments) {
+  return takes_nothing(c, arguments) && stopped(c, c.debugger().step_out());
+}
+
+bool until(Commands& c, std::string_view arguments) {
+  const auto place = c.place(arguments);
+  return place && takes_nothing(c, arguments) && stopped(c, c.debugger().run_until(*place));
+}
+
+bool resume(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) return stopped(c, c.debugger().run());
+  const auto n = count(c, arguments);
+  return n && stopped(c, c.debugger().run(*n));
+}
+
+bool run_to(Commands& c, std::string_view arguments) {
+  struct Row {
+    std::string_view name;
+    RunTo event;
+  };
+  constexpr Row rows[] = {{"exit", RunTo::vm_exit},        {"entry", RunTo::vm_entry},
+                          {"interrupt", RunTo::interrupt}, {"exception", RunTo::exception},
+                          {"ring", RunTo::ring_change},    {"mode", RunTo::mode_change},
+                          {"vmexit", RunTo::vm_exit},      {"vmentry", RunTo::vm_entry}};
+  for (const Row& row : rows) {
+    if (row.name == arguments) return stopped(c, c.debugger().run_to(row.event));
+  }
+  return c.fail(fmt::format("run-to {}: it is exit, entry, interrupt, exception, ring or mode", arguments));
+}
+
+bool cpu(Commands& c, std::string_view arguments) {
+  Debugger& d = c.debugger();
+  if (arguments.empty()) {
+    for (unsigned n = 0; n < d.machine().cpus(); ++n)
+      c.print(fmt::format("{} {}", n == d.selected() ? '*' : ' ', d.where(n)));
+    return true;
+  }
+  const auto n = c.value(arguments);
+  if (!n) return false;
+  if (*n >= d.machine().cpus() || !d.select(static_cast<unsigned>(*n)))
+    return c.fail(fmt::format("there is no CPU {}; they are 0 to {}", *n, d.machine().cpus() - 1));
+  c.print(d.where());
+  return true;
+}
+
+bool hold(Commands& c, std::string_view arguments) {
+  Machine& machine = c.debugger().machine();
+  const u32 everybody = (u32{1} << machine.cpus()) - 1;
+  u32 held = machine.held_still() & everybody;
+  if (arguments == "none") {
+    held = 0;
+  } else if (arguments == "others") {
+    held = everybody & ~(u32{1} << c.debugger().selected());
+  } else if (!arguments.empty()) {
+    held = 0;
+    while (!arguments.empty()) {
+      const std::string_view word = next_word(arguments);
+      const auto n = c.value(word);
+      if (!n) return false;
+      if (*n >= machine.cpus())
+        return c.fail(fmt::format("there is no CPU {}; they are 0 to {}", *n, machine.cpus() - 1));
+      held |= u32{1} << *n;
+    }
+    if (held == everybody) return c.fail("somebody must be left to run: hold others, or hold none");
+  }
+  machine.hold_still(held);
+  if (held == 0) {
+    c.print("no CPU is held still");
+    return true;
+  }
+  std::string list;
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    if (held >> n & 1) list += fmt::format("{}{}", list.empty() ? "" : ", ", n);
+  }
+  c.print(fmt::format("held still: CPU {}; time passes for the others only as they run", list));
+  return true;
+}
+
+bool restart(Commands& c, std::string_view arguments) {
+  return takes_nothing(c, arguments) && c.restart() && stopped(c, c.debugger().here());
+}
+
+bool run(Commands& c, std::string_view arguments) {
+  if (!takes_nothing(c, arguments)) return false;
+  const bool fresh = c.debugger().machine().retired() == 0 && c.debugger().here().kind != Stop::Kind::ended;
+  return (fresh || c.restart()) && stopped(c, c.debugger().run());
+}
+
+bool send(Commands& c, std::string_view text) {
+  std::string bytes;
+  for (std::size_t n = 0; n < text.size(); ++n) {
+    if (text[n] != '\\' || n + 1 == text.size()) {
+      bytes += text[n];
+      continue;
+    }
+    const char kind = text[++n];
+    if (kind == 'n')
+      bytes += '\n';
+    else if (kind == 'r')
+      bytes += '\r';
+    else if (kind == 't')
+      bytes += '\t';
+    else if (kind == 'x' && n + 2 < text.size()) {
+      const auto code = c.value(fmt::format("0x{}", text.substr(n + 1, 2)));
+      if (!code) return false;
+      bytes += static_cast<char>(*code);
+      n += 2;
+    } else
+      bytes += kind;
+  }
+  return c.send(bytes);
+}
+
+}  // namespace ringside::act

@@ -1,0 +1,37 @@
+// Owns the debugger's conversation: lines from a terminal with history and completion, from a script, or from
+// a pipe.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "frontend/commands/commands.h"
+
+namespace ringside {
+
+class Console {
+ public:
+  // `commands` outlives it. Lines come from standard input, with editing if it is a terminal.
+  explicit Console(Commands& commands);
+  ~Console();
+  Console(const Console&) = delete;
+  Console& operator=(const Console&) = delete;
+
+  // Called before each command and after it: what runs may be interrupted between them. False after one: the
+  // conversation is over.
+  void on_command(std::function<bool(bool begins)> around) { around_ = std::move(around); }
+
+  // Until "quit" or the end of the input.
+  void converse();
+
+ private:
+  struct Editor;
+  std::optional<std::string> line();  // nullopt: the input has ended
+
+  Commands& commands_;
+  std::function<bool(bool)> around_;
+  std::unique_ptr<Editor> editor_;  // nullptr: standard input is no terminal
+};
+
+}  // namespace ringside

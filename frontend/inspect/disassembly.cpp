@@ -1,0 +1,157 @@
+// Owns the use of Capstone.
+#include "frontend/inspect/disassembly.h"
+
+#include <capstone/capstone.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "frontend/inspect/look_memory.h"
+
+namespace ringside {
+namespace {
+
+constexpr std::size_t longest_instruction = 15;
+
+class Capstone {
+ public:
+  explicit Capstone(unsigned bits) {
+    const cs_mode mode = bits == 16 ? CS_MODE_16 : bits == 32 ? CS_MODE_32 : CS_MODE_64;
+    open_ = cs_open(CS_ARCH_X86, mode, &handle_) == CS_ERR_OK;
+    if (!open_) return;
+    cs_option(handle_, CS_OPT_DETAIL, CS_OPT_ON);
+    instruction_ = cs_malloc(handle_);
+  }
+  ~Capstone() {
+    if (instruction_) cs_free(instruction_, 1);
+    if (open_) cs_close(&handle_);
+  }
+  Capstone(const Capstone&) = delete;
+  Capstone& operator=(const Capstone&) = delete;
+
+  // nullptr: no instruction.
+  const cs_insn* decode(std::span<const u8> bytes, u64 address) {
+    const u8* code = bytes.data();
+    std::size_t size = bytes.size();
+    if (!instruction_ || !cs_disasm_iter(handle_, &code, &size, &address, instruction_)) return nullptr;
+    return instruction_;
+  }
+  bool in_group(const cs_insn& insn, unsigned group) const { return cs_insn_group(handle_, &insn, group); }
+
+ private:
+  csh handle_ = 0;
+  bool open_ = false;
+  cs_insn* instruction_ = nullptr;
+};
+
+// The address that an instruction names: a direct branch's, or of a RIP-relative operand.
+std::optional<u64> named_address(const cs_insn& insn, bool branch, const DisassemblyOptions& options) {
+  const cs_x86& x86 = insn.detail->x86;
+  for (unsigned i = 0; i < x86.op_count; ++i) {
+    const cs_x86_op& operand = x86.operands[i];
+    if (operand.type == X86_OP_IMM && branch && x86.op_count == 1) {
+      const u64 offset = static_cast<u64>(operand.imm);
+      if (options.bits == 64) return offset;
+      return (options.segment_base + (offset & (options.bits == 16 ? 0xffff : 0xffffffff))) & 0xffffffff;
+    }
+    if (operand.type == X86_OP_MEM && operand.mem.base == X86_REG_RIP)
+      return insn.address + insn.size + static_cast<u64>(operand.mem.disp);
+  }
+  return std::nullopt;
+}
+
+DisassembledInstruction decode_one(Capstone& capstone, std::span<const u8> bytes, u64 address,
+                                   const DisassemblyOptions& options) {
+  DisassembledInstruction one;
+  one.address = address;
+  // Capstone counts branch targets from the address that it is given: the offset in the segment.
+  const u64 offset = address - (options.bits == 64 ? 0 : options.segment_base);
+  const cs_insn* insn = capstone.decode(bytes, offset);
+  if (!insn) {
+    one.mnemonic = "(bad)";
+    one.bytes.assign(bytes.begin(), bytes.begin() + 1);
+    return one;
+  }
+  one.bytes.assign(insn->bytes, insn->bytes + insn->size);
+  one.mnemonic = insn->mnemonic;
+  one.operands = insn->op_str;
+  one.call = capstone.in_group(*insn, CS_GRP_CALL);
+  const bool jump = capstone.in_group(*insn, CS_GRP_JUMP);
+  one.leaves_straight_line =
+      jump || one.call || capstone.in_group(*insn, CS_GRP_RET) || capstone.in_group(*insn, CS_GRP_IRET);
+  if (!options.symbols) return one;
+  if (const auto target = named_address(*insn, jump || one.call, options))
+    one.target = options.symbols->text(*target, options.world);
+  return one;
+}
+
+std::string line_of(const DisassembledInstruction& one, const DisassemblyOptions& options, bool current) {
+  std::string bytes;
+  for (const u8 byte : one.bytes) bytes += fmt::format("{:02x} ", byte);
+  std::string text = fmt::format("{} {:#018x}  ", current ? "=>" : "  ", one.address);
+  if (options.show_bytes) text += fmt::format("{:<30} ", bytes);
+  text += one.operands.empty() ? one.mnemonic : fmt::format("{:<8} {}", one.mnemonic, one.operands);
+  if (!one.target.empty()) text += fmt::format("  <{}>", one.target);
+  return text + "\n";
+}
+
+DisassemblyOptions options_of(const Cpu& cpu, const Symbols* symbols) {
+  DisassemblyOptions options;
+  options.bits = cpu.mode.code_bits;
+  options.symbols = symbols;
+  options.world = world_of(cpu);
+  options.segment_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
+  return options;
+}
+
+ReadCode reader_of(const Cpu& cpu) {
+  return [&cpu](u64 linear, std::span<u8> bytes) { return peek(cpu, AddressSpace::linear, linear, bytes); };
+}
+
+}  // namespace
+
+std::vector<DisassembledInstruction> disassemble(const ReadCode& read, u64 address, unsigned count,
+                                                 const DisassemblyOptions& options) {
+  std::vector<DisassembledInstruction> all;
+  Capstone capstone(options.bits);
+  for (; count != 0; --count) {
+    u8 bytes[longest_instruction] = {};
+    const std::size_t there = std::min(read(address, bytes), sizeof bytes);
+    if (there == 0) {
+      all.push_back({.address = address, .mnemonic = "(unreadable)"});
+      break;
+    }
+    all.push_back(decode_one(capstone, std::span(bytes, there), address, options));
+    address += all.back().bytes.size();
+    if (options.bits != 64) address &= 0xffffffff;
+  }
+  return all;
+}
+
+std::string disassembly_text(const ReadCode& read, u64 address, unsigned count,
+                             const DisassemblyOptions& options, u64 current) {
+  std::string text;
+  u64 last_start = ~u64{0};
+  for (const DisassembledInstruction& one : disassemble(read, address, count, options)) {
+    const auto named = options.symbols ? options.symbols->find(one.address, options.world) : std::nullopt;
+    if (named && (named->start != last_start || text.empty())) text += fmt::format("{}:\n", named->text());
+    if (named) last_start = named->start;
+    text += line_of(one, options, one.address == current);
+  }
+  return text;
+}
+
+std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count) {
+  return disassembly_text(cpu, symbols, count, linear_rip(cpu));
+}
+
+std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count, u64 address) {
+  return disassembly_text(reader_of(cpu), address, count, options_of(cpu, symbols), linear_rip(cpu));
+}
+
+DisassembledInstruction next_instruction(const Cpu& cpu, const Symbols* symbols) {
+  return disassemble(reader_of(cpu), linear_rip(cpu), 1, options_of(cpu, symbols)).at(0);
+}
+
+}  // namespace ringside

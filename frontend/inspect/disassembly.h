@@ -1,0 +1,46 @@
+// Owns instructions as text for people: Capstone's disassembly in the CPU's mode, with symbols and bytes.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cpu/state/cpu.h"
+#include "frontend/symbols/symbols.h"
+
+namespace ringside {
+
+// Fills `bytes` from a linear address and returns how many of them, from the first on, there are.
+using ReadCode = std::function<std::size_t(u64 linear, std::span<u8> bytes)>;
+
+struct DisassembledInstruction {
+  u64 address = 0;  // linear
+  std::vector<u8> bytes;
+  std::string mnemonic, operands;     // "(bad)" and nothing for bytes that are no instruction; "(unreadable)"
+  std::string target;                 // of a branch or a RIP-relative operand: the symbol; may be empty
+  bool call = false;                  // "next" steps over it
+  bool leaves_straight_line = false;  // a jump, call, return or the like
+};
+
+struct DisassemblyOptions {
+  unsigned bits = 64;  // 16, 32 or 64
+  bool show_bytes = true;
+  const Symbols* symbols = nullptr;
+  World world = World::any;
+  u64 segment_base = 0;  // CS's: branch targets are offsets in the segment
+};
+
+// `count` instructions from `address` on; ends early at a byte that cannot be read (which is told).
+std::vector<DisassembledInstruction> disassemble(const ReadCode& read, u64 address, unsigned count,
+                                                 const DisassemblyOptions& options);
+// As lines, a header for each symbol, "=>" before the instruction at `current`.
+std::string disassembly_text(const ReadCode& read, u64 address, unsigned count,
+                             const DisassemblyOptions& options, u64 current);
+// The instructions around the CPU's next one, in its mode; or from `address` (linear) on.
+std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count);
+std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count, u64 address);
+// The next instruction of the CPU.
+DisassembledInstruction next_instruction(const Cpu& cpu, const Symbols* symbols);
+
+}  // namespace ringside

@@ -1,0 +1,298 @@
+// Owns the rows and the story of VM exits.
+#include "frontend/inspect/exit_trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cpu/exec/events/events.h"
+#include "cpu/exec/engine/run.h"
+#include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/vmx_event.h"
+#include "frontend/inspect/where.h"
+#include "vmx/explain_exit.h"
+#include "vmx/explain_rule.h"
+#include "vmx/explain_walk.h"
+#include "vmx/instruction_errors.h"
+#include "vmx/rules.h"
+
+namespace ringside {
+namespace {
+
+// The guest that was just left, from its VMCS.
+u64 guest_rip(const Cpu& cpu) {
+  const Vmcs* vmcs = cpu.vmx->current;
+  return vmcs ? (*vmcs)[Field::GUEST_RIP] : 0;
+}
+
+std::string csv_text(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    if (c == '"') out += '"';
+    out += c;
+  }
+  return out + "\"";
+}
+
+std::string indented(const std::string& text) {
+  std::string out = "      ";
+  for (const char c : text) {
+    out += c;
+    if (c == '\n') out += "      ";
+  }
+  return out + "\n";
+}
+
+void add_parts(std::string& text, std::string_view title, const std::vector<ExplainedPart>& parts) {
+  for (const ExplainedPart& part : parts) {
+    text += fmt::format("      {:<14} {:<10} {}\n", title, part.bits, part.meaning);
+    title = {};
+  }
+}
+
+void add_lines(std::string& text, std::string_view title, std::string_view lines) {
+  while (!lines.empty()) {
+    const std::size_t end = lines.find('\n');
+    text += fmt::format("      {:<14} {}\n", title, lines.substr(0, end));
+    lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
+    title = {};
+  }
+}
+
+}  // namespace
+
+TraceForm trace_form(std::string_view path) {
+  return path.ends_with(".csv") ? TraceForm::csv : TraceForm::json_lines;
+}
+
+void ExitTrace::write_rows(TraceForm form, Output rows) {
+  form_ = form;
+  rows_ = std::move(rows);
+  if (form == TraceForm::csv) rows_("count,cpu,reason,name,qualification,detail,rip,in_guest,in_root\n");
+}
+
+void ExitTrace::attach(Machine& machine) {
+  cpus_.assign(machine.cpus(), PerCpu());
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    if (Vmx* vmx = machine.cpu(n).vmx) vmx->observer = this;
+  }
+}
+
+void ExitTrace::entered(Cpu& cpu) {
+  PerCpu& p = cpus_[cpu.index];
+  p.entry = retired(cpu);
+  p.root = p.entry - p.exit;
+  ++entries_;
+  if (!story_) return;
+  const u32 injected = static_cast<u32>((*cpu.vmx->current)[Field::VM_ENTRY_INTERRUPTION_INFORMATION]);
+  const bool injects = injected & Interruption::valid;
+  if (cpu.vmx->current->entries > 1 && !injects) return;
+  std::string text =
+      fmt::format("VM entry {}: CPU {}, VMCS at {:#x}, guest RIP {}, CR0 {:#x}, CR3 {:#x}, CR4 {:#x}\n",
+                  entries_, cpu.index, cpu.vmx->current->region.value,
+                  code_text(cpu.rip, World::non_root, symbols_), cpu.cr0, cpu.cr3, cpu.cr4);
+  if (injects) {
+    ExitInfo as_exit;
+    as_exit.interruption = injected;
+    as_exit.interruption_error = static_cast<u32>((*cpu.vmx->current)[Field::VM_ENTRY_EXCEPTION_ERROR_CODE]);
+    add_parts(text, "injects", explain_exit(as_exit).interruption);
+  }
+  story_(text);
+}
+
+void ExitTrace::exited(Cpu& cpu, const ExitInfo& exit) {
+  PerCpu& p = cpus_[cpu.index];
+  const u64 now = retired(cpu);
+  const u64 in_guest = now - p.entry;
+  ++exits_;
+  if (static_cast<unsigned>(exit.reason) < exit_reason_limit)
+    ++by_reason_[static_cast<unsigned>(exit.reason)];
+  if (rows_) row(cpu, exit, in_guest);
+  if (story_) tell(cpu, exit, in_guest);
+  p.exit = now;
+}
+
+void ExitTrace::row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
+  const unsigned reason = static_cast<unsigned>(exit.reason);
+  const u64 root = cpus_[cpu.index].root;
+  if (form_ == TraceForm::csv) {
+    rows_(fmt::format("{},{},{},{},{:#x},{},{:#x},{},{}\n", retired(cpu), cpu.index, reason,
+                      csv_text(name(exit.reason)), exit.qualification, csv_text(headline(exit)),
+                      guest_rip(cpu), in_guest, root));
+    return;
+  }
+  nlohmann::ordered_json j;
+  j["count"] = retired(cpu);
+  j["cpu"] = cpu.index;
+  j["reason"] = reason;
+  j["name"] = name(exit.reason);
+  j["qualification"] = exit.qualification;
+  j["detail"] = headline(exit);
+  j["cause"] = explain_exit(exit).cause;
+  if (const auto walk = explain_walk(cpu, exit)) j["walk"] = walk->conclusion;
+  if (exit.interruption & Interruption::valid) j["interruption"] = exit.interruption;
+  if (exit.vectoring & Interruption::valid) j["vectoring"] = exit.vectoring;
+  j["rip"] = guest_rip(cpu);
+  j["in_guest"] = in_guest;
+  j["in_root"] = root;
+  rows_(j.dump() + "\n");
+}
+
+void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
+  const ExplainedExit e = explain_exit(exit);
+  std::string text =
+      fmt::format("VM exit {}: reason {}, {}\n", exits_, static_cast<unsigned>(exit.reason), e.headline);
+  text +=
+      fmt::format("      {:<14} guest RIP {}, {} instruction{} after the entry\n", "where",
+                  code_text(guest_rip(cpu), World::non_root, symbols_), in_guest, in_guest == 1 ? "" : "s");
+  text += fmt::format("      {:<14} {}\n", "why", e.cause);
+  add_parts(text, "qualification", e.qualification);
+  add_parts(text, "event", e.interruption);
+  add_parts(text, "on its way", e.vectoring);
+  if (exit.reason == ExitReason::triple_fault)
+    text += fmt::format("      {:<14} {}\n", "chain", exception_chain(cpu));
+  if (const auto walk = explain_walk(cpu, exit)) add_lines(text, "walk", walk->text());
+  story_(text);
+}
+
+// Every rule that is broken, not only the one that the processor met first.
+void ExitTrace::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
+  const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+  std::vector<const Rule*> broken;
+  if (rule) broken = violations(view);
+  for (const Rule* one : broken) ++by_rule_[std::string(one->id)];
+  if (exit) ++by_reason_[static_cast<unsigned>(exit->reason) % exit_reason_limit];
+  if (rows_) refusal_row(cpu, broken, exit);
+  if (!story_) return;
+  std::string text = exit ? fmt::format("VM entry refused, VM exit: reason {}, {}\n",
+                                        static_cast<unsigned>(exit->reason), headline(*exit))
+                          : std::string("VM entry refused, VMfailValid\n");
+  text += fmt::format("      {:<14} CPU {}, VMCS at {:#x}, instruction {}\n", "where", cpu.index,
+                      cpu.vmx->current->region.value, retired(cpu));
+  if (exit) add_parts(text, "qualification", explain_exit(*exit).qualification);
+  for (const Rule* one : broken) text += indented(ringside::text(explain(*one, view), code_names(symbols_)));
+  story_(text);
+}
+
+void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit) {
+  std::vector<std::string> ids;
+  for (const Rule* one : broken) ids.emplace_back(one->id);
+  if (form_ == TraceForm::csv) {
+    rows_(fmt::format("{},{},{},{},{:#x},{},,,\n", retired(cpu), cpu.index,
+                      exit ? fmt::format("{}", static_cast<unsigned>(exit->reason)) : "",
+                      csv_text("VM entry refused"), exit ? exit->qualification : 0,
+                      csv_text(fmt::format("{}", fmt::join(ids, " ")))));
+    return;
+  }
+  nlohmann::ordered_json j;
+  j["count"] = retired(cpu);
+  j["cpu"] = cpu.index;
+  j["refused"] = true;
+  if (exit) j["reason"] = static_cast<unsigned>(exit->reason);
+  if (exit) j["qualification"] = exit->qualification;
+  const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+  auto& rules = j["rules"] = nlohmann::ordered_json::array();
+  for (const Rule* one : broken) {
+    const RuleExplanation e = explain(*one, view);
+    nlohmann::ordered_json r = {{"id", one->id}, {"sentence", one->sentence}, {"title", one->title}};
+    for (const RuleExplanation::Value& v : e.values)
+      r["fields"].push_back({{"name", info(v.field).id},
+                             {"value", v.value},
+                             {"writer", ringside::text(v, code_names(symbols_))}});
+    for (const RuleExplanation::Source& source : e.sources)
+      r["sources"].push_back({{"name", source.name}, {"msr", source.msr}, {"value", source.value}});
+    if (e.cure)
+      r["cure"] = {{"field", info(e.cure->field).id},
+                   {"value", e.cure->value},
+                   {"set", e.cure->set},
+                   {"cleared", e.cure->cleared}};
+    rules.push_back(std::move(r));
+  }
+  rows_(j.dump() + "\n");
+}
+
+void ExitTrace::failed(Cpu& cpu, unsigned error) {
+  ++by_error_[error % by_error_.size()];
+  const std::string text = vm_failure_text(error);
+  if (story_) story_(fmt::format("{} (instruction {})\n", text, retired(cpu)));
+  // Of a VM entry that a rule refuses, refused() follows.
+  const bool by_rule = error == static_cast<unsigned>(VmError::invalid_controls) ||
+                       error == static_cast<unsigned>(VmError::invalid_host_state);
+  if (rows_ && !by_rule) failure_row(cpu, error ? "VMfailValid" : "VMfailInvalid", error, text);
+}
+
+void ExitTrace::faulted(Cpu& cpu, Vector vector, std::string_view why) {
+  const std::string text = vm_fault_text(vector, why);
+  if (story_) story_(fmt::format("A VMX instruction raises {} (instruction {})\n", text, retired(cpu)));
+  if (rows_) failure_row(cpu, vector_text(static_cast<unsigned>(vector), true), 0, text);
+}
+
+// In CSV the reason is that of an exit: here there is none.
+void ExitTrace::failure_row(const Cpu& cpu, std::string_view name, unsigned error, std::string_view detail) {
+  const u64 rip = linear_rip(cpu);
+  if (form_ == TraceForm::csv) {
+    rows_(fmt::format("{},{},,{},,{},{:#x},,\n", retired(cpu), cpu.index, csv_text(name), csv_text(detail),
+                      rip));
+    return;
+  }
+  nlohmann::ordered_json j;
+  j["count"] = retired(cpu);
+  j["cpu"] = cpu.index;
+  j["failed"] = true;
+  j["name"] = name;
+  if (error) j["error"] = error;
+  j["detail"] = detail;
+  j["rip"] = rip;
+  rows_(j.dump() + "\n");
+}
+
+std::string ExitTrace::summary() const {
+  std::vector<std::pair<u64, unsigned>> order;
+  u64 all = 0;
+  for (unsigned n = 0; n < exit_reason_limit; ++n) {
+    if (by_reason_[n]) order.emplace_back(by_reason_[n], n);
+    all += by_reason_[n];
+  }
+  if (order.empty()) return {};
+  std::sort(order.begin(), order.end(),
+            [](auto& a, auto& b) { return std::pair(b.first, a.second) < std::pair(a.first, b.second); });
+  std::string text = fmt::format("{:>12}  {:>6}  {}\n", "VM exits", "reason", "name");
+  for (const auto& [count, reason] : order)
+    text += fmt::format("{:>12}  {:>6}  {}\n", count, reason, name(static_cast<ExitReason>(reason)));
+  const u64 failed = all - exits_;
+  return text + fmt::format("{:>12}          in all, after {} VM entries{}\n", all, entries_,
+                            failed ? fmt::format(" and {} that failed", failed) : "");
+}
+
+std::string ExitTrace::coverage() const {
+  std::string text = "Exit reasons:\n";
+  unsigned met = 0, all = 0;
+  for (unsigned n = 0; n < exit_reason_limit; ++n) {
+    const std::string_view title = name(static_cast<ExitReason>(n));
+    if (title == "reserved") continue;
+    ++all;
+    if (by_reason_[n]) ++met;
+    text += fmt::format("{:>12}  {:>3}  {}\n", by_reason_[n], n, title);
+  }
+  text += fmt::format("{} of {} exit reasons were met.\n\nVM-instruction errors:\n", met, all);
+  met = all = 0;
+  for (unsigned n = 0; n < by_error_.size(); ++n) {
+    const std::string_view title = n ? instruction_error_name(n) : "VMfailInvalid";
+    if (title == "reserved") continue;
+    ++all;
+    if (by_error_[n]) ++met;
+    text += fmt::format("{:>12}  {:>3}  {}\n", by_error_[n], n, title);
+  }
+  text += fmt::format("{} of {} errors were met.\n\nEntry rules (how often a run broke each):\n", met, all);
+  met = 0;
+  for (const Rule& rule : entry_rules()) {
+    const auto found = by_rule_.find(rule.id);
+    const u64 count = found == by_rule_.end() ? 0 : found->second;
+    if (count) ++met;
+    text += fmt::format("{:>12}  {}\n", count, rule.id);
+  }
+  return text + fmt::format("{} of {} entry rules were broken.\n", met, entry_rules().size());
+}
+
+}  // namespace ringside

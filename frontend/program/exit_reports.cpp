@@ -1,0 +1,51 @@
+// Owns what the flags of a run ask to be told of VMX.
+#include "frontend/program/exit_reports.h"
+
+#include <utility>
+
+#include "frontend/program/embedded.h"
+
+namespace ringside {
+
+bool ExitReports::prepare(const RunOptions& options, Machine& machine, std::function<void()> before_story,
+                          std::string& error) {
+  const bool rows = !options.trace_exits.empty(), coverage = !options.vmx_coverage.empty();
+  if (!rows && !coverage && !options.explain) return true;
+  if (coverage && options.vmx_coverage != "-" &&
+      !check_writable("--vmx-coverage", options.vmx_coverage, error))
+    return false;
+  trace_ = std::make_unique<ExitTrace>();
+  if (rows) {
+    if (!rows_.open("--trace-exits", Sink{Sink::Kind::file, options.trace_exits}, error)) return false;
+    trace_->write_rows(trace_form(options.trace_exits), [this](std::string_view text) { rows_.put(text); });
+  }
+  if (!load_symbols(options, symbols_, error)) return false;
+  trace_->use_symbols(&symbols_);
+  if (options.explain) {
+    story_.open_standard_error();
+    trace_->tell_story([this, before = std::move(before_story)](std::string_view text) {
+      before();
+      story_.put(text);
+      story_.flush();
+    });
+  }
+  trace_->attach(machine);
+  return true;
+}
+
+void ExitReports::attach(Machine& machine) {
+  if (trace_) trace_->attach(machine);
+}
+
+bool ExitReports::conclude(const RunOptions& options, std::string& error) {
+  if (!trace_) return true;
+  if (options.explain || !options.trace_exits.empty()) tell(trace_->summary());
+  if (options.vmx_coverage.empty()) return true;
+  const std::string text = trace_->coverage();
+  if (options.vmx_coverage != "-")
+    return write_whole_file("--vmx-coverage", options.vmx_coverage, text, error);
+  tell(text);
+  return true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,33 @@
+// Owns what the flags of a run ask to be told of VMX: --trace-exits, --vmx-coverage and --explain.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "frontend/inspect/exit_trace.h"
+#include "frontend/symbols/symbols.h"
+#include "frontend/program/output.h"
+
+namespace ringside {
+
+class ExitReports {
+ public:
+  // Files are opened, the machine is observed. `before_story` is called before each piece of the story,
+  // to let out what the guest has printed so far. False and one line in `error`.
+  bool prepare(const RunOptions& options, Machine& machine, std::function<void()> before_story,
+               std::string& error);
+  // After Machine::reboot().
+  void attach(Machine& machine);
+  void flush() { rows_.flush(); }
+  const std::string& failure() const { return rows_.failure().empty() ? story_.failure() : rows_.failure(); }
+  // The summary and the coverage. False and one line in `error`.
+  bool conclude(const RunOptions& options, std::string& error);
+
+ private:
+  Stream rows_, story_;
+  Symbols symbols_;                   // for trace_
+  std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
+};
+
+}  // namespace ringside

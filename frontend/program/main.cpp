@@ -1,0 +1,125 @@
+// Owns the program's entry: which subcommand, and its exit status.
+#include <fmt/format.h>
+
+#include <exception>
+#include <new>
+#include <string_view>
+#include <vector>
+
+#include "frontend/inspect/vmx_report.h"
+#include "frontend/program/debug_session.h"
+#include "frontend/program/isa.h"
+#include "frontend/program/listings.h"
+#include "frontend/program/option_values.h"
+#include "frontend/program/options.h"
+#include "frontend/program/output.h"
+#include "frontend/program/session.h"
+
+namespace ringside {
+namespace {
+
+using Words = std::span<const std::string_view>;
+
+int refuse(const std::string& error) {
+  say(error);
+  return exit_usage;
+}
+int show(const std::string& text) { return print(text) ? exit_ok : exit_failed; }
+
+std::string usage();
+
+int answer(Answer question) { return show(question == Answer::help ? usage() : answer_text(question)); }
+
+int run(Words arguments) {
+  std::string error;
+  auto parsed = parse_options(arguments, error);
+  if (!parsed) return refuse(error);
+  if (parsed->answer != Answer::run) return answer(parsed->answer);
+  return run_session(std::move(parsed->run));
+}
+
+int explain(Words arguments) {
+  std::vector<std::string_view> all = {"--explain"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return run(all);
+}
+// What the machine that the flags describe offers; nothing is run.
+int vmx(Words arguments) {
+  std::string error;
+  auto parsed = parse_options(arguments, error);
+  if (!parsed) return refuse(error);
+  if (parsed->answer != Answer::run) return answer(parsed->answer);
+  const std::string report = vmx_report(parsed->run.machine, error);
+  if (!report.empty()) return show(report);
+  say(error);
+  return exit_failed;
+}
+int help(Words arguments) {
+  if (arguments.empty()) return show(usage());
+  if (arguments.size() == 1 && arguments[0] == "markdown") return show(help_markdown());
+  return refuse(fmt::format("help {}: unknown; write ringside help or ringside help markdown", arguments[0]));
+}
+int isa(Words arguments) {
+  const bool missing = !arguments.empty() && arguments[0] == "missing";
+  if (arguments.size() == (missing ? 1 : 0)) return show(isa_text(missing));
+  return refuse(
+      fmt::format("isa {}: unknown; write ringside isa or ringside isa missing", arguments[missing ? 1 : 0]));
+}
+int listing(std::string_view name, std::string (*text)(), Words arguments) {
+  if (arguments.empty()) return show(text());
+  return refuse(fmt::format("{} {}: takes no words; write ringside {}", name, arguments[0], name));
+}
+int devices(Words arguments) { return listing("devices", devices_text, arguments); }
+int cpus(Words arguments) { return listing("cpus", cpus_text, arguments); }
+
+struct Subcommand {
+  std::string_view name, arguments, help;
+  int (*act)(Words arguments);
+};
+constexpr Subcommand subcommands[] = {
+    {"run", "[FLAG...]", "boot; without -kernel and -bios, the built-in guest. The word may be left out",
+     run},
+    {"debug", "[FLAG...]", "stop and look: the debugger; ringside debug --help lists its commands",
+     run_debugger},
+    {"explain", "[FLAG...]", "boot, and tell each VM entry, exit and refusal in words", explain},
+    {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
+    {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
+    {"devices", "", "the machine's devices", devices},
+    {"cpus", "", "CPU models and features", cpus},
+    {"help", "[markdown]", "this text; markdown: the flags as a table for the README", help}};
+
+std::string usage() {
+  std::string text;
+  for (const Subcommand& s : subcommands)
+    text += fmt::format("  {:<28} {}\n", fmt::format("ringside {} {}", s.name, s.arguments), s.help);
+  return help_text(text);
+}
+
+int dispatch(Words arguments) {
+  if (arguments.empty() || arguments[0].starts_with('-')) return run(arguments);
+  std::vector<std::string_view> names;
+  for (const Subcommand& subcommand : subcommands) {
+    if (subcommand.name == arguments[0]) return subcommand.act(arguments.subspan(1));
+    names.push_back(subcommand.name);
+  }
+  if (const auto near = nearest(arguments[0], names)) {
+    return refuse(fmt::format("{}: no such subcommand; did you mean {}?", arguments[0], *near));
+  }
+  return refuse(fmt::format(
+      "{}: no such subcommand; a kernel is named by -kernel FILE, ringside --help lists all", arguments[0]));
+}
+
+}  // namespace
+}  // namespace ringside
+
+int main(int count, char** words) {
+  const std::vector<std::string_view> arguments(words + (count > 0 ? 1 : 0), words + count);
+  try {
+    return ringside::dispatch(arguments);
+  } catch (const std::bad_alloc&) {
+    ringside::say("the host has no memory left; give the guest less with -m");
+  } catch (const std::exception& failure) {
+    ringside::say(fmt::format("{}; please report this", failure.what()));
+  }
+  return ringside::exit_failed;
+}

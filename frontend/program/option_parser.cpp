@@ -1,0 +1,162 @@
+// Owns the walk over the command line's words, and the texts that are made of the table of flags.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "frontend/program/option_values.h"
+#include "frontend/program/options.h"
+
+namespace ringside {
+namespace {
+
+// Flags of QEMU's that people will try: known, and not there yet.
+constexpr std::array<std::string_view, 12> absent = {
+    "cdrom", "drive", "hda", "hdb", "hdc", "hdd", "fda", "blockdev", "netdev", "qmp", "chardev", "loadvm"};
+
+const Option* find_option(std::string_view name) {
+  for (const Option& option : option_table()) {
+    if (!option.name.empty() && option.name == name) return &option;
+  }
+  return nullptr;
+}
+
+std::string spelled(const Option& option) {
+  return fmt::format("{}{}", option.own ? "--" : "-", option.name);
+}
+
+std::string unknown_flag(std::string_view word, std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Option& option : option_table()) {
+    if (!option.name.empty()) names.push_back(option.name);
+  }
+  if (const auto near = nearest(name, names)) {
+    return fmt::format("{}: unknown flag; did you mean {}?", word, spelled(*find_option(*near)));
+  }
+  return fmt::format("{}: unknown flag; ringside --help lists them", word);
+}
+
+bool check_combinations(RunOptions& run, std::string& error) {
+  const BootRequest& boot = run.machine.boot;
+  if (boot.kernel.empty() && !boot.initrd.empty()) {
+    error = fmt::format("-initrd {}: there is no kernel to give it to; add -kernel FILE", boot.initrd);
+    return false;
+  }
+  if (boot.kernel.empty() && !boot.append.empty()) {
+    error = "-append: there is no kernel to give it to; add -kernel FILE";
+    return false;
+  }
+  if (!boot.kernel.empty() && !boot.bios.empty()) {
+    run.warnings.push_back(
+        fmt::format("-bios {}: does nothing; the kernel is booted without firmware", boot.bios));
+  }
+  if (run.start_stopped && !run.gdb) {
+    error = "-S: nobody could let the machine go on; add -s, and then: gdb -ex 'target remote :1234'";
+    return false;
+  }
+  if (!run.serial) run.serial = Sink{run.no_defaults ? Sink::Kind::none : Sink::Kind::standard, ""};
+  if (!run.debugcon) run.debugcon = Sink{};
+  if (run.debugcon->kind == Sink::Kind::file && run.debugcon->path == run.serial->path) {
+    error = fmt::format("-debugcon file:{}: the serial port writes there too; give each a file",
+                        run.serial->path);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<Parsed> parse_options(std::span<const std::string_view> arguments, std::string& error) {
+  Parsed parsed;
+  const auto model = parse_cpu_model(default_cpu_model, error);
+  if (!model) return std::nullopt;
+  parsed.run.machine.model = *model;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string_view word = arguments[i];
+    if (word.empty()) {
+      error = "\"\": an empty word is no flag; leave it out";
+      return std::nullopt;
+    }
+    if (word.size() < 2 || word[0] != '-') {
+      error =
+          fmt::format("{}: neither a flag nor a flag's value; a kernel is named by -kernel {}", word, word);
+      return std::nullopt;
+    }
+    const bool two = word.starts_with("--");
+    std::string_view name = word.substr(two ? 2 : 1);
+    std::optional<std::string_view> value;
+    if (const auto equals = name.find('='); two && equals != std::string_view::npos) {
+      value = name.substr(equals + 1);
+      name = name.substr(0, equals);
+    }
+    const Option* option = find_option(name);
+    if (!option) {
+      error = std::find(absent.begin(), absent.end(), name) != absent.end()
+                  ? fmt::format("{}: not there yet; leave it out (ringside --help lists what there is)", word)
+                  : unknown_flag(word, name);
+      return std::nullopt;
+    }
+    if (option->argument.empty() && value) {
+      error = fmt::format("{}: takes no value; write {}", word, spelled(*option));
+      return std::nullopt;
+    }
+    if (!option->argument.empty() && !value) {
+      if (i + 1 == arguments.size()) {
+        error =
+            fmt::format("{}: its value is missing; write {} {}", word, spelled(*option), option->argument);
+        return std::nullopt;
+      }
+      value = arguments[++i];
+    }
+    if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
+    if (option->run_only) parsed.run_only.push_back(spelled(*option));
+    // A question is answered at once, whatever else may be wrong.
+    if (parsed.answer != Answer::run) return parsed;
+  }
+  if (!check_combinations(parsed.run, error)) return std::nullopt;
+  return parsed;
+}
+
+std::string help_text(std::string_view subcommands) {
+  std::string text = fmt::format(
+      "Ringside: an x86-64 machine made of glass.\n\n{}\n"
+      "The flags are QEMU's for the same things; -flag and --flag mean the same.\n",
+      subcommands);
+  for (const Option& option : option_table()) {
+    if (option.name.empty()) {
+      text += fmt::format("\n{}:\n", option.help);
+      continue;
+    }
+    const std::string head =
+        fmt::format("{}{}{}", spelled(option), option.argument.empty() ? "" : " ", option.argument);
+    text += head.size() < 24 ? fmt::format("  {:<24} {}\n", head, option.help)
+                             : fmt::format("  {}\n  {:<24} {}\n", head, "", option.help);
+  }
+  text +=
+      "\nExit status: 0 the guest powered off, was reset under -no-reboot, or --expect matched; "
+      "isa-debug-exit:\n"
+      "(value << 1) | 1; 1 the guest failed (triple fault, halted for ever, no match) or could not be "
+      "loaded;\n"
+      "2 the command line is wrong; 124 a limit was reached; 130 interrupted.\n"
+      "On a terminal Ctrl-A x ends the run, Ctrl-A h shows the other keys.\n";
+  return text;
+}
+
+std::string help_markdown() {
+  std::string text;
+  for (const Option& option : option_table()) {
+    if (option.name.empty()) {
+      text += fmt::format("{}**{}**\n\n| flag | what it does |\n|---|---|\n", text.empty() ? "" : "\n",
+                          option.help);
+      continue;
+    }
+    std::string head =
+        fmt::format("{}{}{}", spelled(option), option.argument.empty() ? "" : " ", option.argument);
+    for (auto at = head.find('|'); at != std::string::npos; at = head.find('|', at + 2))
+      head.insert(at, "\\");
+    text += fmt::format("| `{}` | {} |\n", head, option.help);
+  }
+  return text;
+}
+
+}  // namespace ringside

@@ -1,0 +1,41 @@
+// Owns --stats: what a run says about itself as JSON.
+#include "frontend/program/stats.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+namespace ringside {
+
+std::string stats_json(const RunOptions& options, Machine& machine, const RunSummary& summary) {
+  nlohmann::ordered_json json;
+  const u64 instructions = summary.instructions;
+  json["name"] = options.name;
+  json["ending"] = summary.ending;
+  json["reason"] = summary.reason;
+  json["status"] = summary.status;
+  json["reboots"] = summary.reboots;
+  json["instructions"] = instructions;
+  json["virtual_seconds"] = machine.seconds();
+  json["host_seconds"] = summary.host_seconds;
+  json["mips"] =
+      summary.host_seconds > 0 ? static_cast<double>(instructions) / summary.host_seconds / 1e6 : 0.0;
+  json["state_hash"] = machine.state_hash();
+  json["cpu_model"] = options.machine.model.name;
+  json["cpus"] = machine.cpus();
+  json["ram_bytes"] = options.machine.ram_bytes;
+  auto& unknown = json["unknown_msrs"] = nlohmann::ordered_json::array();
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    for (const Cpu::UnknownMsr& msr : machine.cpu(n).unknown_msrs) {
+      unknown.push_back({{"cpu", n},
+                         {"msr", fmt::format("{:#x}", msr.number)},
+                         {"reads", msr.reads},
+                         {"writes", msr.writes},
+                         {"first_rip", fmt::format("{:#x}", msr.first_rip)}});
+    }
+  }
+  // A guest's name or reason may hold any byte.
+  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace ringside

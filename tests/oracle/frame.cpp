@@ -11,19 +11,21 @@ namespace {
 constexpr u64 fell_through = code_page + 0xa00, branched = code_page + 0xa20, epilogue = code_page + 0xa40,
               resume = code_page + 0xc00, on_signal = code_page + 0xd00;
 
+u8* writable(u64 at) { return variables().code + (at - code_page); }
+
 class Emitter {
  public:
-  explicit Emitter(u64 at) : at_(reinterpret_cast<u8*>(at)) {}
+  explicit Emitter(u64 at) : at_(at) {}
   void bytes(std::initializer_list<unsigned> values) {
-    for (const unsigned v : values) *at_++ = static_cast<u8>(v);
+    for (const unsigned v : values) *writable(at_++) = static_cast<u8>(v);
   }
   // An instruction that ends in a displacement relative to RIP; `rest`: bytes of it that follow.
   void relative(std::initializer_list<unsigned> head, u64 target, unsigned rest = 0) {
     bytes(head);
-    dword(static_cast<u32>(target - (at() + 4 + rest)));
+    dword(static_cast<u32>(target - (at_ + 4 + rest)));
   }
   void variable(std::initializer_list<unsigned> head, std::size_t offset, unsigned rest = 0) {
-    relative(head, code_page + 0x1000 + offset, rest);
+    relative(head, variables_page + offset, rest);
   }
   void gpr(unsigned opcode, unsigned number) {
     variable({number < 8 ? 0x48u : 0x4cu, opcode, (number & 7) << 3 | 5},
@@ -33,7 +35,7 @@ class Emitter {
     variable({opcode, number << 3 | 5}, offsetof(Variables, segment) + number * 2);
   }
   void dword(u32 value) {
-    std::memcpy(at_, &value, 4);
+    std::memcpy(writable(at_), &value, 4);
     at_ += 4;
   }
   // To 64-bit code, from code of `bits`.
@@ -50,20 +52,33 @@ class Emitter {
     bytes({0, 0x74, 8});                                      // je
     variable({0x48, 0x0f, 0xae, extension << 3 | 5}, offsetof(Variables, image));
   }
-  u64 at() const { return reinterpret_cast<u64>(at_); }
+  void base_of_fs(Segments segments) {
+    if (segments == Segments::left_alone) return;
+    if (segments == Segments::by_instruction) {
+      variable({0x48, 0x8b, 0x05}, offsetof(Variables, fs_base));  // mov rax, [fs_base]
+      bytes({0xf3, 0x48, 0x0f, 0xae, 0xd0});                       // wrfsbase rax
+      return;
+    }
+    // arch_prctl(ARCH_SET_FS, fs_base); RDI and RSI may be a signal handler's arguments.
+    bytes({0x49, 0x89, 0xf8, 0x49, 0x89, 0xf1});                 // mov r8, rdi; mov r9, rsi
+    bytes({0xb8, 158, 0, 0, 0, 0xbf, 0x02, 0x10, 0, 0});         // mov eax, 158; mov edi, 1002h
+    variable({0x48, 0x8b, 0x35}, offsetof(Variables, fs_base));  // mov rsi, [fs_base]
+    bytes({0x0f, 0x05, 0x4c, 0x89, 0xc7, 0x4c, 0x89, 0xce});     // syscall; mov rdi, r8; mov rsi, r9
+  }
   void append(std::span<const u8> code) {
-    std::memcpy(at_, code.data(), code.size());
+    std::memcpy(writable(at_), code.data(), code.size());
     at_ += code.size();
   }
 
  private:
-  u8* at_;
+  u64 at_;
 };
 
 }  // namespace
 
-void emit(bool segments) {
-  std::memset(reinterpret_cast<void*>(code_page), 0xcc, 0x1000);
+void emit(Segments how) {
+  const bool segments = how != Segments::left_alone;
+  std::memset(writable(code_page), 0xcc, code_bytes);
   Emitter e(code_page + 0x10);
   e.bytes({0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57});  // push rbx, rbp, r12..r15
   e.variable({0x48, 0x89, 0x25}, offsetof(Variables, host_rsp));          // mov [host_rsp], rsp
@@ -101,16 +116,14 @@ void emit(bool segments) {
   if (segments) {
     back.bytes({0xb8, user_data, 0, 0, 0, 0x8e, 0xd0});  // mov eax, user_data; mov ss, eax
     back.bytes({0x31, 0xc0, 0x8e, 0xe0, 0x8e, 0xe8});    // xor eax, eax; mov fs, eax; mov gs, eax
-    back.variable({0x48, 0x8b, 0x05}, offsetof(Variables, fs_base));  // mov rax, [fs_base]
-    back.bytes({0xf3, 0x48, 0x0f, 0xae, 0xd0});                       // wrfsbase rax
+    back.base_of_fs(how);
   }
   back.bytes({0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xc3});  // pops, ret
 
   Emitter s(on_signal);
-  if (segments) {
-    s.variable({0x48, 0x8b, 0x05}, offsetof(Variables, fs_base));
-    s.bytes({0xf3, 0x48, 0x0f, 0xae, 0xd0});
-  }
+  for (const unsigned r : {ES, DS, FS, GS})
+    s.variable({0x8c, r << 3 | 5}, offsetof(Variables, at_signal) + r * 2);
+  s.base_of_fs(how);
   s.bytes({0x9c, 0x81, 0x24, 0x24});  // pushfq; and dword [rsp], ...; popfq
   s.dword(static_cast<u32>(~(Eflags::AC | Eflags::NT | Eflags::DF)));
   s.bytes({0x9d});
@@ -118,11 +131,23 @@ void emit(bool segments) {
 }
 
 void emit_instruction(const Program& program) {
-  std::memset(reinterpret_cast<void*>(first_target), 0xcc, end_of_targets - first_target);
+  std::memset(writable(first_target), 0xcc, end_of_targets - first_target);
   Emitter e(code_at);
   e.append(program.code);
   e.leave(program.bits, fell_through);
   if (program.target) Emitter(program.target).leave(program.target_bits, branched);
+}
+
+bool owns(u64 rip) {
+  return rip - code_page < code_bytes && rip - first_target >= end_of_targets - first_target;
+}
+
+std::string_view purpose(u64 rip) {
+  if (!owns(rip)) return "outside the frame";
+  if (rip < first_target) return "on the way to the instruction";
+  if (rip < epilogue) return "just behind the instruction or its target";
+  if (rip < resume) return "where the results are stored";
+  return rip < on_signal ? "where the child goes on after a case" : "where a signal's handler begins";
 }
 
 u64 signal_entry() { return on_signal; }

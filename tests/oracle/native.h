@@ -57,10 +57,20 @@ constexpr u64 branch_target = code_page + 0x900;
 constexpr u64 first_target = code_page + 0x200, end_of_targets = code_page + 0xa00;
 constexpr u32 code_limit = 0x9ff;
 
+// A signal that says nothing of the instruction: the host refused a state of the frame's, or ended the child.
+struct Stray {
+  int signal = 0;  // 0: the child was ended, or ended itself, without one that it could catch
+  u16 cs = 0;
+  u64 rip = 0;
+  Fault fault;
+};
+
 // One run. `memory` is the data range before and, after the run, after.
 struct Case {
   Registers in;
   Outcome out;
+  bool judged = true;  // false: there is no outcome, because of `stray`
+  Stray stray;
   VectorImage vectors;  // likewise, of a program that uses them
   std::array<u8, data_bytes> memory;
 };
@@ -77,6 +87,8 @@ struct Program {
 };
 // Of a code segment of Program.
 u64 code_base(u16 cs);
+// "signal 11 (vector 13, error 0) at 10000c00, where the child goes on after a signal".
+std::string text(const Stray& stray);
 
 class Native {
  public:
@@ -86,21 +98,24 @@ class Native {
   Native(const Native&) = delete;
   Native& operator=(const Native&) = delete;
 
-  // False: this host cannot run the tests (another processor, or the addresses are taken).
+  // False: this host cannot run the tests, and absent() says why.
   bool ready() const { return child_ > 0; }
+  std::string absent() const;
   // Why this host runs no code outside 64-bit mode, and loads no segments; empty: it does.
   std::string without_segments() const;
   std::span<Case> cases() const;
-  // Runs the instruction on the first `count` cases. False: the child died of it, and there is a new one.
+  // Runs the instruction on the first `count` cases. Those that the host does not judge say so, and a child
+  // that dies of one is replaced. False: too many have died, and ready() is false from now on.
   bool run(const Program& program, unsigned count);
 
  private:
   struct Shared;
   void start();
-  void stop();
+  int stop();  // gives the child's status, as waitpid() has it
   Shared* shared_ = nullptr;
   int socket_ = -1;
   int child_ = -1;
+  unsigned deaths_ = 0;
 };
 
 }  // namespace oracle

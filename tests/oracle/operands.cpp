@@ -27,6 +27,11 @@ bool loads_far_pointer(const Sample& s) {
   return is(s, "les") || is(s, "lds") || is(s, "lss") || is(s, "lfs") || is(s, "lgs");
 }
 
+bool canonical(u64 address, unsigned bits) {
+  const unsigned shift = 64 - bits;
+  return static_cast<u64>(static_cast<s64>(address << shift) >> shift) == address;
+}
+
 constexpr u64 arithmetic_and_direction = Eflags::arithmetic | Eflags::DF;
 
 }  // namespace
@@ -196,8 +201,11 @@ void Operands::choose_registers(const Sample& s, Registers& in) {
     in.gpr[s.reg] = (in.gpr[s.reg] & ~u64{0xffff}) | selector();
   if (starts(s, "xsave") || starts(s, "xrstor")) in.gpr[RAX] = below(4), in.gpr[RDX] = 0;
   if (is(s, "xgetbv")) in.gpr[RCX] = 2 + below(1000);
-  if (starts(s, "wrfsbase") || starts(s, "wrgsbase")) {
-    if (s.rm < 16 && s.rm != RSP && one_in(2)) in.gpr[s.rm] &= 0x7fffffffffff;
+  if ((starts(s, "wrfsbase") || starts(s, "wrgsbase")) && s.rm < 16 && s.rm != RSP) {
+    u64& base = in.gpr[s.rm];
+    if (one_in(2)) base &= 0x7fffffffffff;
+    // Hosts that know five levels of paging take what has 57 bits.
+    if (canonical(base, 57) && !canonical(base, 48)) base ^= bit(62);
   }
   if ((is(s, "jump_to") || is(s, "call_to")) && !s.memory && s.rm < 16) {
     u64 to = branch_target - code_base(s.cs);

@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "cpu/state/cpu.h"
 
@@ -23,12 +24,13 @@ struct alignas(64) VectorCase {
   bool operator==(const VectorCase&) const = default;
 };
 
-// Runs one instruction natively. Only where there is an x86-64 host: see available().
+// Runs one instruction natively.
 class NativeVector {
  public:
   NativeVector();
   ~NativeVector();
-  static bool available();
+  // Why this host runs none; empty: it does.
+  std::string absent() const;
   void set(std::span<const u8> instruction);
   void run(VectorCase& state);
 

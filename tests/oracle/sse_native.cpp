@@ -6,16 +6,18 @@
 #include <csignal>
 #include <cstddef>
 #include <cstring>
-#include <sys/mman.h>
+#include <optional>
 #include <ucontext.h>
 #include <vector>
+
+#include "cpu/exec/engine/emit/code_memory.h"
 
 namespace ringside::test {
 namespace {
 
 // The routine that runs now, for the signal handler: an instruction that traps continues at the epilogue.
 struct Running {
-  u64 instruction = 0, epilogue = 0;
+  u64 routine = 0, instruction = 0, epilogue = 0;
   volatile u32 trap = 0;
 } running;
 
@@ -36,7 +38,7 @@ struct NativeVector::Impl {
   static constexpr std::size_t bytes = 4096;
   // Clang's sanitizer looks for a type before the function that it calls; there it finds none.
   static constexpr std::size_t entry = 16;
-  u8* page = nullptr;
+  std::optional<CodeMemory> page = CodeMemory::create(bytes, reinterpret_cast<const void*>(&on_signal));
   std::vector<u8> code;
   struct sigaction old_fpe {
   }, old_ill{};
@@ -47,11 +49,7 @@ struct NativeVector::Impl {
   static int at(std::size_t offset) { return static_cast<int>(offset); }
 };
 
-bool NativeVector::available() { return true; }
-
 NativeVector::NativeVector() : impl_(std::make_unique<Impl>()) {
-  impl_->page = static_cast<u8*>(
-      mmap(nullptr, Impl::bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
   struct sigaction action {};
   action.sa_sigaction = on_signal;
   action.sa_flags = SA_SIGINFO;
@@ -61,8 +59,9 @@ NativeVector::NativeVector() : impl_(std::make_unique<Impl>()) {
 NativeVector::~NativeVector() {
   sigaction(SIGFPE, &impl_->old_fpe, nullptr);
   sigaction(SIGILL, &impl_->old_ill, nullptr);
-  munmap(impl_->page, Impl::bytes);
 }
+
+std::string NativeVector::absent() const { return impl_->page ? "" : "this host refuses executable memory"; }
 
 void NativeVector::set(std::span<const u8> instruction) {
   Impl& m = *impl_;
@@ -91,17 +90,19 @@ void NativeVector::set(std::span<const u8> instruction) {
   m.emit({0x0f, 0x11, 0x47, xmm, 0x0f, 0x11, 0x4f, xmm + 16});
   m.emit({0x68, 0x80, 0x1f, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x58});  // push 0x1f80; ldmxcsr [rsp]; pop rax
   m.emit({0x0f, 0x77, 0xfc, 0x5b, 0xc3});                          // emms; cld; pop rbx; ret
-  mprotect(m.page, Impl::bytes, PROT_READ | PROT_WRITE);
-  std::memcpy(m.page, m.code.data(), m.code.size());
-  mprotect(m.page, Impl::bytes, PROT_READ | PROT_EXEC);
-  running.instruction = reinterpret_cast<u64>(m.page + begin);
-  running.epilogue = reinterpret_cast<u64>(m.page + end);
+  std::memcpy(m.page->writable(), m.code.data(), m.code.size());
+  // The manual asks for this before code runs that was written at another address.
+  u32 eax = 0, ebx, ecx = 0, edx;
+  asm volatile("cpuid" : "+a"(eax), "=b"(ebx), "+c"(ecx), "=d"(edx) : : "memory");
+  running.routine = reinterpret_cast<u64>(m.page->executable() + Impl::entry);
+  running.instruction = reinterpret_cast<u64>(m.page->executable() + begin);
+  running.epilogue = reinterpret_cast<u64>(m.page->executable() + end);
 }
 
 void NativeVector::run(VectorCase& state) {
   running.trap = 0;
   state.flags |= 0x202;
-  reinterpret_cast<void (*)(VectorCase*)>(impl_->page + Impl::entry)(&state);
+  reinterpret_cast<void (*)(VectorCase*)>(running.routine)(&state);
   state.flags &= 0x8d5;
   state.trap = running.trap;
 }
@@ -114,7 +115,7 @@ namespace ringside::test {
 struct NativeVector::Impl {};
 NativeVector::NativeVector() = default;
 NativeVector::~NativeVector() = default;
-bool NativeVector::available() { return false; }
+std::string NativeVector::absent() const { return "this host is no x86-64 Linux"; }
 void NativeVector::set(std::span<const u8>) {}
 void NativeVector::run(VectorCase&) {}
 }  // namespace ringside::test

@@ -5,10 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <iostream>
+#include <cwchar>
+#include <utility>
 
 namespace ringside {
 namespace {
@@ -26,7 +28,8 @@ std::string history_file() {
 }  // namespace
 
 struct Console::Editor {
-  explicit Editor(Commands& c) : commands(c), edit(el_init("ringside", stdin, stdout, stderr)) {
+  explicit Editor(Console& c)
+      : console(c), commands(c.commands_), edit(el_init("ringside", stdin, stdout, stderr)) {
     if (!edit) return;
     history = history_init();
     HistEvent event;
@@ -38,6 +41,7 @@ struct Console::Editor {
     el_set(edit, EL_EDITOR, "emacs");
     el_set(edit, EL_HIST, ::history, history);
     el_set(edit, EL_CLIENTDATA, this);
+    el_set(edit, EL_GETCFN, next_character);
     el_set(edit, EL_ADDFN, "complete", "Complete a word", complete);
     el_set(edit, EL_BIND, "^I", "complete", nullptr);
     el_set(edit, EL_BIND, "^R", "em-inc-search-prev", nullptr);
@@ -53,6 +57,26 @@ struct Console::Editor {
   }
   Editor(const Editor&) = delete;
   Editor& operator=(const Editor&) = delete;
+
+  // 1: a character; 0: the input has ended; -1: errno says why there is none.
+  static int next_character(EditLine* edit, wchar_t* character) {
+    Editor* self = nullptr;
+    el_get(edit, EL_CLIENTDATA, &self);
+    std::mbstate_t state{};
+    for (;;) {
+      if (self->console.wait_ && !self->console.wait_()) {
+        errno = EINTR;
+        return -1;
+      }
+      char byte = 0;
+      const ssize_t got = ::read(STDIN_FILENO, &byte, 1);
+      if (got <= 0) return static_cast<int>(got);
+      const std::size_t used = std::mbrtowc(character, &byte, 1, &state);
+      if (used == static_cast<std::size_t>(-2)) continue;  // more bytes belong to it
+      if (used == static_cast<std::size_t>(-1)) state = {};
+      if (used <= 1) return 1;
+    }
+  }
 
   // The longest beginning that all have in common; a second time shows them.
   static unsigned char complete(EditLine* edit, int) {
@@ -77,6 +101,7 @@ struct Console::Editor {
     return CC_REDISPLAY;
   }
 
+  Console& console;
   Commands& commands;
   EditLine* edit;
   History* history = nullptr;
@@ -84,17 +109,37 @@ struct Console::Editor {
 
 Console::Console(Commands& commands) : commands_(commands) {
   if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) return;
-  editor_ = std::make_unique<Editor>(commands);
+  editor_ = std::make_unique<Editor>(*this);
   if (!editor_->edit) editor_.reset();
 }
 Console::~Console() = default;
 
-std::optional<std::string> Console::line() {
-  std::string text;
-  if (!editor_) {
-    if (!std::getline(std::cin, text)) return std::nullopt;
-    return text;
+std::optional<std::string> Console::line() { return editor_ ? edited_line() : plain_line(); }
+
+std::optional<std::string> Console::plain_line() {
+  for (;;) {
+    if (const std::size_t end = read_.find('\n'); end != read_.npos) {
+      std::string text = read_.substr(0, end);
+      read_.erase(0, end + 1);
+      return text;
+    }
+    if (wait_ && !wait_()) continue;
+    std::array<char, 4096> chunk;
+    const ssize_t got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
+    if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
+    if (got <= 0) break;
+    read_.append(chunk.data(), static_cast<std::size_t>(got));
   }
+  if (read_.empty()) return std::nullopt;
+  return std::exchange(read_, {});
+}
+
+void Console::show_prompt() {
+  if (editor_) el_set(editor_->edit, EL_REFRESH);
+}
+
+std::optional<std::string> Console::edited_line() {
+  std::string text;
   for (;;) {
     int length = 0;
     errno = 0;

@@ -22,15 +22,24 @@ class Console {
   // conversation is over.
   void on_command(std::function<bool(bool begins)> around) { around_ = std::move(around); }
 
+  // Called before input is waited for; comes back when there is some. False: a signal came before.
+  void on_wait(std::function<bool()> wait) { wait_ = std::move(wait); }
+  // Shows the prompt again, with what is typed so far, after something else was printed.
+  void show_prompt();
+
   // Until "quit" or the end of the input.
   void converse();
 
  private:
   struct Editor;
   std::optional<std::string> line();  // nullopt: the input has ended
+  std::optional<std::string> edited_line();
+  std::optional<std::string> plain_line();
 
   Commands& commands_;
   std::function<bool(bool)> around_;
+  std::function<bool()> wait_;
+  std::string read_;                // from a file or a pipe, and not taken yet
   std::unique_ptr<Editor> editor_;  // nullptr: standard input is no terminal
 };
 

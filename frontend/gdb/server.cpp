@@ -13,10 +13,10 @@ constexpr std::size_t most_unsent = 1 << 16;
 
 }  // namespace
 
-GdbServer::GdbServer(Machine& machine)
-    : machine_(machine),
-      debugger_(machine),
-      commands_(debugger_, symbols_, [this](std::string_view text) { said_ += text; }),
+GdbServer::GdbServer(Debugger& debugger, Symbols& symbols)
+    : machine_(debugger.machine()),
+      debugger_(debugger),
+      commands_(debugger, symbols, [this](std::string_view text) { said_ += text; }),
       stub_(debugger_) {
   stub_.on_monitor([this](std::string_view line) { return command(line); });
 }

@@ -14,8 +14,8 @@ namespace ringside {
 // For a loop that runs a machine in slices: poll(), and then run() unless holds().
 class GdbServer {
  public:
-  // The machine outlives the server.
-  explicit GdbServer(Machine& machine);
+  // Both outlive the server; others may use them while the machine stands still.
+  GdbServer(Debugger& debugger, Symbols& symbols);
 
   bool listen(const GdbPlace& place, std::string& error) { return transport_.listen(place, error); }
   std::string address() const { return transport_.address(); }
@@ -25,9 +25,7 @@ class GdbServer {
   // Something has come for poll().
   bool client_waits() const { return transport_.readable(); }
 
-  Debugger& debugger() { return debugger_; }
   GdbStub& stub() { return stub_; }
-  Symbols& symbols() { return symbols_; }  // of `monitor`
 
   // Takes what has come from the client and answers. Never waits.
   void poll();
@@ -38,11 +36,8 @@ class GdbServer {
   // ended by a shutdown stays to be looked at while there is a client; it is told as ended when that client
   // wants it to go on.
   Ending run(u64 instructions);
-  // After Machine::reboot().
-  void rebooted() {
-    debugger_.attach();
-    stub_.restarted();
-  }
+  // After Machine::reboot() and Debugger::attach().
+  void rebooted() { stub_.restarted(); }
   // For `monitor restart`: as Commands::on_restart().
   void on_restart(std::function<bool(std::string& error)> restart) {
     commands_.on_restart(std::move(restart));
@@ -56,8 +51,7 @@ class GdbServer {
   std::string command(std::string_view line);
 
   Machine& machine_;
-  Debugger debugger_;
-  Symbols symbols_;
+  Debugger& debugger_;
   std::string said_;  // by the command of `monitor` that runs
   Commands commands_;
   GdbStub stub_;

@@ -1,11 +1,35 @@
-// Owns the guest that is built in: what runs when nothing is named.
+// Owns the guest that is built in, and the names that guests bring along.
 #include "frontend/program/embedded.h"
 
+#include <filesystem>
+#include <fstream>
 #include <vector>
 
 #include "roms/visor.h"
 
 namespace ringside {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A regular file that begins as ELF files do: nothing else is opened to look.
+bool is_elf_file(const std::string& path) {
+  std::error_code none;
+  if (!fs::is_regular_file(path, none)) return false;
+  char head[4] = {};
+  std::ifstream(path, std::ios::binary).read(head, sizeof head);
+  return std::string_view(head, sizeof head) == "\177ELF";
+}
+
+bool loaded(const Symbols& symbols, const std::string& path) {
+  std::error_code none;
+  for (const Symbols::Image& image : symbols.images()) {
+    if (image.path == path || fs::equivalent(image.path, path, none)) return true;
+  }
+  return false;
+}
+
+}  // namespace
 
 bool boots_embedded(const MachineConfig& config) {
   return config.boot.kernel.empty() && config.boot.bios.empty();
@@ -19,12 +43,7 @@ void install_embedded(Machine& machine) {
   machine.memory().write_block(HostPhys(0x100000 - rom.size()), rom.data(), rom.size());
 }
 
-bool load_symbols(const RunOptions& options, Symbols& symbols, std::string& error) {
-  if (boots_embedded(options.machine)) {
-    // What the build has put there is whole; if it were not, there would be no names, and no harm.
-    std::string why;
-    symbols.load_bytes(roms::visor_symbols(), "built in", {.name = "visor"}, why);
-  }
+bool load_named_symbols(const RunOptions& options, Symbols& symbols, std::string& error) {
   for (const SymbolFile& file : options.symbols) {
     std::string why;
     if (symbols.load(file.path, {.offset = file.offset, .world = file.world}, why)) continue;
@@ -32,6 +51,17 @@ bool load_symbols(const RunOptions& options, Symbols& symbols, std::string& erro
     return false;
   }
   return true;
+}
+
+void load_own_symbols(const MachineConfig& config, Symbols& symbols) {
+  std::string why;  // stripped files have no names: nobody asked for them
+  if (boots_embedded(config)) {
+    symbols.load_bytes(roms::visor_symbols(), "built in", {.name = "visor"}, why);
+    return;
+  }
+  std::string path = config.boot.kernel;
+  if (path.empty()) path = fs::path(config.boot.bios).replace_extension(".elf").string();
+  if (is_elf_file(path) && !loaded(symbols, path)) symbols.load(path, why);
 }
 
 }  // namespace ringside

@@ -1,4 +1,4 @@
-// Owns the guest that is built in: what runs when nothing is named.
+// Owns the guest that is built in, and the names that guests bring along.
 #pragma once
 
 #include "frontend/symbols/symbols.h"
@@ -11,7 +11,11 @@ namespace ringside {
 bool boots_embedded(const MachineConfig& config);
 // Puts roms/visor where the CPU finds its first instruction, as a mainboard's flash chip would hold it.
 void install_embedded(Machine& machine);
-// Its names and source lines, if it is what runs, then those of --symbols. False: `error`.
-bool load_symbols(const RunOptions& options, Symbols& symbols, std::string& error);
+// Names and source lines of --symbols. False: `error`.
+bool load_named_symbols(const RunOptions& options, Symbols& symbols, std::string& error);
+// Those that come with the guest: the built-in one's, a kernel's that is an ELF file, and of a firmware image
+// NAME.bin those of NAME.elf beside it. Where there are none, there is no harm; files that --symbols has
+// named come first.
+void load_own_symbols(const MachineConfig& config, Symbols& symbols);
 
 }  // namespace ringside

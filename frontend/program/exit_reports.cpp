@@ -3,11 +3,10 @@
 
 #include <utility>
 
-#include "frontend/program/embedded.h"
-
 namespace ringside {
 
-bool ExitReports::prepare(const RunOptions& options, Machine& machine, std::function<void()> before_story,
+bool ExitReports::prepare(const RunOptions& options, Machine& machine,
+                          const std::function<const Symbols&()>& names, std::function<void()> before_story,
                           std::string& error) {
   const bool rows = !options.trace_exits.empty(), coverage = !options.vmx_coverage.empty();
   if (!rows && !coverage && !options.explain) return true;
@@ -19,8 +18,7 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine, std::func
     if (!rows_.open("--trace-exits", Sink{Sink::Kind::file, options.trace_exits}, error)) return false;
     trace_->write_rows(trace_form(options.trace_exits), [this](std::string_view text) { rows_.put(text); });
   }
-  if (!load_symbols(options, symbols_, error)) return false;
-  trace_->use_symbols(&symbols_);
+  trace_->use_symbols(&names());
   if (options.explain) {
     story_.open_standard_error();
     trace_->tell_story([this, before = std::move(before_story)](std::string_view text) {

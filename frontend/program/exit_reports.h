@@ -14,9 +14,10 @@ namespace ringside {
 class ExitReports {
  public:
   // Files are opened, the machine is observed. `before_story` is called before each piece of the story,
-  // to let out what the guest has printed so far. False and one line in `error`.
-  bool prepare(const RunOptions& options, Machine& machine, std::function<void()> before_story,
-               std::string& error);
+  // to let out what the guest has printed so far. `names` is asked if anything is to be told; they outlive
+  // this. False and one line in `error`.
+  bool prepare(const RunOptions& options, Machine& machine, const std::function<const Symbols&()>& names,
+               std::function<void()> before_story, std::string& error);
   // After Machine::reboot().
   void attach(Machine& machine);
   void flush() { rows_.flush(); }
@@ -26,7 +27,6 @@ class ExitReports {
 
  private:
   Stream rows_, story_;
-  Symbols symbols_;                   // for trace_
   std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
 };
 

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "frontend/inspect/vmx_report.h"
-#include "frontend/program/debug_session.h"
+#include "frontend/program/debug_driver.h"
 #include "frontend/program/isa.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
-#include "frontend/program/session.h"
+#include "frontend/program/run_driver.h"
 
 namespace ringside {
 namespace {
@@ -35,7 +35,7 @@ int run(Words arguments) {
   auto parsed = parse_options(arguments, error);
   if (!parsed) return refuse(error);
   if (parsed->answer != Answer::run) return answer(parsed->answer);
-  return run_session(std::move(parsed->run));
+  return run_to_end(std::move(parsed->run));
 }
 
 int explain(Words arguments) {

@@ -383,9 +383,9 @@ constexpr Option options[] = {
      "hypervisor; may come again",
      symbols, own},
     {"gdb", "PLACE", "let gdb in: tcp::PORT, tcp:HOST:PORT or unix:PATH; tcp without a host is this one only",
-     gdb, false, run_only},
-    {"s", "", "the same as -gdb tcp::1234", gdb_usual, false, run_only},
-    {"S", "", "stand still at the start until gdb says otherwise", start_stopped, false, run_only},
+     gdb},
+    {"s", "", "the same as -gdb tcp::1234", gdb_usual},
+    {"S", "", "stand still at the start until gdb says otherwise", start_stopped},
 
     {"", "", "Taken for QEMU's sake", nullptr},
     {"name", "NAME", "the machine's name, for the statistics", name},

@@ -1,0 +1,253 @@
+// Owns `ringside debug`: a session that goes on as commands say, those of its console and those of gdb.
+#include "frontend/program/debug_driver.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <utility>
+
+#include "frontend/commands/console.h"
+#include "frontend/program/listings.h"
+#include "frontend/program/session.h"
+#include "frontend/machine/load_image.h"
+
+namespace ringside {
+namespace {
+
+int refuse(const std::string& error) {
+  say(error);
+  return exit_usage;
+}
+
+int shown(const std::string& text) { return print(text) ? exit_ok : exit_failed; }
+
+// The one way from a signal's handler to the debugger: who is to be interrupted, while something runs.
+std::atomic<Debugger*> to_interrupt = nullptr;
+std::atomic<bool> interrupted = false;  // since something began to run
+
+void on_signal(int) {
+  interrupted = true;
+  if (Debugger* debugger = to_interrupt.load()) debugger->interrupt();
+}
+
+void catch_interrupts() {
+  struct sigaction action = {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+}
+
+struct Script {
+  bool file = false;
+  std::string text;  // its name, or the line itself
+};
+struct DebugOptions {
+  std::vector<Script> scripts;
+  bool batch = false;
+};
+
+// Takes the debugger's own flags out of `words`. False: `error`.
+bool take_options(std::vector<std::string_view>& words, DebugOptions& options, std::string& error) {
+  std::vector<std::string_view> rest;
+  for (std::size_t n = 0; n < words.size(); ++n) {
+    const std::string_view word = words[n];
+    if (word == "--batch" || word == "-batch") {
+      options.batch = true;
+    } else if (word == "-x" || word == "-ex") {
+      if (n + 1 == words.size()) {
+        error = fmt::format("{}: {} is missing", word, word == "-x" ? "the script's file" : "the command");
+        return false;
+      }
+      options.scripts.push_back({word == "-x", std::string(words[++n])});
+    } else {
+      rest.push_back(word);
+    }
+  }
+  words = std::move(rest);
+  return true;
+}
+
+// A session that runs as the commands at its console say, and as gdb says while the console waits for the
+// next one: both have the same machine, breakpoints and stops.
+class Conversation {
+ public:
+  Conversation(RunOptions run, DebugOptions options)
+      : session_(std::move(run)), options_(std::move(options)) {}
+
+  int run() {
+    std::string error;
+    if (!session_.prepare(error) || !session_.let_gdb_in(error)) return fail(error);
+    Commands commands(debugger(), session_.symbols(), [this](std::string_view text) { write(text); });
+    connect(commands);
+    catch_interrupts();
+    session_.start();
+    const int status = scripts(commands);
+    if (status == exit_ok && !left_ && !session_.over() && !options_.batch) converse(commands);
+    to_interrupt = nullptr;
+    conclude(status);
+    return broken_ ? exit_failed : session_.conclude();
+  }
+
+ private:
+  Debugger& debugger() { return session_.debugger(); }
+  GdbServer* gdb() { return session_.gdb(); }
+
+  void connect(Commands& commands) {
+    session_.on_enough([this] { debugger().interrupt(); });
+    session_.on_printed([this](u8 byte) { guest_in_line_ = byte != '\n'; });
+    commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
+    commands.on_send([this](std::string_view bytes) {
+      std::size_t went = 0;
+      while (went < bytes.size() && session_.machine().serial_input(static_cast<u8>(bytes[went]))) ++went;
+      return went;
+    });
+    commands.on_restart([this](std::string& why) { return session_.restart(why); });
+    debugger().on_slice([this] {
+      session_.flush();
+      if (session_.late() || (gdb() && gdb()->client_waits())) debugger().interrupt();
+    });
+    if (!gdb()) return;
+    gdb()->hold();
+    say(fmt::format("ready for gdb: target remote {}", gdb()->address()));
+  }
+
+  void converse(Commands& commands) {
+    commands.show(debugger().here());
+    Console console(commands);
+    console.on_command([this](bool begins) {
+      around(begins);
+      return !session_.over();
+    });
+    if (gdb()) console.on_wait([this, &commands, &console] { return serve_gdb(commands, console); });
+    console.converse();
+  }
+
+  // Until something is typed. False: a signal came before.
+  bool serve_gdb(Commands& commands, Console& console) {
+    for (;;) {
+      gdb()->poll();
+      if (gdb()->stub().take_wish() == GdbStub::Wish::restart) {
+        std::string error;
+        if (!session_.restart(error)) say(error);
+        gdb()->hold();
+      }
+      if (!gdb()->client()) gdb()->hold();  // the console has the machine for itself again
+      if (!gdb()->holds()) {
+        run_for_gdb(commands);
+        console.show_prompt();
+        continue;
+      }
+      std::array<pollfd, 2> wait = {{{STDIN_FILENO, POLLIN, 0}, {gdb()->descriptor(), POLLIN, 0}}};
+      if (::poll(wait.data(), wait.size(), -1) < 0) return false;
+      if (wait[0].revents) return true;
+    }
+  }
+
+  // As the client wants it, until it stops; both are told.
+  void run_for_gdb(Commands& commands) {
+    constexpr u64 slice = 200'000;
+    around(true);
+    write("");
+    commands.print("gdb lets the machine run; Ctrl-C stops it");
+    Ending ending;
+    interrupted = false;
+    while (!gdb()->holds() && ending.why == Ending::Why::running && !session_.over()) {
+      ending = gdb()->run(slice);
+      if (interrupted || session_.late()) break;
+      gdb()->poll();
+      if (!gdb()->client()) gdb()->hold();
+    }
+    // Nobody else has told the client that the machine stands.
+    if (!gdb()->holds()) {
+      const bool gone = ending.why != Ending::Why::running && ending.why != Ending::Why::idle;
+      if (gone) gdb()->finish(ending.status);
+      if (!gone) gdb()->stub().stopped({Stop::Kind::interrupted, debugger().selected(), 0, false, ""});
+      gdb()->poll();
+      gdb()->hold();
+    }
+    around(false);
+    commands.show(debugger().here());
+  }
+
+  // What of the session's end the commands know.
+  void conclude(int status) {
+    const Stop here = debugger().here();
+    std::string reason = "the debugger's session ended";
+    if (here.kind == Stop::Kind::ended) reason = here.text;
+    if (session_.satisfied()) return session_.end("expected", satisfied_text, status);
+    session_.end("debugger", reason, status);
+  }
+
+  int fail(const std::string& error) {
+    say(error);
+    return exit_failed;
+  }
+
+  int scripts(Commands& commands) {
+    for (const Script& script : options_.scripts) {
+      Image image;
+      std::string error, text = script.text;
+      constexpr u64 most = 16u << 20;
+      if (script.file) {
+        if (!read_image(script.text, "script", most, image, error)) return fail(error);
+        text.assign(image.bytes.begin(), image.bytes.end());
+      }
+      around(true);
+      const Commands::Result result = commands.execute_script(text, script.file ? script.text : "-ex");
+      around(false);
+      left_ = result == Commands::Result::quit;
+      if (left_ || session_.over()) return exit_ok;
+      if (result == Commands::Result::failed && options_.batch) return exit_failed;
+    }
+    return exit_ok;
+  }
+
+  void around(bool begins) {
+    to_interrupt = begins ? &debugger() : nullptr;
+    debugger().take_interrupt();
+    session_.flush();
+    if (begins || session_.late() || !session_.satisfied() || std::exchange(told_, true)) return;
+    say(satisfied_text);
+  }
+
+  // The guest's words and the debugger's are in the order in which they came; each begins on a line of its
+  // own.
+  void write(std::string_view text) {
+    session_.flush();
+    const std::string whole = std::string(guest_in_line_ ? "\n" : "").append(text);
+    guest_in_line_ = false;
+    if (!broken_ && !whole.empty()) broken_ = !print(whole);
+  }
+
+  static constexpr const char* satisfied_text = "the serial output matched --expect";
+  Session session_;
+  DebugOptions options_;
+  bool told_ = false;  // that --expect was satisfied
+  bool guest_in_line_ = false, left_ = false;
+  bool broken_ = false;  // standard output
+};
+
+}  // namespace
+
+int run_debugger(std::span<const std::string_view> arguments) {
+  std::vector<std::string_view> words(arguments.begin(), arguments.end());
+  DebugOptions options;
+  std::string error;
+  if (!take_options(words, options, error)) return refuse(error);
+  auto parsed = parse_options(words, error);
+  if (!parsed) return refuse(error);
+  if (parsed->answer == Answer::help)
+    return shown(fmt::format(
+        "ringside debug [-x FILE] [-ex COMMAND] [--batch] [FLAG...], with the flags of a run.\n\n{}",
+        help_of_commands()));
+  if (parsed->answer != Answer::run) return shown(answer_text(parsed->answer));
+  for (const std::string& flag : parsed->run_only)
+    parsed->run.warnings.push_back(fmt::format("{}: does nothing under ringside debug; leave it out", flag));
+  return Conversation(std::move(parsed->run), std::move(options)).run();
+}
+
+}  // namespace ringside

@@ -1,0 +1,241 @@
+// Owns a run: the slices of a session that goes on by itself, and what is done between them.
+#include "frontend/program/run_driver.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "frontend/program/session.h"
+#include "frontend/program/terminal.h"
+
+namespace ringside {
+namespace {
+
+using HostClock = std::chrono::steady_clock;
+
+int milliseconds(double seconds) { return static_cast<int>(std::ceil(seconds * 1000)); }
+
+// Every CPU sleeps where no interrupt reaches it; only an NMI could, and none is waiting.
+bool all_deaf(Machine& machine) {
+  for (unsigned n = 0; n < machine.cpus(); ++n) {
+    const Cpu& cpu = machine.cpu(n);
+    const bool halted = cpu.activity == Activity::hlt && (cpu.eflags() & Eflags::IF) == 0 && !cpu.nmi_pending;
+    if (!halted && cpu.activity != Activity::wait_for_sipi) return false;
+  }
+  return true;
+}
+
+class Run {
+ public:
+  explicit Run(RunOptions options) : session_(std::move(options)) {}
+
+  int run() {
+    std::string error;
+    if (!session_.prepare(error) || !let_gdb_in(error)) {
+      say(error);
+      return exit_failed;
+    }
+    signals_.watch(&session_.machine());
+    {
+      Input input(session_.options().serial->kind == Sink::Kind::standard);
+      session_.start();
+      pace_host_ = HostClock::now();
+      while (step(input)) {
+      }
+      if (gdb()) gdb()->finish(session_.summary().status);
+      session_.flush();
+      signals_.watch(nullptr);
+    }  // the terminal is its owner's again before anything more is said
+    return session_.conclude();
+  }
+
+ private:
+  // Instructions between two looks at the host. Input arrives at these borders only, so that a file as input
+  // arrives at the same instructions every time.
+  static constexpr u64 batch_slice = 200'000, interactive_slice = 50'000;
+  static constexpr double longest_nap = 0.05;
+
+  bool let_gdb_in(std::string& error);
+  bool step(Input& input);
+  bool serve_gdb();
+  bool stand_still(Input& input);
+  bool over(Input& input);
+  bool machine_ended(const Ending& ending, Input& input);
+  bool wait_for_input(const Ending& ending, Input& input);
+  bool offer(Input& input);
+  bool sleeps_for_ever(const Input& input);
+  void keep_pace(Input& input);
+  bool restart(const std::string& why);
+
+  GdbServer* gdb() { return session_.gdb(); }
+  bool watched() { return gdb() && gdb()->client(); }  // a gdb is there
+  bool end(std::string ending, std::string reason, int status) {
+    session_.end(std::move(ending), std::move(reason), status);
+    return true;
+  }
+
+  Session session_;
+  SignalGuard signals_;
+  // The last time an instruction retired.
+  u64 awake_retired_ = 0;
+  double awake_guest_ = 0;
+  // When the host's and the guest's time last agreed.
+  HostClock::time_point pace_host_ = HostClock::now();
+  double pace_guest_ = 0;
+};
+
+bool Run::let_gdb_in(std::string& error) {
+  const RunOptions& options = session_.options();
+  if (!session_.let_gdb_in(error)) return false;
+  if (!gdb()) return true;
+  if (options.start_stopped) gdb()->hold();
+  // What takes long inside one step is stopped, too.
+  session_.debugger().on_slice([this] {
+    session_.flush();
+    if (signals_.caught() || gdb()->client_waits()) session_.debugger().interrupt();
+  });
+  say(fmt::format("{} gdb: target remote {}", options.start_stopped ? "waiting for" : "ready for",
+                  gdb()->address()));
+  return true;
+}
+
+// One slice; false: the run is over and the session knows how.
+bool Run::step(Input& input) {
+  if (gdb()) {
+    if (!serve_gdb()) return false;
+    if (gdb()->holds()) return stand_still(input);
+  }
+  const u64 slice = session_.allowed(input.interactive() ? interactive_slice : batch_slice);
+  if (slice == 0) return false;
+  const Ending ending = gdb() ? gdb()->run(slice) : session_.machine().run(slice);
+  if (over(input)) return false;
+  if (ending.why != Ending::Why::running) return !machine_ended(ending, input);
+  if (sleeps_for_ever(input)) {
+    if (!watched())
+      return !end("idle", "the guest halted for ever: no interrupt wakes its CPUs", exit_failed);
+    input.poll(milliseconds(longest_nap), gdb()->descriptor());
+  }
+  input.poll(0);
+  if (over(input)) return false;
+  offer(input);
+  if (input.interactive()) keep_pace(input);
+  return true;
+}
+
+// False: gdb ended the run.
+bool Run::serve_gdb() {
+  gdb()->poll();
+  switch (gdb()->stub().take_wish()) {
+    case GdbStub::Wish::none: return true;
+    case GdbStub::Wish::kill: return !end("killed", "ended by gdb", exit_ok);
+    case GdbStub::Wish::restart: break;
+  }
+  if (!restart("gdb restarted the machine")) return false;
+  gdb()->hold();
+  return true;
+}
+
+// True: something outside the machine ends the run.
+bool Run::over(Input& input) {
+  if (session_.ended_from_outside()) return true;
+  if (const int number = signals_.caught())
+    return end("interrupted", fmt::format("interrupted by signal {}", number), 128 + number);
+  return input.quit() && end("quit", "ended by the escape key", exit_ok);
+}
+
+// While gdb's user looks: the machine gets no input, and no time passes for it. False: the run is over.
+bool Run::stand_still(Input& input) {
+  input.poll(milliseconds(session_.time_left(1)), gdb()->descriptor());
+  pace_host_ = HostClock::now();
+  pace_guest_ = session_.machine().seconds();
+  return !over(input);
+}
+
+// Hands input over until the guest's receiver is full; true if some went.
+bool Run::offer(Input& input) {
+  bool went = false;
+  while (!input.empty() && session_.machine().serial_input(input.front())) {
+    input.pop();
+    went = true;
+  }
+  return went;
+}
+
+// Some timers tick whether or not anybody listens, so that such a machine is not idle. True: nothing can come
+// of this sleep, or nothing came of it in a day and nobody is there to type.
+bool Run::sleeps_for_ever(const Input& input) {
+  constexpr double patience = 1, patience_unattended = 24 * 3600;
+  Machine& machine = session_.machine();
+  const double now = machine.seconds();
+  if (machine.retired() != awake_retired_) {
+    awake_retired_ = machine.retired();
+    awake_guest_ = now;
+    return false;
+  }
+  const double asleep = now - awake_guest_;
+  return (asleep > patience && all_deaf(machine)) || (asleep > patience_unattended && !input.open());
+}
+
+// A guest that only waits for its timers would run ahead of the person in front of it, and keep the host
+// busy. What it sees does not change: its time is counted in instructions.
+void Run::keep_pace(Input& input) {
+  const double guest = session_.machine().seconds();
+  const double passed = std::chrono::duration<double>(HostClock::now() - pace_host_).count();
+  const double ahead = (guest - pace_guest_) - passed;
+  if (ahead <= 0) {
+    pace_host_ = HostClock::now();
+    pace_guest_ = guest;
+    return;
+  }
+  if (const int nap = static_cast<int>(std::min(ahead, longest_nap) * 1000); nap > 0) {
+    input.poll(nap);
+    offer(input);
+  }
+}
+
+// False: it failed, and the run is over.
+bool Run::restart(const std::string& why) {
+  std::string error;
+  if (!session_.restart(error))
+    return !end("reset", fmt::format("{}; it cannot be started again: {}", why, error), exit_failed);
+  pace_host_ = HostClock::now();
+  pace_guest_ = awake_guest_ = 0;
+  awake_retired_ = 0;
+  return true;
+}
+
+// True: the run is over.
+bool Run::machine_ended(const Ending& ending, Input& input) {
+  switch (ending.why) {
+    case Ending::Why::running: return false;
+    case Ending::Why::power_off: return end("power-off", ending.reason, exit_ok);
+    case Ending::Why::debug_exit: return end("debug-exit", ending.reason, ending.status & 0xff);
+    case Ending::Why::shutdown: return end("shutdown", ending.reason, exit_failed);
+    case Ending::Why::reset:
+      if (session_.options().no_reboot) return end("reset", ending.reason, exit_ok);
+      return !restart(ending.reason);
+    case Ending::Why::idle: break;
+  }
+  return wait_for_input(ending, input);
+}
+
+// The machine can be revived by input only. True: none will come, and the run is over.
+bool Run::wait_for_input(const Ending& ending, Input& input) {
+  constexpr double hour = 3600;
+  while (!offer(input)) {
+    if (!watched() && (!input.open() || all_deaf(session_.machine())))
+      return end("idle", fmt::format("the guest halted for ever: {}", ending.reason), exit_failed);
+    input.poll(milliseconds(session_.time_left(hour)), gdb() ? gdb()->descriptor() : -1);
+    if (over(input)) return true;
+    if (gdb()) break;
+  }
+  return false;
+}
+
+}  // namespace
+
+int run_to_end(RunOptions options) { return Run(std::move(options)).run(); }
+
+}  // namespace ringside

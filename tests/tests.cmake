@@ -1,6 +1,8 @@
 # Owns the list of tests: one doctest program for each folder of tests/ that holds .cpp files, named
 # test-<folder>, linked with the rooms it may need; the static libraries bring in only what a test uses.
 add_library(test-main OBJECT tests/main.cpp)
+target_link_libraries(test-main PRIVATE arch)
+precompile_like(test-main test-main <doctest/doctest.h>)
 
 # gcc 12 sees uninitialized members in std::regex where the sanitizers are on.
 if(RINGSIDE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -12,8 +14,9 @@ function(room_tests folder)
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX /kvmtest.cpp$) # a guest's program
   if(sources)
-    add_executable(test-${folder} ${sources} $<TARGET_OBJECTS:test-main>)
-    target_link_libraries(test-${folder} PRIVATE ${ARGN})
+    add_executable(test-${folder} ${sources})
+    target_link_libraries(test-${folder} PRIVATE test-main ${ARGN})
+    precompile_like(test-${folder} test-main)
     target_compile_definitions(test-${folder} PRIVATE RINGSIDE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                                       RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
     add_test(NAME ${folder} COMMAND test-${folder})
@@ -54,7 +57,7 @@ room_tests(system machine)
 add_dependencies(test-system system-images)
 
 # Its types are looked up by a test.
-set_source_files_properties(tests/debug/linux_structures.cpp PROPERTIES COMPILE_OPTIONS -g)
+set_source_files_properties(tests/debug/linux_structures.cpp PROPERTIES COMPILE_OPTIONS -g SKIP_PRECOMPILE_HEADERS ON)
 room_tests(debug commands)
 if(TARGET test-debug)
   add_dependencies(test-debug rom-images)
@@ -114,6 +117,7 @@ foreach(source ${fuzzers})
     add_test(NAME fuzz-${name} COMMAND fuzz-${name} ${replayed_${name}})
   endif()
   target_link_libraries(fuzz-${name} PRIVATE gdb)
+  precompile_like(fuzz-${name} mmu)
   target_compile_definitions(fuzz-${name} PRIVATE RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
 endforeach()
 add_dependencies(fuzz-debugger rom-images)

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "cpu/decode/rows.h"
@@ -137,19 +138,18 @@ constexpr Form form_of() {
   return Second::where == Where::imm ? Form::RI : Form::RR;
 }
 
-template <class Body, class A, bool stack, class... Operands>
+// The body of one variant. Only rows that use the stack depend on the address policy beside their operands,
+// so that the register forms of both policies are one function.
+template <class Body, class... Arguments>
 struct Bound {
-  bool operator()(Cpu& cpu, const Op& op) const {
-    if constexpr (stack)
-      return Body{}.template operator()<A, Operands...>(cpu, op);
-    else
-      return Body{}.template operator()<Operands...>(cpu, op);
-  }
+  bool operator()(Cpu& cpu, const Op& op) const { return Body{}.template operator()<Arguments...>(cpu, op); }
 };
+template <class Body, class A, bool stack, class... Operands>
+using BoundTo = std::conditional_t<stack, Bound<Body, A, Operands...>, Bound<Body, Operands...>>;
 
 template <class Body, Kind kind, bool stack, class A, class... Operands>
 void put(Handlers& handlers, unsigned size_log2, Form form) {
-  using B = Bound<Body, A, stack, Operands...>;
+  using B = BoundTo<Body, A, stack, Operands...>;
   const u8 v = variant_of(size_log2, form, !A::flat);
   handlers.fast[v] = wrapper<B, kind>();
   handlers.checked[v] = checked_wrapper<B, kind>();
@@ -168,7 +168,7 @@ void pair_with(Handlers& handlers, unsigned size_log2, List<Seconds...>) {
 template <class Body, Kind kind, bool stack, class A, class T, Operand O0, Operand O1>
 void fill_size(Handlers& handlers, unsigned size_log2) {
   if constexpr (O0 == Operand::none) {
-    using B = Bound<Body, A, stack, T>;
+    using B = BoundTo<Body, A, stack, T>;
     const u8 v = variant_of(size_log2, Form::N, !A::flat);
     handlers.fast[v] = wrapper<B, kind>();
     handlers.checked[v] = checked_wrapper<B, kind>();
@@ -196,13 +196,12 @@ void fill_policies(Handlers& handlers, unsigned size_log2) {
       handlers.checked[flat | 32] = handlers.checked[flat];
     }
   }
-  // Register forms of a row with memory forms do not depend on the policy; fill_size made both, equal in
-  // effect.
 }
 
+// Out of line: all rows of a group inlined into one function take compilers longer than the handlers do.
 template <class Body, Kind kind, u8 sizes, u8 attrs, Operand O0 = Operand::none, Operand O1 = Operand::none,
           Operand... rest>
-void fill(Handlers& handlers) {
+[[gnu::noinline]] void fill(Handlers& handlers) {
   constexpr bool stack = attrs & RowAttr::stack;
   if constexpr (sizes & Sizes::b) fill_policies<Body, kind, stack, u8, O0, O1>(handlers, 0);
   if constexpr (sizes & Sizes::w) fill_policies<Body, kind, stack, u16, O0, O1>(handlers, 1);
@@ -213,7 +212,7 @@ void fill(Handlers& handlers) {
 }
 
 template <class Body, Kind kind>
-void fill_nullary(Handlers& handlers) {
+[[gnu::noinline]] void fill_nullary(Handlers& handlers) {
   handlers.fast.fill(wrapper<Body, kind>());
   handlers.checked.fill(checked_wrapper<Body, kind>());
 }

@@ -168,11 +168,20 @@ constexpr unsigned integer_row_count = 0
 constexpr unsigned control_row_count = 0
 #include "cpu/decode/rows/control.inc"
     ;
+constexpr unsigned stack_row_count = 0
+#include "cpu/decode/rows/stack.inc"
+    ;
 constexpr unsigned far_row_count = 0
 #include "cpu/decode/rows/far.inc"
     ;
+constexpr unsigned descriptors_row_count = 0
+#include "cpu/decode/rows/descriptors.inc"
+    ;
 constexpr unsigned string_row_count = 0
 #include "cpu/decode/rows/string.inc"
+    ;
+constexpr unsigned io_row_count = 0
+#include "cpu/decode/rows/io.inc"
     ;
 constexpr unsigned system_row_count = 0
 #include "cpu/decode/rows/system.inc"
@@ -197,9 +206,12 @@ constexpr unsigned vmx_row_count = 0
 
 constexpr unsigned integer_rows = 0;
 constexpr unsigned control_rows = integer_rows + integer_row_count;
-constexpr unsigned far_rows = control_rows + control_row_count;
-constexpr unsigned string_rows = far_rows + far_row_count;
-constexpr unsigned system_rows = string_rows + string_row_count;
+constexpr unsigned stack_rows = control_rows + control_row_count;
+constexpr unsigned far_rows = stack_rows + stack_row_count;
+constexpr unsigned descriptors_rows = far_rows + far_row_count;
+constexpr unsigned string_rows = descriptors_rows + descriptors_row_count;
+constexpr unsigned io_rows = string_rows + string_row_count;
+constexpr unsigned system_rows = io_rows + io_row_count;
 constexpr unsigned x87_rows = system_rows + system_row_count;
 constexpr unsigned mmx_rows = x87_rows + x87_row_count;
 constexpr unsigned sse_rows = mmx_rows + mmx_row_count;
@@ -207,7 +219,8 @@ constexpr unsigned sse_int_rows = sse_rows + sse_row_count;
 constexpr unsigned vmx_rows = sse_int_rows + sse_int_row_count;
 constexpr unsigned row_count = vmx_rows + vmx_row_count;
 
-// All rows: integer, control, far, string, system, x87, mmx, sse, sse_int, vmx.
+// All rows: integer, control, stack, far, descriptors, string, io, system, x87, mmx, sse,
+// sse_int, vmx.
 std::span<const RowInfo> rows();
 std::string_view feature_name(Feature feature);
 

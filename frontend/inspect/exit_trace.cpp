@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "cpu/exec/events/events.h"
 #include "cpu/exec/engine/run.h"
+#include "cpu/exec/events/events.h"
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/vmx_event.h"
 #include "frontend/inspect/where.h"

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "cpu/decode/lower.h"
-#include "cpu/exec/core/handlers.h"
+#include "cpu/exec/engine/handler_table.h"
 #include "tests/decode/samples.h"
 #include "tests/soak.h"
 

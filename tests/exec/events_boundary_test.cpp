@@ -1,6 +1,7 @@
 // Owns the tests of instruction boundaries: priorities, shadows, NMI, halting, INIT and SIPI, debug traps.
 #include <doctest/doctest.h>
 
+#include "cpu/exec/core/debug_traps.h"
 #include "tests/exec/small_machine.h"
 
 using namespace ringside;

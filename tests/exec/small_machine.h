@@ -3,8 +3,9 @@
 
 #include <initializer_list>
 
-#include "cpu/exec/events/events.h"
 #include "cpu/exec/core/segments.h"
+#include "cpu/exec/events/events.h"
+#include "cpu/exec/guest/instruction_boundary.h"
 #include "cpu/state/model.h"
 
 namespace ringside {

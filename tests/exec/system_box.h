@@ -8,7 +8,7 @@
 
 #include "cpu/decode/lower.h"
 #include "cpu/exec/core/block.h"
-#include "cpu/exec/core/handlers.h"
+#include "cpu/exec/engine/handler_table.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {

@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "cpu/decode/lower.h"
-#include "cpu/exec/core/handlers.h"
+#include "cpu/exec/engine/handler_table.h"
 
 using namespace ringside;
 

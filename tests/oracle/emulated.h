@@ -2,8 +2,8 @@
 // with the descriptor tables of a Linux program. Of the linear addresses a program sees the data range only.
 #pragma once
 
+#include "cpu/exec/engine/handler_table.h"
 #include "cpu/exec/engine/block_cache.h"
-#include "cpu/exec/core/handlers.h"
 #include "tests/oracle/native.h"
 
 namespace oracle {

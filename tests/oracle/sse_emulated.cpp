@@ -1,6 +1,6 @@
 // Owns the run of one vector instruction by the handler of its row.
 #include "cpu/decode/lower.h"
-#include "cpu/exec/core/handlers.h"
+#include "cpu/exec/engine/handler_table.h"
 #include "tests/oracle/sse_harness.h"
 
 namespace ringside::test {

@@ -6,8 +6,8 @@
 #include <cstring>
 #include <random>
 
-#include "cpu/exec/sse/arithmetic.h"
 #include "cpu/exec/sse/extended_state.h"
+#include "cpu/exec/sse/float_arithmetic.h"
 #include "tests/oracle/sse_harness.h"
 
 using namespace ringside;

@@ -4,8 +4,8 @@
 
 #include <doctest/doctest.h>
 
-#include "cpu/exec/guest/enter.h"
 #include "cpu/exec/core/exit_request.h"
+#include "cpu/exec/guest/vm_entry.h"
 #include "frontend/machine/clock.h"
 #include "tests/exec/running_machine.h"
 #include "vmx/ept.h"

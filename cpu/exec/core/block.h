@@ -93,6 +93,9 @@ struct Engine {
   s64 horizon = 0;             // instructions retired when budget reaches 0
 };
 
+// Derives what Engine knows of the mode and the translation: at a boundary, before a block is looked for.
+void refresh(Cpu& cpu);
+
 constexpr unsigned jump_index(u64 linear) {
   return static_cast<unsigned>((linear ^ (linear >> 14)) & (jump_entries - 1));
 }

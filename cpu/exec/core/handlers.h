@@ -3,9 +3,7 @@
 #pragma once
 
 #include <array>
-#include <span>
 #include <type_traits>
-#include <vector>
 
 #include "cpu/decode/rows.h"
 #include "cpu/exec/core/dispatch.h"
@@ -222,16 +220,16 @@ template <class Body, Kind kind>
 // Fills the handlers of one group, beginning at out[0].
 void integer_handlers(Handlers* out);
 void control_handlers(Handlers* out);
+void stack_handlers(Handlers* out);
 void far_handlers(Handlers* out);
+void descriptors_handlers(Handlers* out);
 void string_handlers(Handlers* out);
+void io_handlers(Handlers* out);
 void system_handlers(Handlers* out);
 void x87_handlers(Handlers* out);
 void mmx_handlers(Handlers* out);
 void sse_handlers(Handlers* out);
 void sse_int_handlers(Handlers* out);
 void vmx_handlers(Handlers* out);
-
-// The handlers of every row, built once on first use and constant from then on.
-const std::vector<Handlers>& all_handlers();
 
 }  // namespace ringside

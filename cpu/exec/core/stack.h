@@ -71,4 +71,8 @@ inline bool pop_value(Cpu& cpu, const Op&, T& value) {
   return true;
 }
 
+// Reads `size` (2, 4 or 8) bytes at `offset` above the stack pointer, at the present stack size and
+// privilege. Moves nothing.
+bool peek_stack(Cpu& cpu, u64 offset, unsigned size, u64& value);
+
 }  // namespace ringside

@@ -6,8 +6,8 @@
 #include <new>
 
 #include "cpu/exec/core/dispatch.h"
-#include "cpu/exec/core/handlers.h"
 #include "cpu/exec/core/exit_request.h"
+#include "cpu/exec/engine/handler_table.h"
 #include "vmx/apic_virtualization.h"
 
 namespace ringside {
@@ -49,7 +49,7 @@ void BlockCache::attach(Cpu& cpu) {
 bool BlockCache::set_dispatcher(Dispatcher wanted) {
   if (wanted == dispatcher()) return true;
   flush();
-  emitter_ = wanted == Dispatcher::emitted ? Emitter::create() : nullptr;
+  emitter_ = wanted == Dispatcher::emitted ? Emitter::create(*this) : nullptr;
   for (Cpu* cpu : cpus_) cpu->engine->exit.head.charged_code = emitter_ ? emitter_->exit_code() : nullptr;
   return wanted == dispatcher();
 }

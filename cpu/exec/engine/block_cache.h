@@ -14,7 +14,7 @@ namespace ringside {
 
 // Shared by the CPUs of one machine. A dropped block's records stay in memory until everything is flushed, so
 // that a chain that runs in it may finish its instruction.
-class BlockCache final : public CodeWatcher {
+class BlockCache final : public CodeWatcher, private RestlessBlocks {
  public:
   BlockCache(PhysicalMemory& memory, const CpuModel& model);
   ~BlockCache() override;
@@ -35,8 +35,6 @@ class BlockCache final : public CodeWatcher {
   void code_written(HostPhys address, u64 size) override;
   // A stale block gets the operations that its bytes stand for now. False: it had to be dropped.
   bool renew(const Cpu& cpu, Block& block);
-  // A restless block has run undisturbed for long: it is dropped, to be decoded as others are.
-  void settle(Block& block);
   void flush();
 
   // Offsets into a page (below 4096) at which every instruction is one that Cpu::observer is asked about
@@ -76,6 +74,7 @@ class BlockCache final : public CodeWatcher {
   bool renew(const Cpu& cpu, Block& block, unsigned number, const u8* bytes);
   bool restless(u64 start);
   void make_restless(Block* block, const u8* bytes);
+  void settle(Block& block) override;  // drops it
   Op* allocate(unsigned count);
   Block* allocate_block();
   Block* lookup(u64 start, u32 key) const;

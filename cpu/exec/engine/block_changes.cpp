@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
-#include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/core/dispatch.h"
+#include "cpu/exec/engine/block_cache.h"
 
 namespace ringside {
 namespace {

@@ -2,33 +2,14 @@
 // the ways out of both.
 #include "cpu/exec/engine/run.h"
 
-#include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/core/dispatch.h"
+#include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/events/events.h"
+#include "cpu/exec/guest/instruction_boundary.h"
 #include "cpu/state/observer.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
-
-const Op* leave_undone(Cpu& cpu, const Op* op) {
-  cpu.budget += op->left;
-  cpu.rip = cpu.instruction_rip(*op);
-  cpu.engine->undone = op;
-  return nullptr;
-}
-
-const Op* leave_to(Cpu& cpu, u64 rip, Left why) {
-  cpu.rip = rip;
-  cpu.left = why;
-  return &cpu.engine->exit.op;
-}
-
-void refresh(Cpu& cpu) {
-  Engine& engine = *cpu.engine;
-  engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
-  engine.code_mask = cpu.mode.bits64 ? ~u64{0} : 0xffffffff;
-  engine.tag = (cpu.mmu.fetch_epoch() << 10) | (cpu.mode.key & 0x3ff);
-}
 
 namespace {
 
@@ -202,26 +183,6 @@ u64 run(Cpu& cpu, u64 instructions) {
   engine.horizon -= cpu.budget;
   cpu.budget = 0;
   return static_cast<u64>(engine.horizon - start);
-}
-
-void end_run_at(Cpu& cpu, u64 instructions) {
-  const s64 more = static_cast<s64>(instructions);
-  if (more >= cpu.budget) return;
-  cpu.engine->horizon -= cpu.budget - more;
-  cpu.budget = more;
-}
-
-u64 retired(const Cpu& cpu) { return static_cast<u64>(cpu.engine->horizon - cpu.budget); }
-
-bool check_branch_target(Cpu& cpu, const Op& op, u64& target) {
-  // In 64-bit mode a near branch's operand is always 64 bits wide.
-  if (cpu.mode.bits64) return true;
-  target &= op.size == 2 ? 0xffff : 0xffffffff;
-  if (target > cpu.segment[CS].limit) {
-    cpu.raise(Vector::GP, 0);
-    return false;
-  }
-  return true;
 }
 
 }  // namespace ringside

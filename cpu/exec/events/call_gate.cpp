@@ -1,6 +1,7 @@
 // Owns far JMP and CALL through 16-, 32- and 64-bit call gates.
 #include "cpu/exec/events/call_gate.h"
 
+#include "cpu/exec/core/stack.h"
 #include "cpu/exec/events/frame.h"
 #include "cpu/exec/events/transfer.h"
 

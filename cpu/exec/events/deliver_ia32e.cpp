@@ -1,6 +1,6 @@
 // Owns the manual's "Interrupt and Exception Handling in 64-bit Mode".
-#include "cpu/exec/events/deliver.h"
 #include "cpu/exec/core/system_access.h"
+#include "cpu/exec/events/deliver.h"
 
 namespace ringside {
 namespace {

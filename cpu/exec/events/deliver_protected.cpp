@@ -1,6 +1,6 @@
 // Owns the manual's "Interrupt and Exception Handling" in protected mode and from virtual-8086 mode.
-#include "cpu/exec/events/deliver.h"
 #include "cpu/exec/core/system_access.h"
+#include "cpu/exec/events/deliver.h"
 #include "cpu/exec/events/task_switch.h"
 
 namespace ringside {

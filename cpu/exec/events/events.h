@@ -1,4 +1,4 @@
-// Owns the delivery of interrupts and exceptions, and what happens at an instruction boundary.
+// Owns the delivery of interrupts and exceptions, and what surrounds an instruction that somebody watches.
 #pragma once
 
 #include <string>
@@ -43,25 +43,10 @@ std::string exception_chain(const Cpu& cpu);
 // cpu.next_rip. `length` is the instruction's in bytes, which a VM exit tells. False: faulted.
 bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, unsigned length = 0);
 
-// At a boundary with cpu.attention != 0, before the next instruction: in the manual's order of priority
-// ("Priority Among Concurrent Events") takes reset/INIT/SIPI, traps (#DB, pending_debug), NMI, external
-// interrupts, honouring shadows, IF, nmi_blocked; clears attention bits that no longer hold. Wakes a halted
-// CPU. False: the CPU cannot run now (halted, waiting for SIPI, shutdown, stopped).
-bool service_boundary(Cpu& cpu);
-
 // Before an instruction runs alone: instruction breakpoints (DR0-3). False: a fault is in cpu.fault.
 bool check_instruction_breakpoint(Cpu& cpu);
 // After an instruction ran alone: TF's single step, data breakpoints hit, end of a shadow that was there
 // before.
 void after_alone(Cpu& cpu, bool trap_flag_before, u8 shadow_before);
-
-// The DR6 bits B0 to B3 of the I/O breakpoints that an access of `size` bytes meets; 0 without CR4.DE.
-// Whoever makes the access hands them to raise_debug_trap() once it is done.
-u64 io_breakpoints_met(const Cpu& cpu, u16 port, unsigned size);
-inline void raise_debug_trap(Cpu& cpu, u64 dr6_bits) {
-  if (!dr6_bits) return;
-  cpu.pending_debug |= dr6_bits;
-  cpu.attention |= Attention::trap;
-}
 
 }  // namespace ringside

@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include "cpu/exec/events/deliver.h"
-#include "cpu/exec/guest/fault_exits.h"
+#include "cpu/exec/events/event_exits.h"
 #include "cpu/state/observer.h"
 
 namespace ringside {

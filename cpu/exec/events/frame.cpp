@@ -1,8 +1,7 @@
-// Owns the pushing and reading of whole frames on any stack.
+// Owns the pushing of whole frames on any stack.
 #include "cpu/exec/events/frame.h"
 
 #include "cpu/exec/core/system_access.h"
-#include "cpu/exec/core/stack.h"
 
 namespace ringside {
 namespace {
@@ -66,23 +65,6 @@ bool write_frame(Cpu& cpu, const FrameStack& stack, const Frame& frame) {
       return false;
   }
   return true;
-}
-
-bool peek_stack(Cpu& cpu, u64 offset, unsigned size, u64& value) {
-  const u64 at = stack_offset<Legacy>(cpu, stack_pointer<Legacy>(cpu) + offset);
-  u16 word = 0;
-  u32 dword = 0;
-  switch (size) {
-    case 2:
-      if (!load_stack<Legacy>(cpu, at, word)) return false;
-      value = word;
-      return true;
-    case 4:
-      if (!load_stack<Legacy>(cpu, at, dword)) return false;
-      value = dword;
-      return true;
-    default: return load_stack<Legacy>(cpu, at, value);
-  }
 }
 
 }  // namespace ringside

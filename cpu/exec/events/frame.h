@@ -40,8 +40,4 @@ bool reserve_frame(Cpu& cpu, const FrameStack& stack, const Frame& frame);
 // After reserve_frame said yes. False only where the memory refuses to be written now.
 bool write_frame(Cpu& cpu, const FrameStack& stack, const Frame& frame);
 
-// Reads `size` (2, 4 or 8) bytes at `offset` above the stack pointer, at the present stack size and
-// privilege. Moves nothing.
-bool peek_stack(Cpu& cpu, u64 offset, unsigned size, u64& value);
-
 }  // namespace ringside

@@ -1,11 +1,12 @@
 // Owns the manual's "Task Switching": both formats of the TSS, the checks, and the faults in the new task.
 #include "cpu/exec/events/task_switch.h"
 
+#include "cpu/exec/core/debug_traps.h"
+#include "cpu/exec/core/system_access.h"
+#include "cpu/exec/events/event_exits.h"
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/events/frame.h"
-#include "cpu/exec/core/system_access.h"
 #include "cpu/exec/events/transfer.h"
-#include "cpu/exec/guest/fault_exits.h"
 
 namespace ringside {
 namespace {

@@ -1,6 +1,6 @@
 // Owns INT n in virtual-8086 mode: IOPL, and the interrupt redirection bitmap of CR4.VME.
-#include "cpu/exec/events/deliver.h"
 #include "cpu/exec/core/system_access.h"
+#include "cpu/exec/events/deliver.h"
 
 namespace ringside {
 namespace {

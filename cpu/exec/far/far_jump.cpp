@@ -1,7 +1,7 @@
 // Owns far JMP and far CALL to code segments, in every mode; gates and tasks are handed on.
 #include "cpu/exec/events/call_gate.h"
-#include "cpu/exec/far/far_transfers.h"
 #include "cpu/exec/events/task_switch.h"
+#include "cpu/exec/far/far_transfers.h"
 
 namespace ringside {
 namespace {

@@ -1,6 +1,6 @@
 // Owns far RET, and the checks of a return's code and stack segment that IRET shares.
-#include "cpu/exec/far/far_transfers.h"
 #include "cpu/exec/core/stack.h"
+#include "cpu/exec/far/far_transfers.h"
 
 namespace ringside {
 

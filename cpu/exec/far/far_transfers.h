@@ -1,4 +1,4 @@
-// Owns the declarations of the far transfers: what the bodies in bodies.h call.
+// Owns the declarations of the far transfers: what the bodies in far_instructions.h call.
 #pragma once
 
 #include "cpu/exec/events/frame.h"

@@ -1,8 +1,8 @@
 // Owns IRET, IRETD and IRETQ in every mode.
-#include "cpu/exec/far/far_transfers.h"
+#include "cpu/exec/core/stack.h"
 #include "cpu/exec/core/system_access.h"
 #include "cpu/exec/events/task_switch.h"
-#include "cpu/exec/core/stack.h"
+#include "cpu/exec/far/far_transfers.h"
 #include "vmx/vmx.h"
 
 namespace ringside {

@@ -1,9 +1,9 @@
 // Owns the acts of APIC virtualization at an instruction boundary.
 #include "cpu/exec/guest/virtual_apic.h"
 
-#include "cpu/exec/events/boundary.h"
-#include "cpu/exec/events/deliver.h"
 #include "cpu/exec/core/exit_request.h"
+#include "cpu/exec/events/deliver.h"
+#include "cpu/exec/guest/boundary_events.h"
 #include "vmx/apic_virtualization.h"
 
 namespace ringside {

@@ -2,13 +2,13 @@
 // #UD.
 #pragma once
 
+#include "cpu/exec/core/instruction_exits.h"
 #include "cpu/exec/core/operands.h"
-#include "cpu/exec/system/bodies.h"
-#include "cpu/exec/core/guest_instructions.h"
 
 namespace ringside {
 
 inline bool nop(Cpu&, const Op&) { return true; }
+inline bool pause_instruction(Cpu& cpu, const Op& op) { return !cpu.non_root || !pause_exits(cpu, op); }
 
 inline bool undefined_instruction(Cpu& cpu, const Op&) {
   cpu.raise(Vector::UD);

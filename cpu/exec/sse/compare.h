@@ -1,7 +1,7 @@
 // Owns the bodies of SSE floating-point comparisons.
 #pragma once
 
-#include "cpu/exec/sse/arithmetic.h"
+#include "cpu/exec/sse/float_arithmetic.h"
 
 namespace ringside {
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "cpu/exec/sse/arithmetic.h"
+#include "cpu/exec/sse/float_arithmetic.h"
 
 namespace ringside {
 

@@ -5,9 +5,9 @@
 // the state alone, so that the image in memory is the same on every run.
 #pragma once
 
+#include "cpu/exec/core/instruction_exits.h"
 #include "cpu/exec/core/operands.h"
 #include "cpu/exec/sse/ready.h"
-#include "cpu/exec/core/guest_instructions.h"
 
 namespace ringside {
 

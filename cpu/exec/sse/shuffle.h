@@ -205,7 +205,7 @@ inline bool insertps(Cpu& cpu, const Op& op) {
   return true;
 }
 
-// As maskmovq in cpu/exec/mmx/bodies.h.
+// As maskmovq in cpu/exec/mmx/mmx_instructions.h.
 bool store_masked(Cpu& cpu, const Op& op, const u8* bytes, const u8* mask, unsigned count);
 template <class Dst, class Src>
 inline bool maskmovdqu(Cpu& cpu, const Op& op) {

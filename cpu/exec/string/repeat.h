@@ -141,15 +141,4 @@ inline bool rep_scas(Cpu& cpu, const Op& op) {
       cpu, op, strings::no_bulk, [&] { return scas<T>(cpu, op); },
       [&] { return cpu.flags.zf() != while_zero; });
 }
-template <class T>
-inline bool rep_ins(Cpu& cpu, const Op& op) {
-  return strings::repeat<T, strings::Uses::destination>(
-      cpu, op, strings::no_bulk, [&] { return ins<T>(cpu, op); }, strings::never_ends);
-}
-template <class T>
-inline bool rep_outs(Cpu& cpu, const Op& op) {
-  return strings::repeat<T, strings::Uses::source>(
-      cpu, op, strings::no_bulk, [&] { return outs<T>(cpu, op); }, strings::never_ends);
-}
-
 }  // namespace ringside

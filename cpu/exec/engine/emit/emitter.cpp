@@ -5,9 +5,7 @@
 
 #if RINGSIDE_EMITTED_DISPATCH
 #include "cpu/decode/lower.h"
-#include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/engine/emit/assembler.h"
-#include "cpu/exec/engine/run.h"
 
 namespace ringside {
 namespace {
@@ -32,9 +30,9 @@ void leave_over_budget(Cpu& cpu, const Op* op) {
 void leave_dropped(Cpu& cpu, const Op* op) { leave_to(cpu, cpu.instruction_rip(*op), Left::miss); }
 // A restless block, which has been charged. The operation of the block that runs next, or what leaves.
 constexpr u32 runs_until_settled = 256;
-const Op* run_restless(Cpu& cpu, const Op* op) {
+const Op* run_restless(Cpu& cpu, const Op* op, RestlessBlocks& blocks) {
   BlockHead& head = reinterpret_cast<BlockHead*>(const_cast<Op*>(op))[-1];
-  if (++head.runs == runs_until_settled && !head.block->stale) cpu.engine->cache->settle(*head.block);
+  if (++head.runs == runs_until_settled && !head.block->stale) blocks.settle(*head.block);
   for (;;) {
     const Handler handler = op->handler;
     const Op* const next = handler(cpu, op);
@@ -70,7 +68,7 @@ const void* address_of(Function* function) {
 }  // namespace
 
 struct Emitter::Impl : Assembler {
-  explicit Impl(CodeMemory memory) : Assembler(std::move(memory)) { make_stubs(); }
+  Impl(CodeMemory memory, RestlessBlocks& blocks) : Assembler(std::move(memory)) { make_stubs(blocks); }
 
   using Enter = void (*)(Cpu*, const void* code, TlbView*, JumpEntry*, u64 tag);
   Enter enter = nullptr;
@@ -78,7 +76,7 @@ struct Emitter::Impl : Assembler {
   u32 missing[2] = {0, 0};
   u32 stubs_end = 0;
 
-  void make_stubs();
+  void make_stubs(RestlessBlocks& blocks);
   void stub(u32& place, const void* function);
   void emit(Block& block, const Cpu::Mode& mode);
   void emit_restless(Block& block);
@@ -113,7 +111,7 @@ void Emitter::Impl::stub(u32& place, const void* function) {
   jump(leave);
 }
 
-void Emitter::Impl::make_stubs() {
+void Emitter::Impl::make_stubs(RestlessBlocks& blocks) {
   enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(executable(here())));
   const Xbyak::Reg64 saved[] = {rbx, rbp, r12, r13, r14, r15};
   for (const auto& r : saved) push(r);
@@ -134,6 +132,7 @@ void Emitter::Impl::make_stubs() {
   stub(dropped, address_of(leave_dropped));
   restless = here();
   mov(rdi, rbx);
+  mov(rdx, reinterpret_cast<u64>(&blocks));
   call_host(address_of(run_restless));
   test(rax, rax);
   jump_if(4, leave);
@@ -353,10 +352,10 @@ void Emitter::Impl::cold_paths() {
   }
 }
 
-std::unique_ptr<Emitter> Emitter::create() {
+std::unique_ptr<Emitter> Emitter::create(RestlessBlocks& blocks) {
   auto memory = CodeMemory::create(code_bytes, address_of(leave_undone));
   if (!memory) return nullptr;
-  return std::unique_ptr<Emitter>(new Emitter(std::make_unique<Impl>(std::move(*memory))));
+  return std::unique_ptr<Emitter>(new Emitter(std::make_unique<Impl>(std::move(*memory), blocks)));
 }
 Emitter::Emitter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Emitter::~Emitter() = default;
@@ -392,7 +391,7 @@ const void* Emitter::exit_code() const { return impl_->executable(impl_->leave);
 #else
 namespace ringside {
 struct Emitter::Impl {};
-std::unique_ptr<Emitter> Emitter::create() { return nullptr; }
+std::unique_ptr<Emitter> Emitter::create(RestlessBlocks&) { return nullptr; }
 Emitter::Emitter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Emitter::~Emitter() = default;
 bool Emitter::room() const { return true; }

@@ -8,13 +8,21 @@
 
 namespace ringside {
 
+// What emitted code wants of whoever keeps the blocks.
+class RestlessBlocks {
+ public:
+  virtual ~RestlessBlocks() = default;
+  // A restless block has run undisturbed for long: it may be decoded as others are.
+  virtual void settle(Block& block) = 0;
+};
+
 // The same operations as the reference dispatcher's, run from host code made for each block: the commonest
 // classes inline, a call of the operation's own handler for the rest. State is the same after every block.
 // Code of a dropped block stays in memory until clear().
 class Emitter {
  public:
-  // nullptr: not an x86-64 host, or it gives no executable memory.
-  static std::unique_ptr<Emitter> create();
+  // nullptr: not an x86-64 host, or it gives no executable memory. `blocks` lives longer.
+  static std::unique_ptr<Emitter> create(RestlessBlocks& blocks);
   ~Emitter();
 
   // Whether the largest block fits.

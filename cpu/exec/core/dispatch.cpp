@@ -1,0 +1,37 @@
+// Owns the ways out of a chain of handlers, and what the dispatchers derive of mode and translation.
+#include "cpu/exec/core/dispatch.h"
+
+namespace ringside {
+
+const Op* leave_undone(Cpu& cpu, const Op* op) {
+  cpu.budget += op->left;
+  cpu.rip = cpu.instruction_rip(*op);
+  cpu.engine->undone = op;
+  return nullptr;
+}
+
+const Op* leave_to(Cpu& cpu, u64 rip, Left why) {
+  cpu.rip = rip;
+  cpu.left = why;
+  return &cpu.engine->exit.op;
+}
+
+void refresh(Cpu& cpu) {
+  Engine& engine = *cpu.engine;
+  engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
+  engine.code_mask = cpu.mode.bits64 ? ~u64{0} : 0xffffffff;
+  engine.tag = (cpu.mmu.fetch_epoch() << 10) | (cpu.mode.key & 0x3ff);
+}
+
+bool check_branch_target(Cpu& cpu, const Op& op, u64& target) {
+  // In 64-bit mode a near branch's operand is always 64 bits wide.
+  if (cpu.mode.bits64) return true;
+  target &= op.size == 2 ? 0xffff : 0xffffffff;
+  if (target > cpu.segment[CS].limit) {
+    cpu.raise(Vector::GP, 0);
+    return false;
+  }
+  return true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,191 @@
+// Owns the turn of faults and events on their way into VM exits.
+#include "cpu/exec/events/event_exits.h"
+
+#include "cpu/exec/core/block.h"
+#include "cpu/exec/core/exit_request.h"
+#include "vmx/ept_exit.h"
+
+namespace ringside {
+namespace {
+
+constexpr unsigned hardware_exception = static_cast<unsigned>(EventType::hardware_exception);
+constexpr unsigned first_software_type = static_cast<unsigned>(EventType::software_interrupt);
+
+bool pushes_error(const Cpu& cpu, const Fault& fault) {
+  return has_error_code(fault.vector) && (cpu.cr0 & Cr0::PE);
+}
+
+u32 information_of(const Cpu& cpu, const Fault& fault) {
+  return Interruption::make(static_cast<u8>(fault.vector), hardware_exception, pushes_error(cpu, fault));
+}
+
+// "Other Causes of VM Exits", exceptions: a bit of the exception bitmap, whose sense for page faults the
+// error code may turn.
+bool intercepted(const ActiveControls& c, const Fault& fault) {
+  const bool wanted = c.exception_bitmap >> static_cast<unsigned>(fault.vector) & 1;
+  if (fault.vector != Vector::PF) return wanted;
+  return wanted == ((fault.error & c.page_fault_mask) == c.page_fault_match);
+}
+
+u64 qualification_of(const Fault& fault) {
+  constexpr u64 debug = Dr6::B0 | Dr6::B1 | Dr6::B2 | Dr6::B3 | Dr6::BD | Dr6::BS;
+  switch (fault.vector) {
+    case Vector::DB: return fault.address & debug;
+    case Vector::PF: return fault.address;
+    default: return 0;
+  }
+}
+
+void set_resume_flag(Cpu& cpu, bool value) {
+  cpu.system_flags = (cpu.system_flags & ~Eflags::RF) | (value ? Eflags::RF : 0);
+}
+
+// What was being delivered, and the length of the instruction behind it.
+void add_vectoring(Cpu& cpu, ExitInfo& exit) {
+  const Vmx::Vectoring& v = cpu.vmx->vectoring;
+  if (!(v.information & Interruption::valid)) return;
+  exit.vectoring = v.information;
+  exit.vectoring_error = v.error;
+  if ((v.information >> Interruption::type_shift & 7) >= first_software_type)
+    exit.instruction_length = v.length;
+}
+
+bool vectoring(const Cpu& cpu) { return cpu.vmx->vectoring.information & Interruption::valid; }
+
+// An exception leaves no trace in DR6 or CR2.
+void exit_by_exception(Cpu& cpu, const Fault& fault, u64 flags) {
+  ExitInfo exit;
+  exit.reason = ExitReason::exception_or_nmi;
+  exit.qualification = qualification_of(fault);
+  exit.interruption = information_of(cpu, fault);
+  if (pushes_error(cpu, fault)) exit.interruption_error = fault.error;
+  exit.cause = {ExitCause::Kind::exception_bitmap, VmxControl::count, static_cast<u64>(fault.vector)};
+  add_vectoring(cpu, exit);
+  if (cpu.vmx->nmi_unblocked && !vectoring(cpu) && fault.vector != Vector::DF)
+    exit.interruption |= Interruption::nmi_unblocking;
+  set_resume_flag(cpu, flags & Eflags::RF);
+  cpu.vmx->exit = exit;
+  take_vm_exit(cpu);
+}
+
+// RF as the manual's "Saving RIP, RSP, RFLAGS, and SSP" has it for accesses that the guest may repeat.
+void set_resume_flag_of_access(Cpu& cpu) {
+  set_resume_flag(cpu, vectoring(cpu) ? cpu.vmx->vectoring.resume : true);
+}
+
+// Software counts on the length for accesses to devices, though the manual leaves it undefined there. 0 for a
+// fetch; of a delivery add_vectoring knows better.
+u32 accessing_instruction_length(const Cpu& cpu) {
+  const Op* op = cpu.engine ? cpu.engine->undone : nullptr;
+  return op ? op->length : 0;
+}
+
+void exit_by_second_stage(Cpu& cpu, const Fault& fault) {
+  ExitInfo exit = ept_exit(cpu, fault);
+  if (!vectoring(cpu)) exit.instruction_length = accessing_instruction_length(cpu);
+  add_vectoring(cpu, exit);
+  const bool tells_unblocking =
+      exit.reason == ExitReason::ept_violation || exit.reason == ExitReason::page_modification_log_full;
+  if (tells_unblocking && cpu.vmx->nmi_unblocked && !vectoring(cpu))
+    exit.qualification |= Interruption::nmi_unblocking;
+  set_resume_flag_of_access(cpu);
+  cpu.vmx->exit = exit;
+  take_vm_exit(cpu);
+}
+
+}  // namespace
+
+void exit_by_request(Cpu& cpu) {
+  Vmx& vmx = *cpu.vmx;
+  ExitInfo& exit = vmx.exit;
+  if (exit.reason == ExitReason::apic_access && !vectoring(cpu))
+    exit.instruction_length = accessing_instruction_length(cpu);
+  add_vectoring(cpu, exit);
+  switch (exit.reason) {
+    case ExitReason::task_switch:
+      // Of a task switch by a task gate only software interrupts and exceptions have a length: add_vectoring.
+      if (vmx.task_return_rip) exit.instruction_length = static_cast<u32>(vmx.task_return_rip - cpu.rip);
+      set_resume_flag(cpu, vectoring(cpu) && vmx.vectoring.resume);
+      break;
+    case ExitReason::apic_access:
+    case ExitReason::ept_violation:
+    case ExitReason::page_modification_log_full: set_resume_flag_of_access(cpu); break;
+    default: set_resume_flag(cpu, false); break;
+  }
+  take_vm_exit(cpu);
+}
+
+void begin_vectoring(Cpu& cpu, const Event& event, unsigned length) {
+  Vmx::Vectoring& v = cpu.vmx->vectoring;
+  v.information = Interruption::make(event.vector, static_cast<unsigned>(event.type), event.has_error);
+  v.error = event.has_error ? event.error : 0;
+  v.length = length;
+  v.resume = cpu.flag(Eflags::RF);
+}
+
+void begin_vectoring(Cpu& cpu, const Fault& fault, u64 flags) {
+  Vmx::Vectoring& v = cpu.vmx->vectoring;
+  v.information = information_of(cpu, fault);
+  v.error = pushes_error(cpu, fault) ? fault.error : 0;
+  v.length = 0;
+  v.resume = flags & Eflags::RF;
+  cpu.activity = Activity::active;
+  cpu.attention &= ~Attention::activity;
+}
+
+void end_software_vectoring(Cpu& cpu, bool delivered) {
+  if (delivered || cpu.left != Left::fault) cpu.vmx->vectoring = {};
+}
+
+bool exit_by_fault(Cpu& cpu, Fault& fault, u64 flags) {
+  switch (fault.kind) {
+    case Fault::Kind::vm_exit: exit_by_request(cpu); return true;
+    case Fault::Kind::second_stage:
+      if (!convert_to_virtualization_exception(cpu, fault, vectoring(cpu))) {
+        exit_by_second_stage(cpu, fault);
+        return true;
+      }
+      break;
+    case Fault::Kind::exception: break;
+  }
+  if (!intercepted(cpu.vmx->controls, fault)) return false;
+  exit_by_exception(cpu, fault, flags);
+  return true;
+}
+
+// RIP and flags are those of the double fault's delivery; no event counts as being delivered.
+void exit_by_triple_fault(Cpu& cpu) {
+  ExitInfo exit;
+  exit.reason = ExitReason::triple_fault;
+  cpu.vmx->exit = exit;
+  take_vm_exit(cpu);
+}
+
+bool exit_by_software_exception(Cpu& cpu, EventType type, u8 vector, unsigned length) {
+  if (type == EventType::software_interrupt) return false;
+  if (!(cpu.vmx->controls.exception_bitmap >> vector & 1)) return false;
+  ExitInfo exit;
+  exit.reason = ExitReason::exception_or_nmi;
+  exit.interruption = Interruption::make(vector, static_cast<unsigned>(type), false);
+  exit.instruction_length = length;
+  exit.cause = {ExitCause::Kind::exception_bitmap, VmxControl::count, vector};
+  return !request_exit(cpu, exit);
+}
+
+bool exit_by_task_switch(Cpu& cpu, u16 selector, const TaskSwitch& source) {
+  constexpr unsigned source_shift = 30;
+  u64 initiator = 0;
+  switch (source.kind) {
+    case TaskSwitch::call: initiator = 0; break;
+    case TaskSwitch::task_return: initiator = 1; break;
+    case TaskSwitch::jump: initiator = 2; break;
+    case TaskSwitch::interrupt: initiator = 3; break;
+  }
+  ExitInfo exit;
+  exit.reason = ExitReason::task_switch;
+  exit.qualification = selector | initiator << source_shift;
+  cpu.vmx->task_return_rip = source.kind == TaskSwitch::interrupt ? 0 : source.return_rip;
+  return request_exit(cpu, exit);
+}
+
+}  // namespace ringside

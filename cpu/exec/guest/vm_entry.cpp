@@ -1,0 +1,85 @@
+// Owns the act of VM entry: what becomes of its result, and the delivery of the event that it injects. The
+// manual's "Event Injection".
+#include "cpu/exec/guest/vm_entry.h"
+
+#include "cpu/exec/core/retired.h"
+#include "cpu/exec/events/deliver.h"
+#include "cpu/exec/events/event_exits.h"
+#include "vmx/instructions.h"
+
+namespace ringside {
+namespace {
+
+constexpr unsigned other_event = 7;
+
+void block_nmis(Cpu& cpu) {
+  if (cpu.vmx->controls.has(VmxControl::virtual_nmis))
+    cpu.vmx->virtual_nmi_blocked = true;
+  else
+    cpu.nmi_blocked = true;
+}
+
+// Delivered as ever, but without privilege checks of IOPL in virtual-8086 mode, without a trace in DR6 or
+// CR2, and with RF as it was loaded.
+void deliver_injected(Cpu& cpu, const EntryResult& entry) {
+  const Event event{static_cast<EventType>(entry.inject >> Interruption::type_shift & 7),
+                    static_cast<u8>(entry.inject), (entry.inject & Interruption::error_code) != 0,
+                    entry.inject_error};
+  const bool software = event.type >= EventType::software_interrupt;
+  if (event.type == EventType::nmi) block_nmis(cpu);
+  begin_vectoring(cpu, event, software ? entry.inject_length : 0);
+  const u64 after = (cpu.rip + (software ? entry.inject_length : 0)) & cpu.mode.rip_mask;
+  const Delivery d{event, after, cpu.eflags()};
+  const bool redirected = cpu.mode.v86 && event.type == EventType::software_interrupt;
+  cpu.alone = true;  // the entry has happened: nothing may ask to run it again
+  const bool delivered = redirected ? software_interrupt_in_virtual_8086_mode(cpu, d, true) : deliver(cpu, d);
+  if (delivered) {
+    cpu.rip = cpu.next_rip;
+    cpu.vmx->vectoring = {};
+    tell_observer(cpu, event, after);
+  } else if (event.type == EventType::hardware_exception) {
+    deliver_nested_fault(cpu, static_cast<Vector>(event.vector));
+  } else {
+    deliver_fault(cpu);
+  }
+}
+
+void inject(Cpu& cpu, const EntryResult& entry) {
+  if ((entry.inject >> Interruption::type_shift & 7) == other_event) {
+    cpu.vmx->mtf_pending = true;
+  } else {
+    const bool alone = cpu.alone;
+    deliver_injected(cpu, entry);
+    cpu.alone = alone;
+    if (!cpu.non_root) return;
+    cpu.vmx->mtf_pending = cpu.vmx->controls.has(VmxControl::monitor_trap_flag);
+  }
+  if (guest_needs_attention(cpu)) cpu.attention |= Attention::vmx;
+}
+
+}  // namespace
+
+bool enter_and_inject(Cpu& cpu, bool launch) {
+  Vmx& vmx = *cpu.vmx;
+  const EntryResult entry = enter_guest(cpu, launch);
+  switch (entry.kind) {
+    case EntryResult::Kind::fail_valid:
+      conclude(cpu, {false, entry.error});
+      if (vmx.observer) vmx.observer->refused(cpu, entry.rule, nullptr);
+      return true;
+    case EntryResult::Kind::exited:
+    case EntryResult::Kind::aborted:
+      vmx.exit_count = retired(cpu);
+      if (vmx.observer) vmx.observer->refused(cpu, entry.rule, &vmx.exit);
+      break;
+    case EntryResult::Kind::entered:
+      vmx.entry_count = retired(cpu);
+      if (vmx.observer) vmx.observer->entered(cpu);
+      if (entry.inject) inject(cpu, entry);
+      break;
+  }
+  cpu.next_rip = cpu.rip;
+  return true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,16 @@
+// Owns the act of a VM exit: the state rewritten, the counts kept for explanations, the observer told.
+#include "cpu/exec/core/exit_request.h"
+
+#include "cpu/exec/core/retired.h"
+#include "vmx/transitions.h"
+
+namespace ringside {
+
+void take_vm_exit(Cpu& cpu) {
+  Vmx& vmx = *cpu.vmx;
+  vmx.exit_count = vmx.current->last_exit_count = retired(cpu);
+  leave_guest(cpu, vmx.exit);
+  if (vmx.observer) vmx.observer->exited(cpu, vmx.exit);
+}
+
+}  // namespace ringside

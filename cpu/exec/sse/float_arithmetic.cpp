@@ -1,0 +1,115 @@
+// Owns the out-of-line parts of SSE arithmetic: square roots, the approximations, dot products.
+#include "cpu/exec/sse/float_arithmetic.h"
+
+#include <cmath>
+
+namespace ringside {
+
+template <class F>
+bool square_roots(Cpu& cpu, BitsOf<F>* lanes, unsigned count) {
+  bool known = host_rounds(cpu);
+  for (unsigned i = 0; i < count; ++i) {
+    const F x = bits_as<F>(lanes[i]);
+    // Zero keeps its sign.
+    known = known && ((x >= FloatTraits<F>::smallest && x <= FloatTraits<F>::largest) || x == 0);
+  }
+  if (known) [[likely]] {
+    for (unsigned i = 0; i < count; ++i) lanes[i] = bits_as<BitsOf<F>>(std::sqrt(bits_as<F>(lanes[i])));
+    return true;
+  }
+  soft::Context context(cpu.vector.mxcsr);
+  for (unsigned i = 0; i < count; ++i) lanes[i] = soft::sqrt(context, lanes[i]);
+  return settle(cpu, context);
+}
+template bool square_roots<float>(Cpu&, u32*, unsigned);
+template bool square_roots<double>(Cpu&, u64*, unsigned);
+
+// The manual allows a relative error of 1.5 * 2^-12 and leaves the rest to the processor. Here the exact
+// value is rounded to a significand of 13 bits, half away from zero: an error of at most 2^-13. Denormal
+// operands count as zeros and tiny results become zeros, whatever MXCSR says; no flag is touched.
+u32 approximate_reciprocal(u32 a) {
+  const u32 sign = a & soft::sign_bit<u32>, m = soft::magnitude(a);
+  if (soft::is_nan(a)) return a | soft::quiet_bit<u32>;
+  if (m < soft::smallest_normal<u32>) return sign | soft::infinity<u32>;
+  if (m == soft::infinity<u32>) return sign;
+  // a = 1.f * 2^e; its reciprocal is (1 / 1.f) * 2^-e with a quotient in (0.5, 1].
+  const u64 significand = (m & 0x7fffff) | 0x800000;
+  u64 thirteen = ((u64{1} << 37) / significand + 1) >> 1;  // 4096 to 8192 stand for 0.5 to 1
+  int result = -(static_cast<int>(m >> 23) - 127) - 1;
+  if (thirteen == 1u << 13) {
+    thirteen >>= 1;
+    ++result;
+  }
+  if (result < -126) return sign;
+  return sign | static_cast<u32>(result + 127) << 23 | static_cast<u32>(thirteen & 0xfff) << 11;
+}
+
+u32 approximate_reciprocal_root(u32 a) {
+  const u32 sign = a & soft::sign_bit<u32>, m = soft::magnitude(a);
+  if (soft::is_nan(a)) return a | soft::quiet_bit<u32>;
+  if (m < soft::smallest_normal<u32>) return sign | soft::infinity<u32>;
+  if (sign) return soft::default_nan<u32>;
+  if (m == soft::infinity<u32>) return 0;
+  // a = s * 2^(2k) with s in [1, 4): the result is (1 / sqrt(s)) * 2^-k with a factor in (0.5, 1].
+  const int exponent = static_cast<int>(m >> 23) - 127;
+  const int k = exponent >> 1;
+  const u64 s = static_cast<u64>((m & 0x7fffff) | 0x800000) << (exponent & 1);  // units of 2^-23
+  // n becomes floor(2^14 / sqrt(s)), the largest with (n / 2^14)^2 * s <= 1.
+  u64 n = 0;
+  for (u64 bit = 1u << 14; bit; bit >>= 1) {
+    const u64 trial = n | bit;
+    if (trial * trial * s <= u64{1} << 51) n = trial;
+  }
+  u64 thirteen = (n + 1) >> 1;
+  int result = -k - 1;
+  if (thirteen == 1u << 13) {
+    thirteen >>= 1;
+    ++result;
+  }
+  return static_cast<u32>(result + 127) << 23 | static_cast<u32>(thirteen & 0xfff) << 11;
+}
+
+namespace {
+
+template <class U>
+bool step(Cpu& cpu, U (*function)(soft::Context&, U, U), U a, U b, U& result) {
+  soft::Context context(cpu.vector.mxcsr);
+  result = function(context, a, b);
+  return settle(cpu, context);
+}
+
+}  // namespace
+
+bool dot_product_single(Cpu& cpu, V128& a, const V128& b, u8 control) {
+  const auto x = bits_as<LaneBits<float>>(a), y = bits_as<LaneBits<float>>(b);
+  LaneBits<float> products{};
+  soft::Context context(cpu.vector.mxcsr);
+  for (unsigned i = 0; i < 4; ++i) {
+    if (control & (16u << i)) products[i] = soft::mul(context, x[i], y[i]);
+  }
+  if (!settle(cpu, context)) return false;
+  soft::Context sums(cpu.vector.mxcsr);
+  const u32 low = soft::add(sums, products[0], products[1]), high = soft::add(sums, products[2], products[3]);
+  u32 sum;
+  if (!settle(cpu, sums) || !step<u32>(cpu, soft::add, low, high, sum)) return false;
+  LaneBits<float> result{};
+  for (unsigned i = 0; i < 4; ++i) {
+    if (control & (1u << i)) result[i] = sum;
+  }
+  a = bits_as<V128>(result);
+  return true;
+}
+
+bool dot_product_double(Cpu& cpu, V128& a, const V128& b, u8 control) {
+  V128 products;
+  soft::Context context(cpu.vector.mxcsr);
+  for (unsigned i = 0; i < 2; ++i) {
+    if (control & (16u << i)) products.q[i] = soft::mul(context, a.q[i], b.q[i]);
+  }
+  u64 sum;
+  if (!settle(cpu, context) || !step<u64>(cpu, soft::add, products.q[0], products.q[1], sum)) return false;
+  for (unsigned i = 0; i < 2; ++i) a.q[i] = control & (1u << i) ? sum : 0;
+  return true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,19 @@
+// Owns the handlers of the rows in cpu/decode/rows/sse_int.inc.
+#include "cpu/exec/core/handlers.h"
+#include "cpu/exec/sse/crypto.h"
+#include "cpu/exec/sse/packed_integer.h"
+#include "cpu/exec/sse/shuffle.h"
+#include "cpu/exec/sse/text.h"
+#include "cpu/exec/sse/vector_moves.h"
+
+namespace ringside {
+
+void sse_int_handlers(Handlers* next) {
+  using enum Operand;
+#include "cpu/exec/core/row_macros.inc"
+#include "cpu/decode/rows/sse_int.inc"
+#undef ROW
+#undef ROW_0
+}
+
+}  // namespace ringside

@@ -1,0 +1,145 @@
+// Owns the VMX instructions without operands, and what those with operands share.
+#include "cpu/exec/vmx/vmx_instructions.h"
+
+#include "cpu/exec/core/retired.h"
+#include "cpu/exec/guest/vm_entry.h"
+#include "cpu/state/observer.h"
+
+namespace ringside {
+
+bool refuse_vmx_instruction(Cpu& cpu, Vector vector, std::string_view why) {
+  if (cpu.vmx && cpu.vmx->observer) cpu.vmx->observer->faulted(cpu, vector, why);
+  return fail(cpu, vector);
+}
+
+bool vmx_mode_ok(Cpu& cpu, bool outside) {
+  const std::string_view why = vmx_mode_refusal(cpu, outside);
+  return why.empty() || refuse_vmx_instruction(cpu, Vector::UD, why);
+}
+
+namespace {
+
+bool vmx_privilege_ok(Cpu& cpu) {
+  return cpu.cpl == 0 || refuse_vmx_instruction(cpu, Vector::GP, "CPL is not 0");
+}
+
+// An instruction in the middle of a block that tells an observer of something runs alone: what the observer
+// asks for (the count, a stop) is exact then. False: it comes again so.
+bool alone(Cpu& cpu) {
+  if (cpu.alone) return true;
+  cpu.left = Left::alone;
+  return false;
+}
+
+}  // namespace
+
+bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside) {
+  // Whoever hears that it failed wants to know which instruction it was.
+  if (cpu.vmx && cpu.vmx->observer) cpu.rip = cpu.instruction_rip(op);
+  if (!vmx_mode_ok(cpu, outside)) return false;
+  if (cpu.non_root) return request_instruction_exit(cpu, op, reason);
+  return vmx_privilege_ok(cpu);
+}
+
+bool open_other_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs) {
+  const bool watched = cpu.observer || (cpu.vmx && cpu.vmx->observer);
+  if (watched && !alone(cpu)) return false;
+  if (!vmx_mode_ok(cpu, false)) return false;
+  if (cpu.non_root) {
+    ExitCause cause;
+    if (vmcs_access_exits(cpu, encoding, write, cause))
+      return request_instruction_exit(cpu, op, write ? ExitReason::vmwrite : ExitReason::vmread, cause);
+  }
+  if (!vmx_privilege_ok(cpu)) return false;
+  vmcs = accessed_vmcs(cpu);
+  return true;
+}
+
+bool finish(Cpu& cpu, const VmResult& result) {
+  conclude(cpu, result);
+  return true;
+}
+
+bool finish_access(Cpu& cpu, const VmResult& result) {
+  if (cpu.vmx->observer && !alone(cpu)) return false;
+  return finish(cpu, result);
+}
+
+bool clear_vmcs(Cpu& cpu, const Op& op, u64 pointer) {
+  return finish(cpu, vmclear(cpu, pointer, cpu.instruction_rip(op), retired(cpu)));
+}
+
+bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
+  const bool heard = cpu.observer && cpu.observer->hears_vmwrites();
+  if (heard && !alone(cpu)) [[unlikely]]
+    return false;
+  // The block is charged as a whole; what follows the instruction in it has not retired.
+  const u64 count = retired(cpu) - (op.left - 1u);
+  const VmResult result = vmwrite(cpu, vmcs, encoding, value, cpu.instruction_rip(op), count);
+  if (!result.ok) [[unlikely]]
+    return finish_access(cpu, result);
+  if (heard) [[unlikely]]
+    cpu.observer->vmcs_written(cpu, vmcs.region, encoding, value);
+  return finish(cpu, result);
+}
+
+bool vmxoff_instruction(Cpu& cpu, const Op& op) {
+  return open_vmx_instruction(cpu, op, ExitReason::vmxoff) && finish(cpu, vmxoff(cpu));
+}
+
+bool vmcall(Cpu& cpu, const Op& op) {
+  // A guest may say it in every mode and at every privilege.
+  if (cpu.non_root) return request_instruction_exit(cpu, op, ExitReason::vmcall);
+  // In VMX root operation it would call a monitor of system-management mode, which does not exist here.
+  return open_vmx_instruction(cpu, op, ExitReason::vmcall) &&
+         finish(cpu, VmResult::fail(VmError::vmcall_in_root));
+}
+
+namespace {
+
+bool enter(Cpu& cpu, const Op& op, bool launch) {
+  if (!open_vmx_instruction(cpu, op, launch ? ExitReason::vmlaunch : ExitReason::vmresume)) return false;
+  const VmResult ready = entry_preconditions(cpu, launch);
+  return ready.ok ? enter_and_inject(cpu, launch) : finish(cpu, ready);
+}
+
+}  // namespace
+
+bool vmlaunch(Cpu& cpu, const Op& op) { return enter(cpu, op, true); }
+bool vmresume(Cpu& cpu, const Op& op) { return enter(cpu, op, false); }
+
+bool vmfunc(Cpu& cpu, const Op& op) {
+  const u32 function = static_cast<u32>(cpu.gpr[RAX]), index = static_cast<u32>(cpu.gpr[RCX]);
+  constexpr u32 functions = 64, eptp_switching = 0;
+  if (!cpu.non_root || !cpu.vmx->controls.has(VmxControl::vm_functions) || function >= functions) {
+    cpu.rip = cpu.instruction_rip(op);
+    return refuse_vmx_instruction(cpu, Vector::UD,
+                                  !cpu.non_root           ? "VMFUNC is of guests only"
+                                  : function >= functions ? "EAX is 64 or more"
+                                                          : "\"enable VM functions\" is 0");
+  }
+  const bool enabled = (*cpu.vmx->current)[Field::VM_FUNCTION_CONTROLS] >> function & 1;
+  if (enabled && function == eptp_switching && switch_ept_pointer(cpu, index)) return true;
+  return request_instruction_exit(cpu, op, ExitReason::vmfunc,
+                                  {ExitCause::Kind::control, VmxControl::vm_functions});
+}
+
+bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason) {
+  if (cpu.vmx == nullptr || !cpu.vmx->capability.has(instruction)) {
+    cpu.rip = cpu.instruction_rip(op);
+    return refuse_vmx_instruction(cpu, Vector::UD, "this CPU does not have the instruction");
+  }
+  return open_vmx_instruction(cpu, op, reason);
+}
+
+bool refuse_invalidation(Cpu& cpu) {
+  return finish(cpu, VmResult::fail(VmError::invalid_invalidation_operand));
+}
+bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor) {
+  return finish(cpu, invept(cpu, type, descriptor.q[0], descriptor.q[1]));
+}
+bool invalidate_vpid(Cpu& cpu, u64 type, const V128& descriptor) {
+  return finish(cpu, invvpid(cpu, type, descriptor.q[0], descriptor.q[1]));
+}
+
+}  // namespace ringside

@@ -1,11 +1,10 @@
-// Owns the machine's life: assembly, the round robin of its CPUs, its end, and the state hash.
+// Owns the machine's life: assembly, running its CPUs in their turns, its end, and the state hash.
 #include "frontend/machine/machine.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <bit>
 #include <limits>
 
 #include "cpu/exec/engine/block_cache.h"
@@ -15,15 +14,13 @@
 #include "frontend/machine/board.h"
 #include "frontend/machine/clock.h"
 #include "frontend/machine/load_image.h"
+#include "frontend/machine/turns.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
 
 struct Machine::Parts {
-  // Instructions that a CPU runs before the next has its turn.
-  static constexpr u64 quantum = 20'000;
-
-  explicit Parts(const MachineConfig& config) : clock(config.model.tsc_hertz) {}
+  explicit Parts(const MachineConfig& config) : clock(config.model.tsc_hertz), turns(config.cpus) {}
 
   PhysicalMemory memory;
   MachineClock clock;
@@ -33,11 +30,8 @@ struct Machine::Parts {
   std::vector<std::unique_ptr<Vmx>> vmx;  // one for each CPU, if the model has VMX
   std::unique_ptr<BlockCache> cache;
   std::unique_ptr<Board> board;
-  unsigned turn = 0;
-  u64 turn_left = quantum;
+  Turns turns;
   u64 retired = 0;
-  // The run of the CPU whose turn it is was cut short where nothing of the guest's ended it.
-  bool cut = false;
 };
 
 namespace {
@@ -190,71 +184,66 @@ const Ending& Machine::run(u64 instructions) {
   Parts& p = *parts_;
   const u64 end = instructions > std::numeric_limits<u64>::max() - p.retired ? std::numeric_limits<u64>::max()
                                                                              : p.retired + instructions;
-  const unsigned cpus = static_cast<unsigned>(p.cpus.size());
-  unsigned waiting = 0;  // CPUs in a row that could not run
-  Ticks skipped = 0;     // time in which nobody ran
+  Ticks skipped = 0;  // time in which nobody ran
   interrupted_ = held_ = false;
-  const u32 still = without_turns();
-  const unsigned takers = cpus - static_cast<unsigned>(std::popcount(still));
-  bool turn_began = false;
-  const auto pass_turn = [&] {
-    do p.turn = (p.turn + 1) % cpus;
-    while (still >> p.turn & 1);
-    p.turn_left = Parts::quantum;
-    p.cut = false;
-    turn_began = stop_after_first_ == p.turn;
-  };
-  if (still >> p.turn & 1) pass_turn();
+  p.turns.begin_run(without_turns());
   // A request to return waits until somebody ran, so that it leaves the order of the turns as it was.
-  while (ending_.why == Ending::Why::running && !(interrupted_ && waiting == 0) && p.retired < end) {
+  while (ending_.why == Ending::Why::running && !(interrupted_ && !p.turns.anybody_waits()) &&
+         p.retired < end) {
     p.clock.fire_due();
-    const Ticks now = p.clock.now(), next = p.clock.next_deadline();
-    const u64 until_timer = next == MachineClock::never ? Parts::quantum : next - now;
-    const u64 limit = std::min(p.turn_left, until_timer);
-    const u64 most = std::min(limit, turn_began ? 1 : end - p.retired);
-    Cpu& cpu = *p.cpus[p.turn];
-    p.board->set_running(p.turn);
-    p.clock.begin(cpu);
-    const u64 ran = ringside::run(cpu, most);
-    p.clock.end();
-    p.retired += ran;
-    p.turn_left -= ran;
-    // In VMX non-root operation shutdown is an activity state that a VM exit may end.
-    if (cpu.activity == Activity::shutdown && !cpu.non_root && ending_.why == Ending::Why::running) {
-      end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
-      p.cut = false;
-      break;
-    }
-    // The order of the turns is a matter of the guest's history alone. Where `end` or hold() cut the run
-    // short it is not known yet whether the CPU rests, and what follows belongs to the run that was cut.
-    // Nothing follows the machine's end.
-    const bool resumed = p.cut;
-    p.cut =
-        ending_.why == Ending::Why::running && ran < limit && (ran == most || held_) && (ran != 0 || resumed);
-    const bool rests = takers > 1 && cpu.activity != Activity::active && !p.cut;
-    const bool idle = ran == 0 && !held_ && !resumed;
-    waiting = idle ? waiting + 1 : 0;
-    const bool first_done = turn_began && ran > 0;
-    if (p.turn_left == 0 || rests || idle) pass_turn();
-    if (held_ || first_done) break;
-    if (waiting < takers) continue;
-    waiting = 0;
-    // Nobody can run: time jumps to the next alarm, if that may wake somebody.
-    if (everyone_sleeps_for_ever()) {
-      idle_ = {Ending::Why::idle, 0, "every CPU waits with interrupts disabled"};
+    const bool first_alone = p.turns.fresh() && stop_after_first_ == p.turns.cpu();
+    const u64 ran = run_stretch(first_alone ? 1 : end - p.retired);
+    if (held_ || (first_alone && ran > 0)) break;
+    if (!p.turns.nobody_runs()) continue;
+    p.turns.forget_waits();
+    if (const char* const why = why_nobody_wakes()) {
+      idle_ = {Ending::Why::idle, 0, why};
       return idle_;
     }
-    if (p.clock.next_deadline() == MachineClock::never) {
-      idle_ = {Ending::Why::idle, 0, "every CPU waits for an interrupt and no timer is armed"};
-      return idle_;
-    }
-    const Ticks before = p.clock.now();
-    p.clock.jump_to(p.clock.next_deadline());
     // A guest that sleeps through its timers retires nothing: the caller must have its turn all the same.
-    skipped += p.clock.now() - before;
+    skipped += jump_to_next_alarm();
     if (skipped >= p.clock.frequency() / 20) break;
   }
   return ending_;
+}
+
+// The CPU whose turn it is runs until its turn ends, or the next timer is due, or `most` instructions were
+// retired. Returns how many were.
+u64 Machine::run_stretch(u64 most) {
+  Parts& p = *parts_;
+  const Ticks next = p.clock.next_deadline();
+  u64 limit = p.turns.left();
+  if (next != MachineClock::never) limit = std::min(limit, next - p.clock.now());
+  most = std::min(most, limit);
+  Cpu& cpu = *p.cpus[p.turns.cpu()];
+  p.board->set_running(p.turns.cpu());
+  p.clock.begin(cpu);
+  const u64 ran = ringside::run(cpu, most);
+  p.clock.end();
+  p.retired += ran;
+  // In VMX non-root operation shutdown is an activity state that a VM exit may end.
+  if (cpu.activity == Activity::shutdown && !cpu.non_root && ending_.why == Ending::Why::running)
+    end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
+  // Nothing follows the machine's end.
+  const bool stopped = ending_.why == Ending::Why::running && ran < limit && (ran == most || held_);
+  p.turns.spend({ran, stopped, cpu.activity != Activity::active});
+  return ran;
+}
+
+// Nobody can run: time goes on to the next alarm, which may wake somebody. Returns how far.
+Ticks Machine::jump_to_next_alarm() {
+  MachineClock& clock = parts_->clock;
+  const Ticks before = clock.now();
+  clock.jump_to(clock.next_deadline());
+  return clock.now() - before;
+}
+
+// nullptr: the next alarm may wake somebody.
+const char* Machine::why_nobody_wakes() const {
+  if (everyone_sleeps_for_ever()) return "every CPU waits with interrupts disabled";
+  if (parts_->clock.next_deadline() == MachineClock::never)
+    return "every CPU waits for an interrupt and no timer is armed";
+  return nullptr;
 }
 
 u32 Machine::without_turns() const {
@@ -291,8 +280,8 @@ void Machine::debug_exit(int status) {
             fmt::format("the guest ended the run by isa-debug-exit, status {}", status & 0xff)});
 }
 
-unsigned Machine::turn() const { return parts_->turn; }
-u64 Machine::turn_left() const { return parts_->turn_left; }
+unsigned Machine::turn() const { return parts_->turns.cpu(); }
+u64 Machine::turn_left() const { return parts_->turns.left(); }
 void Machine::set_stop_offsets(std::span<const u16> offsets) { parts_->cache->set_stop_offsets(offsets); }
 u64 Machine::retired() const { return parts_->retired; }
 Ticks Machine::now() const { return parts_->clock.now(); }
@@ -312,11 +301,9 @@ void Machine::fields(Fields& visit) {
   p.clock.fields(visit);
   visit.group("schedule");
   visit("retired", p.retired);
-  visit("turn", p.turn);
-  visit("turn_left", p.turn_left);
-  visit("cut", p.cut);
   for (auto& engine : p.engines) visit("cpu_retired", engine->horizon);
   visit.end();
+  p.turns.fields(visit);
   for (auto& cpu : p.cpus) cpu->fields(visit);
   for (auto& vmx : p.vmx) vmx->fields(visit);
   p.board->fields(visit);

@@ -111,6 +111,9 @@ class Machine final : public MachineControl {
   struct Parts;
   explicit Machine(MachineConfig config);
   bool assemble(std::string& error);
+  u64 run_stretch(u64 most);
+  Ticks jump_to_next_alarm();
+  const char* why_nobody_wakes() const;
   u32 without_turns() const;
   bool everyone_sleeps_for_ever() const;
   void end_with(Ending ending);

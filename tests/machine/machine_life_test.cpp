@@ -166,7 +166,7 @@ TEST_CASE("INIT and SIPI start the other CPU; it answers with an IPI") {
 }
 
 TEST_CASE("two CPUs: the same end whatever the slices, alone or beside another machine") {
-  constexpr u64 length = 400'000;
+  constexpr u64 length = 380'000;
   Guest whole(Guest::config(2));
   busy(whole);
   whole.machine->run(length);

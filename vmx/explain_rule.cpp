@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cpu/arch/register_bits.h"
 #include "cpu/state/msrs.h"
 
 namespace ringside {
@@ -12,56 +13,43 @@ namespace {
 
 using enum Field;
 
-enum class BitGroup : u8 {
-  none,
-  cr0,
-  cr4,
-  rflags,
-  efer,
-  debugctl,
-  access_rights,
-  interruptibility,
-  pending_debug,
-  interruption,
-  ept_pointer,
-  selector
-};
 struct BitName {
-  BitGroup group;
+  std::string_view group;
   u8 bit;
   std::string_view name;
 };
 constexpr BitName bit_table[] = {
-#define BIT(group, bit, name) {BitGroup::group, bit, name},
+#define BIT(group, bit, name) {#group, bit, name},
 #include "vmx/field_bits.inc"
 #undef BIT
 };
 
-BitGroup group_of(Field field) {
+// The register that a field holds, or the group of its own whose names its bits have.
+std::string_view group_of(Field field) {
   switch (field) {
     case GUEST_CR0:
     case HOST_CR0:
     case CR0_GUEST_HOST_MASK:
-    case CR0_READ_SHADOW: return BitGroup::cr0;
+    case CR0_READ_SHADOW: return "CR0";
     case GUEST_CR4:
     case HOST_CR4:
     case CR4_GUEST_HOST_MASK:
-    case CR4_READ_SHADOW: return BitGroup::cr4;
-    case GUEST_RFLAGS: return BitGroup::rflags;
+    case CR4_READ_SHADOW: return "CR4";
+    case GUEST_RFLAGS: return "RFLAGS";
     case GUEST_IA32_EFER:
-    case HOST_IA32_EFER: return BitGroup::efer;
-    case GUEST_IA32_DEBUGCTL: return BitGroup::debugctl;
-    case GUEST_INTERRUPTIBILITY_STATE: return BitGroup::interruptibility;
-    case GUEST_PENDING_DEBUG_EXCEPTIONS: return BitGroup::pending_debug;
-    case VM_ENTRY_INTERRUPTION_INFORMATION: return BitGroup::interruption;
-    case EPT_POINTER: return BitGroup::ept_pointer;
+    case HOST_IA32_EFER: return "IA32_EFER";
+    case GUEST_IA32_DEBUGCTL: return "IA32_DEBUGCTL";
+    case GUEST_INTERRUPTIBILITY_STATE: return "interruptibility";
+    case GUEST_PENDING_DEBUG_EXCEPTIONS: return "pending_debug";
+    case VM_ENTRY_INTERRUPTION_INFORMATION: return "interruption";
+    case EPT_POINTER: return "ept_pointer";
     default: break;
   }
-  if (field >= GUEST_ES_ACCESS_RIGHTS && field <= GUEST_TR_ACCESS_RIGHTS) return BitGroup::access_rights;
+  if (field >= GUEST_ES_ACCESS_RIGHTS && field <= GUEST_TR_ACCESS_RIGHTS) return "access_rights";
   if ((field >= GUEST_ES_SELECTOR && field <= GUEST_TR_SELECTOR) ||
       (field >= HOST_ES_SELECTOR && field <= HOST_TR_SELECTOR))
-    return BitGroup::selector;
-  return BitGroup::none;
+    return "selector";
+  return {};
 }
 
 // Guest state that VM exits write into the VMCS with its present controls.
@@ -138,7 +126,10 @@ std::string_view bit_name(Field field, unsigned number) {
     }
     return {};
   }
-  const BitGroup group = group_of(field);
+  const std::string_view group = group_of(field);
+  for (const BitField& row : bits_of_register(group)) {
+    if (row.low == number && row.high == number) return row.name;
+  }
   for (const BitName& row : bit_table) {
     if (row.group == group && row.bit == number) return row.name;
   }

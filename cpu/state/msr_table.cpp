@@ -28,6 +28,10 @@ bool write_zero_only(Cpu&, const MsrInfo&, u64 value) { return value == 0; }
 
 // Of a family whose registers stand in an array.
 template <auto family>
+u64& member_of(Cpu::Msrs& msr, unsigned index) {
+  return (msr.*family)[index];
+}
+template <auto family>
 bool read_member_of(const Cpu& cpu, const MsrInfo& info, u64& value) {
   value = (cpu.msr.*family)[info.index];
   return true;
@@ -302,7 +306,8 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
                  .read = read_member_of<&M::mtrr_fixed>,
                  .write = write_mtrr_fixed,
                  .present = with<Flag::mtrr>,
-                 .index = n});
+                 .index = n,
+                 .cell = member_of<&M::mtrr_fixed>});
   for (u16 n = 0; n < 2 * mtrr_variable_count; ++n)
     t.push_back({.number = 0x200u + n,
                  .name = keep(fmt::format("IA32_MTRR_PHYS{}{}", n & 1 ? "MASK" : "BASE", n / 2)),
@@ -310,7 +315,8 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
                  .read = read_member_of<&M::mtrr_variable>,
                  .write = write_mtrr_variable,
                  .present = with<Flag::mtrr>,
-                 .index = n});
+                 .index = n,
+                 .cell = member_of<&M::mtrr_variable>});
   static constexpr const char* parts[] = {"CTL", "STATUS", "ADDR", "MISC"};
   for (u16 n = 0; n < 4 * mc_bank_count; ++n)
     t.push_back({.number = 0x400u + n,
@@ -319,7 +325,8 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
                  .read = read_member_of<&M::mc_banks>,
                  .write = write_mc_bank,
                  .present = with<Flag::mca>,
-                 .index = n});
+                 .index = n,
+                 .cell = member_of<&M::mc_banks>});
   for (u16 n = 0; n < std::size(vmx_capability_names); ++n)
     t.push_back({.number = 0x480u + n,
                  .name = vmx_capability_names[n],
@@ -335,7 +342,8 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
                  .read = read_member_of<&M::mc_ctl2>,
                  .write = write_member_of<&M::mc_ctl2>,
                  .present = with<Flag::mca>,
-                 .index = n});
+                 .index = n,
+                 .cell = member_of<&M::mc_ctl2>});
 }
 
 }  // namespace
@@ -348,6 +356,7 @@ std::span<const MsrInfo> msr_table() {
       add_single(rows);
       add_families(rows, names);
       std::sort(rows.begin(), rows.end(), [](auto& a, auto& b) { return a.number < b.number; });
+      for (MsrInfo& row : rows) row.bits = bits_of_register(row.name);
     }
   };
   static const Table table;

@@ -24,8 +24,7 @@ void note_unknown(Cpu& cpu, u32 number, bool write, u64 rip) {
 
 const MsrInfo* present_msr(const Cpu& cpu, u32 number) {
   const MsrInfo* info = find_msr(number);
-  if (!info || (info->present && !(cpu.model && info->present(*cpu.model)))) return nullptr;
-  return info;
+  return info && info->is_present(cpu) ? info : nullptr;
 }
 
 bool read_x2apic(Cpu& cpu, u32 number, u64& value) {
@@ -64,6 +63,14 @@ bool read_msr(Cpu& cpu, u32 number, u64& value, u64 rip) {
   if (!info->member) return false;
   value = cpu.msr.*info->member;
   return true;
+}
+
+std::optional<u64> peek_msr(const Cpu& cpu, const MsrInfo& info) {
+  u64 value = 0;
+  if (!info.is_present(cpu)) return std::nullopt;
+  if (info.read) return info.read(cpu, info, value) ? std::optional(value) : std::nullopt;
+  if (!info.member) return std::nullopt;
+  return cpu.msr.*info.member;
 }
 
 bool write_msr(Cpu& cpu, u32 number, u64 value, u64 rip) {

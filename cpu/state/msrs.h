@@ -2,8 +2,10 @@
 // dumps and traces know about an MSR comes from here.
 #pragma once
 
+#include <optional>
 #include <span>
 
+#include "cpu/arch/register_bits.h"
 #include "cpu/state/cpu.h"
 
 namespace ringside {
@@ -18,8 +20,14 @@ struct MsrInfo {
   // The other cases. False: #GP(0), nothing was changed.
   bool (*read)(const Cpu&, const MsrInfo&, u64& value) = nullptr;
   bool (*write)(Cpu&, const MsrInfo&, u64 value) = nullptr;
-  bool (*present)(const CpuModel&) = nullptr;  // nullptr: in every model
-  u16 index = 0;                               // in its family: MTRR, machine-check bank
+  bool (*present)(const CpuModel&) = nullptr;          // nullptr: in every model
+  u16 index = 0;                                       // in its family: MTRR, machine-check bank
+  u64& (*cell)(Cpu::Msrs&, unsigned index) = nullptr;  // where one of a family is kept
+  std::span<const BitField> bits = {};                 // that have names
+
+  // Where its value is kept; nullptr: it is made of other state, or of none.
+  u64* place(Cpu::Msrs& msr) const { return member ? &(msr.*member) : cell ? &cell(msr, index) : nullptr; }
+  bool is_present(const Cpu& cpu) const { return !present || (cpu.model && present(*cpu.model)); }
 };
 
 // Sorted by number, without the x2APIC range 0x800-0x8ff, which is the local APIC's.
@@ -32,6 +40,8 @@ std::string_view msr_name(u32 number);  // "IA32_EFER"; "x2APIC"; empty if nobod
 // is for the note.
 bool read_msr(Cpu& cpu, u32 number, u64& value, u64 rip);
 bool write_msr(Cpu& cpu, u32 number, u64 value, u64 rip);
+// For somebody who only looks: nothing is noted. nullopt: the model does not have it, or it cannot be read.
+std::optional<u64> peek_msr(const Cpu& cpu, const MsrInfo& info);
 
 // The time-stamp counter now: as software reads it (a guest with TSC offsetting and scaling), and the
 // processor's own.
@@ -49,9 +59,10 @@ bool valid_memory_type(u64 type, bool in_pat);
 constexpr unsigned mc_bank_count = 10, mtrr_variable_count = 10;
 
 namespace msr_number {
-constexpr u32 IA32_APIC_BASE = 0x1b, IA32_BIOS_SIGN_ID = 0x8b, IA32_PAT = 0x277, IA32_TSC_DEADLINE = 0x6e0,
-              IA32_EFER = 0xc0000080, IA32_FS_BASE = 0xc0000100, IA32_GS_BASE = 0xc0000101,
-              IA32_KERNEL_GS_BASE = 0xc0000102, x2apic_first = 0x800, x2apic_last = 0x8ff;
+constexpr u32 IA32_TSC = 0x10, IA32_APIC_BASE = 0x1b, IA32_BIOS_SIGN_ID = 0x8b, IA32_PAT = 0x277,
+              IA32_TSC_DEADLINE = 0x6e0, IA32_EFER = 0xc0000080, IA32_FS_BASE = 0xc0000100,
+              IA32_GS_BASE = 0xc0000101, IA32_KERNEL_GS_BASE = 0xc0000102, x2apic_first = 0x800,
+              x2apic_last = 0x8ff;
 }  // namespace msr_number
 
 struct FeatureControl {

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <set>
 
+#include "frontend/render/json.h"
+#include "frontend/render/text.h"
+
 namespace ringside {
 namespace {
 
@@ -173,6 +176,20 @@ bool Commands::restart() {
   return true;
 }
 
+namespace {
+
+// Whether the last word is "-json", which is taken away.
+bool ends_with_json(std::string_view& arguments) {
+  constexpr std::string_view word = "-json";
+  if (!arguments.ends_with(word)) return false;
+  const std::string_view before = arguments.substr(0, arguments.size() - word.size());
+  if (!before.empty() && blanks.find(before.back()) == blanks.npos) return false;
+  arguments = trimmed(before);
+  return true;
+}
+
+}  // namespace
+
 Commands::Result Commands::execute(std::string_view line) {
   line = trimmed(line);
   if (line.empty() || line.front() == '#') return Result::done;
@@ -188,7 +205,16 @@ Commands::Result Commands::execute(std::string_view line) {
     return Result::failed;
   }
   if (command->name == "quit") return Result::quit;
-  return command->act(*this, rest) ? Result::done : Result::failed;
+  const bool wants_json = ends_with_json(rest);
+  if (wants_json && !command->looks) {
+    fail(fmt::format("{}: prints nothing that JSON could hold; help {} says what it does", whole,
+                     command->name));
+    return Result::failed;
+  }
+  as_json_ = wants_json;
+  const bool good = command->act(*this, rest);
+  as_json_ = false;
+  return good ? Result::done : Result::failed;
 }
 
 Commands::Result Commands::execute_script(std::string_view text, std::string_view name) {
@@ -263,10 +289,29 @@ std::vector<std::string> Commands::complete(std::string_view line) const {
   return {found.begin(), found.end()};
 }
 
-void Commands::show(const Stop& stop) {
-  const std::string_view bold = colour_ ? "\x1b[1m" : "", plain = colour_ ? "\x1b[0m" : "";
-  if (!stop.text.empty()) print_(fmt::format("{}{}{}\n", bold, harmless(stop.text), plain));
-  print(stop.where);
+void Commands::show(const Stop& stop) { look(stop_sheet(stop)); }
+
+void Commands::look(Sheet sheet) {
+  for (Section& section : sheet.sections) {
+    for (Row& row : section.rows)
+      for (Cell& cell : row.cells) cell.text = harmless(cell.text);
+  }
+  if (const auto before = looked_at_.find(sheet.name); before != looked_at_.end())
+    mark_changes(sheet, before->second);
+  print_(as_json_ ? json(sheet) + "\n" : text(sheet, colour_));
+  looked_at_[sheet.name] = std::move(sheet);
+}
+
+Sheet stop_sheet(const Stop& stop) {
+  constexpr std::string_view kinds[] = {"step",        "breakpoint", "watchpoint", "event",
+                                        "interrupted", "limit",      "ended"};
+  Sheet sheet("stop");
+  sheet.section("stop");
+  if (!stop.text.empty()) sheet.row("why").word("why", stop.text);
+  Row& where = sheet.row("where").word("where", stop.where);
+  where.quiet("kind", kinds[static_cast<std::size_t>(stop.kind)]).quiet("cpu", stop.cpu);
+  if (stop.breakpoint) where.quiet("breakpoint", stop.breakpoint);
+  return sheet;
 }
 
 std::string help_of_commands() {
@@ -305,6 +350,7 @@ std::string help_of_command(std::string_view name) {
   std::string text = fmt::format("{} {}\n  {}\n", command->name, command->arguments, command->help);
   if (const std::string aliases = aliases_of(command->name); !aliases.empty())
     text += fmt::format("  also: {}\n", aliases);
+  if (command->looks) text += "  -json behind it prints the same as JSON\n";
   return text + fmt::format("  example: {}\n", command->example);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,6 +10,7 @@
 
 #include "frontend/debug/debugger.h"
 #include "frontend/debug/expression.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/source.h"
 
 namespace ringside {
@@ -31,6 +33,9 @@ class Commands {
   std::vector<std::string> complete(std::string_view line) const;
 
   void show(const Stop& stop);  // the lines that a stop prints
+  // Prints a look: in words, or as JSON where the line asks for it. What has changed since the same look
+  // before is marked.
+  void look(Sheet sheet);
   // Bytes for the guest's serial port; returns how many went.
   void on_send(std::function<std::size_t(std::string_view bytes)> send) { send_ = std::move(send); }
   // Starts the machine again, as it was at first; Debugger::attach() follows by itself. False: `error` says
@@ -72,6 +77,8 @@ class Commands {
   std::function<std::size_t(std::string_view)> send_;
   std::function<bool(std::string&)> restart_;
   bool colour_ = false;
+  bool as_json_ = false;                                 // the line that runs says -json
+  std::map<std::string, Sheet, std::less<>> looked_at_;  // the last of each name
 };
 
 struct Command {
@@ -81,7 +88,12 @@ struct Command {
   std::string_view example;  // a command line
   // False: it failed, and has said why.
   bool (*act)(Commands& commands, std::string_view arguments);
+  // What it prints is a look: "-json" behind its arguments prints it as JSON.
+  bool looks = false;
 };
+// Why the machine stands still, and where.
+Sheet stop_sheet(const Stop& stop);
+
 // In groups: a row without `act` is a group's title.
 std::span<const Command> command_table();
 

@@ -15,6 +15,7 @@ bool until(Commands&, std::string_view arguments);
 bool resume(Commands&, std::string_view arguments);
 bool run_to(Commands&, std::string_view arguments);
 bool cpu(Commands&, std::string_view arguments);
+Sheet cpus_sheet(Commands&);
 bool hold(Commands&, std::string_view arguments);
 bool restart(Commands&, std::string_view arguments);
 bool run(Commands&, std::string_view arguments);
@@ -33,6 +34,7 @@ bool enable(Commands&, std::string_view arguments);
 bool disable(Commands&, std::string_view arguments);
 bool remove(Commands&, std::string_view arguments);
 bool list_breakpoints(Commands&);
+Sheet breakpoints_sheet(Commands&);
 
 // commands_look.cpp
 bool information(Commands&, std::string_view arguments);

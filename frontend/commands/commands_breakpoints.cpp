@@ -300,24 +300,29 @@ bool remove(Commands& c, std::string_view arguments) {
   return for_each(c, arguments, [&](Breakpoint& b) { c.debugger().remove(b.id); });
 }
 
-bool list_breakpoints(Commands& c) {
-  if (c.debugger().breakpoints().empty()) {
-    c.print("there are no breakpoints");
-    return true;
-  }
+Sheet breakpoints_sheet(Commands& c) {
+  Sheet sheet("breakpoints");
+  sheet.section("breakpoints");
+  if (c.debugger().breakpoints().empty()) sheet.row().say("there are no breakpoints");
   for (const Breakpoint& b : c.debugger().breakpoints()) {
-    std::string text =
-        fmt::format("{:>3}  {}{}{}, {} hit{}", b.id, b.enabled ? "" : "disabled, ",
-                    b.temporary ? "temporary, " : "", describe(b), b.hits, b.hits == 1 ? "" : "s");
+    Row& row = sheet.row().count("id", b.id, -3).say("  ");
+    if (!b.enabled) row.say("disabled, ").quiet("disabled", 1);
+    if (b.temporary) row.say("temporary, ").quiet("temporary", 1);
+    row.word("breakpoint", describe(b)).say(", ").count("hits", b.hits).say(b.hits == 1 ? " hit" : " hits");
     if (b.kind == Breakpoint::Kind::execute) {
+      row.quiet("address", b.at.value);
       if (const std::string name = c.symbols().text(b.at.value); !name.empty())
-        text += fmt::format(" <{}>", name);
+        row.say(" <").word("symbol", name).say(">");
     }
-    if (b.cpu) text += fmt::format(", only on CPU {}", *b.cpu);
-    if (!b.condition.empty()) text += fmt::format(", if {}", b.condition);
-    if (b.ignore) text += fmt::format(", passes over the next {}", b.ignore);
-    c.print(text);
+    if (b.cpu) row.say(", only on CPU ").count("cpu", *b.cpu);
+    if (!b.condition.empty()) row.say(", if ").word("condition", b.condition);
+    if (b.ignore) row.say(", passes over the next ").count("ignore", b.ignore);
   }
+  return sheet;
+}
+
+bool list_breakpoints(Commands& c) {
+  c.look(breakpoints_sheet(c));
   return true;
 }
 

@@ -15,6 +15,7 @@
 #include "frontend/inspect/look_registers.h"
 #include "frontend/inspect/look_tables.h"
 #include "frontend/inspect/look_vmcs.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/inspect/vmcs_life.h"
 #include "vmx/instruction_errors.h"
 #include "vmx/rules.h"
@@ -33,61 +34,65 @@ const Vmcs* current(Commands& c) {
 }
 
 // Of one image, or of all if `name` is empty.
-std::string symbols_text(const Symbols& symbols, std::string_view name = {}) {
-  if (symbols.empty()) return "no symbols are loaded; symbols FILE loads them\n";
-  std::string text;
+Sheet symbols_sheet(const Symbols& symbols, std::string_view name = {}) {
+  Sheet sheet("symbols");
+  sheet.section("images");
+  if (symbols.empty()) sheet.row().say("no symbols are loaded; symbols FILE loads them");
   for (const Symbols::Image& image : symbols.images()) {
     if (!name.empty() && image.name != name) continue;
-    text += fmt::format("{:<16} {:#x}-{:#x}, {} symbols{}{}{}, {}\n", image.name, image.low, image.high,
-                        image.symbols, image.has_lines ? ", source lines" : "",
-                        image.offset ? fmt::format(", offset {:#x}", image.offset) : "",
-                        image.world == World::root       ? ", of the hypervisor"
-                        : image.world == World::non_root ? ", of the guest"
-                                                         : "",
-                        image.path);
+    Row& row = sheet.row().word("image", image.name, 16).say(" ").hex("low", image.low).say("-");
+    row.hex("high", image.high).say(", ").count("symbols", image.symbols).say(" symbols");
+    if (image.has_lines) row.say(", source lines").quiet("lines", 1);
+    if (image.offset) row.say(", offset ").hex("offset", image.offset);
+    if (image.world != World::any)
+      row.say(", of the ").word("of", image.world == World::root ? "hypervisor" : "guest");
+    row.say(", ").word("path", image.path);
     if (!image.debug_file.empty())
-      text += fmt::format("{:<16} debugging information: {}\n", "", image.debug_file);
+      sheet.row().say(fmt::format("{:<16} debugging information: ", "")).word("debug_file", image.debug_file);
   }
-  return text;
+  return sheet;
 }
 
 struct Topic {
   std::string_view name;
-  std::string (*text)(Commands& c, const Cpu& cpu);
+  Sheet (*look)(Commands& c, const Cpu& cpu);
 };
 const Topic topics[] = {
-    {"registers", [](Commands& c, const Cpu& cpu) { return registers_text(cpu, &c.symbols()); }},
-    {"general", [](Commands& c, const Cpu& cpu) { return general_registers_text(cpu, &c.symbols()); }},
-    {"control", [](Commands&, const Cpu& cpu) { return control_registers_text(cpu); }},
-    {"segments", [](Commands&, const Cpu& cpu) { return segments_text(cpu); }},
-    {"debug", [](Commands&, const Cpu& cpu) { return debug_registers_text(cpu); }},
-    {"msrs", [](Commands&, const Cpu& cpu) { return msrs_text(cpu); }},
-    {"x87", [](Commands&, const Cpu& cpu) { return x87_text(cpu); }},
-    {"fpu", [](Commands&, const Cpu& cpu) { return x87_text(cpu); }},
-    {"vector", [](Commands&, const Cpu& cpu) { return vector_text(cpu); }},
+    {"registers", [](Commands& c, const Cpu& cpu) { return registers_sheet(cpu, &c.symbols()); }},
+    {"general", [](Commands& c, const Cpu& cpu) { return general_registers_sheet(cpu, &c.symbols()); }},
+    {"control", [](Commands&, const Cpu& cpu) { return control_registers_sheet(cpu); }},
+    {"segments", [](Commands&, const Cpu& cpu) { return segments_sheet(cpu); }},
+    {"debug", [](Commands&, const Cpu& cpu) { return debug_registers_sheet(cpu); }},
+    {"msrs", [](Commands&, const Cpu& cpu) { return msrs_sheet(cpu); }},
+    {"x87", [](Commands&, const Cpu& cpu) { return x87_sheet(cpu); }},
+    {"fpu", [](Commands&, const Cpu& cpu) { return x87_sheet(cpu); }},
+    {"vector", [](Commands&, const Cpu& cpu) { return vector_sheet(cpu); }},
     {"all",
      [](Commands& c, const Cpu& cpu) {
-       return registers_text(cpu, &c.symbols()) + msrs_text(cpu) + x87_text(cpu) + vector_text(cpu);
+       Sheet all = registers_sheet(cpu, &c.symbols());
+       for (const Sheet& more : {msrs_sheet(cpu), x87_sheet(cpu), vector_sheet(cpu)}) all.add(more);
+       return all;
      }},
-    {"symbols", [](Commands& c, const Cpu&) { return symbols_text(c.symbols()); }},
-    {"vmcs", [](Commands& c, const Cpu&) { return vmcs_life_text(c.debugger().machine(), &c.symbols()); }},
-    {"gdt", [](Commands&, const Cpu& cpu) { return gdt_text(cpu); }},
-    {"ldt", [](Commands&, const Cpu& cpu) { return ldt_text(cpu); }},
-    {"idt", [](Commands& c, const Cpu& cpu) { return idt_text(cpu, &c.symbols()); }},
-    {"tss", [](Commands&, const Cpu& cpu) { return tss_text(cpu); }},
-    {"pages", [](Commands&, const Cpu& cpu) { return text(mapped_pages(cpu)); }},
-    {"ept", [](Commands&, const Cpu& cpu) { return text(mapped_ept(cpu)); }},
-    {"mtrr", [](Commands&, const Cpu& cpu) { return mtrr_text(cpu); }},
+    {"breakpoints", [](Commands& c, const Cpu&) { return breakpoints_sheet(c); }},
+    {"cpus", [](Commands& c, const Cpu&) { return cpus_sheet(c); }},
+    {"threads", [](Commands& c, const Cpu&) { return cpus_sheet(c); }},
+    {"symbols", [](Commands& c, const Cpu&) { return symbols_sheet(c.symbols()); }},
+    {"vmcs", [](Commands& c, const Cpu&) { return vmcs_life_sheet(c.debugger().machine(), &c.symbols()); }},
+    {"gdt", [](Commands&, const Cpu& cpu) { return gdt_sheet(cpu); }},
+    {"ldt", [](Commands&, const Cpu& cpu) { return ldt_sheet(cpu); }},
+    {"idt", [](Commands& c, const Cpu& cpu) { return idt_sheet(cpu, &c.symbols()); }},
+    {"tss", [](Commands&, const Cpu& cpu) { return tss_sheet(cpu); }},
+    {"pages", [](Commands&, const Cpu& cpu) { return sheet(mapped_pages(cpu), "pages"); }},
+    {"ept", [](Commands&, const Cpu& cpu) { return sheet(mapped_ept(cpu), "ept"); }},
+    {"mtrr", [](Commands&, const Cpu& cpu) { return mtrr_sheet(cpu); }},
     {"lapic", [](Commands& c,
-                 const Cpu& cpu) { return local_apic_text(c.debugger().machine().local_apic(cpu.index)); }},
-    {"ioapic", [](Commands& c, const Cpu&) { return io_apic_text(c.debugger().machine().io_apic()); }},
-    {"memory", [](Commands& c, const Cpu&) { return memory_map_text(c.debugger().machine().memory()); }},
+                 const Cpu& cpu) { return local_apic_sheet(c.debugger().machine().local_apic(cpu.index)); }},
+    {"ioapic", [](Commands& c, const Cpu&) { return io_apic_sheet(c.debugger().machine().io_apic()); }},
+    {"memory", [](Commands& c, const Cpu&) { return memory_map_sheet(c.debugger().machine().memory()); }},
 };
 
 bool show_topic(Commands& c, std::string_view name) {
-  if (name == "breakpoints" || name == "break" || name == "b") return list_breakpoints(c);
   if (name == "locals") return locals(c, {});
-  if (name == "cpus" || name == "threads") return cpu(c, {});
   const Topic* found = nullptr;
   for (const Topic& topic : topics) {
     if (topic.name == name) {
@@ -100,7 +105,7 @@ bool show_topic(Commands& c, std::string_view name) {
   if (!found)
     return c.fail(
         fmt::format("{}: nothing to tell of; help info and help registers list what there is", name));
-  c.print(found->text(c, c.debugger().cpu()));
+  c.look(found->look(c, c.debugger().cpu()));
   return true;
 }
 
@@ -118,7 +123,9 @@ bool registers(Commands& c, std::string_view arguments) {
   }
   std::string error;
   if (const auto value = c.debugger().read_register(arguments)) {
-    c.print(fmt::format("{} = {:#x}", arguments, *value));
+    Sheet sheet("registers");
+    sheet.row(arguments).say(arguments).say(" = ").hex("value", *value);
+    c.look(std::move(sheet));
     return true;
   }
   return c.fail(fmt::format("{}: no such register", arguments));
@@ -173,11 +180,12 @@ bool print(Commands& c, std::string_view arguments) {
   if (arguments.starts_with('/')) next_word(arguments);
   const auto value = c.value(arguments);
   if (!value) return false;
-  std::string text = fmt::format("{0:#x} = {0}", *value);
-  if (static_cast<s64>(*value) < 0) text += fmt::format(" = {}", static_cast<s64>(*value));
+  Sheet sheet("value");
+  Row& row = sheet.row().hex("value", *value).say(fmt::format(" = {}", *value));
+  if (static_cast<s64>(*value) < 0) row.say(fmt::format(" = {}", static_cast<s64>(*value)));
   if (const std::string name = c.symbols().text(*value, world_of(c.debugger().cpu())); !name.empty())
-    text += fmt::format(" <{}>", name);
-  c.print(text);
+    row.say(" <").word("symbol", name).to(Link::To::linear, *value).say(">");
+  c.look(std::move(sheet));
   return true;
 }
 
@@ -221,42 +229,57 @@ bool examine(Commands& c, std::string_view arguments) {
   if (!counted) count = code ? 10 : 16 / size;
   if (code) {
     if (place.space != AddressSpace::linear) return c.fail("instructions are shown at linear addresses");
-    c.print(disassembly_text(cpu, &c.symbols(), count, place.value));
+    c.look(disassembly_sheet(cpu, &c.symbols(), count, place.value));
     return true;
   }
-  c.print(memory_text(cpu, place.space, place.value, count, size, &c.symbols()));
+  c.look(memory_sheet(cpu, place.space, place.value, count, size, &c.symbols()));
   return true;
 }
 
 bool where(Commands& c, std::string_view) {
-  c.print(c.debugger().where());
+  Sheet sheet("where");
+  sheet.row().word("where", c.debugger().where());
+  c.look(std::move(sheet));
   return true;
 }
 
 bool explain(Commands& c, std::string_view) {
   const VmxEvent* last = c.debugger().last_vmx_event(c.debugger().selected());
   const Cpu& cpu = c.debugger().cpu();
+  Sheet sheet("explanation");
+  sheet.section("event");
   if (!last) {
-    c.print(cpu.vmx ? "there was no VM entry and no VM exit on this CPU yet" : "this CPU model has no VMX");
+    sheet.row().say(cpu.vmx ? "there was no VM entry and no VM exit on this CPU yet"
+                            : "this CPU model has no VMX");
+    c.look(std::move(sheet));
     return true;
   }
   switch (last->kind) {
     case VmxEvent::Kind::entered:
-      c.print(fmt::format("the last event was a VM entry, at instruction {}; before it:", last->count));
-      c.print(last_exit_text(cpu, &c.symbols()));
-      return true;
-    case VmxEvent::Kind::exited: c.print(last_exit_text(cpu, &c.symbols())); return true;
+      sheet.row("entered")
+          .say("the last event was a VM entry, at instruction ")
+          .count("instruction", last->count);
+      sheet.sections.back().rows.back().say("; before it:");
+      sheet.add(last_exit_sheet(cpu, &c.symbols()));
+      break;
+    case VmxEvent::Kind::exited: sheet = last_exit_sheet(cpu, &c.symbols()); break;
     case VmxEvent::Kind::failed:
     case VmxEvent::Kind::faulted:
-      c.print(fmt::format("a VMX instruction failed, at instruction {}: {}", last->count, last->words));
-      return true;
-    case VmxEvent::Kind::refused: break;
+      sheet.row("failed").say("a VMX instruction failed, at instruction ").count("instruction", last->count);
+      sheet.sections.back().rows.back().say(": ").word("words", last->words);
+      break;
+    case VmxEvent::Kind::refused: {
+      Row& row = sheet.row("refused").say("the VM entry at instruction ").count("instruction", last->count);
+      row.say(" was refused");
+      if (last->exit)
+        row.say(", with a VM exit, reason ").count("reason", static_cast<unsigned>(last->exit->reason));
+      else
+        row.say(": VMfailValid");
+      sheet.add(last->broken);
+      break;
+    }
   }
-  c.print(fmt::format(
-      "the VM entry at instruction {} was refused{}", last->count,
-      last->exit ? fmt::format(", with a VM exit, reason {}", static_cast<unsigned>(last->exit->reason))
-                 : std::string(": VMfailValid")));
-  c.print(last->broken);
+  c.look(std::move(sheet));
   return true;
 }
 
@@ -264,7 +287,7 @@ bool vmcs(Commands& c, std::string_view arguments) {
   Machine& machine = c.debugger().machine();
   const Cpu* cpu = &c.debugger().cpu();
   if (arguments == "list") {
-    c.print(vmcs_life_text(machine, &c.symbols()));
+    c.look(vmcs_life_sheet(machine, &c.symbols()));
     return true;
   }
   const Vmcs* v = nullptr;
@@ -283,7 +306,7 @@ bool vmcs(Commands& c, std::string_view arguments) {
   }
   if (!v) return false;
   if (arguments == "check") {
-    c.print(check_text(*cpu, *v, &c.symbols()));
+    c.look(check_sheet(*cpu, *v, &c.symbols()));
     return true;
   }
   VmcsTextOptions options;
@@ -293,14 +316,14 @@ bool vmcs(Commands& c, std::string_view arguments) {
     if (arguments == area) options.area = area;
   }
   if (arguments.empty() || !options.area.empty()) {
-    c.print(vmcs_text(*cpu, *v, options));
+    c.look(vmcs_sheet(*cpu, *v, options));
     return true;
   }
   const std::vector<Field> fields = find_fields(arguments);
   if (fields.empty())
     return c.fail(
         fmt::format("{}: no field has this in its name; help vmcs lists what else there is", arguments));
-  for (const Field field : fields) c.print(field_text(*cpu, *v, field, options));
+  for (const Field field : fields) c.look(field_sheet(*cpu, *v, field, options));
   return true;
 }
 
@@ -309,9 +332,9 @@ bool walk(Commands& c, std::string_view arguments) {
   if (!place) return false;
   const Cpu& cpu = c.debugger().cpu();
   switch (place->space) {
-    case AddressSpace::linear: c.print(walk_text(cpu, place->value)); return true;
-    case AddressSpace::guest_linear: c.print(guest_walk_text(cpu, place->value)); return true;
-    case AddressSpace::guest_physical: c.print(ept_walk_text(cpu, place->value)); return true;
+    case AddressSpace::linear: c.look(walk_sheet(cpu, place->value)); return true;
+    case AddressSpace::guest_linear: c.look(guest_walk_sheet(cpu, place->value)); return true;
+    case AddressSpace::guest_physical: c.look(ept_walk_sheet(cpu, place->value)); return true;
     case AddressSpace::host_physical: break;
   }
   return c.fail("a host-physical address needs no walk");
@@ -331,13 +354,13 @@ bool disassemble(Commands& c, std::string_view arguments) {
     if (!given) return false;
     count = std::min(*given, most_units);
   }
-  c.print(disassembly_text(cpu, &c.symbols(), static_cast<unsigned>(count), address));
+  c.look(disassembly_sheet(cpu, &c.symbols(), static_cast<unsigned>(count), address));
   return true;
 }
 
 bool symbols(Commands& c, std::string_view arguments) {
   if (arguments.empty()) {
-    c.print(symbols_text(c.symbols()));
+    c.look(symbols_sheet(c.symbols()));
     return true;
   }
   const std::string file(next_word(arguments));
@@ -383,12 +406,12 @@ bool symbols(Commands& c, std::string_view arguments) {
     why = fmt::format("offset {:#x}: {}", *offset, why);
   }
   if (find) c.print(why);
-  c.print(symbols_text(c.symbols(), name));
+  c.look(symbols_sheet(c.symbols(), name));
   return true;
 }
 
 bool backtrace(Commands& c, std::string_view) {
-  c.print(backtrace_text(c.debugger().cpu(), c.symbols()));
+  c.look(backtrace_sheet(c.debugger().cpu(), c.symbols()));
   return true;
 }
 

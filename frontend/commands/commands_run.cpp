@@ -8,19 +8,28 @@
 namespace ringside::act {
 namespace {
 
-// What a stop shows: why, where, the source line, the next instruction. False: the machine has ended.
+// What a stop shows: why, where, the source line, the next instruction.
 bool stopped(Commands& c, const Stop& stop) {
-  c.show(stop);
-  if (stop.kind == Stop::Kind::ended) return true;
-  Cpu& cpu = c.debugger().cpu();
-  if (const auto line = c.symbols().line(linear_rip(cpu), world_of(cpu))) {
-    const std::string source = c.sources().line(line->file, line->line);
-    if (!source.empty()) c.print(fmt::format("{:>6}  {}", line->line, source));
+  Sheet sheet = stop_sheet(stop);
+  if (stop.kind != Stop::Kind::ended) {
+    Cpu& cpu = c.debugger().cpu();
+    sheet.section("next");
+    if (const auto line = c.symbols().line(linear_rip(cpu), world_of(cpu))) {
+      const std::string source = c.sources().line(line->file, line->line);
+      if (!source.empty())
+        sheet.row("source")
+            .count("line", line->line, -6)
+            .say("  ")
+            .word("source", source)
+            .to(Link::To::source, 0, line->text());
+    }
+    const DisassembledInstruction next = next_instruction(cpu, &c.symbols());
+    Row& row = sheet.row("instruction").say("=> ").hex("address", next.address);
+    row.to(Link::To::linear, next.address).say(": ").word("mnemonic", next.mnemonic).say(" ");
+    row.word("operands", next.operands);
+    if (!next.target.empty()) row.say("  <").word("target", next.target).say(">");
   }
-  const DisassembledInstruction next = next_instruction(cpu, &c.symbols());
-  std::string text = fmt::format("=> {:#x}: {} {}", next.address, next.mnemonic, next.operands);
-  if (!next.target.empty()) text += fmt::format("  <{}>", next.target);
-  c.print(text);
+  c.look(std::move(sheet));
   return true;
 }
 
@@ -85,11 +94,21 @@ bool run_to(Commands& c, std::string_view arguments) {
   return c.fail(fmt::format("run-to {}: it is exit, entry, interrupt, exception, ring or mode", arguments));
 }
 
+Sheet cpus_sheet(Commands& c) {
+  Debugger& d = c.debugger();
+  Sheet sheet("cpus");
+  sheet.section("cpus");
+  for (unsigned n = 0; n < d.machine().cpus(); ++n) {
+    Row& row = sheet.row().say(n == d.selected() ? "* " : "  ").word("where", d.where(n)).quiet("cpu", n);
+    if (n == d.selected()) row.quiet("selected", 1);
+  }
+  return sheet;
+}
+
 bool cpu(Commands& c, std::string_view arguments) {
   Debugger& d = c.debugger();
   if (arguments.empty()) {
-    for (unsigned n = 0; n < d.machine().cpus(); ++n)
-      c.print(fmt::format("{} {}", n == d.selected() ? '*' : ' ', d.where(n)));
+    c.look(cpus_sheet(c));
     return true;
   }
   const auto n = c.value(arguments);

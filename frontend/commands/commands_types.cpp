@@ -19,7 +19,16 @@ bool locals(Commands& c, std::string_view arguments) {
   const auto cfa = canonical_frame(c.symbols().frames(start.rip, start.world), registers, start.rip, read);
   const auto all = c.symbols().locals(start.rip, start.world, registers, cfa, read);
   if (all.empty()) return c.fail("no variables are known here; symbols FILE loads them, if it has DWARF");
-  for (const Symbols::Variable& one : all) c.print(fmt::format("{} {} = {}", one.type, one.name, one.value));
+  Sheet sheet("locals");
+  sheet.section("variables");
+  for (const Symbols::Variable& one : all)
+    sheet.row(one.name)
+        .word("type", one.type)
+        .say(" ")
+        .word("variable", one.name)
+        .say(" = ")
+        .word("value", one.value);
+  c.look(std::move(sheet));
   return true;
 }
 
@@ -43,12 +52,15 @@ bool ptype(Commands& c, std::string_view arguments) {
   if (members.empty())
     return c.fail(
         fmt::format("{}: no such structure is known; symbols FILE loads types, if it has DWARF", name));
-  std::string text;
+  Sheet sheet("type");
+  sheet.section(name);
   for (const Symbols::Variable& one : members) {
-    text += fmt::format("  +{:<#6x} {} {}", one.offset, one.type, one.name);
-    text += one.value.empty() ? "\n" : fmt::format(" = {}\n", one.value);
+    Row& row =
+        sheet.row(one.name).say("  +").number("offset", one.offset, fmt::format("{:#x}", one.offset), 6);
+    row.say(" ").word("type", one.type).say(" ").word("member", one.name);
+    if (!one.value.empty()) row.say(" = ").word("value", one.value);
   }
-  c.print(text);
+  c.look(std::move(sheet));
   return true;
 }
 

@@ -8,6 +8,7 @@
 #include "frontend/debug/debugger_impl.h"
 #include "frontend/inspect/disassembly.h"
 #include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/refusal.h"
 #include "frontend/inspect/where.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
@@ -262,8 +263,7 @@ void Debugger::Impl::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
   event.rule = rule;
   if (rule) {
     const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
-    for (const RuleExplanation& one : explain_violations(view))
-      event.broken += ringside::text(one, code_names(symbols)) + "\n";
+    for (const RuleExplanation& one : explain_violations(view)) add_rule(event.broken, one, "", symbols);
   }
   own.last = std::move(event);
   std::string text = "VM entry refused";

@@ -1,6 +1,12 @@
 // Owns the target description: the list of registers as the XML that gdb reads.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <set>
+#include <span>
+
+#include "cpu/state/msrs.h"
+#include "cpu/state/register_table.h"
 #include "frontend/gdb/registers.h"
 
 namespace ringside {
@@ -8,27 +14,16 @@ namespace {
 
 using Part = GdbRegister::Feature;
 
-struct Flag {
-  std::string_view group, name;
-  unsigned first, last;
-};
-// Of the types that the features use and gdb does not have already.
-constexpr Flag all_flags[] = {
-#define BIT(group, number, name) {#group, name, number, number},
-#include "vmx/field_bits.inc"
-#undef BIT
-    {"rflags", "IOPL", 12, 13}, {"mxcsr", "IE", 0, 0},     {"mxcsr", "DE", 1, 1},    {"mxcsr", "ZE", 2, 2},
-    {"mxcsr", "OE", 3, 3},      {"mxcsr", "UE", 4, 4},     {"mxcsr", "PE", 5, 5},    {"mxcsr", "DAZ", 6, 6},
-    {"mxcsr", "IM", 7, 7},      {"mxcsr", "DM", 8, 8},     {"mxcsr", "ZM", 9, 9},    {"mxcsr", "OM", 10, 10},
-    {"mxcsr", "UM", 11, 11},    {"mxcsr", "PM", 12, 12},   {"mxcsr", "RC", 13, 14},  {"mxcsr", "FZ", 15, 15},
-    {"vmx", "VMXON", 0, 0},     {"vmx", "NON_ROOT", 1, 1}, {"vmx", "LAUNCHED", 2, 2}};
+// What only this room has names for.
+constexpr BitField vmx_bits[] = {
+    {"VMX", 0, 0, "VMXON"}, {"VMX", 1, 1, "NON_ROOT"}, {"VMX", 2, 2, "LAUNCHED"}};
 
-std::string flags(std::string_view group, unsigned bytes) {
-  std::string text = fmt::format("  <flags id=\"{}_bits\" size=\"{}\">\n", group, bytes);
-  for (const Flag& flag : all_flags) {
-    if (flag.group == group)
-      text +=
-          fmt::format("    <field name=\"{}\" start=\"{}\" end=\"{}\"/>\n", flag.name, flag.first, flag.last);
+std::string flags(const GdbRegister& reg, std::span<const BitField> bits) {
+  std::string text = fmt::format("  <flags id=\"{}\" size=\"{}\">\n", reg.type, std::max(reg.bytes(), 4u));
+  for (const BitField& row : bits) {
+    std::string name(row.name);
+    std::replace(name.begin(), name.end(), ' ', '_');
+    text += fmt::format("    <field name=\"{}\" start=\"{}\" end=\"{}\"/>\n", name, row.low, row.high);
   }
   return text + "  </flags>\n";
 }
@@ -50,15 +45,18 @@ constexpr std::string_view vector_types = R"(  <vector id="v4f" type="ieee_singl
   </union>
 )";
 
-std::string types_of(Part feature) {
-  switch (feature) {
-    case Part::core: return flags("rflags", 4);
-    case Part::sse: return std::string(vector_types) + flags("mxcsr", 4);
-    case Part::segments: return "";
-    case Part::system: return flags("cr0", 8) + flags("cr4", 8) + flags("efer", 8);
-    case Part::vmx: return flags("vmx", 4);
+// The types that registers of a feature use and gdb does not have already.
+std::string types_of(Part feature, const std::vector<GdbRegister>& registers) {
+  std::string text(feature == Part::sse ? vector_types : "");
+  std::set<std::string> told;
+  for (const GdbRegister& reg : registers) {
+    if (reg.feature != feature || !reg.type.ends_with("_bits") || !told.insert(reg.type).second) continue;
+    const std::span<const BitField> bits = reg.msr                ? reg.msr->bits
+                                           : feature == Part::vmx ? std::span<const BitField>(vmx_bits)
+                                                                  : bits_of_register(reg.info->bits_of);
+    text += flags(reg, bits);
   }
-  return "";
+  return text;
 }
 
 constexpr std::string_view feature_name(Part feature) {
@@ -99,8 +97,8 @@ std::string target_description(Layout layout) {
                       reg.type, n, reg.group.empty() ? "" : fmt::format(" group=\"{}\"", reg.group));
     }
     if (!rows.empty())
-      text += fmt::format("<feature name=\"{}\">\n{}{}</feature>\n", feature_name(feature), types_of(feature),
-                          rows);
+      text += fmt::format("<feature name=\"{}\">\n{}{}</feature>\n", feature_name(feature),
+                          types_of(feature, registers), rows);
   }
   return text + "</target>\n";
 }

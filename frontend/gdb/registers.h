@@ -17,19 +17,25 @@ enum class Layout : u8 {
   bits16,  // i8086
 };
 
+struct MsrInfo;
+struct RegisterInfo;
+
 struct GdbRegister {
   std::string name;
-  unsigned bits;
-  std::string_view type;   // of gdb's, or one that the description defines
+  unsigned bits = 0;
+  std::string type;        // of gdb's, or one that the description defines
   std::string_view group;  // empty: gdb's own choice
   // The feature of the description that it belongs to.
-  enum class Feature : u8 { core, sse, segments, system, vmx } feature;
+  enum class Feature : u8 { core, sse, segments, system, vmx } feature = Feature::core;
   struct Value {
     u64 low = 0, high = 0;
     bool known = true;
   };
-  Value (*read)(const Cpu& cpu, unsigned index);
-  unsigned index = 0;  // for `read`
+  Value (*read)(const Cpu& cpu, const GdbRegister& reg) = nullptr;
+  // For `read`: a register of the CPU's table, an MSR, or a number.
+  const RegisterInfo* info = nullptr;
+  const MsrInfo* msr = nullptr;
+  unsigned index = 0;
   // The debugger's name of it, through which it is written, and of its part above 64 bits; empty: it cannot
   // be written.
   std::string written_as, high_written_as;
@@ -48,6 +54,9 @@ bool write_register(Debugger& debugger, const GdbRegister& reg, std::string_view
 // The linear address of the next instruction: what gdb is told as its program counter, so that it finds code
 // and breakpoints where CS has a base.
 u64 program_counter(const Cpu& cpu);
+
+// The description's type for a register whose bits have the names of `of`: "cr0_bits" for "CR0".
+std::string gdb_flags_type(std::string_view of);
 
 // The XML that tells gdb all of this.
 std::string target_description(Layout layout);

@@ -160,42 +160,57 @@ std::vector<StackFrame> backtrace(const Cpu& cpu, const UnwindStart& start, cons
   return frames;
 }
 
-std::string text(const std::vector<StackFrame>& frames, const UnwindStart& start, const Symbols& symbols) {
-  std::string text;
+namespace {
+
+void source_cell(Row& row, const std::optional<Symbols::Line>& line) {
+  if (line && line->line) row.say("  ").word("source", line->text()).to(Link::To::source, 0, line->text());
+}
+
+}  // namespace
+
+void add_frames(Sheet& sheet, const std::vector<StackFrame>& frames, const UnwindStart& start,
+                const Symbols& symbols) {
   unsigned number = 0;
+  const auto begin = [&](const StackFrame& frame) -> Row& {
+    Row& row = sheet.row();
+    row.say("#").count("frame", number++, 2).say(" ");
+    return row.number("rip", frame.rip, fmt::format("{:#018x}", frame.rip)).to(Link::To::linear, frame.rip);
+  };
   for (const StackFrame& frame : frames) {
     // What called, not what follows the call.
     const u64 look =
         frame.found == StackFrame::Found::innermost || frame.rip == 0 ? frame.rip : frame.rip - 1;
     auto line = symbols.line(look, start.world);
     for (const Symbols::Inlined& inner : symbols.inlined(look, start.world)) {
-      text += fmt::format("#{:<2} {:#018x}  {}, inlined", number++, frame.rip, inner.function);
-      if (line) text += fmt::format("  {}\n", line->text());
+      Row& row = begin(frame).say("  ").word("symbol", inner.function).say(", inlined").quiet("inlined", 1);
+      source_cell(row, line);
       line = inner.call;
     }
-    text += fmt::format("#{:<2} {:#018x}", number++, frame.rip);
+    Row& row = begin(frame);
     if (const auto named = symbols.find(look, start.world)) {
       Symbols::Named at = *named;
       at.distance = frame.rip - at.start;
-      text += fmt::format("  {}", at.text());
+      row.say("  ").word("symbol", at.text());
     }
-    if (line && line->line) text += fmt::format("  {}", line->text());
-    if (frame.found == StackFrame::Found::frame_pointer) text += "  (by frame pointer)";
-    if (frame.found == StackFrame::Found::orc) text += "  (by ORC)";
-    if (frame.found == StackFrame::Found::on_stack) text += "  (found on the stack)";
-    text += "\n";
+    source_cell(row, line);
+    if (frame.found == StackFrame::Found::frame_pointer) row.say("  (by frame pointer)");
+    if (frame.found == StackFrame::Found::orc) row.say("  (by ORC)");
+    if (frame.found == StackFrame::Found::on_stack) row.say("  (found on the stack)");
+    row.quiet("rsp", frame.rsp);
   }
-  return text;
 }
 
-std::string backtrace_text(const Cpu& cpu, const Symbols& symbols, unsigned limit) {
+Sheet backtrace_sheet(const Cpu& cpu, const Symbols& symbols, unsigned limit) {
   const UnwindStart own = unwind_start(cpu);
-  std::string all = text(backtrace(cpu, own, symbols, limit), own, symbols);
+  Sheet sheet("backtrace");
+  sheet.section("cpu");
+  add_frames(sheet, backtrace(cpu, own, symbols, limit), own, symbols);
   if (const auto guest = guest_unwind_start(cpu)) {
-    all += "the guest, as the last VM exit left it:\n";
-    all += text(backtrace(cpu, *guest, symbols, limit), *guest, symbols);
+    sheet.section("guest");
+    sheet.row().say("the guest, as the last VM exit left it:");
+    add_frames(sheet, backtrace(cpu, *guest, symbols, limit), *guest, symbols);
   }
-  return all;
+  return sheet;
 }
 
 }  // namespace ringside

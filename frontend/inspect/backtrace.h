@@ -9,6 +9,7 @@
 
 #include "cpu/state/cpu.h"
 #include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/symbols/unwind.h"
 
@@ -43,8 +44,10 @@ std::optional<UnwindStart> guest_unwind_start(const Cpu& cpu);
 
 std::vector<StackFrame> backtrace(const Cpu& cpu, const UnwindStart& start, const Symbols& symbols,
                                   unsigned limit = 64);
-std::string text(const std::vector<StackFrame>& frames, const UnwindStart& start, const Symbols& symbols);
+// Rows in the section that was begun last.
+void add_frames(Sheet& sheet, const std::vector<StackFrame>& frames, const UnwindStart& start,
+                const Symbols& symbols);
 // Both of the above for the CPU's own state; in root operation the guest's stack after it, if it has one.
-std::string backtrace_text(const Cpu& cpu, const Symbols& symbols, unsigned limit = 64);
+Sheet backtrace_sheet(const Cpu& cpu, const Symbols& symbols, unsigned limit = 64);
 
 }  // namespace ringside

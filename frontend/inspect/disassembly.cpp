@@ -86,14 +86,19 @@ DisassembledInstruction decode_one(Capstone& capstone, std::span<const u8> bytes
   return one;
 }
 
-std::string line_of(const DisassembledInstruction& one, const DisassemblyOptions& options, bool current) {
+void instruction_row(Row& row, const DisassembledInstruction& one, const DisassemblyOptions& options,
+                     bool current) {
   std::string bytes;
   for (const u8 byte : one.bytes) bytes += fmt::format("{:02x} ", byte);
-  std::string text = fmt::format("{} {:#018x}  ", current ? "=>" : "  ", one.address);
-  if (options.show_bytes) text += fmt::format("{:<30} ", bytes);
-  text += one.operands.empty() ? one.mnemonic : fmt::format("{:<8} {}", one.mnemonic, one.operands);
-  if (!one.target.empty()) text += fmt::format("  <{}>", one.target);
-  return text + "\n";
+  row.say(current ? "=> " : "   ").number("address", one.address, fmt::format("{:#018x}", one.address));
+  row.to(Link::To::linear, one.address).say("  ");
+  if (current) row.quiet("current", 1);
+  if (options.show_bytes) row.word("bytes", bytes, 30).say(" ");
+  if (one.operands.empty())
+    row.word("mnemonic", one.mnemonic);
+  else
+    row.word("mnemonic", one.mnemonic, 8).say(" ").word("operands", one.operands);
+  if (!one.target.empty()) row.say("  <").word("target", one.target).say(">");
 }
 
 DisassemblyOptions options_of(const Cpu& cpu, const Symbols* symbols) {
@@ -129,25 +134,28 @@ std::vector<DisassembledInstruction> disassemble(const ReadCode& read, u64 addre
   return all;
 }
 
-std::string disassembly_text(const ReadCode& read, u64 address, unsigned count,
-                             const DisassemblyOptions& options, u64 current) {
-  std::string text;
+Sheet disassembly_sheet(const ReadCode& read, u64 address, unsigned count, const DisassemblyOptions& options,
+                        u64 current) {
+  Sheet sheet("disassembly");
+  sheet.section("instructions");
   u64 last_start = ~u64{0};
+  bool first = true;
   for (const DisassembledInstruction& one : disassemble(read, address, count, options)) {
     const auto named = options.symbols ? options.symbols->find(one.address, options.world) : std::nullopt;
-    if (named && (named->start != last_start || text.empty())) text += fmt::format("{}:\n", named->text());
+    if (named && (named->start != last_start || first)) sheet.row().word("symbol", named->text()).say(":");
     if (named) last_start = named->start;
-    text += line_of(one, options, one.address == current);
+    first = false;
+    instruction_row(sheet.row(), one, options, one.address == current);
   }
-  return text;
+  return sheet;
 }
 
-std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count) {
-  return disassembly_text(cpu, symbols, count, linear_rip(cpu));
+Sheet disassembly_sheet(const Cpu& cpu, const Symbols* symbols, unsigned count) {
+  return disassembly_sheet(cpu, symbols, count, linear_rip(cpu));
 }
 
-std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count, u64 address) {
-  return disassembly_text(reader_of(cpu), address, count, options_of(cpu, symbols), linear_rip(cpu));
+Sheet disassembly_sheet(const Cpu& cpu, const Symbols* symbols, unsigned count, u64 address) {
+  return disassembly_sheet(reader_of(cpu), address, count, options_of(cpu, symbols), linear_rip(cpu));
 }
 
 DisassembledInstruction next_instruction(const Cpu& cpu, const Symbols* symbols) {

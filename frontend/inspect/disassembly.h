@@ -1,4 +1,4 @@
-// Owns instructions as text for people: Capstone's disassembly in the CPU's mode, with symbols and bytes.
+// Owns instructions as people read them: Capstone's disassembly in the CPU's mode, with symbols and bytes.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cpu/state/cpu.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
 
 namespace ringside {
@@ -35,11 +36,11 @@ struct DisassemblyOptions {
 std::vector<DisassembledInstruction> disassemble(const ReadCode& read, u64 address, unsigned count,
                                                  const DisassemblyOptions& options);
 // As lines, a header for each symbol, "=>" before the instruction at `current`.
-std::string disassembly_text(const ReadCode& read, u64 address, unsigned count,
-                             const DisassemblyOptions& options, u64 current);
+Sheet disassembly_sheet(const ReadCode& read, u64 address, unsigned count, const DisassemblyOptions& options,
+                        u64 current);
 // The instructions around the CPU's next one, in its mode; or from `address` (linear) on.
-std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count);
-std::string disassembly_text(const Cpu& cpu, const Symbols* symbols, unsigned count, u64 address);
+Sheet disassembly_sheet(const Cpu& cpu, const Symbols* symbols, unsigned count);
+Sheet disassembly_sheet(const Cpu& cpu, const Symbols* symbols, unsigned count, u64 address);
 // The next instruction of the CPU.
 DisassembledInstruction next_instruction(const Cpu& cpu, const Symbols* symbols);
 

@@ -9,6 +9,8 @@
 #include "cpu/exec/engine/run.h"
 #include "cpu/exec/events/events.h"
 #include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/look_paging.h"
+#include "frontend/inspect/refusal.h"
 #include "frontend/inspect/vmx_event.h"
 #include "frontend/inspect/where.h"
 #include "vmx/explain_exit.h"
@@ -35,28 +37,30 @@ std::string csv_text(std::string_view text) {
   return out + "\"";
 }
 
-std::string indented(const std::string& text) {
-  std::string out = "      ";
-  for (const char c : text) {
-    out += c;
-    if (c == '\n') out += "      ";
-  }
-  return out + "\n";
+constexpr std::string_view indent = "      ";
+
+// "      where          guest RIP ..."
+Row& titled(Sheet& sheet, std::string_view id, std::string_view title) {
+  return sheet.row(id).say(fmt::format("{}{:<14} ", indent, title));
 }
 
-void add_parts(std::string& text, std::string_view title, const std::vector<ExplainedPart>& parts) {
+void add_parts(Sheet& sheet, std::string_view id, std::string_view title,
+               const std::vector<ExplainedPart>& parts) {
   for (const ExplainedPart& part : parts) {
-    text += fmt::format("      {:<14} {:<10} {}\n", title, part.bits, part.meaning);
+    titled(sheet, id, title).word("bits", part.bits, 10).say(" ").word("meaning", part.meaning);
     title = {};
   }
 }
 
-void add_lines(std::string& text, std::string_view title, std::string_view lines) {
-  while (!lines.empty()) {
-    const std::size_t end = lines.find('\n');
-    text += fmt::format("      {:<14} {}\n", title, lines.substr(0, end));
-    lines.remove_prefix(end == lines.npos ? lines.size() : end + 1);
-    title = {};
+// The rows of a walk, under one title.
+void add_walk(Sheet& sheet, const ExplainedWalk& walk) {
+  std::string_view title = "walk";
+  for (Section section : ringside::sheet(walk).sections) {
+    for (Row& row : section.rows) {
+      row.cells.insert(row.cells.begin(), Cell{.text = fmt::format("{}{:<14} ", indent, title)});
+      title = {};
+    }
+    sheet.sections.push_back(std::move(section));
   }
 }
 
@@ -84,21 +88,36 @@ void ExitTrace::entered(Cpu& cpu) {
   p.entry = retired(cpu);
   p.root = p.entry - p.exit;
   ++entries_;
-  if (!story_) return;
+  if (!story_ || !filter_.tells_entries() || !filter_.tells_at(p.entry)) return;
   const u32 injected = static_cast<u32>((*cpu.vmx->current)[Field::VM_ENTRY_INTERRUPTION_INFORMATION]);
   const bool injects = injected & Interruption::valid;
   if (cpu.vmx->current->entries > 1 && !injects) return;
-  std::string text =
-      fmt::format("VM entry {}: CPU {}, VMCS at {:#x}, guest RIP {}, CR0 {:#x}, CR3 {:#x}, CR4 {:#x}\n",
-                  entries_, cpu.index, cpu.vmx->current->region.value,
-                  code_text(cpu.rip, World::non_root, symbols_), cpu.cr0, cpu.cr3, cpu.cr4);
+  tell_again(cpu.index);
+  Sheet sheet("vm_entry");
+  sheet.section("vm_entry");
+  sheet.row("vm_entry")
+      .say("VM entry ")
+      .count("entry", entries_)
+      .say(": CPU ")
+      .count("cpu", cpu.index)
+      .say(", VMCS at ")
+      .hex("vmcs", cpu.vmx->current->region.value)
+      .say(", guest RIP ")
+      .number("guest_rip", cpu.rip, code_text(cpu.rip, World::non_root, symbols_))
+      .say(", CR0 ")
+      .hex("cr0", cpu.cr0)
+      .say(", CR3 ")
+      .hex("cr3", cpu.cr3)
+      .say(", CR4 ")
+      .hex("cr4", cpu.cr4)
+      .quiet("instruction", retired(cpu));
   if (injects) {
     ExitInfo as_exit;
     as_exit.interruption = injected;
     as_exit.interruption_error = static_cast<u32>((*cpu.vmx->current)[Field::VM_ENTRY_EXCEPTION_ERROR_CODE]);
-    add_parts(text, "injects", explain_exit(as_exit).interruption);
+    add_parts(sheet, "injects", "injects", explain_exit(as_exit).interruption);
   }
-  story_(text);
+  story_(sheet);
 }
 
 void ExitTrace::exited(Cpu& cpu, const ExitInfo& exit) {
@@ -109,7 +128,9 @@ void ExitTrace::exited(Cpu& cpu, const ExitInfo& exit) {
   if (static_cast<unsigned>(exit.reason) < exit_reason_limit)
     ++by_reason_[static_cast<unsigned>(exit.reason)];
   if (rows_) row(cpu, exit, in_guest);
-  if (story_) tell(cpu, exit, in_guest);
+  if (story_ && filter_.tells(exit.reason) && filter_.tells_at(now) && !comes_again(cpu, exit, in_guest) &&
+      passed_++ % filter_.every == 0)
+    tell(cpu, exit, in_guest);
   p.exit = now;
 }
 
@@ -139,21 +160,100 @@ void ExitTrace::row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   rows_(j.dump() + "\n");
 }
 
+namespace {
+
+// Why an exit would come again before the guest has run one instruction.
+std::string likely_cause(const ExitInfo& exit) {
+  switch (exit.reason) {
+    case ExitReason::ept_violation:
+    case ExitReason::ept_misconfiguration:
+      return "the EPT entry that the walk ends at was not changed, or INVEPT is missing";
+    case ExitReason::exception_or_nmi: return "the exception was neither injected nor its cause removed";
+    case ExitReason::external_interrupt:
+      return "the interrupt was not acknowledged: \"acknowledge interrupt on exit\" is 0 and no handler ran";
+    case ExitReason::io_instruction:
+      if (exit.qualification & bit(5)) return "one iteration of a repeated string instruction each, or none";
+      break;
+    default: break;
+  }
+  if (exit.instruction_length == 0) return "what caused it was not removed";
+  return fmt::format("GUEST_RIP was not advanced past this instruction of {} byte{}", exit.instruction_length,
+                     exit.instruction_length == 1 ? "" : "s");
+}
+
+}  // namespace
+
+bool ExitTrace::comes_again(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
+  PerCpu& p = cpus_[cpu.index];
+  const u64 rip = guest_rip(cpu);
+  const bool again = p.any_told && in_guest == 0 && p.told.reason == exit.reason && p.told_rip == rip;
+  if (again) {
+    ++p.again;
+    // A run that does nothing else is told of while it lasts.
+    constexpr u64 many = 1000;
+    if (p.again % many == 0) tell_again(cpu.index);
+    return true;
+  }
+  tell_again(cpu.index);
+  p.told = exit;
+  p.told_rip = rip;
+  p.any_told = true;
+  return false;
+}
+
+void ExitTrace::tell_again(unsigned cpu) {
+  PerCpu& p = cpus_[cpu];
+  if (p.again == 0 || !story_) return;
+  Sheet sheet("vm_exit_again");
+  sheet.section("vm_exit_again");
+  sheet.row("again")
+      .say("VM exit: ")
+      .count("again", p.again)
+      .say(p.again == 1 ? " time more" : " times more")
+      .say(" at once, reason ")
+      .count("reason", static_cast<unsigned>(p.told.reason))
+      .say(" at guest RIP ")
+      .number("guest_rip", p.told_rip, code_text(p.told_rip, World::non_root, symbols_))
+      .quiet("cpu", cpu);
+  titled(sheet, "likely", "likely").word("cause", likely_cause(p.told));
+  p.again = 0;
+  story_(sheet);
+}
+
+void ExitTrace::conclude() {
+  for (unsigned n = 0; n < cpus_.size(); ++n) tell_again(n);
+}
+
 void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   const ExplainedExit e = explain_exit(exit);
-  std::string text =
-      fmt::format("VM exit {}: reason {}, {}\n", exits_, static_cast<unsigned>(exit.reason), e.headline);
-  text +=
-      fmt::format("      {:<14} guest RIP {}, {} instruction{} after the entry\n", "where",
-                  code_text(guest_rip(cpu), World::non_root, symbols_), in_guest, in_guest == 1 ? "" : "s");
-  text += fmt::format("      {:<14} {}\n", "why", e.cause);
-  add_parts(text, "qualification", e.qualification);
-  add_parts(text, "event", e.interruption);
-  add_parts(text, "on its way", e.vectoring);
+  const u64 rip = guest_rip(cpu);
+  Sheet sheet("vm_exit");
+  sheet.section("vm_exit");
+  sheet.row("vm_exit")
+      .say("VM exit ")
+      .count("exit", exits_)
+      .say(": reason ")
+      .count("reason", static_cast<unsigned>(exit.reason))
+      .say(", ")
+      .word("headline", e.headline)
+      .quiet("name", name(exit.reason))
+      .quiet("cpu", cpu.index)
+      .quiet("instruction", retired(cpu))
+      .quiet("exit_qualification", exit.qualification);
+  titled(sheet, "where", "where")
+      .say("guest RIP ")
+      .number("guest_rip", rip, code_text(rip, World::non_root, symbols_))
+      .say(", ")
+      .count("in_guest", in_guest)
+      .say(in_guest == 1 ? " instruction after the entry" : " instructions after the entry");
+  titled(sheet, "why", "why").word("cause", e.cause);
+  add_parts(sheet, "qualification", "qualification", e.qualification);
+  add_parts(sheet, "event", "event", e.interruption);
+  add_parts(sheet, "vectoring", "on its way", e.vectoring);
   if (exit.reason == ExitReason::triple_fault)
-    text += fmt::format("      {:<14} {}\n", "chain", exception_chain(cpu));
-  if (const auto walk = explain_walk(cpu, exit)) add_lines(text, "walk", walk->text());
-  story_(text);
+    titled(sheet, "chain", "chain").word("chain", exception_chain(cpu));
+  if (const auto walk = explain_walk(cpu, exit)) add_walk(sheet, *walk);
+  story_(sheet);
 }
 
 // Every rule that is broken, not only the one that the processor met first.
@@ -164,15 +264,28 @@ void ExitTrace::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
   for (const Rule* one : broken) ++by_rule_[std::string(one->id)];
   if (exit) ++by_reason_[static_cast<unsigned>(exit->reason) % exit_reason_limit];
   if (rows_) refusal_row(cpu, broken, exit);
-  if (!story_) return;
-  std::string text = exit ? fmt::format("VM entry refused, VM exit: reason {}, {}\n",
-                                        static_cast<unsigned>(exit->reason), headline(*exit))
-                          : std::string("VM entry refused, VMfailValid\n");
-  text += fmt::format("      {:<14} CPU {}, VMCS at {:#x}, instruction {}\n", "where", cpu.index,
-                      cpu.vmx->current->region.value, retired(cpu));
-  if (exit) add_parts(text, "qualification", explain_exit(*exit).qualification);
-  for (const Rule* one : broken) text += indented(ringside::text(explain(*one, view), code_names(symbols_)));
-  story_(text);
+  if (!story_ || !filter_.tells_refusals() || !filter_.tells_at(retired(cpu))) return;
+  tell_again(cpu.index);
+  Sheet sheet("vm_entry_refused");
+  sheet.section("vm_entry_refused");
+  Row& head = sheet.row("refused").say("VM entry refused, ");
+  if (exit)
+    head.say("VM exit: reason ")
+        .count("reason", static_cast<unsigned>(exit->reason))
+        .say(", ")
+        .word("headline", headline(*exit));
+  else
+    head.word("failure", "VMfailValid");
+  titled(sheet, "where", "where")
+      .say("CPU ")
+      .count("cpu", cpu.index)
+      .say(", VMCS at ")
+      .hex("vmcs", cpu.vmx->current->region.value)
+      .say(", instruction ")
+      .count("instruction", retired(cpu));
+  if (exit) add_parts(sheet, "qualification", "qualification", explain_exit(*exit).qualification);
+  for (const Rule* one : broken) add_rule(sheet, explain(*one, view), indent, symbols_);
+  story_(sheet);
 }
 
 void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit) {
@@ -212,10 +325,22 @@ void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& brok
   rows_(j.dump() + "\n");
 }
 
+namespace {
+
+Sheet failure_sheet(std::string_view name, std::string_view before, std::string_view words, u64 count) {
+  Sheet sheet(name);
+  sheet.section(name);
+  sheet.row(name).say(before).word("words", words).say(" (instruction ").count("instruction", count).say(")");
+  return sheet;
+}
+
+}  // namespace
+
 void ExitTrace::failed(Cpu& cpu, unsigned error) {
   ++by_error_[error % by_error_.size()];
   const std::string text = vm_failure_text(error);
-  if (story_) story_(fmt::format("{} (instruction {})\n", text, retired(cpu)));
+  if (story_ && filter_.tells_refusals() && filter_.tells_at(retired(cpu)))
+    story_(failure_sheet("vmx_instruction_failed", "", text, retired(cpu)));
   // Of a VM entry that a rule refuses, refused() follows.
   const bool by_rule = error == static_cast<unsigned>(VmError::invalid_controls) ||
                        error == static_cast<unsigned>(VmError::invalid_host_state);
@@ -224,7 +349,8 @@ void ExitTrace::failed(Cpu& cpu, unsigned error) {
 
 void ExitTrace::faulted(Cpu& cpu, Vector vector, std::string_view why) {
   const std::string text = vm_fault_text(vector, why);
-  if (story_) story_(fmt::format("A VMX instruction raises {} (instruction {})\n", text, retired(cpu)));
+  if (story_)
+    story_(failure_sheet("vmx_instruction_faulted", "A VMX instruction raises ", text, retired(cpu)));
   if (rows_) failure_row(cpu, vector_text(static_cast<unsigned>(vector), true), 0, text);
 }
 

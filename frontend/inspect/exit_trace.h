@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/inspect/sheet.h"
+#include "frontend/inspect/story_filter.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/machine/machine.h"
 #include "vmx/vmx.h"
@@ -22,11 +24,16 @@ TraceForm trace_form(std::string_view path);
 class ExitTrace final : public VmxObserver {
  public:
   using Output = std::function<void(std::string_view)>;
+  using Story = std::function<void(const Sheet& event)>;
 
   // Each is off without an output. `rows`: a line for each exit, each refused entry and each VMX instruction
-  // that fails, the first a header in CSV. `story`: the same at length, in words.
+  // that fails, the first a header in CSV. `story`: the same at length, as sheets for people and programs.
   void write_rows(TraceForm form, Output rows);
-  void tell_story(Output story) { story_ = std::move(story); }
+  void tell_story(Story story) { story_ = std::move(story); }
+  // What of it is told. An exit that comes again at once, at the same RIP and with the same reason, is
+  // counted and not told; what broke the row of them, or conclude(), tells how many there were.
+  void filter_story(const StoryFilter& filter) { filter_ = filter; }
+  void conclude();
 
   // Names for the story; nullptr: none. They outlive the trace.
   void use_symbols(const Symbols* symbols) { symbols_ = symbols; }
@@ -51,14 +58,23 @@ class ExitTrace final : public VmxObserver {
   struct PerCpu {
     u64 entry = 0, exit = 0;  // retired instructions at the last one
     u64 root = 0;             // instructions in VMX root operation before the last entry
+    // The last exit that was told, and how often it has come again since.
+    ExitInfo told;
+    u64 told_rip = 0, again = 0;
+    bool any_told = false;
   };
   void row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   void refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit);
   void failure_row(const Cpu& cpu, std::string_view name, unsigned error, std::string_view detail);
   void tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
+  bool comes_again(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
+  void tell_again(unsigned cpu);
 
   TraceForm form_ = TraceForm::json_lines;
-  Output rows_, story_;
+  Output rows_;
+  Story story_;
+  StoryFilter filter_;
+  u64 passed_ = 0;  // exits that the filter let through, for its every Nth
   const Symbols* symbols_ = nullptr;
   std::vector<PerCpu> cpus_;
   u64 exits_ = 0, entries_ = 0;

@@ -41,19 +41,32 @@ std::optional<HostPhys> through_guest(const Cpu& cpu, std::string* why, Walk wal
   return std::nullopt;
 }
 
-std::string line_text(const Cpu& cpu, std::span<const u8> bytes, unsigned size, const Symbols* symbols) {
-  std::string text, characters;
-  for (std::size_t at = 0; at + size <= bytes.size(); at += size) {
+void words(Row& row, const Cpu& cpu, std::span<const u8> bytes, unsigned size, const Symbols* symbols) {
+  std::string characters;
+  std::size_t shown = 0;
+  for (std::size_t at = 0; at + size <= bytes.size(); at += size, ++shown) {
     u64 word = 0;
     for (unsigned i = size; i-- > 0;) word = word << 8 | bytes[at + i];
-    text += fmt::format(" {:0{}x}", word, 2 * size);
+    row.say(" ").hex(fmt::format("w{}", shown), word, static_cast<int>(2 * size));
     if (size == 1) characters += word >= 0x20 && word < 0x7f ? static_cast<char>(word) : '.';
     if (size == 8 && symbols) {
-      if (const std::string name = symbols->text(word, world_of(cpu)); !name.empty())
-        text += fmt::format(" <{}>", name);
+      if (const std::string name = symbols->text(word, world_of(cpu)); !name.empty()) {
+        row.to(Link::To::linear, word, name);
+        row.say(fmt::format(" <{}>", name));
+      }
     }
   }
-  return size == 1 ? fmt::format("{:<48}  {}", text, characters) : text;
+  if (size == 1) row.say(fmt::format("{:{}}  ", "", 3 * (16 - shown))).word("characters", characters);
+}
+
+Link::To link_of(AddressSpace space) {
+  switch (space) {
+    case AddressSpace::linear: return Link::To::linear;
+    case AddressSpace::guest_linear: return Link::To::guest_linear;
+    case AddressSpace::guest_physical: return Link::To::guest_physical;
+    case AddressSpace::host_physical: return Link::To::host_physical;
+  }
+  return Link::To::nothing;
 }
 
 }  // namespace
@@ -109,26 +122,33 @@ std::size_t poke(const Cpu& cpu, AddressSpace space, u64 address, std::span<cons
   return done;
 }
 
-std::string memory_text(const Cpu& cpu, AddressSpace space, u64 address, unsigned count, unsigned size,
-                        const Symbols* symbols) {
+Sheet memory_sheet(const Cpu& cpu, AddressSpace space, u64 address, unsigned count, unsigned size,
+                   const Symbols* symbols) {
   constexpr unsigned line_bytes = 16;
-  if (size != 1 && size != 2 && size != 4 && size != 8) return "words have 1, 2, 4 or 8 bytes\n";
-  std::string text;
+  Sheet sheet("memory");
+  sheet.section("memory");
+  if (size != 1 && size != 2 && size != 4 && size != 8) {
+    sheet.row("refusal").word("refusal", "words have 1, 2, 4 or 8 bytes");
+    return sheet;
+  }
+  const auto line = [&](u64 at) -> Row& {
+    return sheet.row().number("address", at, fmt::format("{:#018x}", at)).to(link_of(space), at).say(":");
+  };
   for (u64 left = u64{count} * size; left != 0;) {
     u8 bytes[line_bytes] = {};
     const std::size_t wanted = std::min<u64>(left, line_bytes);
     const std::size_t there = peek(cpu, space, address, std::span(bytes, wanted));
-    if (there >= size)
-      text += fmt::format("{:#018x}:{}\n", address, line_text(cpu, std::span(bytes, there), size, symbols));
+    if (there >= size) words(line(address), cpu, std::span(bytes, there), size, symbols);
     if (there < wanted) {
       std::string why;
       locate(cpu, space, address + there, &why);
-      return text + fmt::format("{:#018x}: {}\n", address + there, why);
+      line(address + there).say(" ").word("unreadable", why);
+      return sheet;
     }
     address += wanted;
     left -= wanted;
   }
-  return text;
+  return sheet;
 }
 
 }  // namespace ringside

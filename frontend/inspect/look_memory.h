@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cpu/state/cpu.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
 
 namespace ringside {
@@ -37,7 +38,7 @@ std::size_t poke(const Cpu& cpu, AddressSpace space, u64 address, std::span<cons
 
 // `count` words of `size` bytes (1, 2, 4 or 8), 16 bytes a line, with characters for size 1; symbols for
 // words of 8 bytes if given. Lines that cannot be read say why.
-std::string memory_text(const Cpu& cpu, AddressSpace space, u64 address, unsigned count, unsigned size,
-                        const Symbols* symbols = nullptr);
+Sheet memory_sheet(const Cpu& cpu, AddressSpace space, u64 address, unsigned count, unsigned size,
+                   const Symbols* symbols = nullptr);
 
 }  // namespace ringside

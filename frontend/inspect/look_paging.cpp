@@ -206,32 +206,75 @@ MappedRanges mapped_ept(const Cpu& cpu, u64 first, std::size_t limit) {
   return out;
 }
 
-std::string text(const MappedRanges& mapped) {
-  if (!mapped.refusal.empty()) return mapped.refusal + "\n";
-  if (mapped.ranges.empty()) return "nothing is mapped\n";
-  std::string text;
+Sheet sheet(const MappedRanges& mapped, std::string_view name) {
+  Sheet all(name);
+  all.section("ranges");
+  if (!mapped.refusal.empty()) all.row("refusal").word("refusal", mapped.refusal);
+  if (mapped.refusal.empty() && mapped.ranges.empty()) all.row().say("nothing is mapped");
+  const Link::To to = name == "ept" ? Link::To::host_physical : Link::To::guest_physical;
   for (const MappedRange& r : mapped.ranges)
-    text += fmt::format("{:016x}-{:016x} -> {:012x}  {:>10} KBytes, pages of {}{}  {}\n", r.first,
-                        r.first + (r.bytes - 1), r.to, r.bytes >> 10, size_name(r.smallest_page),
-                        r.smallest_page == r.page_size ? "" : " to " + size_name(r.page_size), r.rights);
-  return text + (mapped.cut ? "... and more\n" : "");
+    all.row()
+        .hex("first", r.first, 16)
+        .say("-")
+        .hex("last", r.first + (r.bytes - 1), 16)
+        .say(" -> ")
+        .hex("to", r.to, 12)
+        .to(to, r.to)
+        .say("  ")
+        .count("kbytes", r.bytes >> 10, -10)
+        .say(" KBytes, pages of ")
+        .number("smallest_page", r.smallest_page, size_name(r.smallest_page))
+        .say(r.smallest_page == r.page_size ? "" : " to " + size_name(r.page_size))
+        .say("  ")
+        .word("rights", r.rights)
+        .quiet("largest_page", r.page_size);
+  if (mapped.cut) all.row("cut").say("... and more").quiet("cut", 1);
+  return all;
 }
 
-std::string walk_text(const Cpu& cpu, u64 linear, Access access) {
-  return explain_walk(cpu.mmu, LinAddr(linear), access).text();
+Sheet sheet(const ExplainedWalk& walk) {
+  Sheet all("walk");
+  all.section("walk");
+  for (std::size_t i = 0; i < walk.steps.size(); ++i) {
+    const ExplainedStep& s = walk.steps[i];
+    const bool opens =
+        s.second_stage && (i == 0 || !walk.steps[i - 1].second_stage || walk.steps[i - 1].of != s.of);
+    if (opens) all.row().say("guest-physical ").hex("of", s.of).to(Link::To::guest_physical, s.of);
+    Row& row = all.row();
+    row.say(s.second_stage ? "  " : "").word("entry", s.name, 10).say(" at ").hex("at", s.at);
+    row.to(s.second_stage ? Link::To::host_physical : Link::To::guest_physical, s.at);
+    row.say(" = ").hex("value", s.entry).say(": ").word("meaning", s.meaning);
+    if (!s.failure.empty()) row.say("  <- ").word("failure", s.failure);
+  }
+  Row& end = all.row("conclusion");
+  end.word("conclusion", walk.conclusion);
+  if (!walk.failed) end.to(Link::To::host_physical, walk.address.value);
+  return all;
 }
 
-std::string guest_walk_text(const Cpu& cpu, u64 guest_linear, Access access) {
-  if (cpu.non_root) return walk_text(cpu, guest_linear, access);
+namespace {
+
+Sheet no_guest() {
+  Sheet all("walk");
+  all.row("refusal").word("refusal", "there is no guest: the CPU has no current VMCS");
+  return all;
+}
+
+}  // namespace
+
+Sheet walk_sheet(const Cpu& cpu, u64 linear, Access access) {
+  return sheet(explain_walk(cpu.mmu, LinAddr(linear), access));
+}
+
+Sheet guest_walk_sheet(const Cpu& cpu, u64 guest_linear, Access access) {
+  if (cpu.non_root) return walk_sheet(cpu, guest_linear, access);
   const Vmcs* vmcs = current_vmcs(cpu);
-  if (!vmcs) return "there is no guest: the CPU has no current VMCS\n";
-  return explain_guest_walk(cpu, *vmcs, LinAddr(guest_linear), access).text();
+  return vmcs ? sheet(explain_guest_walk(cpu, *vmcs, LinAddr(guest_linear), access)) : no_guest();
 }
 
-std::string ept_walk_text(const Cpu& cpu, u64 guest_physical, Access access) {
+Sheet ept_walk_sheet(const Cpu& cpu, u64 guest_physical, Access access) {
   const Vmcs* vmcs = current_vmcs(cpu);
-  if (!vmcs) return "there is no guest: the CPU has no current VMCS\n";
-  return explain_ept_walk(cpu, *vmcs, GuestPhys(guest_physical), access.kind).text();
+  return vmcs ? sheet(explain_ept_walk(cpu, *vmcs, GuestPhys(guest_physical), access.kind)) : no_guest();
 }
 
 }  // namespace ringside

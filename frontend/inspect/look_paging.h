@@ -1,11 +1,13 @@
-// Owns what paging structures map, as ranges: a guest's page tables, EPT; and single walks in words.
+// Owns what paging structures map, as ranges: a guest's page tables, EPT; and single walks.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "cpu/state/cpu.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
+#include "vmx/explain_walk.h"
 
 namespace ringside {
 
@@ -27,13 +29,15 @@ MappedRanges mapped_pages(const Cpu& cpu, u64 first = 0, std::size_t limit = 100
 // Of the current VMCS's EPT pointer, or of `eptp`.
 MappedRanges mapped_ept(const Cpu& cpu, u64 first = 0, std::size_t limit = 1000);
 MappedRanges mapped_ept(const Cpu& cpu, u64 eptp, u64 first, std::size_t limit);
-std::string text(const MappedRanges& ranges);
+// `name`: "pages" or "ept".
+Sheet sheet(const MappedRanges& ranges, std::string_view name);
+Sheet sheet(const ExplainedWalk& walk);
 
 // Each entry that a translation reads, in both stages if a guest runs, for what the CPU runs now.
-std::string walk_text(const Cpu& cpu, u64 linear, Access access = {});
+Sheet walk_sheet(const Cpu& cpu, u64 linear, Access access = {});
 // The same for the guest of the current VMCS while the hypervisor runs: from the state that the last VM exit
 // saved; and of a guest-physical address through EPT.
-std::string guest_walk_text(const Cpu& cpu, u64 guest_linear, Access access = {});
-std::string ept_walk_text(const Cpu& cpu, u64 guest_physical, Access access = {});
+Sheet guest_walk_sheet(const Cpu& cpu, u64 guest_linear, Access access = {});
+Sheet ept_walk_sheet(const Cpu& cpu, u64 guest_physical, Access access = {});
 
 }  // namespace ringside

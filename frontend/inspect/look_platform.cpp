@@ -1,4 +1,4 @@
-// Owns the rendering of memory types, interrupt controllers and the physical map.
+// Owns memory types, interrupt controllers and the physical map as values.
 #include "frontend/inspect/look_platform.h"
 
 #include <fmt/format.h>
@@ -19,55 +19,67 @@ std::string_view memory_type(u64 type) {
 constexpr std::string_view deliveries[8] = {"fixed", "lowest priority", "SMI",   "reserved", "NMI",
                                             "INIT",  "start-up",        "ExtINT"};
 
-std::string vectors_text(const LocalApic& apic, u32 first) {
-  std::string text;
+// The vectors whose bits are set in eight registers.
+void vectors(Row& row, const LocalApic& apic, u32 first) {
+  std::vector<std::string> set;
   for (unsigned vector = 0; vector < 256; ++vector) {
-    if (apic.peek(first + 16 * (vector / 32)) >> (vector % 32) & 1) text += fmt::format(" {:02x}", vector);
+    if (apic.peek(first + 16 * (vector / 32)) >> (vector % 32) & 1)
+      set.push_back(fmt::format("{:02x}", vector));
   }
-  return text.empty() ? " none" : text;
+  row.names("vectors", std::move(set), "none");
 }
 
-std::string lvt_text(std::string_view name, u32 value, bool timer) {
+void lvt_row(Sheet& sheet, std::string_view name, u32 value, bool timer) {
   constexpr std::string_view modes[4] = {"one-shot", "periodic", "TSC-deadline", "reserved"};
-  std::string text = fmt::format("  {:<12} {:08x}  vector {:02x}", name, value, value & 0xff);
-  text +=
-      timer ? fmt::format(", {}", modes[value >> 17 & 3]) : fmt::format(", {}", deliveries[value >> 8 & 7]);
-  if (value & apic_lvt::LEVEL) text += ", level";
-  if (value & (1u << 12)) text += ", pending";
-  if (value & apic_lvt::REMOTE_IRR) text += ", remote IRR";
-  if (value & apic_lvt::MASK) text += ", masked";
-  return text + "\n";
+  Row& row = sheet.row(name);
+  row.say(fmt::format("  {:<12} ", name))
+      .hex("value", value, 8)
+      .say("  vector ")
+      .hex("vector", value & 0xff, 2);
+  row.say(", ").word("delivery", timer ? modes[value >> 17 & 3] : deliveries[value >> 8 & 7]);
+  std::vector<std::string> set;
+  if (value & apic_lvt::LEVEL) set.emplace_back("level");
+  if (value & (1u << 12)) set.emplace_back("pending");
+  if (value & apic_lvt::REMOTE_IRR) set.emplace_back("remote IRR");
+  if (value & apic_lvt::MASK) set.emplace_back("masked");
+  for (const std::string& one : set) row.say(", " + one);
+  row.quiet("bits", set);
 }
 
-}  // namespace
+// First address and bytes of each of the eight ranges of the fixed registers.
+constexpr struct {
+  u64 first, bytes;
+} fixed_ranges[11] = {{0, 0x10000},      {0x80000, 0x4000}, {0xa0000, 0x4000}, {0xc0000, 0x1000},
+                      {0xc8000, 0x1000}, {0xd0000, 0x1000}, {0xd8000, 0x1000}, {0xe0000, 0x1000},
+                      {0xe8000, 0x1000}, {0xf0000, 0x1000}, {0xf8000, 0x1000}};
 
-std::string mtrr_text(const Cpu& cpu) {
-  const u64 type = cpu.msr.mtrr_def_type;
-  std::string text = fmt::format("MTRRs {}, fixed ranges {}, default {}\n", type & bit(11) ? "on" : "off",
-                                 type & bit(10) ? "on" : "off", memory_type(type & 0xff));
-  // First address and bytes of each of the eight ranges of the fixed registers.
-  constexpr struct {
-    u64 first, bytes;
-  } fixed[11] = {{0, 0x10000},      {0x80000, 0x4000}, {0xa0000, 0x4000}, {0xc0000, 0x1000},
-                 {0xc8000, 0x1000}, {0xd0000, 0x1000}, {0xd8000, 0x1000}, {0xe0000, 0x1000},
-                 {0xe8000, 0x1000}, {0xf0000, 0x1000}, {0xf8000, 0x1000}};
+void fixed_rows(Sheet& sheet, const Cpu& cpu) {
   u64 first = 0, end = 0, last = ~u64{0};
   const auto flush = [&] {
     if (end > first)
-      text += fmt::format("  fixed     {:012x}-{:012x}  {}\n", first, end - 1, memory_type(last));
+      sheet.row("fixed")
+          .say("  fixed     ")
+          .hex("first", first, 12)
+          .say("-")
+          .hex("last", end - 1, 12)
+          .say("  ")
+          .word("type", memory_type(last));
   };
   for (unsigned n = 0; n < 11; ++n) {
     for (unsigned k = 0; k < 8; ++k) {
       const u64 here = cpu.msr.mtrr_fixed[n] >> (8 * k) & 0xff;
       if (here != last) {
         flush();
-        first = fixed[n].first + k * fixed[n].bytes;
+        first = fixed_ranges[n].first + k * fixed_ranges[n].bytes;
         last = here;
       }
-      end = fixed[n].first + (k + 1) * fixed[n].bytes;
+      end = fixed_ranges[n].first + (k + 1) * fixed_ranges[n].bytes;
     }
   }
   flush();
+}
+
+void variable_rows(Sheet& sheet, const Cpu& cpu) {
   const u64 width = bit(cpu.mmu.physical_bits()) - 1;
   for (unsigned n = 0; n < cpu.msr.mtrr_variable.size() / 2; ++n) {
     const u64 base = cpu.msr.mtrr_variable[2 * n], mask = cpu.msr.mtrr_variable[2 * n + 1];
@@ -75,65 +87,152 @@ std::string mtrr_text(const Cpu& cpu) {
     const u64 from = base & width & ~u64{0xfff}, covered = mask & width & ~u64{0xfff};
     const u64 bytes = covered ? covered & (~covered + 1) : width + 1;
     const bool whole = (covered | (bytes - 1)) == width;
-    text += fmt::format("  variable{} {:012x}-{:012x}  {}{}\n", n, from, from + bytes - 1,
-                        memory_type(base & 0xff),
-                        whole ? "" : fmt::format("  (and other addresses: mask {:#x})", covered));
+    Row& row = sheet.row(fmt::format("variable{}", n));
+    row.say(fmt::format("  variable{} ", n))
+        .hex("first", from, 12)
+        .say("-")
+        .hex("last", from + bytes - 1, 12);
+    row.say("  ").word("type", memory_type(base & 0xff));
+    if (!whole) row.say("  (and other addresses: mask ").hex("mask", covered).say(")");
   }
-  text += "PAT     ";
-  for (unsigned n = 0; n < 8; ++n)
-    text += fmt::format(" {}={}", n, memory_type(cpu.msr.pat >> (8 * n) & 0xff));
-  return text + "\n";
 }
 
-std::string local_apic_text(const LocalApic& apic) {
+}  // namespace
+
+Sheet mtrr_sheet(const Cpu& cpu) {
+  const u64 type = cpu.msr.mtrr_def_type;
+  Sheet sheet("mtrr");
+  sheet.section("mtrr");
+  sheet.row("mtrrs")
+      .say("MTRRs ")
+      .word("mtrrs", type & bit(11) ? "on" : "off")
+      .say(", fixed ranges ")
+      .word("fixed", type & bit(10) ? "on" : "off")
+      .say(", default ")
+      .word("default", memory_type(type & 0xff));
+  fixed_rows(sheet, cpu);
+  variable_rows(sheet, cpu);
+  Row& pat = sheet.row("pat");
+  pat.say("PAT     ");
+  for (unsigned n = 0; n < 8; ++n)
+    pat.say(fmt::format(" {}=", n)).word(fmt::format("pa{}", n), memory_type(cpu.msr.pat >> (8 * n) & 0xff));
+  return sheet;
+}
+
+Sheet local_apic_sheet(const LocalApic& apic) {
   using namespace apic_register;
   constexpr std::string_view modes[3] = {"disabled", "xAPIC mode", "x2APIC mode"};
-  std::string text = fmt::format(
-      "local APIC {:#x}: {}, {}, page at {:#x}\n", apic.id(), modes[static_cast<unsigned>(apic.mode())],
-      apic.software_enabled() ? "software enabled" : "software disabled", apic.mmio_base().value);
-  text +=
-      fmt::format("  TPR {:02x}, PPR {:02x}, LDR {:08x}, DFR {:08x}, SVR {:08x} (spurious vector {:02x})\n",
-                  apic.peek(TPR), apic.processor_priority(), apic.peek(LDR), apic.peek(DFR), apic.peek(SVR),
-                  apic.peek(SVR) & 0xff);
-  text += fmt::format("  ESR {:02x} (detected since: {:02x}), ICR {:08x}_{:08x}\n", apic.peek(ESR),
-                      apic.pending_errors(), apic.peek(ICR_HIGH), apic.peek(ICR_LOW));
+  Sheet sheet("lapic");
+  sheet.section("local_apic");
+  sheet.row("local_apic")
+      .say("local APIC ")
+      .hex("id", apic.id())
+      .say(": ")
+      .word("mode", modes[static_cast<unsigned>(apic.mode())])
+      .say(", ")
+      .word("software", apic.software_enabled() ? "software enabled" : "software disabled")
+      .say(", page at ")
+      .hex("page", apic.mmio_base().value)
+      .to(Link::To::host_physical, apic.mmio_base().value);
+  sheet.row("priority")
+      .say("  TPR ")
+      .hex("tpr", apic.peek(TPR), 2)
+      .say(", PPR ")
+      .hex("ppr", apic.processor_priority(), 2)
+      .say(", LDR ")
+      .hex("ldr", apic.peek(LDR), 8)
+      .say(", DFR ")
+      .hex("dfr", apic.peek(DFR), 8)
+      .say(", SVR ")
+      .hex("svr", apic.peek(SVR), 8)
+      .say(" (spurious vector ")
+      .hex("spurious_vector", apic.peek(SVR) & 0xff, 2)
+      .say(")");
+  sheet.row("errors")
+      .say("  ESR ")
+      .hex("esr", apic.peek(ESR), 2)
+      .say(" (detected since: ")
+      .hex("pending_errors", apic.pending_errors(), 2)
+      .say("), ICR ")
+      .hex("icr_high", apic.peek(ICR_HIGH), 8)
+      .say("_")
+      .hex("icr_low", apic.peek(ICR_LOW), 8);
   constexpr struct {
     std::string_view name;
     u32 at;
-  } vectors[] = {{"LVT timer", LVT_TIMER}, {"thermal", LVT_THERMAL}, {"performance", LVT_PERFORMANCE},
+  } entries[] = {{"LVT timer", LVT_TIMER}, {"thermal", LVT_THERMAL}, {"performance", LVT_PERFORMANCE},
                  {"LINT0", LVT_LINT0},     {"LINT1", LVT_LINT1},     {"error", LVT_ERROR},
                  {"CMCI", LVT_CMCI}};
-  for (const auto& entry : vectors) text += lvt_text(entry.name, apic.peek(entry.at), entry.at == LVT_TIMER);
-  text += fmt::format("  timer: initial {:#x}, current {:#x}, divide configuration {:#x}\n",
-                      apic.peek(INITIAL_COUNT), apic.peek(CURRENT_COUNT), apic.peek(DIVIDE_CONFIGURATION));
-  text += fmt::format("  requested (IRR):{}\n  in service (ISR):{}\n  level (TMR):{}\n",
-                      vectors_text(apic, IRR), vectors_text(apic, ISR), vectors_text(apic, TMR));
-  return text + fmt::format("  an interrupt {} for the CPU\n", apic.pending() ? "waits" : "does not wait");
+  for (const auto& entry : entries) lvt_row(sheet, entry.name, apic.peek(entry.at), entry.at == LVT_TIMER);
+  sheet.row("timer")
+      .say("  timer: initial ")
+      .hex("initial", apic.peek(INITIAL_COUNT))
+      .say(", current ")
+      .hex("current", apic.peek(CURRENT_COUNT))
+      .say(", divide configuration ")
+      .hex("divide_configuration", apic.peek(DIVIDE_CONFIGURATION));
+  vectors(sheet.row("irr").say("  requested (IRR): "), apic, IRR);
+  vectors(sheet.row("isr").say("  in service (ISR): "), apic, ISR);
+  vectors(sheet.row("tmr").say("  level (TMR): "), apic, TMR);
+  sheet.row("pending")
+      .say("  an interrupt ")
+      .word("pending", apic.pending() ? "waits" : "does not wait")
+      .say(" for the CPU");
+  return sheet;
 }
 
-std::string io_apic_text(const IoApic& apic) {
-  std::string text = fmt::format("I/O APIC {}, {} pins\n", apic.peek(0) >> 24 & 0xf, IoApic::pin_count);
+Sheet io_apic_sheet(const IoApic& apic) {
+  Sheet sheet("ioapic");
+  sheet.section("io_apic");
+  sheet.row("io_apic")
+      .say("I/O APIC ")
+      .count("id", apic.peek(0) >> 24 & 0xf)
+      .say(", ")
+      .count("pins", IoApic::pin_count);
+  sheet.sections.back().rows.back().say(" pins");
+  sheet.section("pins");
   for (unsigned pin = 0; pin < IoApic::pin_count; ++pin) {
     const u64 e = apic.entry(pin);
-    text += fmt::format("  {:>2}  {:016x}  vector {:02x}, {}, to {} {:#x}, {}, active {}{}{}{}\n", pin, e,
-                        e & 0xff, deliveries[e >> 8 & 7], e & bit(11) ? "logical" : "physical", e >> 56,
-                        e & bit(15) ? "level" : "edge", e & bit(13) ? "low" : "high",
-                        e & bit(12) ? ", pending" : "", e & bit(14) ? ", remote IRR" : "",
-                        e & bit(16) ? ", masked" : "");
+    Row& row = sheet.row();
+    row.say("  ")
+        .count("pin", pin, -2)
+        .say("  ")
+        .hex("value", e, 16)
+        .say("  vector ")
+        .hex("vector", e & 0xff, 2);
+    row.say(", ").word("delivery", deliveries[e >> 8 & 7]).say(", to ");
+    row.word("destination_mode", e & bit(11) ? "logical" : "physical").say(" ").hex("destination", e >> 56);
+    row.say(", ").word("trigger", e & bit(15) ? "level" : "edge").say(", active ");
+    row.word("polarity", e & bit(13) ? "low" : "high");
+    std::vector<std::string> set;
+    if (e & bit(12)) set.emplace_back("pending");
+    if (e & bit(14)) set.emplace_back("remote IRR");
+    if (e & bit(16)) set.emplace_back("masked");
+    for (const std::string& one : set) row.say(", " + one);
+    row.quiet("bits", set);
   }
-  return text;
+  return sheet;
 }
 
-std::string memory_map_text(const PhysicalMemory& memory) {
-  std::string text;
+Sheet memory_map_sheet(const PhysicalMemory& memory) {
+  Sheet sheet("memory");
+  sheet.section("regions");
   for (const PhysicalMemory::Region& r : memory.regions()) {
     const std::string_view kind = r.kind == PhysicalMemory::Region::Kind::ram   ? "RAM"
                                   : r.kind == PhysicalMemory::Region::Kind::rom ? "ROM"
                                                                                 : "MMIO";
-    text +=
-        fmt::format("{:012x}-{:012x}  {:<4}  {}\n", r.base.value, r.base.value + (r.bytes - 1), kind, r.name);
+    sheet.row()
+        .hex("first", r.base.value, 12)
+        .to(Link::To::host_physical, r.base.value)
+        .say("-")
+        .hex("last", r.base.value + (r.bytes - 1), 12)
+        .say("  ")
+        .word("kind", kind, 4)
+        .say("  ")
+        .word("name", r.name);
   }
-  return text + (memory.a20() ? "" : "the A20 gate is closed\n");
+  if (!memory.a20()) sheet.row("a20").word("a20", "the A20 gate is closed");
+  return sheet;
 }
 
 }  // namespace ringside

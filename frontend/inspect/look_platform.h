@@ -1,9 +1,8 @@
-// Owns the machine around the cores as text: MTRRs and PAT, local APIC, I/O APIC, the physical address map.
+// Owns the machine around the cores as values: MTRRs and PAT, local APIC, I/O APIC, the physical address map.
 #pragma once
 
-#include <string>
-
 #include "cpu/state/cpu.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/machine/machine.h"
 
 namespace ringside {
@@ -11,9 +10,9 @@ namespace ringside {
 class LocalApic;
 class IoApic;
 
-std::string mtrr_text(const Cpu& cpu);
-std::string local_apic_text(const LocalApic& apic);
-std::string io_apic_text(const IoApic& apic);
-std::string memory_map_text(const PhysicalMemory& memory);
+Sheet mtrr_sheet(const Cpu& cpu);
+Sheet local_apic_sheet(const LocalApic& apic);
+Sheet io_apic_sheet(const IoApic& apic);
+Sheet memory_map_sheet(const PhysicalMemory& memory);
 
 }  // namespace ringside

@@ -1,21 +1,25 @@
-// Owns the rendering of registers.
+// Owns registers as values for people and programs.
 #include "frontend/inspect/look_registers.h"
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <cmath>
 
 #include "cpu/state/debug_breakpoint.h"
 #include "cpu/state/msrs.h"
+#include "cpu/state/register_table.h"
 #include "frontend/inspect/look_memory.h"
 #include "vmx/explain_rule.h"
 
 namespace ringside {
 namespace {
 
-constexpr std::string_view gpr_names[16] = {"RAX", "RCX", "RDX", "RBX", "RSP", "RBP", "RSI", "RDI",
-                                            "R8",  "R9",  "R10", "R11", "R12", "R13", "R14", "R15"};
-constexpr std::string_view segment_names[8] = {"ES", "CS", "SS", "DS", "FS", "GS", "LDTR", "TR"};
+std::string upper(std::string_view text) {
+  std::string out;
+  for (const char c : text) out += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return out;
+}
 
 std::string_view paging_name(const Cpu& cpu) {
   if (!(cpu.cr0 & Cr0::PG)) return "off";
@@ -105,127 +109,227 @@ std::string_view mode_name(const Cpu& cpu) {
   return cpu.mode.code_bits == 16 ? "protected mode, 16-bit" : "protected mode";
 }
 
-std::string general_registers_text(const Cpu& cpu, const Symbols* symbols) {
-  std::string text;
-  const unsigned count = cpu.mode.bits64 || cpu.mode.long_mode ? 16 : 8;
-  const int digits = count == 16 ? 16 : 8;
-  for (unsigned n = 0; n < count; ++n)
-    text += fmt::format("{:<4}{:0{}x}{}", gpr_names[n], cpu.gpr[n], digits, n % 4 == 3 ? "\n" : "  ");
-  text += fmt::format("RIP {:0{}x}", cpu.rip, digits);
-  if (symbols) {
-    if (const std::string name = symbols->text(linear_rip(cpu), world_of(cpu), true); !name.empty())
-      text += fmt::format("  <{}>", name);
-  }
-  return text +
-         fmt::format("\nRFLAGS {:08x}  {}\n", cpu.eflags(), bits_of(Field::GUEST_RFLAGS, cpu.eflags()));
-}
-
-std::string control_registers_text(const Cpu& cpu) {
-  std::string text = fmt::format("CR0  {:016x}  {}\n", cpu.cr0, bits_of(Field::GUEST_CR0, cpu.cr0));
-  text += fmt::format("CR2  {:016x}\n", cpu.cr2);
-  text += fmt::format("CR3  {:016x}  paging {}", cpu.cr3, paging_name(cpu));
-  if (cpu.cr4 & Cr4::PCIDE) text += fmt::format(", PCID {}", cpu.cr3 & Cr3::pcid);
-  text += fmt::format("\nCR4  {:016x}  {}\n", cpu.cr4, bits_of(Field::GUEST_CR4, cpu.cr4));
-  if (cpu.interrupts) text += fmt::format("CR8  {:016x}  task priority\n", cpu.interrupts->task_priority());
-  text += fmt::format("EFER {:016x}  {}\n", cpu.efer, bits_of(Field::GUEST_IA32_EFER, cpu.efer));
-  text += fmt::format("XCR0 {:016x}\n", cpu.xcr0);
-  if (cpu.cr4 & Cr4::PKE) text += fmt::format("PKRU {:08x}\n", cpu.pkru);
-  std::string events;
-  if (cpu.interrupt_shadow & Shadow::sti) events += ", blocking by STI";
-  if (cpu.interrupt_shadow & Shadow::mov_ss) events += ", blocking by MOV SS";
-  if (cpu.nmi_blocked) events += ", blocking by NMI";
-  if (cpu.nmi_pending) events += ", an NMI waits";
-  return text + fmt::format("{}, CPL {}{}\n", mode_name(cpu), cpu.cpl, events);
-}
-
-std::string segments_text(const Cpu& cpu) {
-  std::string text = "     sel  base              limit     rights\n";
-  for (unsigned n = 0; n < 8; ++n) {
-    const Segment& s = cpu.segment[n];
-    text += fmt::format("{:<4} {:04x} {:016x}  {:08x}  {:05x}  {}\n", segment_names[n], s.selector, s.base,
-                        s.limit, s.rights, rights_text(s.rights, cpu.mode.long_mode));
-  }
-  text += fmt::format("GDTR      {:016x}  {:08x}\n", cpu.gdtr.base, cpu.gdtr.limit);
-  return text + fmt::format("IDTR      {:016x}  {:08x}\n", cpu.idtr.base, cpu.idtr.limit);
-}
-
-std::string debug_registers_text(const Cpu& cpu) {
-  constexpr std::string_view kinds[4] = {"execution", "write", "I/O", "read or write"};
-  std::string text;
-  for (unsigned n = 0; n < 4; ++n) {
-    text += fmt::format("DR{}  {:016x}", n, cpu.dr[n]);
-    if (const DebugBreakpoint b = debug_breakpoint(cpu, n); b.enabled) {
-      text += fmt::format("  {}{}, {} byte{}", kinds[b.kind], cpu.dr7 >> (2 * n) & 2 ? ", global" : ", local",
-                          b.bytes, b.bytes == 1 ? "" : "s");
+Sheet general_registers_sheet(const Cpu& cpu, const Symbols* symbols) {
+  Sheet sheet("general");
+  sheet.section("general");
+  const bool wide = cpu.mode.bits64 || cpu.mode.long_mode;
+  const int digits = wide ? 16 : 8;
+  for (const RegisterInfo& row : register_table()) {
+    if (row.group != RegisterGroup::general || !row.is_present(cpu)) continue;
+    if (row.name == "rip") {
+      Row& rip = sheet.row("rip");
+      rip.say("RIP ").hex("value", cpu.rip, digits).to(Link::To::linear, linear_rip(cpu));
+      const std::string name = symbols ? symbols->text(linear_rip(cpu), world_of(cpu), true) : "";
+      if (!name.empty()) rip.say("  <").word("symbol", name).to(Link::To::linear, linear_rip(cpu)).say(">");
+    } else if (row.name == "rflags") {
+      sheet.row("rflags")
+          .say("RFLAGS ")
+          .hex("value", cpu.eflags(), 8)
+          .say("  ")
+          .names("bits", set_bits(row.bits_of, cpu.eflags()));
+    } else if (wide || row.index < 8) {
+      Row& one = sheet.row(row.name);
+      one.say(fmt::format("{:<4}", upper(row.name))).hex("value", row.read(cpu), digits);
+      if (row.index % 4 != 3) one.say("  ").go_on();
     }
-    text += "\n";
   }
-  text += fmt::format("DR6  {:016x}", cpu.dr6);
-  constexpr struct {
-    u64 bit;
-    std::string_view name;
-  } causes[] = {{Dr6::B0, "B0"}, {Dr6::B1, "B1"}, {Dr6::B2, "B2"}, {Dr6::B3, "B3"},
-                {Dr6::BD, "BD"}, {Dr6::BS, "BS"}, {Dr6::BT, "BT"}};
-  for (const auto& cause : causes) {
-    if (cpu.dr6 & cause.bit) text += fmt::format("  {}", cause.name);
-  }
-  return text + fmt::format("\nDR7  {:016x}{}\n", cpu.dr7, cpu.dr7 & Dr7::GD ? "  GD" : "");
+  return sheet;
 }
 
-std::string msrs_text(const Cpu& cpu) {
-  std::string text;
+namespace {
+
+// "CR0  0000000000000011  PE ET".
+Row& plain_row(Sheet& sheet, const Cpu& cpu, const RegisterInfo& row, int digits) {
+  Row& one = sheet.row(row.name);
+  one.say(fmt::format("{:<4} ", upper(row.name))).hex("value", row.read(cpu), digits);
+  if (!row.bits_of.empty()) one.say("  ").names("bits", set_bits(row.bits_of, row.read(cpu)));
+  return one;
+}
+
+std::vector<std::string> events_of(const Cpu& cpu) {
+  std::vector<std::string> all;
+  if (cpu.interrupt_shadow & Shadow::sti) all.emplace_back("blocking by STI");
+  if (cpu.interrupt_shadow & Shadow::mov_ss) all.emplace_back("blocking by MOV SS");
+  if (cpu.nmi_blocked) all.emplace_back("blocking by NMI");
+  if (cpu.nmi_pending) all.emplace_back("an NMI waits");
+  return all;
+}
+
+}  // namespace
+
+Sheet control_registers_sheet(const Cpu& cpu) {
+  Sheet sheet("control");
+  sheet.section("control");
+  for (const RegisterInfo& row : register_table()) {
+    if (row.group != RegisterGroup::control || !row.is_present(cpu)) continue;
+    Row& one = plain_row(sheet, cpu, row, row.bits == 32 ? 8 : 16);
+    if (row.name == "cr3") {
+      one.say("  paging ").word("paging", paging_name(cpu));
+      if (cpu.cr4 & Cr4::PCIDE) one.say(", PCID ").count("pcid", cpu.cr3 & Cr3::pcid);
+    }
+    if (row.name == "cr8") one.say("  task priority");
+  }
+  Row& mode = sheet.row("mode");
+  mode.word("mode", mode_name(cpu)).say(", CPL ").count("cpl", cpu.cpl);
+  const std::vector<std::string> events = events_of(cpu);
+  for (const std::string& event : events) mode.say(", " + event);
+  return mode.quiet("events", events), sheet;
+}
+
+Sheet segments_sheet(const Cpu& cpu) {
+  Sheet sheet("segments");
+  sheet.section("segments");
+  sheet.row().say("     sel  base              limit     rights");
+  for (const RegisterInfo& row : register_table()) {
+    if (row.group != RegisterGroup::segment || row.name.find('.') != row.name.npos) continue;
+    const Segment& s = cpu.segment[row.index];
+    sheet.row(row.name)
+        .say(fmt::format("{:<4} ", upper(row.name)))
+        .hex("selector", s.selector, 4)
+        .say(" ")
+        .hex("base", s.base, 16)
+        .to(Link::To::linear, s.base)
+        .say("  ")
+        .hex("limit", s.limit, 8)
+        .say("  ")
+        .hex("rights", s.rights, 5)
+        .say("  ")
+        .word("meaning", rights_text(s.rights, cpu.mode.long_mode));
+  }
+  const auto table = [&](std::string_view name, const Cpu::Table& t) {
+    sheet.row(name)
+        .say(fmt::format("{:<10}", upper(name)))
+        .hex("base", t.base, 16)
+        .to(Link::To::linear, t.base)
+        .say("  ")
+        .hex("limit", t.limit, 8);
+  };
+  table("gdtr", cpu.gdtr);
+  table("idtr", cpu.idtr);
+  return sheet;
+}
+
+Sheet debug_registers_sheet(const Cpu& cpu) {
+  constexpr std::string_view kinds[4] = {"execution", "write", "I/O", "read or write"};
+  Sheet sheet("debug");
+  sheet.section("debug");
+  for (const RegisterInfo& row : register_table()) {
+    if (row.group != RegisterGroup::debug) continue;
+    Row& one = plain_row(sheet, cpu, row, 16);
+    if (row.index > 3) continue;
+    if (const DebugBreakpoint b = debug_breakpoint(cpu, row.index); b.enabled) {
+      one.say("  ")
+          .word("breakpoint", kinds[b.kind])
+          .say(cpu.dr7 >> (2 * row.index) & 2 ? ", global, " : ", local, ")
+          .count("bytes", b.bytes)
+          .say(b.bytes == 1 ? " byte" : " bytes");
+    }
+  }
+  return sheet;
+}
+
+Sheet msrs_sheet(const Cpu& cpu) {
+  Sheet sheet("msrs");
+  sheet.section("msrs");
   for (const MsrInfo& msr : msr_table()) {
-    if (!msr.member || (msr.present && cpu.model && !msr.present(*cpu.model))) continue;
-    text += fmt::format("{:<32} {:08x}  {:016x}\n", msr.name, msr.number, cpu.msr.*msr.member);
+    const auto value = peek_msr(cpu, msr);
+    const bool own = msr.member || !msr.bits.empty() || msr.number == msr_number::IA32_FS_BASE ||
+                     msr.number == msr_number::IA32_GS_BASE;
+    if (!value || !own) continue;
+    Row& row = sheet.row(msr.name);
+    row.say(fmt::format("{:<32} ", msr.name)).hex("msr", msr.number, 8).say("  ").hex("value", *value, 16);
+    if (!msr.bits.empty()) row.say("  ").names("bits", set_bits(msr.name, *value));
   }
-  text +=
-      fmt::format("{:<32} {:08x}  {:016x}\n", "IA32_FS_BASE", msr_number::IA32_FS_BASE, cpu.segment[FS].base);
-  return text + fmt::format("{:<32} {:08x}  {:016x}\n", "IA32_GS_BASE", msr_number::IA32_GS_BASE,
-                            cpu.segment[GS].base);
+  return sheet;
 }
 
-std::string x87_text(const Cpu& cpu) {
+namespace {
+
+constexpr std::string_view rounding_names[4] = {"nearest", "down", "up", "toward zero"};
+
+// Of exceptions: those of the six lowest bits that are set, without the M of a mask's name.
+void exceptions(Row& row, std::string_view called, u64 bits) {
+  constexpr std::string_view names[6] = {"IE", "DE", "ZE", "OE", "UE", "PE"};
+  std::vector<std::string> set;
+  for (unsigned n = 0; n < 6; ++n) {
+    if (!(bits >> n & 1)) continue;
+    row.say(fmt::format(" {}", names[n]));
+    set.emplace_back(names[n]);
+  }
+  row.quiet(called, set);
+}
+
+}  // namespace
+
+Sheet x87_sheet(const Cpu& cpu) {
   const X87State& x = cpu.x87;
-  constexpr std::string_view exceptions[6] = {"IE", "DE", "ZE", "OE", "UE", "PE"};
-  constexpr std::string_view rounding[4] = {"nearest", "down", "up", "toward zero"};
   constexpr std::string_view precision[4] = {"24 bits", "reserved", "53 bits", "64 bits"};
-  std::string text = fmt::format("FCW {:04x}  precision {}, rounding {}, masked:", x.control,
-                                 precision[x.control >> 8 & 3], rounding[x.control >> 10 & 3]);
-  for (unsigned n = 0; n < 6; ++n) {
-    if (x.control >> n & 1) text += fmt::format(" {}", exceptions[n]);
-  }
-  text += fmt::format("\nFSW {:04x}  TOP {}, C3-C0 {}{}{}{}, raised:", x.status_word(), x.top,
-                      x.status >> 14 & 1, x.status >> 10 & 1, x.status >> 9 & 1, x.status >> 8 & 1);
-  for (unsigned n = 0; n < 6; ++n) {
-    if (x.status >> n & 1) text += fmt::format(" {}", exceptions[n]);
-  }
-  text += fmt::format("\nFOP {:03x}  FIP {:04x}:{:x}  FDP {:04x}:{:x}\n", x.opcode, x.code_selector,
-                      x.instruction_pointer, x.data_selector, x.data_pointer);
+  Sheet sheet("x87");
+  sheet.section("x87");
+  Row& control = sheet.row("fcw");
+  control.say("FCW ").hex("value", x.control, 4).say("  precision ");
+  control.word("precision", precision[x.control >> 8 & 3]).say(", rounding ");
+  control.word("rounding", rounding_names[x.control >> 10 & 3]).say(", masked:");
+  exceptions(control, "masked", x.control);
+  Row& status = sheet.row("fsw");
+  status.say("FSW ").hex("value", x.status_word(), 4).say("  TOP ").count("top", x.top);
+  status.say(fmt::format(", C3-C0 {}{}{}{}, raised:", x.status >> 14 & 1, x.status >> 10 & 1,
+                         x.status >> 9 & 1, x.status >> 8 & 1));
+  exceptions(status, "raised", x.status);
+  Row& last = sheet.row("last");
+  last.say("FOP ").hex("fop", x.opcode, 3).say("  FIP ").hex("fcs", x.code_selector, 4).say(":");
+  last.number("fip", x.instruction_pointer, fmt::format("{:x}", x.instruction_pointer)).say("  FDP ");
+  last.hex("fds", x.data_selector, 4).say(":");
+  last.number("fdp", x.data_pointer, fmt::format("{:x}", x.data_pointer));
   for (unsigned n = 0; n < 8; ++n) {
     const unsigned at = (x.top + n) & 7;
     const X87Register& r = x.physical[at];
-    text += fmt::format("ST({}) R{}  {:04x} {:016x}  {}\n", n, at, r.sign_exponent, r.significand,
-                        x.valid >> at & 1 ? number_text(r) : "empty");
+    Row& row = sheet.row(fmt::format("st{}", n));
+    row.say(fmt::format("ST({}) R", n))
+        .count("physical", at)
+        .say("  ")
+        .hex("sign_exponent", r.sign_exponent, 4);
+    row.say(" ").hex("significand", r.significand, 16).say("  ");
+    row.word("value", x.valid >> at & 1 ? number_text(r) : "empty");
   }
-  for (unsigned n = 0; n < 8; ++n)
-    text += fmt::format("MM{} {:016x}{}", n, x.physical[n].significand, n % 4 == 3 ? "\n" : "  ");
-  return text;
+  for (unsigned n = 0; n < 8; ++n) {
+    Row& row = sheet.row(fmt::format("mm{}", n));
+    row.say(fmt::format("MM{} ", n)).hex("value", x.physical[n].significand, 16);
+    if (n % 4 != 3) row.say("  ").go_on();
+  }
+  return sheet;
 }
 
-std::string vector_text(const Cpu& cpu) {
-  constexpr std::string_view rounding[4] = {"nearest", "down", "up", "toward zero"};
+Sheet vector_sheet(const Cpu& cpu) {
   const u32 mxcsr = cpu.vector.mxcsr;
-  std::string text = fmt::format("MXCSR {:08x}  rounding {}{}{}\n", mxcsr, rounding[mxcsr >> 13 & 3],
-                                 mxcsr & 0x8000 ? ", FTZ" : "", mxcsr & 0x40 ? ", DAZ" : "");
-  const unsigned count = cpu.mode.bits64 ? 16 : 8;
-  for (unsigned n = 0; n < count; ++n)
-    text += fmt::format("XMM{:<2} {:016x}_{:016x}\n", n, cpu.vector.xmm[n].q[1], cpu.vector.xmm[n].q[0]);
-  return text;
+  Sheet sheet("vector");
+  sheet.section("vector");
+  sheet.row("mxcsr")
+      .say("MXCSR ")
+      .hex("value", mxcsr, 8)
+      .say("  rounding ")
+      .word("rounding", rounding_names[mxcsr >> 13 & 3])
+      .say(mxcsr & 0x8000 ? ", FTZ" : "")
+      .say(mxcsr & 0x40 ? ", DAZ" : "")
+      .quiet("bits", set_bits("MXCSR", mxcsr));
+  for (const RegisterInfo& reg : register_table()) {
+    if (reg.group != RegisterGroup::vector || reg.bits < 128) continue;
+    if (!reg.is_present(cpu) || (!cpu.mode.bits64 && reg.index >= 8)) continue;
+    Row& row = sheet.row(reg.name);
+    row.say(fmt::format("{:<5} ", upper(reg.name)));
+    for (unsigned word = reg.bits / 64; word-- > 0;)
+      row.hex(fmt::format("q{}", word), reg.read(cpu, word), 16).say(word ? "_" : "");
+  }
+  return sheet;
 }
 
-std::string registers_text(const Cpu& cpu, const Symbols* symbols) {
-  return general_registers_text(cpu, symbols) + control_registers_text(cpu) + segments_text(cpu) +
-         debug_registers_text(cpu);
+Sheet registers_sheet(const Cpu& cpu, const Symbols* symbols) {
+  Sheet all("registers");
+  all.add(general_registers_sheet(cpu, symbols));
+  all.add(control_registers_sheet(cpu));
+  all.add(segments_sheet(cpu));
+  all.add(debug_registers_sheet(cpu));
+  return all;
 }
 
 }  // namespace ringside

@@ -1,4 +1,4 @@
-// Owns the registers of a CPU as text: general, control with their bits by name, segments with the hidden
+// Owns the registers of a CPU as values: general, control with their bits by name, segments with the hidden
 // part, debug registers, chosen MSRs, x87 and vector state.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "cpu/state/cpu.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
 #include "vmx/field.h"
 
@@ -17,15 +18,15 @@ std::string bits_of(Field like, u64 value);
 // "code, execute/read, accessed, DPL 0, 64-bit" from access rights in the VMCS's format.
 std::string rights_text(u32 rights, bool long_mode = true);
 
-std::string general_registers_text(const Cpu& cpu, const Symbols* symbols = nullptr);
-std::string control_registers_text(const Cpu& cpu);  // and EFER, XCR0, mode and paging mode in words
-std::string segments_text(const Cpu& cpu);           // and GDTR, IDTR
-std::string debug_registers_text(const Cpu& cpu);
-std::string msrs_text(const Cpu& cpu);  // those with a place of their own that a kernel sets
-std::string x87_text(const Cpu& cpu);   // and MMX, as the same registers
-std::string vector_text(const Cpu& cpu);
+Sheet general_registers_sheet(const Cpu& cpu, const Symbols* symbols = nullptr);
+Sheet control_registers_sheet(const Cpu& cpu);  // and EFER, XCR0, mode and paging mode in words
+Sheet segments_sheet(const Cpu& cpu);           // and GDTR, IDTR
+Sheet debug_registers_sheet(const Cpu& cpu);
+Sheet msrs_sheet(const Cpu& cpu);  // those with a place of their own that a kernel sets
+Sheet x87_sheet(const Cpu& cpu);   // and MMX, as the same registers
+Sheet vector_sheet(const Cpu& cpu);
 // All but x87, vectors and MSRs: the debugger's "registers".
-std::string registers_text(const Cpu& cpu, const Symbols* symbols = nullptr);
+Sheet registers_sheet(const Cpu& cpu, const Symbols* symbols = nullptr);
 
 // "64-bit mode", "compatibility mode", "protected mode, 16-bit", "virtual-8086 mode", "real mode".
 std::string_view mode_name(const Cpu& cpu);

@@ -1,4 +1,4 @@
-// Owns the rendering of descriptor tables.
+// Owns descriptor tables as values.
 #include "frontend/inspect/look_tables.h"
 
 #include <fmt/format.h>
@@ -32,112 +32,192 @@ bool gate(const Descriptor& d) {
          (type == 4 || type == 5 || type == 6 || type == 7 || type == 12 || type == 14 || type == 15);
 }
 
-std::string descriptors_text(const Cpu& cpu, std::string_view name, u64 base, u32 limit, unsigned table_bit) {
-  std::string text = fmt::format("{} at {:#x}, limit {:#x}\n", name, base, limit);
+void unreadable(Row& row, const Cpu& cpu, u64 address) {
+  std::string why;
+  locate(cpu, AddressSpace::linear, address, &why);
+  row.say("  cannot be read: ").word("unreadable", why);
+}
+
+void descriptor_row(Row& row, const Cpu& cpu, const Descriptor& d) {
+  const std::string rights = rights_text(d.rights(), cpu.mode.long_mode);
+  row.say("  ");
+  if (gate(d)) {
+    const u64 offset = (d.low & 0xffff) | (d.low >> 48 << 16) | (d.high << 32);
+    row.hex("target", d.low >> 16 & 0xffff, 4).say(":").number("offset", offset, fmt::format("{:x}", offset));
+  } else {
+    row.say("base ").hex("base", d.base()).to(Link::To::linear, d.base()).say(", limit ");
+    row.hex("limit", d.limit());
+  }
+  row.say("  ").word("meaning", rights).quiet("rights", d.rights());
+}
+
+Sheet descriptors_sheet(const Cpu& cpu, std::string_view id, std::string_view name, u64 base, u32 limit,
+                        unsigned table_bit) {
+  Sheet sheet(id);
+  sheet.section("table");
+  sheet.row(id)
+      .say(name)
+      .say(" at ")
+      .hex("base", base)
+      .to(Link::To::linear, base)
+      .say(", limit ")
+      .hex("limit", limit);
+  sheet.section("descriptors");
   constexpr u32 most = 0xffff;
   const u32 last = std::min(limit, most);
   unsigned shown = 0;
   for (u32 at = 0; at + 7 <= last; at += 8) {
     // A VM exit leaves the limit at ffff: what follows the table is no table.
-    if (shown == most_descriptors) return text + fmt::format("  ... not shown: {:04x} to the limit\n", at);
+    if (shown == most_descriptors) {
+      sheet.row().say(fmt::format("  ... not shown: {:04x} to the limit", at)).quiet("not_shown_from", at);
+      break;
+    }
     Descriptor d;
     const auto low = peek_word(cpu, AddressSpace::linear, base + at, 8);
+    if (low && *low == 0) continue;
+    Row& row = sheet.row();
+    row.say("  ").hex("selector", at | table_bit, 4);
     if (!low) {
-      std::string why;
-      locate(cpu, AddressSpace::linear, base + at, &why);
-      return text + fmt::format("  {:04x}  cannot be read: {}\n", at | table_bit, why);
+      unreadable(row, cpu, base + at);
+      break;
     }
     d.low = *low;
-    if (d.low == 0) continue;
     ++shown;
-    const u32 selector = at | table_bit;
     const bool wide = d.wide(cpu.mode.long_mode);
     if (wide && at + 15 <= last) d.high = peek_word(cpu, AddressSpace::linear, base + at + 8, 8).value_or(0);
-    const std::string rights = rights_text(d.rights(), cpu.mode.long_mode);
-    if (gate(d))
-      text += fmt::format("  {:04x}  {:04x}:{:x}  {}\n", selector, d.low >> 16 & 0xffff,
-                          (d.low & 0xffff) | (d.low >> 48 << 16) | (d.high << 32), rights);
-    else
-      text += fmt::format("  {:04x}  base {:#x}, limit {:#x}  {}\n", selector, d.base(), d.limit(), rights);
+    descriptor_row(row, cpu, d);
     if (wide) at += 8;
   }
-  return text;
+  return sheet;
 }
 
-std::string real_mode_vectors(const Cpu& cpu) {
-  std::string text = fmt::format("interrupt vectors at {:#x}, limit {:#x}\n", cpu.idtr.base, cpu.idtr.limit);
+Sheet real_mode_vectors(const Cpu& cpu) {
+  Sheet sheet("idt");
+  sheet.section("table");
+  sheet.row("idt")
+      .say("interrupt vectors at ")
+      .hex("base", cpu.idtr.base)
+      .say(", limit ")
+      .hex("limit", cpu.idtr.limit);
+  sheet.section("vectors");
   for (unsigned n = 0; n < 256 && 4 * n + 3 <= cpu.idtr.limit; ++n) {
     const auto entry = peek_word(cpu, AddressSpace::linear, cpu.idtr.base + 4 * n, 4);
-    if (entry && *entry) text += fmt::format("  {:02x}  {:04x}:{:04x}\n", n, *entry >> 16, *entry & 0xffff);
+    if (entry && *entry)
+      sheet.row()
+          .say("  ")
+          .hex("vector", n, 2)
+          .say("  ")
+          .hex("target", *entry >> 16, 4)
+          .say(":")
+          .hex("offset", *entry & 0xffff, 4);
   }
-  return text;
+  return sheet;
+}
+
+Sheet only_words(std::string_view name, std::string_view words) {
+  Sheet sheet(name);
+  sheet.row().say(words);
+  return sheet;
+}
+
+// A word of the task-state segment.
+void tss_word(Row& row, const Cpu& cpu, std::string_view name, u32 offset, unsigned size) {
+  const Segment& tr = cpu.segment[TR];
+  if (offset + size - 1 > tr.limit) {
+    row.word(name, "beyond the limit");
+    return;
+  }
+  const auto value = peek_word(cpu, AddressSpace::linear, tr.base + offset, size);
+  if (value)
+    row.hex(name, *value);
+  else
+    row.word(name, "cannot be read");
 }
 
 }  // namespace
 
-std::string gdt_text(const Cpu& cpu) {
-  return descriptors_text(cpu, "GDT", cpu.gdtr.base, cpu.gdtr.limit, 0);
+Sheet gdt_sheet(const Cpu& cpu) {
+  return descriptors_sheet(cpu, "gdt", "GDT", cpu.gdtr.base, cpu.gdtr.limit, 0);
 }
 
-std::string ldt_text(const Cpu& cpu) {
+Sheet ldt_sheet(const Cpu& cpu) {
   const Segment& ldt = cpu.segment[LDTR];
-  if (!ldt.usable() || !ldt.present() || !(ldt.selector & ~7)) return "no LDT is loaded\n";
-  return descriptors_text(cpu, "LDT", ldt.base, ldt.limit, 4);
+  if (!ldt.usable() || !ldt.present() || !(ldt.selector & ~7)) return only_words("ldt", "no LDT is loaded");
+  return descriptors_sheet(cpu, "ldt", "LDT", ldt.base, ldt.limit, 4);
 }
 
-std::string idt_text(const Cpu& cpu, const Symbols* symbols) {
+Sheet idt_sheet(const Cpu& cpu, const Symbols* symbols) {
   if (!(cpu.cr0 & Cr0::PE)) return real_mode_vectors(cpu);
   const unsigned size = cpu.mode.long_mode ? 16 : 8;
-  std::string text = fmt::format("IDT at {:#x}, limit {:#x}\n", cpu.idtr.base, cpu.idtr.limit);
+  Sheet sheet("idt");
+  sheet.section("table");
+  sheet.row("idt").say("IDT at ").hex("base", cpu.idtr.base).to(Link::To::linear, cpu.idtr.base);
+  sheet.sections.back().rows.back().say(", limit ").hex("limit", cpu.idtr.limit);
+  sheet.section("vectors");
   for (unsigned n = 0; n < 256 && size * n + size - 1 <= cpu.idtr.limit; ++n) {
     const u64 at = cpu.idtr.base + u64{size} * n;
     const auto low = peek_word(cpu, AddressSpace::linear, at, 8);
     const auto high = size == 16 ? peek_word(cpu, AddressSpace::linear, at + 8, 8) : 0;
+    if (low && high && *low == 0 && *high == 0) continue;
+    Row& row = sheet.row();
+    row.say("  ").hex("vector", n, 2);
     if (!low || !high) {
-      std::string why;
-      locate(cpu, AddressSpace::linear, at, &why);
-      return text + fmt::format("  {:02x}  cannot be read: {}\n", n, why);
+      unreadable(row, cpu, at);
+      break;
     }
-    if (*low == 0 && *high == 0) continue;
     const u64 offset = (*low & 0xffff) | (*low >> 48 << 16) | (*high << 32);
-    const u32 rights = static_cast<u32>(*low >> 40 & 0xff);
-    text += fmt::format("  {:02x}  {:04x}:{:016x}  {}", n, *low >> 16 & 0xffff, offset,
-                        rights_text(rights, cpu.mode.long_mode));
-    if (size == 16 && (*low >> 32 & 7)) text += fmt::format(", IST {}", *low >> 32 & 7);
-    if (symbols) {
-      if (const std::string name = symbols->text(offset, world_of(cpu)); !name.empty())
-        text += fmt::format("  <{}>", name);
-    }
-    text += "\n";
+    row.say("  ").hex("target", *low >> 16 & 0xffff, 4).say(":").hex("offset", offset, 16);
+    row.to(Link::To::linear, offset).say("  ");
+    row.word("meaning", rights_text(static_cast<u32>(*low >> 40 & 0xff), cpu.mode.long_mode));
+    if (size == 16 && (*low >> 32 & 7)) row.say(", IST ").count("ist", *low >> 32 & 7);
+    const std::string name = symbols ? symbols->text(offset, world_of(cpu)) : "";
+    if (!name.empty()) row.say("  <").word("symbol", name).say(">");
   }
-  return text;
+  return sheet;
 }
 
-std::string tss_text(const Cpu& cpu) {
+Sheet tss_sheet(const Cpu& cpu) {
   const Segment& tr = cpu.segment[TR];
-  if (!(tr.selector & ~3) && !cpu.non_root) return "no TSS is loaded\n";
-  std::string text = fmt::format("TSS {:04x} at {:#x}, limit {:#x}  {}\n", tr.selector, tr.base, tr.limit,
-                                 rights_text(tr.rights, cpu.mode.long_mode));
-  const auto word = [&](u32 offset, unsigned size) -> std::string {
-    if (offset + size - 1 > tr.limit) return "beyond the limit";
-    const auto value = peek_word(cpu, AddressSpace::linear, tr.base + offset, size);
-    return value ? fmt::format("{:#x}", *value) : "cannot be read";
+  if (!(tr.selector & ~3) && !cpu.non_root) return only_words("tss", "no TSS is loaded");
+  Sheet sheet("tss");
+  sheet.section("table");
+  sheet.row("tss")
+      .say("TSS ")
+      .hex("selector", tr.selector, 4)
+      .say(" at ")
+      .hex("base", tr.base)
+      .to(Link::To::linear, tr.base)
+      .say(", limit ")
+      .hex("limit", tr.limit)
+      .say("  ")
+      .word("meaning", rights_text(tr.rights, cpu.mode.long_mode));
+  sheet.section("words");
+  const auto word = [&](std::string_view id, std::string_view name, u32 offset, unsigned size) {
+    Row& row = sheet.row(id);
+    row.say(fmt::format("  {} ", name));
+    tss_word(row, cpu, "value", offset, size);
   };
   const unsigned type = tr.type() & ~2u;  // without "busy"
   if (cpu.mode.long_mode) {
-    for (unsigned n = 0; n < 3; ++n) text += fmt::format("  RSP{} {}\n", n, word(4 + 8 * n, 8));
-    for (unsigned n = 1; n < 8; ++n) text += fmt::format("  IST{} {}\n", n, word(28 + 8 * n, 8));
-    return text + fmt::format("  I/O map base {}\n", word(102, 2));
+    for (unsigned n = 0; n < 3; ++n) word(fmt::format("rsp{}", n), fmt::format("RSP{}", n), 4 + 8 * n, 8);
+    for (unsigned n = 1; n < 8; ++n) word(fmt::format("ist{}", n), fmt::format("IST{}", n), 28 + 8 * n, 8);
+    word("io_map_base", "I/O map base", 102, 2);
+    return sheet;
   }
   const bool wide = type == 9;
   for (unsigned n = 0; n < 3; ++n) {
-    text += wide ? fmt::format("  SS{}:ESP{} {}:{}\n", n, n, word(8 + 8 * n, 2), word(4 + 8 * n, 4))
-                 : fmt::format("  SS{}:SP{} {}:{}\n", n, n, word(4 + 4 * n, 2), word(2 + 4 * n, 2));
+    Row& row = sheet.row(fmt::format("stack{}", n));
+    row.say(fmt::format("  SS{}:{}SP{} ", n, wide ? "E" : "", n));
+    tss_word(row, cpu, "ss", wide ? 8 + 8 * n : 4 + 4 * n, 2);
+    row.say(":");
+    tss_word(row, cpu, "sp", wide ? 4 + 8 * n : 2 + 4 * n, wide ? 4 : 2);
   }
-  text += fmt::format("  previous task {}\n", word(0, 2));
-  if (wide)
-    text += fmt::format("  CR3 {}\n  EIP {}\n  I/O map base {}\n", word(28, 4), word(32, 4), word(102, 2));
-  return text;
+  word("previous_task", "previous task", 0, 2);
+  if (!wide) return sheet;
+  word("cr3", "CR3", 28, 4);
+  word("eip", "EIP", 32, 4);
+  word("io_map_base", "I/O map base", 102, 2);
+  return sheet;
 }
 
 }  // namespace ringside

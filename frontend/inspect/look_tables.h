@@ -1,17 +1,16 @@
-// Owns descriptor tables as text: GDT, LDT, IDT and the TSS, read as the CPU would.
+// Owns descriptor tables as values: GDT, LDT, IDT and the TSS, read as the CPU would.
 #pragma once
 
-#include <string>
-
 #include "cpu/state/cpu.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
 
 namespace ringside {
 
-std::string gdt_text(const Cpu& cpu);
-std::string ldt_text(const Cpu& cpu);
+Sheet gdt_sheet(const Cpu& cpu);
+Sheet ldt_sheet(const Cpu& cpu);
 // Gates with the same handler distance are not folded; empty ones are left out.
-std::string idt_text(const Cpu& cpu, const Symbols* symbols = nullptr);
-std::string tss_text(const Cpu& cpu);
+Sheet idt_sheet(const Cpu& cpu, const Symbols* symbols = nullptr);
+Sheet tss_sheet(const Cpu& cpu);
 
 }  // namespace ringside

@@ -1,11 +1,13 @@
-// Owns the rendering of one VMCS, field by field.
+// Owns one VMCS as values, field by field.
 #include "frontend/inspect/look_vmcs.h"
 
 #include <fmt/format.h>
 
 #include <map>
 
+#include "frontend/inspect/look_paging.h"
 #include "frontend/inspect/look_registers.h"
+#include "frontend/inspect/refusal.h"
 #include "frontend/inspect/vmcs_life.h"
 #include "frontend/inspect/where.h"
 #include "vmx/ept.h"
@@ -152,24 +154,22 @@ Forbidden forbidden_of(const EntryView& view) {
   return all;
 }
 
-std::string rule_lines(const EntryView& view, const Forbidden& forbidden, Field field) {
-  std::string text;
+void rule_rows(Sheet& sheet, const EntryView& view, const Forbidden& forbidden, Field field) {
   const auto [first, last] = forbidden.equal_range(field);
-  for (auto row = first; row != last; ++row) {
-    text += fmt::format("      ! {}: {}", row->second->id, row->second->sentence);
-    if (row->second->nearest) text += fmt::format("; nearest valid value {:#x}", row->second->nearest(view));
-    text += "\n";
+  for (auto it = first; it != last; ++it) {
+    const Rule& rule = *it->second;
+    Row& row =
+        sheet.row("rule").say("      ! ").word("rule", rule.id).say(": ").word("sentence", rule.sentence);
+    if (rule.nearest) row.say("; nearest valid value ").hex("nearest", rule.nearest(view));
   }
-  return text;
 }
 
 // Each control of the word: its value, and whether the CPU leaves a choice.
-std::string control_lines(const EntryView& view, Field field, ControlWord word) {
+void control_rows(Sheet& sheet, const EntryView& view, Field field, ControlWord word) {
   const u64 value = view.vmcs[field];
   const bool limited = word <= ControlWord::entry;
   const u64 required = limited ? view.capability.required(word) : 0;
   const u64 allowed = limited ? view.capability.allowed(word) : view.capability.vm_functions();
-  std::string text;
   for (unsigned n = 0; n < 64; ++n) {
     const bool on = value >> n & 1, must = required >> n & 1, may = allowed >> n & 1;
     const std::string_view name = bit_name(field, n);
@@ -181,21 +181,19 @@ std::string control_lines(const EntryView& view, Field field, ControlWord word) 
       verdict = "! must be 0 on this CPU";
     else if (must)
       verdict = "(always 1)";
-    text +=
-        fmt::format("      {:>2} = {}  {:<45} {}", n, on ? 1 : 0, name.empty() ? "(no name)" : name, verdict);
-    while (text.back() == ' ') text.pop_back();
-    text += "\n";
+    Row& row = sheet.row("control");
+    row.say("      ").count("bit", n, -2).say(" = ").count("value", on).say("  ");
+    row.word("control", name.empty() ? "(no name)" : name, verdict.empty() ? 0 : 45);
+    if (!verdict.empty()) row.say(" ").word("verdict", verdict);
   }
-  return text;
 }
 
-std::string set_controls(u64 value, Field field) {
-  std::string text;
+std::vector<std::string> set_controls(u64 value, Field field) {
+  std::vector<std::string> set;
   for (unsigned n = 0; n < 64; ++n) {
-    if (value >> n & 1 && !bit_name(field, n).empty())
-      text += fmt::format("{}{}", text.empty() ? "" : ", ", bit_name(field, n));
+    if (value >> n & 1 && !bit_name(field, n).empty()) set.emplace_back(bit_name(field, n));
   }
-  return text;
+  return set;
 }
 
 std::string writer_text(const EntryView& view, Field field, const VmcsTextOptions& options) {
@@ -225,22 +223,26 @@ struct FieldLines {
     if (view[field] != 0) return false;
     return !view.vmcs.writer(field).known || !in_use(view, field);
   }
-  std::string of(Field field) const {
-    const FieldInfo& row = info(field);
+  void add(Sheet& sheet, Field field) const {
+    const FieldInfo& info_of = info(field);
     const u64 value = view[field];
-    std::string text = fmt::format("  {:04x} {:<33} {:#x}", row.encoding, row.id, value);
+    Row& row = sheet.row(info_of.id);
+    row.say("  ").hex("encoding", info_of.encoding, 4).say(" ").word("field", info_of.id, 33);
+    row.to(Link::To::field, 0, info_of.id).say(" ").hex("value", value);
     const auto word = control_word(field);
+    const std::vector<std::string> controls = word ? set_controls(value, field) : std::vector<std::string>();
     std::string means = meaning(view.cpu, view.vmcs, field, options.symbols);
-    if (word && !options.bits) means = set_controls(value, field);
-    if (!means.empty()) text += fmt::format("  {}", means);
-    if (!in_use(view, field)) text += fmt::format("  (not in use: \"{}\" is 0)", info(row.needs).name);
+    if (word && !options.bits) means = fmt::format("{}", fmt::join(controls, ", "));
+    if (!means.empty()) row.say("  ").word("meaning", means);
+    if (word) row.quiet("controls", controls);
+    if (!in_use(view, field))
+      row.say(fmt::format("  (not in use: \"{}\" is 0)", info(info_of.needs).name)).quiet("unused", 1);
     if (options.writers) {
       if (const std::string writer = writer_text(view, field, options); !writer.empty())
-        text += fmt::format("  [{}]", writer);
+        row.say("  [").word("writer", writer).say("]");
     }
-    text += "\n";
-    if (word && options.bits) text += control_lines(view, field, *word);
-    return text + rule_lines(view, forbidden, field);
+    if (word && options.bits) control_rows(sheet, view, field, *word);
+    rule_rows(sheet, view, forbidden, field);
   }
 };
 
@@ -251,39 +253,52 @@ std::string_view activity_of(const Cpu& cpu, const Vmcs& vmcs) {
 
 }  // namespace
 
-std::string vmcs_text(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& options) {
+Sheet vmcs_sheet(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& options) {
   const EntryView view{cpu, vmcs, cpu.vmx->capability};
   const Forbidden forbidden = forbidden_of(view);
   const FieldLines lines{view, forbidden, options};
-  std::string text = fmt::format("VMCS at {:#x}: {}, {}{}; {} entries, {} exits; ", vmcs.region.value,
-                                 activity_of(cpu, vmcs), vmcs.launched ? "launched" : "clear",
-                                 vmcs.shadow ? ", a shadow VMCS" : "", vmcs.entries, vmcs.exits);
-  text += forbidden.empty() ? "no rule forbids an entry now\n"
-                            : fmt::format("{} rule{} would refuse an entry now (marked !)\n",
-                                          forbidden.size(), forbidden.size() == 1 ? "" : "s");
+  Sheet sheet("vmcs");
+  sheet.section("vmcs");
+  Row& head = sheet.row("vmcs").say("VMCS at ").hex("region", vmcs.region.value);
+  head.to(Link::To::host_physical, vmcs.region.value).say(": ").word("activity", activity_of(cpu, vmcs));
+  head.say(", ").word("launch_state", vmcs.launched ? "launched" : "clear");
+  if (vmcs.shadow) head.say(", a shadow VMCS").quiet("shadow", 1);
+  head.say("; ").count("entries", vmcs.entries).say(" entries, ").count("exits", vmcs.exits).say(" exits; ");
+  head.say(forbidden.empty() ? "no rule forbids an entry now"
+                             : fmt::format("{} rule{} would refuse an entry now (marked !)", forbidden.size(),
+                                           forbidden.size() == 1 ? "" : "s"));
+  head.quiet("broken_rules", forbidden.size());
   if (vmcs.exits)
-    text +=
-        fmt::format("the last VM exit was at guest RIP {}, instruction {}\n",
-                    code_text(vmcs.last_exit_rip, World::non_root, options.symbols), vmcs.last_exit_count);
+    sheet.row("last_exit")
+        .say("the last VM exit was at guest RIP ")
+        .number("guest_rip", vmcs.last_exit_rip,
+                code_text(vmcs.last_exit_rip, World::non_root, options.symbols))
+        .say(", instruction ")
+        .count("instruction", vmcs.last_exit_count);
   for (const AreaName& area : areas) {
     if (!options.area.empty() && options.area != area.key) continue;
-    std::string part;
+    Sheet part;
+    part.section(area.title);
+    part.row().say(area.title);
     for (unsigned n = 0; n < field_count; ++n) {
       const Field field = static_cast<Field>(n);
       if (info(field).area != area.area || !cpu.vmx->capability.has(field) || lines.left_out(field)) continue;
-      part += lines.of(field);
+      lines.add(part, field);
     }
-    if (!part.empty()) text += fmt::format("{}\n{}", area.title, part);
+    if (part.sections.back().rows.size() > 1) sheet.add(part);
   }
-  return text;
+  return sheet;
 }
 
-std::string field_text(const Cpu& cpu, const Vmcs& vmcs, Field field, const VmcsTextOptions& options) {
+Sheet field_sheet(const Cpu& cpu, const Vmcs& vmcs, Field field, const VmcsTextOptions& options) {
   const EntryView view{cpu, vmcs, cpu.vmx->capability};
   const Forbidden forbidden = forbidden_of(view);
-  std::string text = fmt::format("{}\n{}", info(field).name, FieldLines{view, forbidden, options}.of(field));
-  if (!cpu.vmx->capability.has(field)) text += "      this CPU does not have the field\n";
-  return text;
+  Sheet sheet("field");
+  sheet.section(info(field).id);
+  sheet.row("title").word("title", info(field).name);
+  FieldLines{view, forbidden, options}.add(sheet, field);
+  if (!cpu.vmx->capability.has(field)) sheet.row().say("      this CPU does not have the field");
+  return sheet;
 }
 
 std::vector<Field> find_fields(std::string_view part) {
@@ -299,12 +314,12 @@ std::vector<Field> find_fields(std::string_view part) {
   return all;
 }
 
-std::string check_text(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols) {
+Sheet check_sheet(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols) {
   const EntryView view{cpu, vmcs, cpu.vmx->capability};
-  std::string text;
-  for (const RuleExplanation& e : explain_violations(view))
-    text += ringside::text(e, code_names(symbols)) + "\n";
-  return text.empty() ? "no rule of VM entry is broken\n" : text;
+  Sheet sheet("check");
+  for (const RuleExplanation& e : explain_violations(view)) add_rule(sheet, e, "", symbols);
+  if (sheet.sections.empty()) sheet.row().say("no rule of VM entry is broken");
+  return sheet;
 }
 
 std::string operation_text(const Cpu& cpu) {
@@ -314,8 +329,12 @@ std::string operation_text(const Cpu& cpu) {
   return current ? fmt::format("root (VMCS {:#x})", current->region.value) : "root";
 }
 
-std::string last_exit_text(const Cpu& cpu, const Symbols* symbols) {
-  if (!cpu.vmx || !cpu.vmx->current || cpu.vmx->current->exits == 0) return "there was no VM exit yet\n";
+Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols) {
+  Sheet sheet("exit");
+  if (!cpu.vmx || !cpu.vmx->current || cpu.vmx->current->exits == 0) {
+    sheet.row().say("there was no VM exit yet");
+    return sheet;
+  }
   const Vmcs& vmcs = *cpu.vmx->current;
   // The CPU's own record knows the cause, if it is of this VMCS.
   ExitInfo exit = exit_info_of(vmcs);
@@ -323,20 +342,35 @@ std::string last_exit_text(const Cpu& cpu, const Symbols* symbols) {
                    cpu.vmx->exit.qualification == exit.qualification;
   if (own) exit = cpu.vmx->exit;
   const ExplainedExit e = explain_exit(exit);
-  std::string text =
-      fmt::format("VM exit {}: reason {}, {}\n", vmcs.exits, static_cast<unsigned>(exit.reason), e.headline);
-  text += fmt::format("  where: guest RIP {}, instruction {}\n",
-                      code_text(vmcs.last_exit_rip, World::non_root, symbols), vmcs.last_exit_count);
-  if (own) text += fmt::format("  why: {}\n", e.cause);
-  for (const ExplainedPart& part : e.qualification)
-    text += fmt::format("  qualification {}: {}\n", part.bits, part.meaning);
-  for (const ExplainedPart& part : e.interruption)
-    text += fmt::format("  event {}: {}\n", part.bits, part.meaning);
-  for (const ExplainedPart& part : e.vectoring)
-    text += fmt::format("  on its way {}: {}\n", part.bits, part.meaning);
-  if (cpu.non_root) return text;
-  if (const auto walk = explain_walk(cpu, exit)) text += walk->text();
-  return text;
+  sheet.section("exit");
+  sheet.row("exit")
+      .say("VM exit ")
+      .count("exit", vmcs.exits)
+      .say(": reason ")
+      .count("reason", static_cast<unsigned>(exit.reason))
+      .say(", ")
+      .word("headline", e.headline)
+      .quiet("name", name(exit.reason));
+  sheet.row("where")
+      .say("  where: guest RIP ")
+      .number("guest_rip", vmcs.last_exit_rip, code_text(vmcs.last_exit_rip, World::non_root, symbols))
+      .say(", instruction ")
+      .count("instruction", vmcs.last_exit_count);
+  if (own) sheet.row("why").say("  why: ").word("cause", e.cause);
+  const auto parts = [&](std::string_view id, std::string_view title, const std::vector<ExplainedPart>& all) {
+    for (const ExplainedPart& part : all)
+      sheet.row(id)
+          .say(fmt::format("  {} ", title))
+          .word("bits", part.bits)
+          .say(": ")
+          .word("meaning", part.meaning);
+  };
+  parts("qualification", "qualification", e.qualification);
+  parts("event", "event", e.interruption);
+  parts("vectoring", "on its way", e.vectoring);
+  if (cpu.non_root) return sheet;
+  if (const auto walk = explain_walk(cpu, exit)) sheet.add(ringside::sheet(*walk));
+  return sheet;
 }
 
 }  // namespace ringside

@@ -1,4 +1,4 @@
-// Owns VMCSs as text: every field decoded by area, what a capability or a rule of VM entry forbids marked,
+// Owns VMCSs as values: every field decoded by area, what a capability or a rule of VM entry forbids marked,
 // who wrote it.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cpu/state/cpu.h"
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
 #include "vmx/vmx.h"
 
@@ -21,18 +22,18 @@ struct VmcsTextOptions {
   const Symbols* symbols = nullptr;
   Machine* machine = nullptr;  // to look for who wrote what before a region was cleared
 };
-std::string vmcs_text(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& options = {});
+Sheet vmcs_sheet(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& options = {});
 // One field at length: value, bits, meaning, limits, writer, the rules that forbid the value.
-std::string field_text(const Cpu& cpu, const Vmcs& vmcs, Field field, const VmcsTextOptions& options = {});
+Sheet field_sheet(const Cpu& cpu, const Vmcs& vmcs, Field field, const VmcsTextOptions& options = {});
 // Fields by the beginning or a part of their name, in any case: "guest_cr", "RIP". In the table's order.
 std::vector<Field> find_fields(std::string_view part);
 // What VMLAUNCH or VMRESUME would say now: every rule that is broken, explained; or that none is.
-std::string check_text(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols = nullptr);
+Sheet check_sheet(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols = nullptr);
 
 // Of the guest that runs or the VMCS that would be entered: "guest of VMCS 0xa000", "root", "VMX off".
 std::string operation_text(const Cpu& cpu);
 
 // The last VM exit in words, with the walk for EPT's.
-std::string last_exit_text(const Cpu& cpu, const Symbols* symbols = nullptr);
+Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols = nullptr);
 
 }  // namespace ringside

@@ -1,4 +1,4 @@
-// Owns the life cycle of all VMCS regions as text.
+// Owns the life cycle of all VMCS regions as values.
 #include "frontend/inspect/vmcs_life.h"
 
 #include <fmt/format.h>
@@ -36,31 +36,35 @@ const Cpu* active_on(Machine& machine, HostPhys region) {
   return nullptr;
 }
 
-std::string row(Machine& machine, const KnownVmcs& known, const Symbols* symbols) {
+void region_rows(Sheet& sheet, Machine& machine, const KnownVmcs& known, const Symbols* symbols) {
   const Vmcs& vmcs = *known.vmcs;
-  std::string text = fmt::format("  {:<#14x} {:<8} {:<9} {:>10} {:>10}", vmcs.region.value, state_of(known),
-                                 vmcs.shadow     ? "shadow"
-                                 : vmcs.launched ? "launched"
-                                                 : "clear",
-                                 vmcs.entries, vmcs.exits);
+  const std::string_view launch = vmcs.shadow ? "shadow" : vmcs.launched ? "launched" : "clear";
+  Row& row = sheet.row();
+  row.say("  ").number("region", vmcs.region.value, fmt::format("{:#x}", vmcs.region.value), 14);
+  row.to(Link::To::host_physical, vmcs.region.value).say(" ").word("activity", state_of(known), 8).say(" ");
+  row.word("launch_state", launch, 9).say(" ").count("entries", vmcs.entries, -10).say(" ");
+  row.count("exits", vmcs.exits, -10);
   if (vmcs.exits) {
-    text += fmt::format("  {} at guest RIP {}, instruction {}",
-                        name(static_cast<ExitReason>(vmcs[Field::EXIT_REASON] & 0xffff)),
-                        code_text(vmcs.last_exit_rip, World::non_root, symbols), vmcs.last_exit_count);
+    row.say("  ").word("last_exit", name(static_cast<ExitReason>(vmcs[Field::EXIT_REASON] & 0xffff)));
+    row.say(" at guest RIP ");
+    row.number("guest_rip", vmcs.last_exit_rip, code_text(vmcs.last_exit_rip, World::non_root, symbols));
+    row.say(", instruction ").count("instruction", vmcs.last_exit_count);
   }
-  text += "\n";
-  if (!known.parted) return text;
+  if (!known.parted) return;
+  Row& end = sheet.row("parted");
   if (known.parted->cleared)
-    text += fmt::format("      VMCLEAR at RIP {}, instruction {} of CPU {}",
-                        code_text(known.parted->rip, World::root, symbols), known.parted->count,
-                        known.cpu->index);
+    end.say("      VMCLEAR at RIP ")
+        .number("rip", known.parted->rip, code_text(known.parted->rip, World::root, symbols))
+        .say(", instruction ")
+        .count("instruction", known.parted->count)
+        .say(" of CPU ")
+        .count("cpu", known.cpu->index);
   else
-    text += fmt::format("      CPU {} wrote it back to make room for another", known.cpu->index);
+    end.say("      CPU ").count("cpu", known.cpu->index).say(" wrote it back to make room for another");
   if (const Cpu* now = active_on(machine, vmcs.region))
-    text += fmt::format("; now active on CPU {}", now->index);
+    end.say("; now active on CPU ").count("active_on", now->index);
   else if (memory_differs(machine, vmcs))
-    text += "; its memory has changed since";
-  return text + "\n";
+    end.say("; its memory has changed since").quiet("memory_changed", 1);
 }
 
 }  // namespace
@@ -88,30 +92,35 @@ std::optional<KnownVmcs> find_vmcs(Machine& machine, u64 region) {
   return best;
 }
 
-std::string vmcs_life_text(Machine& machine, const Symbols* symbols) {
+Sheet vmcs_life_sheet(Machine& machine, const Symbols* symbols) {
   const std::vector<KnownVmcs> all = known_vmcses(machine);
-  std::string text;
+  Sheet sheet("vmcs_list");
   for (unsigned n = 0; n < machine.cpus(); ++n) {
     const Cpu& cpu = machine.cpu(n);
+    sheet.section(fmt::format("cpu{}", n));
+    Row& head = sheet.row("cpu").say("CPU ").count("cpu", n).say(": ");
     if (!cpu.vmx) {
-      text += fmt::format("CPU {}: no VMX\n", n);
+      head.word("vmx", "no VMX");
       continue;
     }
-    text += cpu.vmx_operation ? fmt::format("CPU {}: VMX {}, VMXON region {:#x}\n", n,
-                                            cpu.non_root ? "non-root operation" : "root operation",
-                                            cpu.vmx->vmxon_region.value)
-                              : fmt::format("CPU {}: not in VMX operation\n", n);
+    if (cpu.vmx_operation)
+      head.say("VMX ")
+          .word("vmx", cpu.non_root ? "non-root operation" : "root operation")
+          .say(", VMXON region ")
+          .hex("vmxon_region", cpu.vmx->vmxon_region.value);
+    else
+      head.word("vmx", "not in VMX operation");
     const auto here = [&](const KnownVmcs& known) { return known.cpu == &cpu; };
     const bool active = !cpu.vmx->active().empty();
-    if (cpu.vmx_operation && !active) text += "  no VMCS is active\n";
+    if (cpu.vmx_operation && !active) sheet.row().say("  no VMCS is active");
     if (std::none_of(all.begin(), all.end(), here)) continue;
-    text += fmt::format("  {:<14} {:<8} {:<9} {:>10} {:>10}  last exit\n", "region", "", "state", "entries",
-                        "exits");
+    sheet.row().say(fmt::format("  {:<14} {:<8} {:<9} {:>10} {:>10}  last exit", "region", "", "state",
+                                "entries", "exits"));
     for (const KnownVmcs& known : all) {
-      if (here(known)) text += row(machine, known, symbols);
+      if (here(known)) region_rows(sheet, machine, known, symbols);
     }
   }
-  return text;
+  return sheet;
 }
 
 std::string former_writer_text(Machine& machine, const Vmcs& vmcs, Field field, const Symbols* symbols) {

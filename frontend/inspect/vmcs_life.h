@@ -1,4 +1,4 @@
-// Owns the life cycle of all VMCS regions as text: which CPU has which active, current and launched, which
+// Owns the life cycle of all VMCS regions as values: which CPU has which active, current and launched, which
 // were cleared, where and when, and who wrote a field before that.
 #pragma once
 
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "frontend/inspect/sheet.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/machine/machine.h"
 #include "vmx/vmx.h"
@@ -24,7 +25,7 @@ std::vector<KnownVmcs> known_vmcses(Machine& machine);
 std::optional<KnownVmcs> find_vmcs(Machine& machine, u64 region);
 
 // The table of all of them, with the VMXON regions.
-std::string vmcs_life_text(Machine& machine, const Symbols* symbols = nullptr);
+Sheet vmcs_life_sheet(Machine& machine, const Symbols* symbols = nullptr);
 
 // Who gave a field its value before the region was cleared, if it has it still: "VMWRITE at RIP 0x1000
 // (instruction 42 of CPU 0), before a VMCLEAR". Empty: nobody knows.

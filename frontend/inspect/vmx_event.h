@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "frontend/inspect/sheet.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
@@ -18,7 +19,7 @@ struct VmxEvent {
   std::optional<ExitInfo> exit;  // of refused, if there was an exit; else see Vmx::exit
   const Rule* rule = nullptr;    // of refused: the first that was broken
   unsigned error = 0;            // of failed: the VM-instruction error; 0: VMfailInvalid
-  std::string broken;            // of refused: every rule that was broken, explained; taken when it happened
+  Sheet broken;                  // of refused: every rule that was broken, explained; taken when it happened
   std::string words;             // of failed and faulted: all that there is to say
 };
 

@@ -3,13 +3,17 @@
 
 #include <utility>
 
+#include "frontend/render/json.h"
+#include "frontend/render/text.h"
+
 namespace ringside {
 
 bool ExitReports::prepare(const RunOptions& options, Machine& machine,
                           const std::function<const Symbols&()>& names, std::function<void()> before_story,
                           std::string& error) {
   const bool rows = !options.trace_exits.empty(), coverage = !options.vmx_coverage.empty();
-  if (!rows && !coverage && !options.explain) return true;
+  const bool into_file = !options.explain_json.empty(), story = options.explain || into_file;
+  if (!rows && !coverage && !story) return true;
   if (coverage && options.vmx_coverage != "-" &&
       !check_writable("--vmx-coverage", options.vmx_coverage, error))
     return false;
@@ -19,11 +23,17 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
     trace_->write_rows(trace_form(options.trace_exits), [this](std::string_view text) { rows_.put(text); });
   }
   trace_->use_symbols(&names());
-  if (options.explain) {
-    story_.open_standard_error();
-    trace_->tell_story([this, before = std::move(before_story)](std::string_view text) {
+  if (options.explain) story_.open_standard_error();
+  if (into_file && !json_.open("--explain-json", Sink{Sink::Kind::file, options.explain_json}, error))
+    return false;
+  trace_->filter_story(options.explain_only);
+  if (story) {
+    trace_->tell_story([this, before = std::move(before_story), words = options.explain,
+                        as_json = options.explain_as_json, into_file](const Sheet& event) {
+      if (into_file) json_.put(json(event) + "\n");
+      if (!words) return;
       before();
-      story_.put(text);
+      story_.put(as_json ? json(event) + "\n" : text(event));
       story_.flush();
     });
   }
@@ -37,7 +47,9 @@ void ExitReports::attach(Machine& machine) {
 
 bool ExitReports::conclude(const RunOptions& options, std::string& error) {
   if (!trace_) return true;
-  if (options.explain || !options.trace_exits.empty()) tell(trace_->summary());
+  trace_->conclude();
+  json_.flush();
+  if ((options.explain && !options.explain_as_json) || !options.trace_exits.empty()) tell(trace_->summary());
   if (options.vmx_coverage.empty()) return true;
   const std::string text = trace_->coverage();
   if (options.vmx_coverage != "-")

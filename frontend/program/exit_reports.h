@@ -1,4 +1,5 @@
-// Owns what the flags of a run ask to be told of VMX: --trace-exits, --vmx-coverage and --explain.
+// Owns what the flags of a run ask to be told of VMX: --trace-exits, --vmx-coverage, --explain
+// and --explain-json.
 #pragma once
 
 #include <functional>
@@ -20,13 +21,19 @@ class ExitReports {
                std::function<void()> before_story, std::string& error);
   // After Machine::reboot().
   void attach(Machine& machine);
-  void flush() { rows_.flush(); }
-  const std::string& failure() const { return rows_.failure().empty() ? story_.failure() : rows_.failure(); }
+  void flush() {
+    rows_.flush();
+    json_.flush();
+  }
+  const std::string& failure() const {
+    if (!json_.failure().empty()) return json_.failure();
+    return rows_.failure().empty() ? story_.failure() : rows_.failure();
+  }
   // The summary and the coverage. False and one line in `error`.
   bool conclude(const RunOptions& options, std::string& error);
 
  private:
-  Stream rows_, story_;
+  Stream rows_, story_, json_;
   std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
 };
 

@@ -281,6 +281,17 @@ bool symbols(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 bool explain(Parsed& p, std::string_view, std::string&) { return p.run.explain = true; }
+bool explain_as_json(Parsed& p, std::string_view, std::string&) {
+  return p.run.explain = p.run.explain_as_json = true;
+}
+bool explain_json(Parsed& p, std::string_view v, std::string& e) {
+  return file_name("--explain-json", v, p.run.explain_json, e);
+}
+bool explain_only(Parsed& p, std::string_view v, std::string& e) {
+  const auto filter = parse_story_filter(v, e);
+  if (filter) p.run.explain_only = *filter;
+  return filter.has_value();
+}
 bool feature_control(Parsed& p, std::string_view v, std::string& e) {
   if (v != "locked" && v != "open")
     return fail(e, fmt::format("--feature-control {}: unknown; choose locked (VMX enabled) or open (0)", v));
@@ -372,6 +383,12 @@ constexpr Option options[] = {
     {"explain", "",
      "tell each VM entry, exit and refusal in words, on standard error; as ringside explain ...", explain,
      own},
+    {"json", "", "--explain, as JSON: a line for each event", explain_as_json, own},
+    {"explain-json", "FILE", "the same into a file, with or without --explain", explain_json, own},
+    {"explain-only", "WHAT",
+     "of --explain and --explain-json: exit reasons, refused, from=COUNT, to=COUNT, every=N, with commas "
+     "between",
+     explain_only, own},
     {"trace-exits", "FILE", "one row for each VM exit: CSV if the name ends in .csv, else JSON lines",
      trace_exits, own},
     {"vmx-coverage", "FILE", "which exit reasons, errors and entry rules the run met; - for standard error",

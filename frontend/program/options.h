@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/inspect/story_filter.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/gdb/transport.h"
 #include "frontend/machine/machine.h"
@@ -32,14 +33,17 @@ struct RunOptions {
   std::optional<Sink> debugcon;  // not given: none
   bool no_defaults = false;
   bool no_reboot = false;
-  double timeout = 0;           // host seconds; 0: no limit
-  u64 max_instructions = 0;     // by all CPUs together; 0: no limit
-  std::string expect;           // regular expression; empty: nothing is expected
-  std::string stats;            // file; empty: no statistics
-  std::string trace_exits;      // file; empty: no rows for VM exits
-  std::string vmx_coverage;     // file, - for standard error; empty: no report
-  bool explain = false;         // tell every VM entry and exit in words, on standard error
-  std::optional<GdbPlace> gdb;  // where a gdb may come to
+  double timeout = 0;            // host seconds; 0: no limit
+  u64 max_instructions = 0;      // by all CPUs together; 0: no limit
+  std::string expect;            // regular expression; empty: nothing is expected
+  std::string stats;             // file; empty: no statistics
+  std::string trace_exits;       // file; empty: no rows for VM exits
+  std::string vmx_coverage;      // file, - for standard error; empty: no report
+  bool explain = false;          // tell every VM entry and exit in words, on standard error
+  bool explain_as_json = false;  // there, as JSON
+  std::string explain_json;      // file for the same as JSON; empty: none
+  StoryFilter explain_only;      // what of it
+  std::optional<GdbPlace> gdb;   // where a gdb may come to
   std::vector<SymbolFile> symbols;
   bool start_stopped = false;  // until that gdb says otherwise
   std::string name = "ringside";

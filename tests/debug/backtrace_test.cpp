@@ -6,6 +6,7 @@
 
 #include "frontend/inspect/backtrace.h"
 #include "frontend/symbols/unwind.h"
+#include "frontend/render/text.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;
@@ -91,7 +92,7 @@ TEST_CASE("frame pointers lead up the stack, as far as they make sense") {
     CHECK(frames[n + 1].rip == callers[n]);
     CHECK(frames[n + 1].found == StackFrame::Found::frame_pointer);
   }
-  const std::string text = backtrace_text(cpu, m.symbols);
+  const std::string text = ringside::text(backtrace_sheet(cpu, m.symbols));
   CHECK(text.starts_with("#0  0x"));
   CHECK(has(text, "make_vmcs+0x5  visor/vmcs.inc:"));
   CHECK(backtrace(cpu, unwind_start(cpu), m.symbols, 2).size() == 2);
@@ -115,7 +116,7 @@ TEST_CASE("after an exit there are two stacks") {
   REQUIRE(guest.has_value());
   CHECK(guest->rip == m.vmcs()[Field::GUEST_RIP]);
   CHECK(guest->bits == 64);
-  const std::string text = backtrace_text(m.cpu(), m.symbols);
+  const std::string text = ringside::text(backtrace_sheet(m.cpu(), m.symbols));
   CHECK(has(text, "vm_exit"));
   CHECK(has(text, "the guest, as the last VM exit left it:\n#0  0x"));
   CHECK(has(text, "guest_start"));

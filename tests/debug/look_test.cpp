@@ -8,6 +8,7 @@
 #include "frontend/inspect/look_registers.h"
 #include "frontend/inspect/look_tables.h"
 #include "frontend/inspect/where.h"
+#include "frontend/render/text.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;
@@ -30,7 +31,7 @@ TEST_CASE("one line says where a CPU is, in every world") {
 TEST_CASE("registers with the names of their bits, segments with what is hidden") {
   VisorMachine m;
   REQUIRE(m.to_symbol("run_guest"));
-  const std::string text = registers_text(m.cpu(), &m.symbols);
+  const std::string text = ringside::text(registers_sheet(m.cpu(), &m.symbols));
   CHECK(has(text, "<run_guest (visor/run.inc:"));
   CHECK(has(text, "PE ET NE PG\n"));
   CHECK(has(text, "paging 4-level"));
@@ -43,7 +44,7 @@ TEST_CASE("registers with the names of their bits, segments with what is hidden"
   CHECK(rights_text(Rights::unusable) == "unusable");
   CHECK(rights_text(0x13, false) == "data, read/write, accessed, DPL 0, not present");
   CHECK(rights_text(0xe9, false) == "32-bit TSS, DPL 3");
-  CHECK(has(msrs_text(m.cpu()), "IA32_PAT "));
+  CHECK(has(ringside::text(msrs_sheet(m.cpu())), "IA32_PAT "));
 }
 
 TEST_CASE("x87 values are told for people, whatever the bits are") {
@@ -60,14 +61,14 @@ TEST_CASE("x87 values are told for people, whatever the bits are") {
                                      {bit(63) | bit(61), 0x7fff},
                                      {bit(63), 0x7ffe}};
   for (unsigned n = 0; n < 8; ++n) cpu.x87.physical[n] = values[n];
-  const std::string text = x87_text(cpu);
+  const std::string text = ringside::text(x87_sheet(cpu));
   for (const char* part : {"  +1\n", "  -3\n", "  +0\n", "  +infinity\n", "  QNaN\n", "  unsupported\n",
                            "  SNaN\n", "  +2^16383 * 1.000000\n", "precision 64 bits, rounding nearest"})
     CHECK_MESSAGE(has(text, part), part << text);
   cpu.x87.valid = 0;
-  CHECK(has(x87_text(cpu), "empty"));
+  CHECK(has(ringside::text(x87_sheet(cpu)), "empty"));
   cpu.vector.xmm[3].q[0] = 0x1234;
-  CHECK(has(vector_text(cpu), "XMM3  0000000000000000_0000000000001234\n"));
+  CHECK(has(ringside::text(vector_sheet(cpu)), "XMM3  0000000000000000_0000000000001234\n"));
 }
 
 TEST_CASE("memory through every kind of address, and what cannot be read says why") {
@@ -86,10 +87,12 @@ TEST_CASE("memory through every kind of address, and what cannot be read says wh
   CHECK(has(why, "EPT violation: EPT PTE at 0x"));
   u8 bytes[32];
   CHECK(peek(m.cpu(), AddressSpace::guest_linear, refused - 16, bytes) == 16);
-  CHECK(has(memory_text(m.cpu(), AddressSpace::guest_linear, refused - 16, 32, 1), "EPT violation"));
-  CHECK(has(memory_text(m.cpu(), AddressSpace::linear, u64{1} << 40, 1, 8), "#PF: "));
-  CHECK(has(memory_text(m.cpu(), AddressSpace::linear, u64{1} << 47, 1, 8), "#GP: "));
-  CHECK(memory_text(m.cpu(), AddressSpace::linear, 0, 1, 3) == "words have 1, 2, 4 or 8 bytes\n");
+  CHECK(has(ringside::text(memory_sheet(m.cpu(), AddressSpace::guest_linear, refused - 16, 32, 1)),
+            "EPT violation"));
+  CHECK(has(ringside::text(memory_sheet(m.cpu(), AddressSpace::linear, u64{1} << 40, 1, 8)), "#PF: "));
+  CHECK(has(ringside::text(memory_sheet(m.cpu(), AddressSpace::linear, u64{1} << 47, 1, 8)), "#GP: "));
+  CHECK(ringside::text(memory_sheet(m.cpu(), AddressSpace::linear, 0, 1, 3)) ==
+        "words have 1, 2, 4 or 8 bytes\n");
   // At the end of the address space.
   CHECK(peek(m.cpu(), AddressSpace::linear, ~u64{0}, bytes) <= 1);
   const u8 in[3] = {1, 2, 3};
@@ -106,12 +109,12 @@ TEST_CASE("disassembly follows the CPU's mode and names what code refers to") {
   CHECK(first.leaves_straight_line);
   CHECK(first.address == 0xfffffff0);
   REQUIRE(m.to_symbol("main"));
-  const std::string text = disassembly_text(m.cpu(), &m.symbols, 80);
+  const std::string text = ringside::text(disassembly_sheet(m.cpu(), &m.symbols, 80));
   CHECK(text.starts_with("main:\n=> 0x"));
   CHECK(has(text, "<enable_vmx>"));
   CHECK(has(text, "<make_vmcs>"));
   REQUIRE(m.to_exit(ExitReason::vmcall));
-  CHECK(has(disassembly_text(m.cpu(), &m.symbols, 1, m.vmcs()[Field::GUEST_RIP]), "vmcall"));
+  CHECK(has(ringside::text(disassembly_sheet(m.cpu(), &m.symbols, 1, m.vmcs()[Field::GUEST_RIP])), "vmcall"));
   const ReadCode few = [](u64, std::span<u8> bytes) {
     bytes[0] = 0x0f;
     return std::size_t{1};
@@ -134,15 +137,16 @@ TEST_CASE("disassembly follows the CPU's mode and names what code refers to") {
 
 TEST_CASE("tables, mapped ranges and the platform") {
   VisorMachine m;
-  CHECK(text(mapped_pages(m.cpu())) == "paging is off: linear addresses are physical\n");
-  CHECK(text(mapped_ept(m.cpu())) == "there is no current VMCS\n");
-  CHECK(has(idt_text(m.cpu()), "interrupt vectors at 0x0"));
-  CHECK(ldt_text(m.cpu()) == "no LDT is loaded\n");
+  CHECK(ringside::text(sheet(mapped_pages(m.cpu()), "pages")) ==
+        "paging is off: linear addresses are physical\n");
+  CHECK(ringside::text(sheet(mapped_ept(m.cpu()), "ept")) == "there is no current VMCS\n");
+  CHECK(has(ringside::text(idt_sheet(m.cpu())), "interrupt vectors at 0x0"));
+  CHECK(ringside::text(ldt_sheet(m.cpu())) == "no LDT is loaded\n");
   REQUIRE(m.into_guest());
-  const std::string gdt = gdt_text(m.cpu());
+  const std::string gdt = ringside::text(gdt_sheet(m.cpu()));
   CHECK(has(gdt, "  0018  base 0x0, limit 0xffffffff  code, execute/read, 64-bit, accessed, DPL 0\n"));
   CHECK(has(gdt, "  0020  base 0x0, limit 0x67  busy 64-bit TSS, DPL 0\n"));
-  CHECK(has(tss_text(m.cpu()), "IST1 "));
+  CHECK(has(ringside::text(tss_sheet(m.cpu())), "IST1 "));
   const MappedRanges pages = mapped_pages(m.cpu());
   REQUIRE(pages.ranges.size() == 1);
   CHECK(pages.ranges[0].bytes == u64{4} << 30);
@@ -152,20 +156,21 @@ TEST_CASE("tables, mapped ranges and the platform") {
   REQUIRE(ept.ranges.size() == 4);
   CHECK(ept.ranges[0].smallest_page == page_bytes);
   CHECK(ept.ranges[1].rights == "-w- WB");
-  CHECK(has(text(ept), "pages of 4K to 2M  rwx WB\n"));
+  CHECK(has(ringside::text(sheet(ept, "ept")), "pages of 4K to 2M  rwx WB\n"));
   CHECK(mapped_ept(m.cpu(), 0, 2).cut);
   CHECK(mapped_ept(m.cpu(), ept.ranges[3].first, 10).ranges.size() == 1);
-  CHECK(has(text(mapped_ept(m.cpu(), 7, 0, 10)), "is no EPT pointer"));
+  CHECK(has(ringside::text(sheet(mapped_ept(m.cpu(), 7, 0, 10), "ept")), "is no EPT pointer"));
   m.cpu().gdtr = {0x6000, 0xffff};
   for (unsigned n = 0; n < 200; ++n)
     m.machine->memory().write(HostPhys(0x6000 + 8 * n), 8, 0x00cf93000000ffff);
-  CHECK(has(gdt_text(m.cpu()), "... not shown: "));
+  CHECK(has(ringside::text(gdt_sheet(m.cpu())), "... not shown: "));
   m.cpu().gdtr.base = u64{1} << 40;
-  CHECK(has(gdt_text(m.cpu()), "cannot be read: "));
-  CHECK(has(mtrr_text(m.cpu()), "PAT      0=WB"));
-  CHECK(has(local_apic_text(m.machine->local_apic(0)), "local APIC 0x0: xAPIC mode"));
-  CHECK(has(io_apic_text(m.machine->io_apic()), "\n  23  0000000000010000  vector 00, fixed"));
-  CHECK(has(memory_map_text(m.machine->memory()), "ROM   bios\n"));
+  CHECK(has(ringside::text(gdt_sheet(m.cpu())), "cannot be read: "));
+  CHECK(has(ringside::text(mtrr_sheet(m.cpu())), "PAT      0=WB"));
+  CHECK(has(ringside::text(local_apic_sheet(m.machine->local_apic(0))), "local APIC 0x0: xAPIC mode"));
+  CHECK(
+      has(ringside::text(io_apic_sheet(m.machine->io_apic())), "\n  23  0000000000010000  vector 00, fixed"));
+  CHECK(has(ringside::text(memory_map_sheet(m.machine->memory())), "ROM   bios\n"));
 }
 
 // Page tables that point at themselves, and random ones: an answer in finite time.
@@ -185,8 +190,8 @@ TEST_CASE("listings of hostile paging structures end") {
   }
   for (const u64 cr4 : {m.cpu().cr4, m.cpu().cr4 | Cr4::LA57}) {
     m.cpu().cr4 = cr4;
-    CHECK_FALSE(text(mapped_pages(m.cpu(), 0, 100)).empty());
+    CHECK_FALSE(ringside::text(sheet(mapped_pages(m.cpu(), 0, 100), "pages")).empty());
   }
-  CHECK_FALSE(text(mapped_ept(m.cpu(), 0, 100)).empty());
-  CHECK_FALSE(walk_text(m.cpu(), 0x1234).empty());
+  CHECK_FALSE(ringside::text(sheet(mapped_ept(m.cpu(), 0, 100), "ept")).empty());
+  CHECK_FALSE(ringside::text(walk_sheet(m.cpu(), 0x1234)).empty());
 }

@@ -5,6 +5,7 @@
 
 #include "frontend/inspect/backtrace.h"
 #include "frontend/symbols/unwind.h"
+#include "frontend/render/text.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;
@@ -122,7 +123,7 @@ TEST_CASE("without any information: the next word on the stack that leads behind
   REQUIRE(frames.size() == 3);
   CHECK(frames[1].rip == caller);
   CHECK(frames[1].rsp == 0x6048);
-  CHECK(has(backtrace_text(cpu, m.symbols), "(found on the stack)"));
+  CHECK(has(ringside::text(backtrace_sheet(cpu, m.symbols)), "(found on the stack)"));
   memory.write(HostPhys(caller - 2), 2, 0xe0ff);  // jmp rax
   CHECK(backtrace(cpu, unwind_start(cpu), m.symbols).size() == 2);
   cpu.gpr[RSP] = 0x6001;

@@ -22,7 +22,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 36> rooms = {{
+constexpr std::array<Room, 37> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},
@@ -54,6 +54,7 @@ constexpr std::array<Room, 36> rooms = {{
     {"frontend/symbols/", 90},
     {"frontend/inspect/", 100},
     {"frontend/debug/", 110},
+    {"frontend/render/", 110},
     {"frontend/conform/", 110},
     {"frontend/commands/", 120},
     {"frontend/gdb/", 130},

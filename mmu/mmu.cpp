@@ -15,7 +15,10 @@ Mmu::Mmu(PhysicalMemory& memory, unsigned physical_bits)
   select_context();
 }
 
-Mmu::~Mmu() { memory_.remove_listener(*this); }
+Mmu::~Mmu() {
+  block_a20m(false);
+  memory_.remove_listener(*this);
+}
 
 // "Operations that Invalidate TLBs and Paging-Structure Caches". Within one VPID a change of these bits is a
 // MOV to a control register; between VPIDs it is a VM entry or exit, which keeps the other side's
@@ -170,6 +173,7 @@ void Mmu::select_views() {
   supervisor_view_ = &context_->data[Context::supervisor]->view;
   Context::DataSide& side = context_->side(Access{AccessKind::read, user_}, ac_);
   data_view_ = check_alignment_ ? empty_view_.get() : &side.view;
+  if (published_ != nullptr) *published_ = data_view_;
   beside_view_ = check_alignment_ ? no_beside_.data() : side.beside.data();
   fetch_view_ = context_->fetch[user_ ? 0 : 1].entries.data();
   after_invalidation();

@@ -28,8 +28,14 @@ class Mmu : private MapListener {
   Mmu(PhysicalMemory& memory, unsigned physical_bits);
   ~Mmu();
 
-  // -- The fast path's side. Pointers change only inside the functions below; the owner re-reads them after.
+  // -- The fast path's side. Pointers change only inside the functions below.
   TlbView* data_view() const { return data_view_; }  // explicit accesses at the present privilege
+  // Whoever needs data_view() at hand gets it written to `place`, now and whenever it changes, so that no change
+  // of the translation can leave him with the view of another context. `place` has to outlive the Mmu's use.
+  void publish_data_view(TlbView*& place) {
+    published_ = &place;
+    place = data_view_;
+  }
   TlbView* supervisor_view() const {
     return supervisor_view_;
   }  // implicit accesses: descriptor tables, TSS, IDT
@@ -66,6 +72,11 @@ class Mmu : private MapListener {
   // nullptr: none. `probe` serves Mmu::probe(); without it a look asks `stage` itself, which may set its A/D
   // bits.
   void set_second_stage(SecondStage* stage, const SecondStageProbe* probe = nullptr);
+  // In VMX operation A20M# has no effect ("Support for VMX": assertions of A20M are blocked).
+  void block_a20m(bool blocked) {
+    if (blocked != a20m_blocked_) memory_.block_a20m(blocked);
+    a20m_blocked_ = blocked;
+  }
   void set_gigabyte_pages(bool supported) {
     walk_state_.gigabyte_pages = supported;
   }  // of the CPU model; true at first
@@ -137,11 +148,13 @@ class Mmu : private MapListener {
   Context* context_ = nullptr;
   std::unique_ptr<TlbView> empty_view_;
   TlbView* data_view_ = nullptr;
+  TlbView** published_ = nullptr;
   TlbView* supervisor_view_ = nullptr;
   const FetchEntry* fetch_view_ = nullptr;
   std::array<BesideEntry, beside_entries> no_beside_;
   const BesideEntry* beside_view_ = nullptr;
   u64 fetch_epoch_ = 1;
+  bool a20m_blocked_ = false;
   bool user_ = false, ac_ = false, check_alignment_ = false;
   u64 epochs_ = 1;  // the last fetch epoch given out
   u64 uses_ = 0;    // a clock for the replacement of contexts

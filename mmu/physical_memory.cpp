@@ -80,6 +80,17 @@ void PhysicalMemory::remove_mmio(MmioDevice& device) {
 }
 
 void PhysicalMemory::set_a20(bool open) {
+  a20_line_ = open;
+  apply_a20();
+}
+
+void PhysicalMemory::block_a20m(bool blocked) {
+  a20m_blockers_ += blocked ? 1u : ~0u;
+  apply_a20();
+}
+
+void PhysicalMemory::apply_a20() {
+  const bool open = a20_line_ || a20m_blockers_ != 0;
   if (open == a20_) return;
   a20_ = open;
   map_moved();

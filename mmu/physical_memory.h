@@ -58,9 +58,12 @@ class PhysicalMemory {
   void add_listener(MapListener& listener);
   void remove_listener(MapListener& listener);
 
-  // Address bit 20 is forced to 0 while the gate is closed. Reset state here: open.
+  // Address bit 20 is forced to 0 while the gate is closed (A20M# is low) and nobody blocks it: VMX operation does.
+  // Reset state here: open.
   void set_a20(bool open);
-  bool a20() const { return a20_; }
+  bool a20() const { return a20_line_; }
+  // Each `true` of a CPU wants its `false`.
+  void block_a20m(bool blocked);
   // The address that the bus sees: every function here applies the gate, so that applying it twice is
   // harmless.
   HostPhys gated(HostPhys address) const { return HostPhys(a20_ ? address.value : address.value & ~bit(20)); }
@@ -155,7 +158,10 @@ class PhysicalMemory {
   std::unique_ptr<Impl> impl_;
   CodeWatcher* watcher_ = nullptr;
   u64 map_generation_ = 1;
-  bool a20_ = true;
+  bool a20_line_ = true;
+  unsigned a20m_blockers_ = 0;
+  bool a20_ = true;  // of the two
+  void apply_a20();
   Window window_;
 };
 

@@ -76,10 +76,13 @@ void load_registers(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
   if (c.has(VmxControl::entry_load_pat)) cpu.msr.pat = v[Field::GUEST_IA32_PAT];
   if (c.has(VmxControl::entry_load_pkrs)) cpu.msr.pkrs = v[Field::GUEST_IA32_PKRS];
   constexpr u64 long_mode = Efer::LMA | Efer::LME;
-  if (c.has(VmxControl::entry_load_efer))
+  if (c.has(VmxControl::entry_load_efer)) {
     cpu.efer = v[Field::GUEST_IA32_EFER];
-  else
-    cpu.efer = (cpu.efer & ~long_mode) | (c.has(VmxControl::ia32e_mode_guest) ? long_mode : 0);
+    return;
+  }
+  // Without paging LME stays what the host has: the guest's own MOV to CR0 may then enter IA-32e mode.
+  const u64 loaded = cpu.cr0 & Cr0::PG ? long_mode : Efer::LMA;
+  cpu.efer = (cpu.efer & ~loaded) | (c.has(VmxControl::ia32e_mode_guest) ? loaded : 0);
 }
 
 // "Loading Guest Segment Registers and Descriptor-Table Registers". Bases of unusable segments are kept but
@@ -313,12 +316,12 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
 void restore_translation(Cpu& cpu) {
   Vmx* vmx = cpu.vmx;
   if (vmx == nullptr) return;
+  cpu.mmu.block_a20m(cpu.vmx_operation);
   Ept* const stage = cpu.non_root ? prepare_ept(cpu) : nullptr;
   const bool apic_accesses = cpu.non_root && vmx->controls.has(VmxControl::virtualize_apic_accesses);
   cpu.mmu.set_apic_access_page(apic_accesses ? vmx->controls.apic_access : Mmu::no_apic_access_page);
   cpu.mmu.set_registers(paging_registers(cpu, cpu.non_root ? vmx->controls.vpid : 0), stage, stage);
   cpu.mmu.flush_all();
-  cpu.data = cpu.mmu.data_view();
 }
 
 }  // namespace ringside

@@ -55,6 +55,7 @@ VmResult vmxon(Cpu& cpu, u64 pointer) {
   cpu.vmx->reset();
   cpu.vmx->vmxon_region = HostPhys(pointer);
   cpu.vmx_operation = true;
+  cpu.mmu.block_a20m(true);
   cpu.monitor_armed = false;
   return VmResult::success();
 }
@@ -65,6 +66,7 @@ VmResult vmxoff(Cpu& cpu) {
   if (cpu.vmx->init_pending) cpu.attention |= Attention::init;
   cpu.vmx->reset();
   cpu.vmx_operation = false;
+  cpu.mmu.block_a20m(false);
   cpu.monitor_armed = false;
   return VmResult::success();
 }
@@ -110,13 +112,9 @@ VmResult vmwrite(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64 value, u64 rip, u64 cou
   const FieldInfo& field = info(access->field);
   if (field.kind() == FieldKind::exit_information && !capability.has(VmxControl::vmwrite_any_field))
     return VmResult::fail(VmError::read_only_field);
+  // Outside 64-bit mode the operand has 32 bits, and a full access clears the upper half of a longer field.
   value &= field.value_mask();
-  if (access->high) {
-    value = (vmcs[access->field] & 0xffffffff) | value << 32;
-  } else if (!cpu.mode.bits64 && field.width() == FieldWidth::bits64) {
-    // Outside 64-bit mode the upper half of a 64-bit field is left to the access type "high".
-    value = (vmcs[access->field] & ~u64{0xffffffff}) | static_cast<u32>(value);
-  }
+  if (access->high) value = (vmcs[access->field] & 0xffffffff) | value << 32;
   vmcs.written(access->field, value, rip, count);
   return VmResult::success();
 }

@@ -11,7 +11,7 @@
 namespace ringside {
 
 // Bits 30:0 of the first word of every region, and of IA32_VMX_BASIC.
-constexpr u32 vmcs_revision = 0x52474e31;
+constexpr u32 vmcs_revision = 0x12474e31;  // below 2^30: there is software that masks 30 bits
 constexpr u32 shadow_indicator = 1u << 31;
 constexpr unsigned vmcs_bytes = 4096;
 

@@ -62,8 +62,10 @@ void Cpu::reset(bool init) {
     if (interrupts) interrupts->set_tsc_offset(static_cast<s64>(msr.tsc_offset));
     if (model) mmu.set_gigabyte_pages(model->has(Flag::pdpe1gb));
   }
+  records_data_pointer = model && !model->has(Flag::fdp_exceptions_only);
 
   vmx_operation = non_root = interrupt_window = false;
+  mmu.block_a20m(false);
   guest_tsc_offset = 0;
   guest_tsc_multiplier = u64{1} << 48;
 
@@ -135,7 +137,6 @@ void Cpu::update_privilege() {
   const bool user = cpl == 3;
   const bool ac = system_flags & Eflags::AC;
   mmu.set_privilege(user, ac, user && ac && (cr0 & Cr0::AM));
-  data = mmu.data_view();
 }
 
 void Cpu::update_translation() {
@@ -148,7 +149,6 @@ void Cpu::update_translation() {
   r.pkrs = static_cast<u32>(msr.pkrs);
   r.vpid = mmu.registers().vpid;
   mmu.set_registers(r);
-  data = mmu.data_view();
 }
 
 void Cpu::update_debug() {
@@ -165,7 +165,6 @@ void Cpu::update_debug() {
     if (std::find(pages.begin(), pages.end(), page) == pages.end()) pages.push_back(page);
   }
   mmu.set_watched_pages(pages);
-  data = mmu.data_view();
   attention = (attention & ~Attention::step) | (step ? Attention::step : 0);
 }
 

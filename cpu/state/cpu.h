@@ -67,7 +67,7 @@ struct alignas(64) Cpu : RegisterFile {
   // -- Hot.
   LazyFlags flags;
   s64 budget = 0;           // instructions left; see retired()
-  TlbView* data = nullptr;  // mmu.data_view(), re-read whenever mmu may have switched
+  TlbView* data = nullptr;  // mmu.data_view(): the Mmu keeps it so
   u64 rip = 0;              // valid at boundaries; inside a body use instruction_rip(op)
   u64 next_rip = 0;         // set before a body of kind indirect or leave runs; such a body may change it
   bool alone = false;       // the instruction runs alone: MMIO and code writes may go ahead
@@ -104,13 +104,15 @@ struct alignas(64) Cpu : RegisterFile {
     u64 pkrs = 0, umwait_control = 0;
     std::array<u64, 32> mc_ctl2{};
     u64 mcg_ctl = ~u64{0}, misc_features = 0, power_ctl = 0, monitor_filter = 0;
+    u64 package_states = 0;
   } msr;
 
   // -- Events.
   u32 attention = 0;
   u8 interrupt_shadow = 0;
   bool nmi_blocked = false, nmi_pending = false;
-  bool ferr = false;  // the FERR# pin: unmasked x87 error with CR0.NE = 0
+  bool records_data_pointer = false;  // of the model: FDP follows every x87 instruction with a memory operand
+  bool ferr = false;                  // the FERR# pin: unmasked x87 error with CR0.NE = 0
   Activity activity = Activity::active;
   u8 sipi_vector = 0;
   u64 pending_debug = 0;       // DR6 bits (B0..B3, BS, BD) that trap at the next boundary
@@ -176,7 +178,7 @@ struct alignas(64) Cpu : RegisterFile {
   };
   std::vector<UnknownMsr> unknown_msrs;
 
-  explicit Cpu(Mmu& m) : mmu(m) {}
+  explicit Cpu(Mmu& m) : mmu(m) { mmu.publish_data_view(data); }
   Cpu(const Cpu&) = delete;
   Cpu& operator=(const Cpu&) = delete;
 

@@ -49,6 +49,8 @@ enum class Flag : u8 {
   nx,
   pdpe1gb,
   invtsc,
+  fdp_exceptions_only,
+  zero_fcs_fds,
   count
 };
 using FlagSet = std::bitset<static_cast<std::size_t>(Flag::count)>;

@@ -39,11 +39,14 @@ constexpr u64 common_flags =
     flag_mask(L::vme, L::de, L::pse, L::tsc, L::msr, L::pae, L::mce, L::apic, L::mtrr, L::pge, L::mca, L::pat,
               L::pse36, L::ss, L::x2apic, L::tsc_deadline, L::arat, L::tsc_adjust, L::nx, L::invtsc, L::ibrs,
               L::stibp, L::ssbd, L::arch_capabilities);
-constexpr u64 server_flags = common_flags | flag_mask(L::pcid, L::smep, L::pdpe1gb, L::l1d_flush, L::xgetbv1);
+constexpr u64 broadwell_flags =
+    common_flags | flag_mask(L::pcid, L::smep, L::pdpe1gb, L::l1d_flush, L::xgetbv1, L::zero_fcs_fds);
+constexpr u64 server_flags = broadwell_flags | flag_mask(L::fdp_exceptions_only);
 
 constexpr u64 westmere_flags = common_flags | flag_mask(L::pcid, L::pdpe1gb);
 constexpr u64 ivy_bridge_flags = westmere_flags | flag_mask(L::smep);
-constexpr u64 client_flags = server_flags & ~flag_mask(L::pdpe1gb);
+constexpr u64 haswell_flags = ivy_bridge_flags | flag_mask(L::zero_fcs_fds);
+constexpr u64 client_flags = broadwell_flags & ~flag_mask(L::pdpe1gb);
 constexpr u64 all_flags = server_flags | flag_mask(L::la57, L::pks);
 
 // IA32_ARCH_CAPABILITIES: nothing speculates here, so each "not affected" is true, and software needs no
@@ -90,32 +93,32 @@ const VmxControlSet max_vmx = all_but({V::ept_5_levels});
 // Family, model and stepping are of parts for which software knows no erratum that the microcode revision
 // does not cure; the revisions are those that Linux and Xen look for, or newer.
 const ModelData models[] = {
-    {"Icelake-Server", "Intel Xeon Processor (Icelake) @ 2.00GHz", 0x606a6, 0x0d000404, icelake, server_flags,
+    {"Icelake-Server", "Intel(R) Xeon(R) CPU (Icelake) @ 2.00GHz", 0x606a6, 0x0d000404, icelake, server_flags,
      immune, icelake_caches, server_vmx},
-    {"Cascadelake-Server", "Intel Xeon Processor (Cascadelake) @ 2.00GHz", 0x50657, 0x05003707, skylake,
+    {"Cascadelake-Server", "Intel(R) Xeon(R) CPU (Cascadelake) @ 2.00GHz", 0x50657, 0x05003707, skylake,
      server_flags, immune, skylake_caches, server_vmx},
-    {"Skylake-Server", "Intel Xeon Processor (Skylake) @ 2.00GHz", 0x50657, 0x05003707, skylake, server_flags,
+    {"Skylake-Server", "Intel(R) Xeon(R) CPU (Skylake) @ 2.00GHz", 0x50657, 0x05003707, skylake, server_flags,
      immune, skylake_caches, server_vmx},
-    {"SapphireRapids", "Intel Xeon Processor (SapphireRapids) @ 2.00GHz", 0x806f8, 0x2b000603,
+    {"SapphireRapids", "Intel(R) Xeon(R) CPU (SapphireRapids) @ 2.00GHz", 0x806f8, 0x2b000603,
      sapphire_rapids, all_flags, immune, icelake_caches, max_vmx},
-    {"Cooperlake", "Intel Xeon Processor (Cooperlake) @ 2.00GHz", 0x5065b, 0x07002802, skylake, server_flags,
+    {"Cooperlake", "Intel(R) Xeon(R) CPU (Cooperlake) @ 2.00GHz", 0x5065b, 0x07002802, skylake, server_flags,
      immune, skylake_caches, server_vmx},
-    {"Skylake-Client", "Intel Core Processor (Skylake) @ 2.00GHz", 0x506e3, 0xf0, skylake_client,
+    {"Skylake-Client", "Intel(R) Core(TM) CPU (Skylake) @ 2.00GHz", 0x506e3, 0xf0, skylake_client,
      client_flags, immune, skylake_caches, server_vmx},
-    {"Broadwell", "Intel Core Processor (Broadwell) @ 2.00GHz", 0x406f1, 0x0b000040, broadwell, server_flags,
-     immune, skylake_caches, broadwell_vmx},
-    {"Haswell", "Intel Core Processor (Haswell) @ 2.00GHz", 0x306f2, 0x49, haswell, ivy_bridge_flags, immune,
+    {"Broadwell", "Intel(R) Core(TM) CPU (Broadwell) @ 2.00GHz", 0x406f1, 0x0b000040, broadwell,
+     broadwell_flags, immune, skylake_caches, broadwell_vmx},
+    {"Haswell", "Intel(R) Core(TM) CPU (Haswell) @ 2.00GHz", 0x306f2, 0x49, haswell, haswell_flags, immune,
      skylake_caches, haswell_vmx},
-    {"IvyBridge", "Intel Xeon Processor (IvyBridge) @ 2.00GHz", 0x306e4, 0x42e, ivy_bridge, ivy_bridge_flags,
+    {"IvyBridge", "Intel(R) Xeon(R) CPU (IvyBridge) @ 2.00GHz", 0x306e4, 0x42e, ivy_bridge, ivy_bridge_flags,
      immune, skylake_caches, ivy_bridge_vmx},
-    {"SandyBridge", "Intel Xeon Processor (SandyBridge) @ 2.00GHz", 0x206d7, 0x71a, sandy_bridge,
+    {"SandyBridge", "Intel(R) Xeon(R) CPU (SandyBridge) @ 2.00GHz", 0x206d7, 0x71a, sandy_bridge,
      westmere_flags, immune, skylake_caches, westmere_vmx},
-    {"Westmere", "Intel Xeon Processor (Westmere) @ 2.00GHz", 0x206c2, 0x1f, westmere, westmere_flags, immune,
+    {"Westmere", "Intel(R) Xeon(R) CPU (Westmere) @ 2.00GHz", 0x206c2, 0x1f, westmere, westmere_flags, immune,
      skylake_caches, westmere_vmx},
-    {"Nehalem", "Intel Xeon Processor (Nehalem) @ 2.00GHz", 0x106a5, 0x1d, nehalem, common_flags, immune,
+    {"Nehalem", "Intel(R) Xeon(R) CPU (Nehalem) @ 2.00GHz", 0x106a5, 0x1d, nehalem, common_flags, immune,
      skylake_caches, nehalem_vmx},
     {"qemu64",
-     "Ringside Virtual CPU @ 2.00GHz",
+     "Intel(R) Xeon(R) CPU (qemu64) @ 2.00GHz",
      0x606a6,
      0x0d000404,
      plain_64,
@@ -123,7 +126,7 @@ const ModelData models[] = {
      immune,
      icelake_caches,
      {}},
-    {"max", "Intel Xeon Processor (max) @ 2.00GHz", 0x606a6, 0x0d000404, all_features, all_flags, immune,
+    {"max", "Intel(R) Xeon(R) CPU (max) @ 2.00GHz", 0x606a6, 0x0d000404, all_features, all_flags, immune,
      icelake_caches, max_vmx},
 };
 

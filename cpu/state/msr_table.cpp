@@ -172,6 +172,15 @@ bool read_perf_status(const Cpu& cpu, const MsrInfo&, u64& value) {
   return true;
 }
 
+// Which package C-state may be entered at most: kept, as nothing here sleeps. Bit 15 locks the register until
+// a reset.
+bool write_package_states(Cpu& cpu, const MsrInfo&, u64 value) {
+  constexpr u64 lock = bit(15), defined = 0xf | bit(10) | lock | bit_range(25, 30);
+  if ((cpu.msr.package_states & lock) || (value & ~defined)) return false;
+  cpu.msr.package_states = value;
+  return true;
+}
+
 // -- Speculation: commands and controls that nothing here needs, checked as hardware does.
 
 bool write_spec_ctrl(Cpu& cpu, const MsrInfo&, u64 value) {

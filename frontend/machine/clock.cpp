@@ -15,6 +15,16 @@ void MachineClock::end() {
   running_ = nullptr;
 }
 
+void MachineClock::spend(Ticks ticks) {
+  base_ += ticks;
+  end_run_by_deadline();
+}
+
+void MachineClock::end_run_by_deadline() {
+  const Ticks time = now();
+  if (running_) end_run_at(*running_, next_ > time ? next_ - time : 0);
+}
+
 void MachineClock::remove(Timer& timer) {
   std::erase(timers_, &timer);
   find_next();
@@ -22,9 +32,7 @@ void MachineClock::remove(Timer& timer) {
 
 void MachineClock::changed(Timer& timer) {
   find_next();
-  if (!running_ || !timer.armed()) return;
-  const Ticks time = now();
-  end_run_at(*running_, next_ > time ? next_ - time : 0);
+  if (timer.armed()) end_run_by_deadline();
 }
 
 void MachineClock::find_next() {

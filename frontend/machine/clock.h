@@ -7,7 +7,8 @@
 
 namespace ringside {
 
-// One instruction is one tick of the time-stamp counter. While a CPU runs, the time is exact to its
+// One instruction is one tick of the time-stamp counter, and what it spends beside: port accesses and
+// repeated string instructions take as long as on a PC. While a CPU runs, the time is exact to its
 // instruction.
 class MachineClock final : public Clock {
  public:
@@ -17,6 +18,7 @@ class MachineClock final : public Clock {
 
   Ticks now() const override { return running_ ? base_ + (ringside::retired(*running_) - start_) : base_; }
   u64 frequency() const override { return hertz_; }
+  void spend(Ticks ticks) override;
 
   // Around each run of a CPU.
   void begin(Cpu& cpu);
@@ -35,6 +37,7 @@ class MachineClock final : public Clock {
   void remove(Timer& timer) override;
   void changed(Timer& timer) override;
   void find_next();
+  void end_run_by_deadline();
 
   u64 hertz_;
   Ticks base_ = 0;

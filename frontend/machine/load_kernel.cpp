@@ -57,6 +57,12 @@ bool load_kernel(const BootRequest& request, const BootPlatform& platform, std::
     return job.fail(why_not(kernel));
   if (!loaded) return false;
 
+  // The protocols promise no stack, but loaders have always left theirs, and kernels push before they have
+  // their own.
+  constexpr u64 stack_bytes = 4096;
+  const auto stack = plan.place(std::vector<u8>(stack_bytes), 16, "a stack");
+  if (!stack) return job.fail("leaves no room for a stack; give the machine more memory with -m");
+
   write_bios_data(*platform.memory);
   plan.commit();
   Cpu& cpu = *platform.bsp;
@@ -69,6 +75,7 @@ bool load_kernel(const BootRequest& request, const BootPlatform& platform, std::
   cpu.gpr[RAX] = entry.rax;
   cpu.gpr[RBX] = entry.rbx;
   cpu.gpr[RSI] = entry.rsi;
+  cpu.gpr[RSP] = *stack + stack_bytes;
   return true;
 }
 

@@ -49,7 +49,7 @@ TEST_CASE("the first guest") {
       "real mode       first instruction at F000:FFF0; signature 000606a6\r\n",
       "protected mode  CR0 00000011\r\n",
       "64-bit mode     CR0 80000011, CR4 00000020, EFER 00000500\r\n",
-      "processor       Intel Xeon Processor (Icelake) @ 2.00GHz\r\n",
+      "processor       Intel(R) Xeon(R) CPU (Icelake) @ 2.00GHz\r\n",
       "machine         2 CPU, 64 MiB\r\n",
       "page fault      caught: address 0000008000000000, error code 00000002, RIP 00000000000f",
       "timer           3 ticks of the local APIC in ",

@@ -117,6 +117,11 @@ inline void check_flat_32(TestMachine& m) {
   CHECK(cpu.efer == 0);
   CHECK(cpu.mode.code_bits == 32);
   CHECK(cpu.eflags() == Eflags::reserved_one);
+  // Kernels push before they have a stack of their own: 4 KBytes of it, in low RAM and free.
+  const u64 top = cpu.gpr[RSP];
+  CHECK(top % 16 == 0);
+  CHECK((top >= 0x2000 && top <= 0xa0000));
+  for (u64 at = top - 4096; at < top; at += 8) CHECK(m.at<u64>(at) == 0);
   for (SegReg s : {CS, DS, ES, SS, FS, GS}) {
     CHECK(cpu.segment[s].base == 0);
     CHECK(cpu.segment[s].limit == 0xffffffff);

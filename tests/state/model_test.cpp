@@ -30,6 +30,7 @@ TEST_CASE("every named model parses, has sane sizes and answers its own name") {
     CHECK(m.name == name);
     CHECK(m.vendor.size() == 12);
     CHECK(m.brand.size() <= 47);
+    CHECK(m.brand.starts_with("Intel(R) "));  // software looks for it
     CHECK(m.tsc_hertz % m.crystal_hertz == 0);
     CHECK(m.has(Feature::long_mode));
   }

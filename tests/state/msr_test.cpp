@@ -339,3 +339,21 @@ TEST_CASE(
   }
   CHECK(b.cpu.unknown_msrs.size() < 8);  // IA32_UMWAIT_CONTROL and such that this model has not
 }
+
+TEST_CASE("the package C-state register locks until a reset") {
+  constexpr u32 MSR_PKG_CST_CONFIG_CONTROL = 0xe2;
+  Box b;
+  CHECK(b.read(MSR_PKG_CST_CONFIG_CONTROL) == 0);
+  CHECK(b.write(MSR_PKG_CST_CONFIG_CONTROL, 0x8402));
+  CHECK_FALSE(b.write(MSR_PKG_CST_CONFIG_CONTROL, 0));
+  CHECK(b.read(MSR_PKG_CST_CONFIG_CONTROL) == 0x8402);
+  b.cpu.reset(false);
+  CHECK(b.write(MSR_PKG_CST_CONFIG_CONTROL, 1));
+}
+
+TEST_CASE("IA32_FMASK: Intel's CPUs take a write of the upper half and keep nothing of it") {
+  constexpr u32 IA32_FMASK = 0xc0000084;
+  Box b;
+  CHECK(b.write(IA32_FMASK, ~u64{0}));
+  CHECK(b.read(IA32_FMASK) == 0xffffffff);
+}

@@ -187,7 +187,16 @@ main64:
         refuses_msr_64 "LSTAR that is not canonical", LSTAR, never_canonical
         refuses_msr_64 "SYSENTER_EIP that is not canonical", SYSENTER_EIP, never_canonical
         refuses_msr_64 "SYSENTER_ESP that is not canonical", SYSENTER_ESP, never_canonical
-        refuses_msr_64 "FMASK of more than 32 bits", FMASK, 1 << 32
+        ; Intel's CPUs take the upper half of a write and keep nothing of it; AMD's refuse it.
+        mov edx, 1
+        mov eax, TF
+        mov ecx, FMASK
+        runs "FMASK of more than 32 bits"
+        wrmsr
+        done
+        rdmsr
+        is "has its lower half", rax, TF
+        is "and no upper one", rdx, 0
         finish
 
 ; Where SYSCALL leads. The user's stack is not touched.

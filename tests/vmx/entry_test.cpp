@@ -89,7 +89,8 @@ TEST_CASE("events are injected with their return addresses and error codes") {
     CHECK(rsp == vmx_at::guest_stack - 40 - (c.has_error ? 8 : 0));
     CHECK(m.get(rsp + (c.has_error ? 8 : 0)) == vmx_at::guest_code + c.length);
     if (c.has_error) CHECK(m.get(rsp) == 0x50);
-    CHECK(m[Field::GUEST_INTERRUPTIBILITY_STATE] == (c.type == EventType::nmi ? 8 : 0));
+    // Without virtual NMIs an NMI that is injected blocks none: the field decides.
+    CHECK(m[Field::GUEST_INTERRUPTIBILITY_STATE] == 0);
   }
 }
 
@@ -117,4 +118,31 @@ TEST_CASE("an injected MTF exit comes before the first instruction") {
   m.inject(0, static_cast<EventType>(7));
   CHECK(m.exit_of() == m.number(ExitReason::monitor_trap_flag));
   CHECK(m[Field::GUEST_RIP] == vmx_at::guest_code);
+}
+
+// "Loading Guest Control Registers, Debug Registers, and MSRs": of IA32_EFER an entry without "load
+// IA32_EFER" sets LMA always, and LME only where it sets CR0.PG.
+TEST_CASE("an entry without paging leaves the host's IA32_EFER.LME") {
+  for (const bool load : {false, true}) {
+    CAPTURE(load);
+    VmxMachine m;
+    m.use_ept();
+    m.on(VmxControl::unrestricted_guest);
+    m.off(VmxControl::ia32e_mode_guest);
+    if (load) m.on(VmxControl::entry_load_efer);
+    m.set(Field::GUEST_IA32_EFER, 0);
+    m.set(Field::GUEST_CR0, m[Field::GUEST_CR0] & ~Cr0::PG);
+    m.set(Field::GUEST_CS_SELECTOR, sel::code0);
+    m.set(Field::GUEST_CS_ACCESS_RIGHTS, 0xc09b);
+    m.guest({0x90});
+    CHECK(m.broken_rules() == "");
+    m.enter(1);
+    CHECK(m.cpu.non_root);
+    CHECK((m.cpu.efer & (Efer::LMA | Efer::LME)) == (load ? 0 : Efer::LME));
+    // With paging both follow "IA-32e mode guest".
+    VmxMachine paged;
+    paged.guest({0x90});
+    paged.enter(1);
+    CHECK((paged.cpu.efer & (Efer::LMA | Efer::LME)) == (Efer::LMA | Efer::LME));
+  }
 }

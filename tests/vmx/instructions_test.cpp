@@ -158,3 +158,21 @@ TEST_CASE("VMXON: regions that it refuses without a number, and VMXOFF before it
   CHECK(m.cpu.vmx_operation);
   CHECK(m.vmptrst() == ~u64{0});
 }
+
+// "VMWRITE - Write Field to Virtual-Machine Control Structure": the operand has 32 bits outside 64-bit mode,
+// and a full access writes all of the field.
+TEST_CASE(
+    "VMWRITE outside 64-bit mode: a full access clears the upper half, the access type high sets it alone") {
+  VmxMachine m;
+  m.cpu.mode.bits64 = false;
+  for (const Field field :
+       {Field::TSC_OFFSET, Field::EPT_POINTER, Field::GUEST_IA32_PAT, Field::HOST_IA32_EFER}) {
+    const u64 encoding = info(field).encoding;
+    CAPTURE(info(field).id);
+    m.v->set(field, 0x1111111122222222);
+    CHECK(vmwrite(m.cpu, *m.v, encoding, 0x33333333, 0, 0).ok);
+    CHECK(m[field] == 0x33333333);
+    CHECK(vmwrite(m.cpu, *m.v, encoding | 1, 0x44444444, 0, 0).ok);
+    CHECK(m[field] == 0x4444444433333333);
+  }
+}

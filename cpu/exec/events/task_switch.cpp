@@ -96,7 +96,6 @@ void load_paging(Cpu& cpu, const TaskState& t) {
   if (!(cpu.cr0 & Cr0::PG)) return;
   cpu.cr3 = t.cr3;
   cpu.mmu.load_cr3(t.cr3, false);
-  cpu.data = cpu.mmu.data_view();
 }
 
 bool check_ldt(Cpu& cpu, u16 selector) {

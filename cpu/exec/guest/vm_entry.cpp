@@ -12,13 +12,6 @@ namespace {
 
 constexpr unsigned other_event = 7;
 
-void block_nmis(Cpu& cpu) {
-  if (cpu.vmx->controls.has(VmxControl::virtual_nmis))
-    cpu.vmx->virtual_nmi_blocked = true;
-  else
-    cpu.nmi_blocked = true;
-}
-
 // Delivered as ever, but without privilege checks of IOPL in virtual-8086 mode, without a trace in DR6 or
 // CR2, and with RF as it was loaded.
 void deliver_injected(Cpu& cpu, const EntryResult& entry) {
@@ -26,7 +19,9 @@ void deliver_injected(Cpu& cpu, const EntryResult& entry) {
                     static_cast<u8>(entry.inject), (entry.inject & Interruption::error_code) != 0,
                     entry.inject_error};
   const bool software = event.type >= EventType::software_interrupt;
-  if (event.type == EventType::nmi) block_nmis(cpu);
+  // "Interruptibility State": without virtual NMIs blocking is as the field has it, whatever is injected.
+  if (event.type == EventType::nmi && cpu.vmx->controls.has(VmxControl::virtual_nmis))
+    cpu.vmx->virtual_nmi_blocked = true;
   begin_vectoring(cpu, event, software ? entry.inject_length : 0);
   const u64 after = (cpu.rip + (software ? entry.inject_length : 0)) & cpu.mode.rip_mask;
   const Delivery d{event, after, cpu.eflags()};

@@ -26,8 +26,20 @@ bool io_allowed(Cpu& cpu, u16 port, unsigned size) {
   return (bits >> (port % 8) & ((1u << size) - 1)) == 0 || refuse();
 }
 
+namespace {
+
+// A cycle of the ISA bus, or of PCI behind its bridges, takes about a microsecond, whatever the
+// processor's frequency; guests that count accesses, or poll until a time is over, go by it.
+void spend_bus_cycle(Cpu& cpu) {
+  constexpr u64 cycles_per_second = 1'000'000;
+  if (cpu.clock) cpu.clock->spend(cpu.clock->frequency() / cycles_per_second);
+}
+
+}  // namespace
+
 u32 read_port(Cpu& cpu, u16 port, unsigned size) {
   raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
+  spend_bus_cycle(cpu);
   const u32 value = cpu.ports ? cpu.ports->port_read(port, size) : ~u32{0};
   if (cpu.observer) [[unlikely]]
     cpu.observer->port_access(cpu, port, size, false, value);
@@ -37,6 +49,7 @@ void write_port(Cpu& cpu, u16 port, unsigned size, u32 value) {
   raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
   if (cpu.observer) [[unlikely]]
     cpu.observer->port_access(cpu, port, size, true, value);
+  spend_bus_cycle(cpu);
   if (cpu.ports) cpu.ports->port_write(port, size, value);
 }
 

@@ -38,12 +38,12 @@ inline bool outs(Cpu& cpu, const Op& op) {
 }
 template <class T>
 inline bool rep_ins(Cpu& cpu, const Op& op) {
-  return strings::repeat<T, strings::Uses::destination>(
+  return strings::repeat<T, strings::Uses::destination, strings::Pace::port>(
       cpu, op, strings::no_bulk, [&] { return ins<T>(cpu, op); }, strings::never_ends);
 }
 template <class T>
 inline bool rep_outs(Cpu& cpu, const Op& op) {
-  return strings::repeat<T, strings::Uses::source>(
+  return strings::repeat<T, strings::Uses::source, strings::Pace::port>(
       cpu, op, strings::no_bulk, [&] { return outs<T>(cpu, op); }, strings::never_ends);
 }
 

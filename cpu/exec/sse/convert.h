@@ -56,8 +56,13 @@ inline bool from_integer_scalar(Cpu& cpu, const Op& op) {
     return false;
   const Integer value = static_cast<Integer>(in);
   constexpr s64 whole = s64{1} << (sizeof(F) == 4 ? 24 : 53);
-  BitsOf<F> out = bits_as<BitsOf<F>>(static_cast<F>(value));
-  if (!((value >= -whole && value <= whole) || host_rounds(cpu))) [[unlikely]] {
+  // A number between those is exact if it comes back; none that rounds to 2^63 does.
+  constexpr F limit = sizeof(Integer) == 4 ? F(0x1p31) : F(0x1p63);
+  const F host = static_cast<F>(value);
+  BitsOf<F> out = bits_as<BitsOf<F>>(host);
+  const bool exact =
+      (value >= -whole && value <= whole) || (host < limit && static_cast<Integer>(host) == value);
+  if (!exact && !host_rounds(cpu)) [[unlikely]] {
     soft::Context context(cpu.vector.mxcsr);
     out = soft::from_integer<BitsOf<F>>(context, value);
     if (!settle(cpu, context)) return false;
@@ -74,6 +79,12 @@ constexpr auto cvtsi2sd = from_integer_scalar<double, D, S>;
 inline bool narrows(double x) {
   const double m = magnitude_of(x);
   return (m >= 0x1.000002p-126 && m <= 0x1.fffffep+127) || x == 0;
+}
+
+// The same with PE told by what comes back.
+inline bool host_narrows(const Cpu& cpu, double x) {
+  return narrows(x) && (host_rounds(cpu) ||
+                        (host_rounds_but_for_pe(cpu) && static_cast<double>(static_cast<float>(x)) == x));
 }
 
 // CVTSS2SD, CVTSD2SS.
@@ -100,7 +111,7 @@ inline bool cvtsd2ss(Cpu& cpu, const Op& op) {
     return false;
   const double x = bits_as<double>(in);
   u32 out;
-  if (host_rounds(cpu) && narrows(x)) [[likely]] {
+  if (host_narrows(cpu, x)) [[likely]] {
     out = bits_as<u32>(static_cast<float>(x));
   } else {
     soft::Context context(cpu.vector.mxcsr);
@@ -140,7 +151,7 @@ inline bool cvtpd2ps(Cpu& cpu, const Op& op) {
     return false;
   const double x = bits_as<double>(in.q[0]), y = bits_as<double>(in.q[1]);
   u64 low, high;
-  if (host_rounds(cpu) && narrows(x) && narrows(y)) [[likely]] {
+  if (host_narrows(cpu, x) && host_narrows(cpu, y)) [[likely]] {
     low = bits_as<u32>(static_cast<float>(x));
     high = bits_as<u32>(static_cast<float>(y));
   } else {
@@ -160,9 +171,14 @@ inline bool cvtdq2ps(Cpu& cpu, const Op& op) {
     return false;
   const auto x = bits_as<std::array<s32, 4>>(in);
   Singles out;
-  if (host_rounds(cpu)) [[likely]] {
-    for (unsigned i = 0; i < 4; ++i) out[i] = bits_as<u32>(static_cast<float>(x[i]));
-  } else {
+  bool known = true;
+  const bool rounds = host_rounds(cpu);
+  for (unsigned i = 0; i < 4; ++i) {
+    const float host = static_cast<float>(x[i]);
+    known = known && (rounds || static_cast<double>(host) == static_cast<double>(x[i]));
+    out[i] = bits_as<u32>(host);
+  }
+  if (!known) [[unlikely]] {
     soft::Context context(cpu.vector.mxcsr);
     for (unsigned i = 0; i < 4; ++i) out[i] = soft::from_integer<u32>(context, x[i]);
     if (!settle(cpu, context)) return false;
@@ -199,11 +215,15 @@ inline bool to_integer_packed(Cpu& cpu, const Op& op) {
     return false;
   const auto x = bits_as<LaneBits<F>>(in);
   std::array<s32, 4> out{};
-  if (host_rounds(cpu) && all(magnitude_of(bits_as<VectorOf<F>>(in)) < F(0x7fffff80))) [[likely]] {
-    for (unsigned i = 0; i < FloatTraits<F>::lanes; ++i) out[i] = host_integer<cut>(bits_as<F>(x[i]));
-  } else if (!exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), FloatTraits<F>::lanes)) {
-    return false;
+  bool known = all(magnitude_of(bits_as<VectorOf<F>>(in)) < F(0x7fffff80));
+  const bool rounds = host_rounds(cpu);
+  for (unsigned i = 0; known && i < FloatTraits<F>::lanes; ++i) {
+    out[i] = host_integer<cut>(bits_as<F>(x[i]));
+    known = rounds || static_cast<F>(out[i]) == bits_as<F>(x[i]);  // a whole number is not rounded
   }
+  if (!known && !exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), FloatTraits<F>::lanes))
+      [[unlikely]]
+    return false;
   Dst::at(cpu, op) = bits_as<V128>(out);
   return true;
 }

@@ -4,9 +4,13 @@
 // The host stays in its default mode (to nearest, no flushing) and its flags are never looked at. A result of
 // it is the guest's if the guest rounds to nearest too, if PE is already set and masked, so that it does not
 // matter whether the result was exact, and if no other flag can come up: no operand is a NaN or denormal, and
-// the result is well inside the range. That is so for all but a handful of a program's operations; the others
-// are computed by soft_float.h. Neither MXCSR nor fenv of the host is ever read or written, so there is
-// nothing for a compiler to reorder.
+// the result is well inside the range. That is so for all but a handful of a program's operations.
+//
+// While PE is not set it does matter whether a result was exact. The residual tells: what the host's result
+// lacks of the true one is a number that the host can compute without any rounding, by Knuth's sum of two and
+// Dekker's product of two. It is zero for programs whose numbers are exact, which never set PE. What remains
+// is computed by soft_float.h. Neither MXCSR nor fenv of the host is ever read or written, so there is
+// nothing for a compiler to reorder, and nothing may be contracted to fused operations (the build says so).
 #pragma once
 
 #include <cstring>
@@ -24,6 +28,9 @@ struct FloatTraits<float> {
   typedef s32 Mask __attribute__((vector_size(16)));
   static constexpr unsigned lanes = 4;
   static constexpr float smallest = 0x1p-126f, largest = 0x1.fffffep+127f;
+  // The factor that splits a significand in two halves, and the range in which products have residuals.
+  static constexpr float splitter = 0x1p12f + 1, least_factor = 0x1p-40f, least_product = 0x1p-80f,
+                         most = 0x1p100f;
 };
 template <>
 struct FloatTraits<double> {
@@ -32,6 +39,8 @@ struct FloatTraits<double> {
   typedef s64 Mask __attribute__((vector_size(16)));
   static constexpr unsigned lanes = 2;
   static constexpr double smallest = 0x1p-1022, largest = 0x1.fffffffffffffp+1023;
+  static constexpr double splitter = 0x1p27 + 1, least_factor = 0x1p-400, least_product = 0x1p-800,
+                          most = 0x1p900;
 };
 template <class F>
 using BitsOf = typename FloatTraits<F>::Bits;
@@ -94,8 +103,41 @@ inline bool host_rounds(const Cpu& cpu) {
          (Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
 }
 
-// Operations: `host` computes as the host does, `known` says that this is right, `exact` computes it with all
-// flags. `rounding`: the result may be inexact.
+// To nearest, whatever PE and its mask are.
+inline bool host_rounds_but_for_pe(const Cpu& cpu) { return (cpu.vector.mxcsr & Mxcsr::RC) == 0; }
+
+// r = a + b, rounded to nearest: was it exact? The residual of a sum of numbers that are not denormal is a
+// number.
+template <class V>
+inline auto sum_is_exact(V a, V b, V r) {
+  const V part = r - a;
+  return (a - (r - part)) + (b - part) == 0;
+}
+// a * b - r, for r = a * b rounded to nearest. Right where the factors and r are in the range.
+template <class F, class V>
+inline V residual_of_product(V a, V b, V r) {
+  const V at = a * FloatTraits<F>::splitter, bt = b * FloatTraits<F>::splitter;
+  const V ah = at - (at - a), bh = bt - (bt - b);
+  const V al = a - ah, bl = b - bh;
+  return ((ah * bh - r) + ah * bl + al * bh) + al * bl;
+}
+template <class F, class V>
+inline auto has_residual(V a, V b, V r) {
+  const auto factor = [](V x) {
+    const V m = magnitude_of(x);
+    return (m >= FloatTraits<F>::least_factor) & (m <= FloatTraits<F>::most);
+  };
+  const V m = magnitude_of(r);
+  return factor(a) & factor(b) & (m >= FloatTraits<F>::least_product) & (m <= FloatTraits<F>::most);
+}
+template <class F, class V>
+inline auto product_is_exact(V a, V b, V r) {
+  return (has_residual<F>(a, b, r) & (residual_of_product<F>(a, b, r) == 0)) | (a == 0) | (b == 0);
+}
+
+// Operations: `host` computes as the host does, `known` says that this is right but for PE, `was_exact` that
+// PE is not raised (it may err to false), `exact` computes it with all flags. `rounding`: the result may be
+// inexact.
 struct SumOfFloats {
   static constexpr bool rounding = true;
   template <class F, class V>
@@ -108,6 +150,10 @@ struct AddFloat : SumOfFloats {
   static V host(V a, V b) {
     return a + b;
   }
+  template <class F, class V>
+  static auto was_exact(V a, V b, V r) {
+    return sum_is_exact(a, b, r);
+  }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {
     return soft::add(c, a, b);
@@ -117,6 +163,10 @@ struct SubFloat : SumOfFloats {
   template <class F, class V>
   static V host(V a, V b) {
     return a - b;
+  }
+  template <class F, class V>
+  static auto was_exact(V a, V b, V r) {
+    return sum_is_exact(a, -b, r);
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {
@@ -131,6 +181,11 @@ struct AddSubFloat : SumOfFloats {
     const V d = a - b;
     for (unsigned i = 0; i < FloatTraits<F>::lanes; i += 2) r[i] = d[i];
     return r;
+  }
+  template <class F, class V>
+  static auto was_exact(V a, V b, V r) {
+    for (unsigned i = 0; i < FloatTraits<F>::lanes; i += 2) b[i] = -b[i];
+    return sum_is_exact(a, b, r);
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned lane) {
@@ -147,6 +202,10 @@ struct MulFloat {
   static auto known(V a, V b, V r) {
     return ordinary<F>(a) & ordinary<F>(b) & (inside<F>(r) | (a == 0) | (b == 0));
   }
+  template <class F, class V>
+  static auto was_exact(V a, V b, V r) {
+    return product_is_exact<F>(a, b, r);
+  }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {
     return soft::mul(c, a, b);
@@ -161,6 +220,11 @@ struct DivFloat {
   template <class F, class V>
   static auto known(V a, V b, V r) {
     return ordinary<F>(a) & ordinary<F>(b) & (b != 0) & (inside<F>(r) | (a == 0));
+  }
+  template <class F, class V>
+  static auto was_exact(V a, V b, V r) {
+    const V product = r * b;
+    return ((product == a) & product_is_exact<F>(r, b, product)) | (a == 0);
   }
   template <class U>
   static U exact(soft::Context& c, U a, U b, unsigned) {

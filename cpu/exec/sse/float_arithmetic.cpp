@@ -1,20 +1,27 @@
 // Owns the out-of-line parts of SSE arithmetic: square roots, the approximations, dot products.
 #include "cpu/exec/sse/float_arithmetic.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace ringside {
 
 template <class F>
 bool square_roots(Cpu& cpu, BitsOf<F>* lanes, unsigned count) {
-  bool known = host_rounds(cpu);
+  const bool rounds = host_rounds(cpu);
+  bool known = host_rounds_but_for_pe(cpu);
+  std::array<BitsOf<F>, FloatTraits<F>::lanes> roots{};
   for (unsigned i = 0; i < count; ++i) {
     const F x = bits_as<F>(lanes[i]);
     // Zero keeps its sign.
     known = known && ((x >= FloatTraits<F>::smallest && x <= FloatTraits<F>::largest) || x == 0);
+    if (!known) break;
+    const F root = std::sqrt(x), square = root * root;
+    known = rounds || (square == x && product_is_exact<F>(root, root, square));
+    roots[i] = bits_as<BitsOf<F>>(root);
   }
   if (known) [[likely]] {
-    for (unsigned i = 0; i < count; ++i) lanes[i] = bits_as<BitsOf<F>>(std::sqrt(bits_as<F>(lanes[i])));
+    std::copy_n(roots.begin(), count, lanes);
     return true;
   }
   soft::Context context(cpu.vector.mxcsr);

@@ -27,11 +27,23 @@ template <class Operation, class F>
   return true;
 }
 
+// Whether the host's result of an operation is all that there is to say.
+template <class Operation, class F, class V>
+inline bool host_is_right(const Cpu& cpu, V a, V b, V r) {
+  if (!all(Operation::template known<F>(a, b, r))) [[unlikely]]
+    return false;
+  if constexpr (Operation::rounding) {
+    if (!host_rounds(cpu)) [[unlikely]]
+      return host_rounds_but_for_pe(cpu) && all(Operation::template was_exact<F>(a, b, r));
+  }
+  return true;
+}
+
 template <class Operation, class F>
 inline bool combine_lanes(Cpu& cpu, const V128& a, const V128& b, V128& result) {
   const auto x = bits_as<VectorOf<F>>(a), y = bits_as<VectorOf<F>>(b);
   const VectorOf<F> r = Operation::template host<F>(x, y);
-  if ((!Operation::rounding || host_rounds(cpu)) && all(Operation::template known<F>(x, y, r))) [[likely]] {
+  if (host_is_right<Operation, F>(cpu, x, y, r)) [[likely]] {
     result = bits_as<V128>(r);
     return true;
   }
@@ -57,8 +69,7 @@ inline bool scalar_float(Cpu& cpu, const Op& op) {
   const F x = bits_as<F>(a), y = bits_as<F>(b);
   const F r = Operation::template host<F>(x, y);
   U result = bits_as<U>(r);
-  if (!((!Operation::rounding || host_rounds(cpu)) && all(Operation::template known<F>(x, y, r))))
-      [[unlikely]] {
+  if (!host_is_right<Operation, F>(cpu, x, y, r)) [[unlikely]] {
     if (!exact_scalar<Operation, F>(cpu, a, b, result)) return false;
   }
   set_low(Dst::at(cpu, op), result);

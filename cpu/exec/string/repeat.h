@@ -5,10 +5,26 @@
 #include <algorithm>
 
 #include "cpu/exec/string/strings.h"
+#include "vmx/vmx.h"
 
 namespace ringside {
 
 namespace strings {
+
+// What rounds take beside the instruction's own tick: a tick for each element, a tick for each 16 bytes of
+// memory that move, or the bus cycles of the port, which are spent where the port is accessed.
+enum class Pace : u8 { element, block, port };
+
+// Adds up to the same however a step is cut: blocks are counted where their ends are passed.
+template <class T, Pace pace>
+inline void spend_rounds(Cpu& cpu, u64 done, u64 index, bool down) {
+  if constexpr (pace == Pace::port) return;
+  constexpr unsigned block_shift = 4;
+  const u64 bytes = done * sizeof(T), first = down ? index - bytes : index;
+  const Ticks ticks =
+      pace == Pace::element ? done : ((first + bytes) >> block_shift) - (first >> block_shift);
+  if (ticks != 0 && cpu.clock) cpu.clock->spend(ticks);
+}
 
 enum class Uses : u8 { source = 1, destination = 2, both = 3 };
 
@@ -27,16 +43,18 @@ inline u64 elements_in_reach(const Cpu& cpu, const Op& op, SegReg seg, GprNumber
 // step cut short by an access that faults or wants to run alone is not charged; its rest will be. `bulk(n)`:
 // does up to n elements at once and moves the index registers, or returns 0. `element()`: does one. `ends()`:
 // asked after each element.
-template <class T, Uses uses, class Bulk, class Element, class Ends>
+template <class T, Uses uses, Pace pace, class Bulk, class Element, class Ends>
 inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends) {
   const u64 mask = address_mask(op);
   const u64 count = cpu.gpr[RCX] & mask;
   if (count == 0) return true;
-  u64 step = cpu.flag(Eflags::TF) ? 1 : count;
+  const bool singly = cpu.flag(Eflags::TF) || (cpu.non_root && cpu.vmx->mtf_pending);
+  u64 step = singly ? 1 : count;
   if constexpr (uses != Uses::destination)
     step = std::min(step, elements_in_reach<T>(cpu, op, source_segment(op), RSI));
   if constexpr (uses != Uses::source) step = std::min(step, elements_in_reach<T>(cpu, op, ES, RDI));
   const u32 attention = cpu.attention;
+  const u64 index = cpu.gpr[RDI] & mask;
   u64 done = 0;
   bool ended = false;
   while (done < step && !ended) {
@@ -51,8 +69,13 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
     if ((cpu.attention & ~attention) || cpu.pending_debug) break;
   }
   if (done == 0) return false;
+  spend_rounds<T, pace>(cpu, done, index, cpu.flag(Eflags::DF));
   set_by_address_size(cpu, RCX, mask, count - done);
-  if (!ended && done < count) {
+  const bool unfinished = !ended && done < count;
+  // Between the rounds RF is 1, for whoever interrupts them and so that a breakpoint on the instruction is
+  // met once.
+  cpu.system_flags = (cpu.system_flags & ~Eflags::RF) | (unfinished ? Eflags::RF : 0);
+  if (unfinished) {
     cpu.next_rip = cpu.instruction_rip(op);
     if (done < step) ++cpu.budget;
   }
@@ -111,33 +134,33 @@ constexpr auto never_ends = [] { return false; };
 
 template <class T>
 inline bool rep_movs(Cpu& cpu, const Op& op) {
-  return strings::repeat<T, strings::Uses::both>(
+  return strings::repeat<T, strings::Uses::both, strings::Pace::block>(
       cpu, op, [&](u64 n) { return strings::bulk_movs<T>(cpu, op, n); }, [&] { return movs<T>(cpu, op); },
       strings::never_ends);
 }
 template <class T>
 inline bool rep_stos(Cpu& cpu, const Op& op) {
-  return strings::repeat<T, strings::Uses::destination>(
+  return strings::repeat<T, strings::Uses::destination, strings::Pace::block>(
       cpu, op, [&](u64 n) { return strings::bulk_stos<T>(cpu, op, n); }, [&] { return stos<T>(cpu, op); },
       strings::never_ends);
 }
 template <class T>
 inline bool rep_lods(Cpu& cpu, const Op& op) {
-  return strings::repeat<T, strings::Uses::source>(
+  return strings::repeat<T, strings::Uses::source, strings::Pace::element>(
       cpu, op, strings::no_bulk, [&] { return lods<T>(cpu, op); }, strings::never_ends);
 }
 // REPE goes on while ZF is set, REPNE while it is clear.
 template <class T>
 inline bool rep_cmps(Cpu& cpu, const Op& op) {
   const bool while_zero = op.attrs & OpAttr::rep;
-  return strings::repeat<T, strings::Uses::both>(
+  return strings::repeat<T, strings::Uses::both, strings::Pace::element>(
       cpu, op, strings::no_bulk, [&] { return cmps<T>(cpu, op); },
       [&] { return cpu.flags.zf() != while_zero; });
 }
 template <class T>
 inline bool rep_scas(Cpu& cpu, const Op& op) {
   const bool while_zero = op.attrs & OpAttr::rep;
-  return strings::repeat<T, strings::Uses::destination>(
+  return strings::repeat<T, strings::Uses::destination, strings::Pace::element>(
       cpu, op, strings::no_bulk, [&] { return scas<T>(cpu, op); },
       [&] { return cpu.flags.zf() != while_zero; });
 }

@@ -73,7 +73,6 @@ bool write_cr3(Cpu& cpu, u64 value) {
     return false;
   cpu.cr3 = value;
   cpu.mmu.load_cr3(value, keep);
-  cpu.data = cpu.mmu.data_view();
   return true;
 }
 

@@ -45,7 +45,7 @@ unsigned environment_bytes(const Op& op) { return short_image(op) ? 14 : 28; }
 
 void store_environment(const Cpu& cpu, const Op& op, u8* image) {
   const X87State& x87 = cpu.x87;
-  const bool no_selectors = cpu.model != nullptr && cpu.model->has_flag("zero-fcs-fds");
+  const bool no_selectors = cpu.model != nullptr && cpu.model->has(Flag::zero_fcs_fds);
   const u16 code = no_selectors ? 0 : x87.code_selector;
   const u16 data = no_selectors ? 0 : x87.data_selector;
   // Real and virtual-8086 mode have linear addresses of 20 bits or more instead of selectors.

@@ -106,25 +106,28 @@ struct DataOperand<Ea<A>> : DataOperand<Mem<A, u8>> {};
 
 // The status word and the pointers after an instruction that is no control instruction. C1 is cleared, then
 // what was raised is added; `cleared` adds condition codes that the instruction defines. FDP and FDS follow
-// only unmasked exceptions (CPUID's FDP_EXCPTN_ONLY).
+// unmasked exceptions only, if CPUID's FDP_EXCPTN_ONLY says so, else every instruction with a memory operand.
 template <class Operand = Fixed>
 inline bool complete(Cpu& cpu, const Op& op, FpuStatus raised, u16 cleared = 0, u16 kept = 0) {
   X87State& x87 = cpu.x87;
   x87.status = static_cast<u16>((x87.status & ~((FpuStatus::C1 & ~kept) | cleared)) | raised.value);
   x87.instruction_pointer = cpu.instruction_rip(op);
   x87.code_selector = cpu.segment[CS].selector;
-  if ((raised.value & FpuStatus::exceptions & ~x87.control) != 0) [[unlikely]] {
-    if constexpr (DataOperand<Operand>::present) {
+  const bool unmasked = (raised.value & FpuStatus::exceptions & ~x87.control) != 0;
+  if constexpr (DataOperand<Operand>::present) {
+    if (unmasked || cpu.records_data_pointer) [[unlikely]] {
       x87.data_pointer = DataOperand<Operand>::offset(cpu, op);
       x87.data_selector = cpu.segment[op.seg & 7].selector;
     }
-    record_error(cpu, op);
   }
+  if (unmasked) [[unlikely]]
+    record_error(cpu, op);
   return true;
 }
 
-// -- The common case of an instruction, by itself: nothing pending, no stack fault, no unmasked exception. It
-// reads the unit's state once; the compiler could not know that its own stores leave that alone.
+// -- The common case of an instruction, by itself: nothing pending, no FDP to record, no stack fault, no
+// unmasked exception. It reads the unit's state once; the compiler could not know that its own stores leave
+// that alone.
 struct Common {
   unsigned top, valid, control, status;
   bool usable;
@@ -134,7 +137,8 @@ struct Common {
         valid(cpu.x87.valid),
         control(cpu.x87.control),
         status(cpu.x87.status),
-        usable(((cpu.cr0 & (Cr0::EM | Cr0::TS)) | (status & FpuStatus::ES)) == 0) {}
+        usable(((cpu.cr0 & (Cr0::EM | Cr0::TS)) | (status & FpuStatus::ES) | cpu.records_data_pointer) == 0) {
+  }
 
   unsigned physical(unsigned i) const { return (top + i) & 7; }
   bool full(unsigned n) const { return valid >> n & 1; }

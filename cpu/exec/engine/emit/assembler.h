@@ -3,6 +3,7 @@
 
 #define XBYAK_NO_EXCEPTION
 #include <xbyak/xbyak.h>
+#include <xbyak/xbyak_util.h>
 
 #include <array>
 #include <vector>
@@ -12,6 +13,9 @@
 #include "cpu/exec/engine/emit/shapes.h"
 
 namespace ringside {
+
+// How a floating-point result came about, for whoever asks whether it was exact.
+enum class Exactness : u8 { sum, difference, product, quotient, root, narrowed, from_integer, to_integer };
 
 // Host registers while emitted code runs:
 //   rbx  the Cpu        r12  cpu.data             r13  the jump cache
@@ -71,7 +75,7 @@ class Assembler : public Xbyak::CodeGenerator {
 
   // A TLB miss: out of the way, the operation's handler does all of it.
   struct Cold {
-    static constexpr unsigned most_sites = 10;
+    static constexpr unsigned most_sites = 20;
     std::array<u32, most_sites> sites{};
     unsigned count = 0;
     const Op* op = nullptr;
@@ -128,9 +132,20 @@ class Assembler : public Xbyak::CodeGenerator {
   void vector_convert(const Op& op, const Shape& shape);
   void load_source(const Op& op, const Shape& shape, unsigned size);
   Xbyak::Address xmm_at(u8 number, unsigned size) const;
-  void need_rounding();
+  // exact.cpp: what a result leaves to be told of it. The first operand is in the guest's register (an
+  // integer: in rcx), the second in the second XMM register, the result in the first. Goes on if PE need not
+  // be looked at, or if the result is exact. Clobbers rax and XMM registers from the third on.
+  void need_rounding_or_exact(const Op& op, Exactness of, unsigned size, unsigned integer_size = 0);
+  void need_zero_residual(const Op& op, Exactness of, unsigned size);
+  void need_same_integer(unsigned size, unsigned integer_size);
+  void need_zero(const Xbyak::Xmm& x, unsigned size);
+  void need_equal(const Xbyak::Xmm& x, const Xbyak::Xmm& y, unsigned size);
+  void need_exponent(unsigned least);
+  // A result that is zero: false zeros are the handler's.
+  void need_true_zero(const Op& op, Exactness of, unsigned size);
+  const bool host_fuses_ = Xbyak::util::Cpu().has(Xbyak::util::Cpu::tFMA);
   void need_no_denormal(Number number, unsigned size);
-  void need_normal_result(unsigned size);
+  u32 need_normal_result(unsigned size);
 };
 
 // LazyFlags::aux of arithmetic flags as LAHF and SETO AL leave them in AX, masked by 0x1101.

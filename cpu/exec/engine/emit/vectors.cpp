@@ -4,9 +4,9 @@
 // load of the same or a smaller piece, and waits where the load is larger.
 //
 // Arithmetic runs on the host in its default mode, with the conditions of sse/fast_float.h, but stricter
-// where that is cheaper: operands may be anything but denormal, the result has to be a normal number away
-// from the ends of the range. That excludes NaNs and infinities as operands as well. Everything else is the
-// handler's.
+// where that is cheaper: operands may be anything but denormal, the result has to be zero or a normal number
+// away from the ends of the range. That excludes NaNs and infinities as operands as well. Everything else is
+// the handler's.
 #include "cpu/exec/engine/emit/vectors.h"
 
 #include <algorithm>
@@ -64,6 +64,7 @@ struct Operation {
   ByCount by_count = nullptr;
   Float number = nullptr;
   WithControl control = nullptr;
+  Exactness exactness = Exactness::sum;  // of arithmetic
 };
 
 constexpr Operation packed(std::string_view body, Two two, ByCount by_count = nullptr) {
@@ -71,6 +72,12 @@ constexpr Operation packed(std::string_view body, Two two, ByCount by_count = nu
 }
 constexpr Operation scalar(std::string_view body, What what, u8 bytes, Float number) {
   return {body, what, bytes, nullptr, nullptr, number, nullptr};
+}
+constexpr Operation arithmetic(std::string_view body, u8 bytes, Exactness exactness, Float number) {
+  return {body,    exactness == Exactness::root ? What::root : What::arithmetic,
+          bytes,   nullptr,
+          nullptr, number,
+          nullptr, exactness};
 }
 constexpr Operation move_of(std::string_view body, What what, u8 bytes = 0) {
   return {body, what, bytes, nullptr, nullptr, nullptr, nullptr};
@@ -155,16 +162,16 @@ constexpr Operation operations[] = {
     move_of("sse_pmovmskb", What::mask, 1),
     move_of("movmskps", What::mask, 4),
     move_of("movmskpd", What::mask, 8),
-    scalar("addss", What::arithmetic, 4, &C::addss),
-    scalar("addsd", What::arithmetic, 8, &C::addsd),
-    scalar("subss", What::arithmetic, 4, &C::subss),
-    scalar("subsd", What::arithmetic, 8, &C::subsd),
-    scalar("mulss", What::arithmetic, 4, &C::mulss),
-    scalar("mulsd", What::arithmetic, 8, &C::mulsd),
-    scalar("divss", What::arithmetic, 4, &C::divss),
-    scalar("divsd", What::arithmetic, 8, &C::divsd),
-    scalar("sqrtss", What::root, 4, &C::sqrtss),
-    scalar("sqrtsd", What::root, 8, &C::sqrtsd),
+    arithmetic("addss", 4, Exactness::sum, &C::addss),
+    arithmetic("addsd", 8, Exactness::sum, &C::addsd),
+    arithmetic("subss", 4, Exactness::difference, &C::subss),
+    arithmetic("subsd", 8, Exactness::difference, &C::subsd),
+    arithmetic("mulss", 4, Exactness::product, &C::mulss),
+    arithmetic("mulsd", 8, Exactness::product, &C::mulsd),
+    arithmetic("divss", 4, Exactness::quotient, &C::divss),
+    arithmetic("divsd", 8, Exactness::quotient, &C::divsd),
+    arithmetic("sqrtss", 4, Exactness::root, &C::sqrtss),
+    arithmetic("sqrtsd", 8, Exactness::root, &C::sqrtsd),
     scalar("minss", What::extreme, 4, &C::minss),
     scalar("minsd", What::extreme, 8, &C::minsd),
     scalar("maxss", What::extreme, 4, &C::maxss),
@@ -214,13 +221,6 @@ void Assembler::load_source(const Op& op, const Shape& shape, unsigned size) {
   }
 }
 
-// fast_float.h's host_rounds. Clobbers rax.
-void Assembler::need_rounding() {
-  mov(eax, in_cpu(cpu_offset::mxcsr, 4));
-  and_(eax, Mxcsr::RC | Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
-  cmp(eax, Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
-  miss_if(host_nz);
-}
 // Twice the bits less one is, above the fraction, 0 for denormals only. Clobbers the register.
 void Assembler::need_no_denormal(Number number, unsigned size) {
   const Xbyak::Reg64 wide(number);
@@ -233,22 +233,27 @@ void Assembler::need_no_denormal(Number number, unsigned size) {
   }
   miss_if(host_z);
 }
-// The first XMM register: not zero, not denormal nor the smallest normal numbers, finite. Clobbers rax.
-void Assembler::need_normal_result(unsigned size) {
+// The first XMM register: not denormal nor the smallest normal numbers, finite. Clobbers rax. The site of the
+// jump that a zero takes.
+u32 Assembler::need_normal_result(unsigned size) {
+  u32 zero = 0;
   if (size == 8) {
     movq(rax, first);
     add(rax, rax);
+    zero = jump_if(host_z);
     shr(rax, 53);
     sub(eax, 2);
     cmp(eax, 0x7fc);
   } else {
     movd(eax, first);
     add(eax, eax);
+    zero = jump_if(host_z);
     shr(eax, 24);
     sub(eax, 2);
     cmp(eax, 0xfc);
   }
   miss_if(host_a);
+  return zero;
 }
 
 void Assembler::vector(const Op& op, const Shape& shape, bool flags_needed) {
@@ -373,7 +378,6 @@ void Assembler::vector_arithmetic(const Op& op, const Shape& shape) {
   const Operation& operation = operations[shape.vector];
   const unsigned size = operation.bytes;
   load_source(op, shape, size);
-  if (operation.what != What::extreme) need_rounding();
   if (operation.what != What::root) {
     load(n_cx, rbx + (cpu_offset::xmm + op.r0 * 16), size);
     need_no_denormal(n_cx, size);
@@ -383,9 +387,17 @@ void Assembler::vector_arithmetic(const Op& op, const Shape& shape) {
   if (operation.what == What::extreme) {
     size == 8 ? ucomisd(first, second) : ucomiss(first, second);
     miss_if(host_p);
+    (this->*operation.number)(first, second);
+    movaps(xmm_at(op.r0, 16), first);
+    return;
   }
   (this->*operation.number)(first, second);
-  if (operation.what != What::extreme) need_normal_result(size);
+  const u32 zero = need_normal_result(size);
+  need_rounding_or_exact(op, operation.exactness, size);
+  const u32 done = jump();
+  patch(zero, here());
+  need_true_zero(op, operation.exactness, size);
+  patch(done, here());
   movaps(xmm_at(op.r0, 16), first);
 }
 
@@ -428,16 +440,16 @@ void Assembler::vector_convert(const Op& op, const Shape& shape) {
     } else {
       load_gpr(n_cx, op.r1, shape.source_size);
     }
-    if (size == 4 || shape.source_size == 8) need_rounding();
     movaps(first, xmm_at(op.r0, 16));
     const Xbyak::Reg from = sized(n_cx, shape.source_size);
     size == 8 ? cvtsi2sd(first, from) : cvtsi2ss(first, from);
+    if (size == 4 || shape.source_size == 8)
+      need_rounding_or_exact(op, Exactness::from_integer, size, shape.source_size);
     movaps(xmm_at(op.r0, 16), first);
     return;
   }
   load_source(op, shape, size);
   if (operation.what == What::to_integer) {
-    need_rounding();
     const Xbyak::Reg32e to(n_cx, static_cast<int>(shape.size * 8));
     size == 8 ? cvttsd2si(to, second) : cvttss2si(to, second);
     if (shape.size == 8) {
@@ -447,6 +459,7 @@ void Assembler::vector_convert(const Op& op, const Shape& shape) {
       cmp(ecx, 0x80000000);
     }
     miss_if(host_z);
+    need_rounding_or_exact(op, Exactness::to_integer, size, shape.size);
     store_gpr(op.r0, n_cx, shape.size);
     return;
   }
@@ -457,9 +470,13 @@ void Assembler::vector_convert(const Op& op, const Shape& shape) {
     miss_if(host_p);
     cvtss2sd(first, second);
   } else {
-    need_rounding();
     cvtsd2ss(first, second);
-    need_normal_result(4);
+    const u32 zero = need_normal_result(4);
+    need_rounding_or_exact(op, Exactness::narrowed, 4);
+    const u32 done = jump();
+    patch(zero, here());
+    need_true_zero(op, Exactness::narrowed, 8);
+    patch(done, here());
   }
   movaps(xmm_at(op.r0, 16), first);
 }

@@ -111,8 +111,7 @@ void load_flags(Cpu& cpu, u64 rflags) {
 
 // The interruption types that are delivered through the IDT; the seventh, "other event", is not.
 bool is_vectoring(u64 information) {
-  constexpr u64 other_event = 7;
-  return (information & Interruption::valid) && (information >> Interruption::type_shift & 7) != other_event;
+  return (information & Interruption::valid) && Interruption::type(information) != EventType::other_event;
 }
 
 // "Updating Non-Register State" and "Interruptibility State", "Activity State", "Delivery of Pending
@@ -133,8 +132,8 @@ void load_event_state(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
   cpu.activity = vectoring ? Activity::active : static_cast<Activity>(v[Field::GUEST_ACTIVITY_STATE] & 3);
 
   const u64 pending = v[Field::GUEST_PENDING_DEBUG_EXCEPTIONS];
-  const u64 type = information >> Interruption::type_shift & 7;
-  const bool software = type == 4 || type == 6;
+  const EventType type = Interruption::type(information);
+  const bool software = type == EventType::software_interrupt || type == EventType::software_exception;
   const bool dropped = vectoring
                            ? !(software && (blocking & block_by_mov_ss))
                            : cpu.activity == Activity::shutdown || cpu.activity == Activity::wait_for_sipi;

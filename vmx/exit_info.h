@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "cpu/arch/event.h"
 #include "cpu/arch/vmx_controls.h"
 
 namespace ringside {
@@ -23,8 +24,11 @@ constexpr u32 entry_failure_bit = 1u << 31;  // of the exit-reason field
 struct Interruption {
   static constexpr u32 valid = 1u << 31, error_code = 1u << 11, nmi_unblocking = 1u << 12;
   static constexpr unsigned type_shift = 8;
-  static constexpr u32 make(u8 vector, unsigned type, bool has_error) {
-    return valid | (has_error ? error_code : 0) | type << type_shift | vector;
+  static constexpr u32 make(u8 vector, EventType type, bool has_error) {
+    return valid | (has_error ? error_code : 0) | static_cast<u32>(type) << type_shift | vector;
+  }
+  static constexpr EventType type(u64 information) {
+    return static_cast<EventType>(information >> type_shift & 7);
   }
 };
 

@@ -166,10 +166,9 @@ Parts interruption_parts(u32 information, u32 error) {
       "external interrupt", "reserved type",      "NMI",
       "hardware exception", "software interrupt", "privileged software exception (INT1)",
       "software exception", "other event"};
-  const u64 type = bits(information, 8, 10);
-  const bool exception = type == 3 || type == 5 || type == 6;
-  out.push_back({"bits 7:0", vector_text(information & 0xff, exception)});
-  out.push_back({"bits 10:8", std::string(types[type])});
+  const EventType type = Interruption::type(information);
+  out.push_back({"bits 7:0", vector_text(information & 0xff, is_exception(type))});
+  out.push_back({"bits 10:8", std::string(types[static_cast<unsigned>(type)])});
   if (information & Interruption::error_code)
     out.push_back({"bit 11", fmt::format("with error code {:#x}", error)});
   if (information & Interruption::nmi_unblocking)

@@ -73,7 +73,7 @@ struct SecondStageFault {
 
 // Why an access or an instruction did not happen. Handlers leave it in `cpu.fault` and return false.
 struct Fault {
-  enum class Kind : u8 { exception, second_stage, vm_exit };  // vm_exit: Vmx::exit says which
+  enum class Kind : u8 { exception, second_stage };
   Kind kind = Kind::exception;
   Vector vector = Vector::UD;
   u32 error = 0;    // meaningful if has_error_code(vector)

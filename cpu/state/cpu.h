@@ -42,6 +42,7 @@ enum class Activity : u8 { active = 0, hlt = 1, shutdown = 2, wait_for_sipi = 3,
 enum class Left : u8 {
   boundary,  // at an instruction boundary; cpu.rip is the next instruction
   fault,     // cpu.fault; cpu.rip is the faulting instruction; nothing of it was done
+  exit,      // a VM exit, cpu.vmx->exit; cpu.rip is the instruction that causes it; nothing of it was done
   alone,   // the instruction touches MMIO, running code or a watched page: to be run alone; nothing of it was
            // done
   budget,  // the next block does not fit into the budget

@@ -37,6 +37,7 @@ class IoApic final : public MmioDevice, public EoiListener {
   void eoi(u8 vector) override;
 
   u64 entry(unsigned number) const { return entries_[number]; }  // for dumps
+  bool asserted(unsigned number) const { return levels_ >> number & 1; }
   u32 peek(u8 index) const;                                      // an indirect register, without side effects
 
   void fields(Fields& fields);

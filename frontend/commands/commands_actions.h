@@ -44,6 +44,7 @@ bool print(Commands&, std::string_view arguments);
 bool examine(Commands&, std::string_view arguments);
 bool where(Commands&, std::string_view arguments);
 bool explain(Commands&, std::string_view arguments);
+bool pending(Commands&, std::string_view arguments);
 bool vmcs(Commands&, std::string_view arguments);
 bool walk(Commands&, std::string_view arguments);
 bool disassemble(Commands&, std::string_view arguments);

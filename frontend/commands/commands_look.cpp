@@ -15,6 +15,7 @@
 #include "frontend/inspect/look_registers.h"
 #include "frontend/inspect/look_tables.h"
 #include "frontend/inspect/look_vmcs.h"
+#include "frontend/inspect/pending.h"
 #include "frontend/inspect/sheet.h"
 #include "frontend/inspect/vmcs_life.h"
 #include "vmx/instruction_errors.h"
@@ -243,7 +244,14 @@ bool where(Commands& c, std::string_view) {
   return true;
 }
 
-bool explain(Commands& c, std::string_view) {
+bool pending(Commands& c, std::string_view arguments) {
+  Machine& machine = c.debugger().machine();
+  c.look(arguments == "all" ? pending_sheet(machine) : pending_sheet(machine, c.debugger().cpu().index));
+  return true;
+}
+
+bool explain(Commands& c, std::string_view arguments) {
+  if (arguments == "pending") return pending(c, {});
   const VmxEvent* last = c.debugger().last_vmx_event(c.debugger().selected());
   const Cpu& cpu = c.debugger().cpu();
   Sheet sheet("explanation");

@@ -97,6 +97,7 @@ class Board final : public HpetRouting, public DmaMemory {
   Uart16550& serial() { return *uart_; }
   LocalApic& local_apic(unsigned cpu) { return *apics_[cpu]; }
   IoApic& io_apic() { return io_apic_; }
+  const PicPair& pic() { return *pic_; }
 
   // Something is wired so that EFLAGS.IF does not hold it back: NMI, SMI or INIT of a chip.
   bool unmaskable_sources() const;

@@ -9,6 +9,7 @@
 
 #include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/events/events.h"
+#include "cpu/exec/guest/instruction_boundary.h"
 #include "cpu/state/msrs.h"
 #include "frontend/machine/acpi.h"
 #include "frontend/machine/board.h"
@@ -251,15 +252,17 @@ u32 Machine::without_turns() const {
   return (still_ & everybody) == everybody ? 0 : still_ & everybody;
 }
 
-// HLT with EFLAGS.IF clear, and nothing that would get past it. Guests of VMX are woken in other ways, too.
-bool Machine::everyone_sleeps_for_ever() const {
+bool Machine::no_interrupt_wakes() const {
   const u32 still = without_turns();
   for (const auto& c : parts_->cpus) {
     if (still >> c->index & 1) continue;
-    const bool deaf = c->activity == Activity::hlt && !(c->eflags() & Eflags::IF) && !c->non_root;
-    if (!deaf && c->activity != Activity::wait_for_sipi) return false;
+    if (!sleeps_for_ever(*c)) return false;
   }
-  return !parts_->board->unmaskable_sources();
+  return true;
+}
+
+bool Machine::everyone_sleeps_for_ever() const {
+  return no_interrupt_wakes() && !parts_->board->unmaskable_sources();
 }
 
 void Machine::end_with(Ending ending) {
@@ -294,6 +297,7 @@ unsigned Machine::cpus() const { return static_cast<unsigned>(parts_->cpus.size(
 PhysicalMemory& Machine::memory() { return parts_->memory; }
 const LocalApic& Machine::local_apic(unsigned n) { return parts_->board->local_apic(n); }
 const IoApic& Machine::io_apic() { return parts_->board->io_apic(); }
+const PicPair& Machine::pic() { return parts_->board->pic(); }
 bool Machine::serial_input(u8 byte) { return parts_->board->serial().input(byte); }
 
 void Machine::fields(Fields& visit) {

@@ -15,6 +15,7 @@ namespace ringside {
 
 class LocalApic;
 class IoApic;
+class PicPair;
 
 constexpr u64 most_ram = u64{64} << 30;
 
@@ -74,14 +75,16 @@ class Machine final : public MachineControl {
   // `error`.
   bool reboot(std::string& error);
 
-  u64 retired() const;     // by all CPUs
-  Ticks now() const;       // virtual time
-  double seconds() const;  // the same in seconds
+  u64 retired() const;              // by all CPUs
+  bool no_interrupt_wakes() const;  // every CPU that has turns sleeps where no interrupt reaches it
+  Ticks now() const;                // virtual time
+  double seconds() const;           // the same in seconds
   Cpu& cpu(unsigned n);
   unsigned cpus() const;
   PhysicalMemory& memory();
   const LocalApic& local_apic(unsigned n);  // for looking
   const IoApic& io_apic();
+  const PicPair& pic();
 
   // The outside world. Serial and debug-console output is handed over byte by byte.
   void on_serial(std::function<void(u8)> sink) { serial_ = std::move(sink); }
@@ -115,7 +118,7 @@ class Machine final : public MachineControl {
   Ticks jump_to_next_alarm();
   const char* why_nobody_wakes() const;
   u32 without_turns() const;
-  bool everyone_sleeps_for_ever() const;
+  bool everyone_sleeps_for_ever() const;  // and nothing is wired that would get past EFLAGS.IF
   void end_with(Ending ending);
   void restore_pages(std::span<const u8> pages);
   void chips_restored();

@@ -7,7 +7,10 @@
 #include <chrono>
 #include <cmath>
 
+#include "frontend/inspect/pending.h"
+#include "frontend/program/output.h"
 #include "frontend/program/session.h"
+#include "frontend/render/text.h"
 #include "frontend/program/terminal.h"
 
 namespace ringside {
@@ -16,16 +19,6 @@ namespace {
 using HostClock = std::chrono::steady_clock;
 
 int milliseconds(double seconds) { return static_cast<int>(std::ceil(seconds * 1000)); }
-
-// Every CPU sleeps where no interrupt reaches it; only an NMI could, and none is waiting.
-bool all_deaf(Machine& machine) {
-  for (unsigned n = 0; n < machine.cpus(); ++n) {
-    const Cpu& cpu = machine.cpu(n);
-    const bool halted = cpu.activity == Activity::hlt && (cpu.eflags() & Eflags::IF) == 0 && !cpu.nmi_pending;
-    if (!halted && cpu.activity != Activity::wait_for_sipi) return false;
-  }
-  return true;
-}
 
 class Run {
  public:
@@ -76,6 +69,14 @@ class Run {
     return true;
   }
 
+  // One line; what waits, and for what, follows at length where everything is to be explained.
+  bool end_asleep(const std::string& why) {
+    Machine& machine = session_.machine();
+    if (session_.options().explain) tell(text(pending_sheet(machine)));
+    return end("idle", fmt::format("the guest halted for ever: {}{}", why, pending_summary(machine)),
+               exit_failed);
+  }
+
   Session session_;
   SignalGuard signals_;
   // The last time an instruction retired.
@@ -113,8 +114,7 @@ bool Run::step(Input& input) {
   if (over(input)) return false;
   if (ending.why != Ending::Why::running) return !machine_ended(ending, input);
   if (sleeps_for_ever(input)) {
-    if (!watched())
-      return !end("idle", "the guest halted for ever: no interrupt wakes its CPUs", exit_failed);
+    if (!watched()) return !end_asleep("no interrupt wakes its CPUs");
     input.poll(milliseconds(longest_nap), gdb()->descriptor());
   }
   input.poll(0);
@@ -175,7 +175,8 @@ bool Run::sleeps_for_ever(const Input& input) {
     return false;
   }
   const double asleep = now - awake_guest_;
-  return (asleep > patience && all_deaf(machine)) || (asleep > patience_unattended && !input.open());
+  return (asleep > patience && machine.no_interrupt_wakes()) ||
+         (asleep > patience_unattended && !input.open());
 }
 
 // A guest that only waits for its timers would run ahead of the person in front of it, and keep the host
@@ -225,8 +226,8 @@ bool Run::machine_ended(const Ending& ending, Input& input) {
 bool Run::wait_for_input(const Ending& ending, Input& input) {
   constexpr double hour = 3600;
   while (!offer(input)) {
-    if (!watched() && (!input.open() || all_deaf(session_.machine())))
-      return end("idle", fmt::format("the guest halted for ever: {}", ending.reason), exit_failed);
+    if (!watched() && (!input.open() || session_.machine().no_interrupt_wakes()))
+      return end_asleep(ending.reason);
     input.poll(milliseconds(session_.time_left(hour)), gdb() ? gdb()->descriptor() : -1);
     if (over(input)) return true;
     if (gdb()) break;

@@ -73,6 +73,10 @@ TEST_CASE("exit statuses") {
   const Result idle = run({"-bios", folder.write("halt", halt)});
   CHECK(idle.status == 1);
   CHECK(idle.err.find("halted for ever") != std::string::npos);
+  CHECK(idle.err.find("CPU 0") == std::string::npos);
+  const Result explained = run({"explain", "-bios", folder.write("halt", halt)});
+  CHECK(explained.status == 1);
+  CHECK(explained.err.find("CPU 0: HLT, EFLAGS.IF 0\n") != std::string::npos);
   CHECK(run({"-bios", folder.write("reset", reset), "-no-reboot"}).status == 0);
 }
 

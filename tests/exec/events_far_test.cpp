@@ -269,7 +269,7 @@ TEST_CASE("a task gate for an exception pushes the error code on the new task's 
   FarMachine m;
   m.build_task(0x1111);
   m.put(at::idt + 8 * 8, gate(sel::tss2, 0, 5, 0));
-  REQUIRE(deliver_event(m.cpu, {EventType::hardware_exception, 8, true, 0x7}, 0x4444));
+  REQUIRE(delivered(m.cpu, {EventType::hardware_exception, 8, true, 0x7}, 0x4444));
   CHECK(m.cpu.rip == 0x1111);
   CHECK(m.cpu.gpr[RSP] == at::stack1 - 4);
   CHECK(m.slot(0) == 7);

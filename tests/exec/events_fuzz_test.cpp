@@ -95,10 +95,10 @@ bool act(SmallMachine& m, Random& r) {
   Looked looked;
   const u16 selector = any_selector(r);
   switch (r.below(16)) {
-    case 0: return deliver_event(c, {EventType::external_interrupt, static_cast<u8>(r.below(64))}, c.rip);
+    case 0: return delivered(c, {EventType::external_interrupt, static_cast<u8>(r.below(64))}, c.rip);
     case 1:
-      return deliver_event(
-          c, {EventType::hardware_exception, static_cast<u8>(r.below(32)), r.one_in(2), 0x1234}, c.rip);
+      return delivered(c, {EventType::hardware_exception, static_cast<u8>(r.below(32)), r.one_in(2), 0x1234},
+                       c.rip);
     case 2: return software_interrupt(c, EventType::software_interrupt, static_cast<u8>(r.below(64)), c.rip);
     case 3: return software_interrupt(c, EventType::software_exception, 3, c.rip);
     case 4: return far_jump(c, selector, r.below(0x30000), size);

@@ -14,7 +14,7 @@ struct LongMachine : SmallMachine {
   u64 slot(unsigned n) { return get(cpu.gpr[RSP] + 8 * n); }
 };
 bool deliver_vector(Cpu& cpu, u8 vector) {
-  return deliver_event(cpu, {EventType::external_interrupt, vector}, cpu.rip);
+  return delivered(cpu, {EventType::external_interrupt, vector}, cpu.rip);
 }
 
 }  // namespace
@@ -23,7 +23,7 @@ TEST_CASE("64-bit mode pushes SS:RSP, RFLAGS, CS:RIP and the error code on an al
   LongMachine m;
   m.cpu.gpr[RSP] = at::stack0 - 4;
   m.cpu.set_eflags(Eflags::IF | Eflags::TF | Eflags::CF, ~u64{0});
-  REQUIRE(deliver_event(m.cpu, {EventType::hardware_exception, 13, true, 0x50}, 0x1234));
+  REQUIRE(delivered(m.cpu, {EventType::hardware_exception, 13, true, 0x50}, 0x1234));
   CHECK(m.cpu.rip == at::handler(13));
   CHECK(m.cpu.gpr[RSP] == at::stack0 - 16 - 48);
   CHECK(m.slot(0) == 0x50);
@@ -53,7 +53,7 @@ TEST_CASE("an inner level takes RSP from the TSS and a null SS") {
 TEST_CASE("the interrupt stack table is used at any level") {
   LongMachine m;
   m.put(at::idt + 16 * 2, gate(sel::code64, at::handler(2), 14, 0, true, 1));
-  REQUIRE(deliver_event(m.cpu, {EventType::nmi, 2}, m.cpu.rip));
+  REQUIRE(delivered(m.cpu, {EventType::nmi, 2}, m.cpu.rip));
   CHECK(m.cpu.gpr[RSP] == at::ist1 - 40);
   CHECK(m.slot(3) == at::stack0);
 }

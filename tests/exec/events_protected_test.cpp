@@ -29,7 +29,7 @@ struct ProtectedMachine : SmallMachine {
     CHECK(cpu.fault.vector == v);
     CHECK(cpu.fault.error == error);
   }
-  bool external(u8 vector) { return deliver_event(cpu, {EventType::external_interrupt, vector}, cpu.rip); }
+  bool external(u8 vector) { return delivered(cpu, {EventType::external_interrupt, vector}, cpu.rip); }
 };
 
 }  // namespace
@@ -37,7 +37,7 @@ struct ProtectedMachine : SmallMachine {
 TEST_CASE("a 32-bit gate at the same level pushes EFLAGS, CS, EIP and the error code") {
   ProtectedMachine m;
   m.cpu.set_eflags(Eflags::IF | Eflags::NT, Eflags::IF | Eflags::NT);
-  REQUIRE(deliver_event(m.cpu, {EventType::hardware_exception, 14, true, 6}, 0x4321));
+  REQUIRE(delivered(m.cpu, {EventType::hardware_exception, 14, true, 6}, 0x4321));
   CHECK(m.cpu.gpr[RSP] == at::stack0 - 16);
   CHECK(m.slot(0) == 6);
   CHECK(m.slot(1) == 0x4321);
@@ -257,7 +257,7 @@ TEST_CASE("real-address mode: the vector table, three words, no error code") {
   SmallMachine m;
   m.real_mode();
   m.cpu.set_eflags(Eflags::IF | Eflags::TF | Eflags::CF, Eflags::IF | Eflags::TF | Eflags::CF);
-  REQUIRE(deliver_event(m.cpu, {EventType::hardware_exception, 13, true, 0x50}, 0x7c05));
+  REQUIRE(delivered(m.cpu, {EventType::hardware_exception, 13, true, 0x50}, 0x7c05));
   CHECK(m.cpu.gpr[RSP] == 0x6ffa);
   CHECK(m.get(0x6ffa, 2) == 0x7c05);
   CHECK(m.get(0x6ffc, 2) == 0);
@@ -270,14 +270,14 @@ TEST_CASE("real-address mode: the vector table, three words, no error code") {
   CHECK(m.cpu.segment[CS].base == 0);
   CHECK(m.cpu.flag(Eflags::TF));
   m.cpu.idtr.limit = 4 * 13 + 2;
-  CHECK_FALSE(deliver_event(m.cpu, {EventType::external_interrupt, 13}, 0x7c05));
+  CHECK_FALSE(delivered(m.cpu, {EventType::external_interrupt, 13}, 0x7c05));
   CHECK(m.cpu.fault.vector == Vector::GP);
   m.cpu.idtr.limit = 0x3ff;
   m.cpu.gpr[RSP] = 4;  // wraps to the segment's top
-  REQUIRE(deliver_event(m.cpu, {EventType::external_interrupt, 13}, 0x7c05));
+  REQUIRE(delivered(m.cpu, {EventType::external_interrupt, 13}, 0x7c05));
   CHECK(m.cpu.gpr[RSP] == 0xfffe);
   m.cpu.gpr[RSP] = 3;
-  CHECK_FALSE(deliver_event(m.cpu, {EventType::external_interrupt, 13}, 0x7c05));
+  CHECK_FALSE(delivered(m.cpu, {EventType::external_interrupt, 13}, 0x7c05));
   CHECK(m.cpu.fault.vector == Vector::SS);
 }
 

@@ -181,4 +181,9 @@ struct SmallMachine {
   }
 };
 
+// deliver_event() as a yes or no.
+inline bool delivered(Cpu& cpu, const Event& event, u64 return_rip) {
+  return deliver_event(cpu, event, return_rip) == Outcome::delivered;
+}
+
 }  // namespace ringside

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <optional>
 #include <sstream>
 
@@ -230,6 +231,23 @@ Complaints check_layout(const std::vector<File>& all) {
     complaints.push_back(scripts[1] + ":1: the top level has one script, " + scripts[0]);
   for (const std::string_view name : files) {
     if (!find(all, name)) complaints.push_back(std::string(name) + ":1: is missing");
+  }
+  return complaints;
+}
+
+// A file is spoken of by its name.
+Complaints check_names(const std::vector<File>& all) {
+  constexpr std::array<std::string_view, 4> machine = {"cpu/", "mmu/", "vmx/", "devices/"};
+  Complaints complaints;
+  std::map<std::string, std::string> known;
+  for (const File& file : all) {
+    const bool concerned =
+        is_source(file) && std::any_of(machine.begin(), machine.end(), [&](std::string_view prefix) {
+          return file.path.starts_with(prefix);
+        });
+    if (!concerned) continue;
+    const auto [other, fresh] = known.emplace(fs::path(file.path).filename().string(), file.path);
+    if (!fresh) complaints.push_back(at(file, 0, "has the name of " + other->second));
   }
   return complaints;
 }

@@ -26,6 +26,7 @@ Complaints check_opening(const File& file);
 Complaints check_blanks(const File& file);
 Complaints check_words(const File& file);
 Complaints check_layout(const std::vector<File>& all);
+Complaints check_names(const std::vector<File>& all);
 Complaints check_rows_listed(const std::vector<File>& all);
 Complaints check_version(const std::vector<File>& all);
 

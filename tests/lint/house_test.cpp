@@ -34,6 +34,7 @@ TEST_CASE("every source opens with what it owns") { for_each_file(check_opening)
 TEST_CASE("no tabs, no blanks at the end of a line") { for_each_file(check_blanks); }
 TEST_CASE("no places of one machine") { for_each_file(check_words); }
 TEST_CASE("the top level") { none(check_layout(house())); }
+TEST_CASE("no two files of one name") { none(check_names(house())); }
 TEST_CASE("every group of rows is in the table") { none(check_rows_listed(house())); }
 TEST_CASE("one version") { none(check_version(house())); }
 
@@ -89,6 +90,12 @@ TEST_CASE("each rule notices") {
   CHECK(check_layout(top).size() == 1);
   top.erase(top.begin());
   CHECK(check_layout(top).size() == 2);
+
+  std::vector<File> names = {make_file("cpu/a/x.h", ""), make_file("cpu/a/x.cpp", ""),
+                             make_file("tests/x.h", ""), make_file("vmx/y.h", "")};
+  CHECK(check_names(names).empty());
+  names.push_back(make_file("vmx/x.h", ""));
+  CHECK(check_names(names) == Complaints{"vmx/x.h:1: has the name of cpu/a/x.h"});
 
   std::vector<File> rows = {make_file("cpu/decode/rows/all.inc", "#include \"cpu/decode/rows/x.inc\"\n"),
                             make_file("cpu/decode/rows/x.inc", "")};

@@ -143,15 +143,15 @@ TEST_CASE("an APIC access has an offset if it is a linear one") {
 
 TEST_CASE("events: vectors by name where they are exceptions'") {
   ExitInfo exit = exit_of(R::exception_or_nmi, 0x1234);
-  exit.interruption = Interruption::make(14, 3, true);
+  exit.interruption = Interruption::make(14, EventType::hardware_exception, true);
   exit.interruption_error = 6;
   CHECK(headline(exit) == "#PF(0x6) for address 0x1234");
   CHECK(joined(explain_exit(exit).interruption) ==
         "bits 7:0: #PF; bits 10:8: hardware exception; bit 11: with error code 0x6");
   CHECK(joined(explain_exit(exit).vectoring) == "");
-  exit.interruption = Interruption::make(2, 2, false);
+  exit.interruption = Interruption::make(2, EventType::nmi, false);
   CHECK(headline(exit) == "NMI");
-  exit.interruption = Interruption::make(1, 5, false);
+  exit.interruption = Interruption::make(1, EventType::privileged_software_exception, false);
   exit.qualification = 1 << 14 | 1 << 3;
   CHECK(joined(explain_exit(exit).interruption) ==
         "bits 7:0: #DB; bits 10:8: privileged software exception (INT1)");
@@ -159,9 +159,9 @@ TEST_CASE("events: vectors by name where they are exceptions'") {
         "bit 3: B3: breakpoint 3 was met; bit 14: BS: single step");
   exit = exit_of(R::external_interrupt);
   CHECK(headline(exit) == "External interrupt, not acknowledged");
-  exit.interruption = Interruption::make(14, 0, false);
+  exit.interruption = Interruption::make(14, EventType::external_interrupt, false);
   CHECK(headline(exit) == "External interrupt: vector 0xe");
-  exit.vectoring = Interruption::make(0x20, 4, false);
+  exit.vectoring = Interruption::make(0x20, EventType::software_interrupt, false);
   CHECK(joined(explain_exit(exit).vectoring) == "bits 7:0: vector 0x20; bits 10:8: software interrupt");
   CHECK(vector_text(13, true) == "#GP");
   CHECK(vector_text(200, true) == "vector 0xc8");

@@ -78,8 +78,7 @@ struct VmxMachine : SmallMachine {
 
   void guest(std::initializer_list<u8> bytes) { code(vmx_at::guest_code, bytes); }
   void inject(u8 vector, EventType type, bool has_error = false, u32 error = 0, u32 length = 0) {
-    set(Field::VM_ENTRY_INTERRUPTION_INFORMATION,
-        Interruption::make(vector, static_cast<unsigned>(type), has_error));
+    set(Field::VM_ENTRY_INTERRUPTION_INFORMATION, Interruption::make(vector, type, has_error));
     set(Field::VM_ENTRY_EXCEPTION_ERROR_CODE, error);
     set(Field::VM_ENTRY_INSTRUCTION_LENGTH, length);
   }

@@ -92,12 +92,12 @@ struct GuestBox : SystemBox {
     cpu.left = Left::boundary;
     for (const Op* op = records; op;) op = op->handler(cpu, op);
     if (cpu.left == Left::boundary) return done;
-    CHECK(cpu.left == Left::fault);
     CHECK(cpu.rip == 0x500);
-    if (cpu.fault.kind == Fault::Kind::vm_exit) {
+    if (cpu.left == Left::exit) {
       if (check_length) CHECK(vmx.exit.instruction_length == lowered.op.length);
       return exited;
     }
+    CHECK(cpu.left == Left::fault);
     return static_cast<int>(cpu.fault.vector);
   }
   // Runs an instruction that must exit for `reason`.

@@ -63,7 +63,8 @@ struct RulesBox {
   }
 
   void inject(unsigned type, u8 vector, bool error_code = false) {
-    set(Field::VM_ENTRY_INTERRUPTION_INFORMATION, Interruption::make(vector, type, error_code));
+    set(Field::VM_ENTRY_INTERRUPTION_INFORMATION,
+        Interruption::make(vector, static_cast<EventType>(type), error_code));
     set(Field::VM_ENTRY_INSTRUCTION_LENGTH, type >= 4 && type <= 6 ? 2 : 0);
   }
   void use_ept() {

@@ -64,29 +64,31 @@ inline u32 first_word(const EntryView& v, u64 address) { return memory_word<u32>
 
 // -- Event injection.
 
-constexpr unsigned external_interrupt = 0, nmi = 2, hardware_exception = 3, software_interrupt = 4,
-                   software_exception = 6, other_event = 7;
+using enum EventType;
 
-inline u64 with_type(u64 information, unsigned type) {
-  return (information & ~bit_range(8, 10)) | u64{type} << Interruption::type_shift;
+inline u64 with_type(u64 information, EventType type) {
+  return (information & ~bit_range(8, 10)) | static_cast<u64>(type) << Interruption::type_shift;
 }
-inline unsigned injected_type(const EntryView& v) {
-  return static_cast<unsigned>(v[VM_ENTRY_INTERRUPTION_INFORMATION] >> Interruption::type_shift) & 7;
+inline EventType injected_type(const EntryView& v) {
+  return Interruption::type(v[VM_ENTRY_INTERRUPTION_INFORMATION]);
 }
 inline bool injects(const EntryView& v) { return v[VM_ENTRY_INTERRUPTION_INFORMATION] & Interruption::valid; }
-inline bool injects(const EntryView& v, unsigned type) { return injects(v) && injected_type(v) == type; }
+inline bool injects(const EntryView& v, EventType type) { return injects(v) && injected_type(v) == type; }
 inline bool injects_exception(const EntryView& v, u8 vector) {
   return injects(v, hardware_exception) && (v[VM_ENTRY_INTERRUPTION_INFORMATION] & 0xff) == vector;
 }
 inline bool injects_software_event(const EntryView& v) {
-  return injects(v) && injected_type(v) >= software_interrupt && injected_type(v) <= software_exception;
+  return injects(v) && by_instruction(injected_type(v));
 }
 inline bool injection_type_exists(const EntryView& v) {
-  const unsigned type = injected_type(v);
-  return type != 1 && (type != other_event || v.capability.has(C::monitor_trap_flag));
+  constexpr EventType reserved{1};
+  const EventType type = injected_type(v);
+  return type != reserved && (type != other_event || v.capability.has(C::monitor_trap_flag));
 }
-inline bool has_error_code(u64 vector) {
-  return vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;
+// Of the CPUs here, none of which has the control protection exception of CET.
+inline bool delivers_error_code(u64 vector) {
+  const Vector exception = static_cast<Vector>(vector);
+  return has_error_code(exception) && exception != Vector::CP;
 }
 
 // -- Host.

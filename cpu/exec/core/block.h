@@ -89,9 +89,15 @@ struct Engine {
   } exit;
   Op solo[1 + link_records];  // the record that runs alone, and its end
   BlockCache* cache = nullptr;
-  const Op* undone = nullptr;  // the record that left with Left::fault or Left::alone
+  const Op* undone = nullptr;  // the record that left with Left::fault, exit or alone
   s64 horizon = 0;             // instructions retired when budget reaches 0
 };
+
+// Bytes of the instruction that left undone, for a VM exit of its access; 0 if it was a fetch.
+inline u32 undone_length(const Cpu& cpu) {
+  const Op* op = cpu.engine ? cpu.engine->undone : nullptr;
+  return op ? op->length : 0;
+}
 
 // Derives what Engine knows of the mode and the translation: at a boundary, before a block is looked for.
 void refresh(Cpu& cpu);

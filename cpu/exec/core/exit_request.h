@@ -1,4 +1,4 @@
-// Owns the way of a VM exit out of an instruction's body, and the acts that the vmx room only decides.
+// Owns the way of a VM exit out of an instruction's body.
 #pragma once
 
 #include "cpu/state/cpu.h"
@@ -10,8 +10,7 @@ namespace ringside {
 // Always false, so that a body can return it.
 inline bool request_exit(Cpu& cpu, const ExitInfo& exit) {
   cpu.vmx->exit = exit;
-  cpu.fault.kind = Fault::Kind::vm_exit;
-  cpu.left = Left::fault;
+  cpu.left = Left::exit;
   return false;
 }
 // For an instruction: with its length.
@@ -38,8 +37,5 @@ inline bool exits_always(Cpu& cpu, const Op& op, ExitReason reason, u64 qualific
   exit.qualification = qualification;
   return !request_exit(cpu, op, exit);
 }
-
-// Performs cpu.vmx->exit at cpu.rip, at an instruction boundary or in place of a fault's delivery.
-void take_vm_exit(Cpu& cpu);
 
 }  // namespace ringside

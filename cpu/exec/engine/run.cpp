@@ -2,10 +2,12 @@
 // the ways out of both.
 #include "cpu/exec/engine/run.h"
 
+#include "cpu/exec/core/alone.h"
 #include "cpu/exec/core/dispatch.h"
 #include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/guest/instruction_boundary.h"
+#include "cpu/exec/guest/vm_exit.h"
 #include "cpu/state/observer.h"
 #include "vmx/vmx.h"
 
@@ -42,6 +44,9 @@ void run_chain(Cpu& cpu, const Block& block) {
   dispatch(cpu, block.ops);
 }
 
+// The instruction did not happen: it faulted, or a VM exit comes in its place.
+bool undone(const Cpu& cpu) { return cpu.left == Left::fault || cpu.left == Left::exit; }
+
 // Runs a copy of one record with cpu.alone set, so that it may touch devices and running code. The
 // instruction is charged. cpu.left says how it ended.
 void run_alone(Cpu& cpu, const Op* op) {
@@ -58,14 +63,15 @@ void run_alone(Cpu& cpu, const Op* op) {
   }
   engine.tag = no_tag;
   const u64 pending_debug = cpu.pending_debug;
-  cpu.alone = true;
   cpu.budget -= 1;
-  dispatch(cpu, &engine.solo[0]);
-  cpu.alone = false;
+  {
+    const Alone alone(cpu);
+    dispatch(cpu, &engine.solo[0]);
+  }
   engine.link = nullptr;
   if (cpu.left == Left::miss) cpu.left = Left::boundary;
   // Data breakpoints of an instruction that did not happen were not met.
-  if (cpu.left == Left::fault) cpu.pending_debug = pending_debug;
+  if (undone(cpu)) cpu.pending_debug = pending_debug;
 }
 
 // As run_alone, with all that surrounds an instruction when somebody watches: breakpoints, single step,
@@ -84,10 +90,14 @@ void run_observed(Cpu& cpu, const Op* op) {
   if (cpu.left == Left::boundary) after_alone(cpu, trap_flag, shadow);
 }
 
-void fault(Cpu& cpu) {
-  // A delivery counts as one instruction, so that a guest that only faults still sees time pass.
+void conclude_undone(Cpu& cpu) {
+  // A delivery counts as one instruction, so that a guest that only faults still sees time pass; so does an
+  // exit.
   cpu.budget -= 1;
-  deliver_fault(cpu);
+  if (cpu.left == Left::exit)
+    take_requested_exit(cpu);
+  else
+    take_exit_of(cpu, deliver_fault(cpu));
 }
 
 // One instruction at a time from the block's start until the budget ends, something happens, or the block
@@ -96,7 +106,7 @@ void run_singly(Cpu& cpu, Block* block, u64 linear) {
   cpu.rip_base = cpu.rip - (linear & 0xfff);
   for (unsigned i = 0; i < block->count && cpu.budget > 0; ++i) {
     run_observed(cpu, &block->ops[i]);
-    if (cpu.left == Left::fault) return fault(cpu);
+    if (undone(cpu)) return conclude_undone(cpu);
     if (cpu.left == Left::alone || cpu.attention || block->dead || block->stale) return;
     // The next record is the next instruction only if this one did not stay or jump.
     if (cpu.rip != cpu.following_rip(block->ops[i])) return;
@@ -133,7 +143,7 @@ void step(Cpu& cpu) {
   engine.link = nullptr;
   if (!block) {
     engine.undone = nullptr;
-    return fault(cpu);
+    return conclude_undone(cpu);
   }
 
   if (block->observed && cpu.observer) [[unlikely]] {
@@ -145,13 +155,14 @@ void step(Cpu& cpu) {
   cpu.budget -= block->count;
   run_chain(cpu, *block);
   switch (cpu.left) {
-    case Left::fault: engine.link = nullptr; return fault(cpu);
+    case Left::fault:
+    case Left::exit: engine.link = nullptr; return conclude_undone(cpu);
     case Left::alone:
       engine.link = nullptr;
       if (cpu.budget > 0) {
         run_alone(cpu, engine.undone);
-        if (cpu.left == Left::fault)
-          fault(cpu);
+        if (undone(cpu))
+          conclude_undone(cpu);
         else if (cpu.pending_debug)
           cpu.attention |= Attention::trap;
       }

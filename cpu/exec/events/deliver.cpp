@@ -1,9 +1,12 @@
 // Owns the delivery of one event: real-address mode, and the choice of the way by mode.
 #include "cpu/exec/events/deliver.h"
 
+#include "cpu/exec/core/alone.h"
+#include "cpu/exec/core/block.h"
+#include "cpu/exec/core/exit_request.h"
 #include "cpu/exec/core/system_access.h"
-#include "cpu/exec/events/event_exits.h"
 #include "cpu/state/observer.h"
+#include "vmx/event_exits.h"
 
 namespace ringside {
 namespace {
@@ -59,6 +62,7 @@ bool deliver(Cpu& cpu, const Delivery& d) {
     delivered = deliver_in_real_address_mode(cpu, d);
   if (delivered) [[likely]]
     return true;
+  if (cpu.left != Left::fault) return false;
   switch (cpu.fault.vector) {
     case Vector::TS:
     case Vector::NP:
@@ -69,23 +73,26 @@ bool deliver(Cpu& cpu, const Delivery& d) {
   return false;
 }
 
-bool deliver_event(Cpu& cpu, const Event& event, u64 return_rip) {
-  const bool alone = cpu.alone;
-  cpu.alone = true;  // between instructions nothing runs that a write could pull away
-  const bool delivered = deliver(cpu, {event, return_rip, saved_flags(cpu, event)});
-  cpu.alone = alone;
-  if (!delivered) return false;
+Outcome outcome_of(Cpu& cpu, bool delivered) {
+  if (delivered) return Outcome::delivered;
+  if (cpu.left == Left::fault) return Outcome::fault;
+  complete_exit(cpu, undone_length(cpu));
+  return Outcome::exit;
+}
+
+Outcome deliver_event(Cpu& cpu, const Event& event, u64 return_rip) {
+  const Alone alone(cpu);  // between instructions nothing runs that a write could pull away
+  const Outcome outcome = outcome_of(cpu, deliver(cpu, {event, return_rip, saved_flags(cpu, event)}));
+  if (outcome != Outcome::delivered) return outcome;
   cpu.rip = cpu.next_rip;
   tell_observer(cpu, event, return_rip);
-  return true;
+  return outcome;
 }
 
 void tell_observer(Cpu& cpu, const Event& event, u64 from) {
   if (!cpu.observer) [[likely]]
     return;
-  const bool exception =
-      event.type == EventType::hardware_exception || event.type >= EventType::privileged_software_exception;
-  if (exception)
+  if (is_exception(event.type))
     cpu.observer->exception(cpu, Fault::exception(static_cast<Vector>(event.vector), event.error), from);
   else
     cpu.observer->interrupt(cpu, event.vector, from);
@@ -96,12 +103,14 @@ bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, uns
   const Delivery d{{type, vector, false, 0}, return_rip, cpu.eflags()};
   const bool redirected = cpu.mode.v86 && type == EventType::software_interrupt;
   if (cpu.non_root) [[unlikely]] {
-    if (exit_by_software_exception(cpu, type, vector, length)) return false;
+    ExitInfo exit;
+    if (software_exception_exits(cpu, d.event, length, exit)) return request_exit(cpu, exit);
     begin_vectoring(cpu, d.event, length);
   }
   const bool delivered = redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d);
-  if (cpu.non_root) [[unlikely]]
-    end_software_vectoring(cpu, delivered);
+  // Where it faulted or exits the record stays: that tells of it.
+  if (cpu.non_root && (delivered || cpu.left == Left::alone)) [[unlikely]]
+    cpu.vmx->vectoring = {};
   if (!delivered) return false;
   cpu.step_consumed = stepping;
   tell_observer(cpu, d.event, return_rip);

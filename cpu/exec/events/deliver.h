@@ -38,15 +38,19 @@ bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d, bool i
 // An event's handler was entered.
 void tell_observer(Cpu& cpu, const Event& event, u64 from);
 
-// Any of the above by mode; adds EXT to the error code of a fault.
+// Any of the above by mode; adds EXT to the error code of a fault. False: cpu.left is fault or exit (or
+// alone, unless cpu.alone).
 bool deliver(Cpu& cpu, const Delivery& d);
 
-// cpu.fault arose while an exception was delivered that did not come by deliver_fault (a VM entry injected
-// it).
-void deliver_nested_fault(Cpu& cpu, Vector first);
+// What deliver() and its parts came to, by what they returned and cpu.left; a VM exit is completed.
+Outcome outcome_of(Cpu& cpu, bool delivered);
 
-// Delivers an interrupt or trap at cpu.rip; if that faults, the fault, and so on.
-void deliver_or_chain(Cpu& cpu, const Event& event);
+// The rest of a delivery that came to `outcome`: its faults, and theirs. `first`: the hardware exception that
+// was delivered; nullptr: an event that counts as benign, or none. Never `fault`.
+Outcome finish_delivery(Cpu& cpu, Outcome outcome, const Vector* first);
+
+// Delivers an interrupt or trap at cpu.rip; if that faults, the fault, and so on. Never `fault`.
+Outcome deliver_or_chain(Cpu& cpu, const Event& event);
 
 // What a #DB leaves in DR6, DR7 and IA32_DEBUGCTL.
 void record_debug_exception(Cpu& cpu, u64 dr6_bits);

@@ -3,36 +3,30 @@
 
 #include <string>
 
+#include "cpu/arch/event.h"
 #include "cpu/state/cpu.h"
 
 namespace ringside {
 
-// Types as the VM-entry interruption-information field numbers them.
-enum class EventType : u8 {
-  external_interrupt = 0,
-  nmi = 2,
-  hardware_exception = 3,
-  software_interrupt = 4,             // INT n
-  privileged_software_exception = 5,  // INT1
-  software_exception = 6,             // INT3, INTO
-};
-
-struct Event {
-  EventType type = EventType::hardware_exception;
-  u8 vector = 0;
-  bool has_error = false;
-  u32 error = 0;
+// What became of an event on its way to its handler. Nothing here takes a VM exit: it is asked for, and
+// guest/ takes it.
+enum class Outcome : u8 {
+  delivered,  // cpu.rip is the handler's first instruction
+  fault,      // a fault on the way: cpu.fault; the state is as before
+  exit,       // a VM exit on the way, or in place of it: cpu.vmx->exit, complete
+  again,      // nothing was delivered, and nothing has changed: the instruction comes again
+  shutdown,   // a triple fault outside VMX non-root operation
 };
 
 // Delivers one event through the IDT (or the real-mode IVT, or virtual-8086 redirection), saving
-// `return_rip`. On success cpu.rip is the handler's first instruction. False: the delivery itself faulted;
-// cpu.fault says how and the state is as before. The manual's "Interrupt and Exception Handling" and
-// "Interrupt and Exception Handling in 64-bit Mode".
-bool deliver_event(Cpu& cpu, const Event& event, u64 return_rip);
+// `return_rip`. Never `again` or `shutdown`. The manual's "Interrupt and Exception Handling" and "Interrupt
+// and Exception Handling in 64-bit Mode".
+Outcome deliver_event(Cpu& cpu, const Event& event, u64 return_rip);
 
 // Delivers cpu.fault at cpu.rip, with double faults and shutdown (MachineControl::reset is not called; the
 // CPU enters Activity::shutdown and shutdown_reason() says why). Sets CR2, DR6, RF as the exception asks.
-void deliver_fault(Cpu& cpu);
+// Never `fault`.
+Outcome deliver_fault(Cpu& cpu);
 
 // The chain of exceptions that ended in shutdown, in words; empty if the CPU is not shut down.
 std::string shutdown_reason(const Cpu& cpu);

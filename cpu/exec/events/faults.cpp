@@ -1,9 +1,12 @@
 // Owns what becomes of a fault: its delivery, the faults met on the way, the double fault and shutdown.
 #include <fmt/format.h>
 
+#include "cpu/exec/core/alone.h"
+#include "cpu/exec/core/block.h"
 #include "cpu/exec/events/deliver.h"
-#include "cpu/exec/events/event_exits.h"
 #include "cpu/state/observer.h"
+#include "vmx/event_exits.h"
+#include "vmx/transitions.h"
 
 namespace ringside {
 namespace {
@@ -77,75 +80,79 @@ bool deliver_exception(Cpu& cpu, const Fault& fault) {
   return deliver(cpu, d);
 }
 
-// `second` arose while `first` was delivered. True: `next` is to be delivered; false: there is nothing more
-// to do.
-bool combine(Cpu& cpu, const Fault& first, Fault second, Fault& next) {
-  if (cpu.non_root && exit_by_fault(cpu, second, saved_flags(cpu, second))) return false;
+// `second` arose while `first` was delivered. Outcome::fault: `next` is to be delivered.
+Outcome combine(Cpu& cpu, const Fault& first, Fault second, Fault& next) {
+  if (cpu.non_root && exits_by_fault(cpu, second, saved_flags(cpu, second), undone_length(cpu)))
+    return Outcome::exit;
   switch (next_of(first.vector, second.vector)) {
     case Next::serially:
       // #AC by the push for #AC: processors loop here for ever. The instruction comes again instead, so
       // that the machine can still be stopped.
-      if (class_of(second.vector) == Class::benign && first.vector == second.vector) return false;
+      if (class_of(second.vector) == Class::benign && first.vector == second.vector) return Outcome::again;
       next = second;
-      return true;
+      return Outcome::fault;
     case Next::double_fault:
       record_exception(cpu, second);
       remember(cpu, second);
       next = Fault::exception(Vector::DF);
       if (cpu.non_root) cpu.vmx->vectoring = {};
-      return true;
+      return Outcome::fault;
     case Next::shutdown: break;
   }
   record_exception(cpu, second);
   remember(cpu, second);
-  if (cpu.non_root)
+  if (cpu.non_root) {
     exit_by_triple_fault(cpu);
-  else
-    enter_shutdown(cpu);
-  return false;
+    return Outcome::exit;
+  }
+  enter_shutdown(cpu);
+  return Outcome::shutdown;
 }
 
-// Until something is delivered, the guest is left or the CPU shuts down: benign, contributory, page fault,
-// double fault. Only benign ones can begin anew: where #AC by the push for #NP meets a gate for #AC that is
-// not present, processors loop for ever. Here as in combine() the instruction comes again.
-void deliver_chain(Cpu& cpu, Fault fault) {
+// Until something is delivered, the guest is to be left or the CPU shuts down: benign, contributory, page
+// fault, double fault. Only benign ones can begin anew: where #AC by the push for #NP meets a gate for #AC
+// that is not present, processors loop for ever. Here as in combine() the instruction comes again.
+Outcome deliver_chain(Cpu& cpu, Fault fault) {
   constexpr unsigned longest = 8;
   for (unsigned length = 0; length < longest; ++length) {
     if (cpu.non_root) [[unlikely]] {
       const u64 flags = saved_flags(cpu, fault);
-      if (exit_by_fault(cpu, fault, flags)) return;
+      if (exits_by_fault(cpu, fault, flags, undone_length(cpu))) return Outcome::exit;
       begin_vectoring(cpu, fault, flags);
     }
     record_exception(cpu, fault);
     remember(cpu, fault);
     const u64 from = cpu.rip;
-    if (deliver_exception(cpu, fault)) [[likely]] {
+    Outcome outcome = outcome_of(cpu, deliver_exception(cpu, fault));
+    if (outcome == Outcome::delivered) [[likely]] {
       cpu.rip = cpu.next_rip;
       if (cpu.observer) [[unlikely]]
         cpu.observer->exception(cpu, fault, from);
       cpu.shutdown_chain_length = 0;
-      return;
+      return outcome;
     }
-    const Fault second = cpu.fault;
-    if (!combine(cpu, fault, second, fault)) return;
+    if (outcome == Outcome::fault) {
+      const Fault second = cpu.fault;
+      outcome = combine(cpu, fault, second, fault);
+    }
+    if (outcome != Outcome::fault) return outcome;
   }
+  return Outcome::again;
 }
 
-void deliver_alone(Cpu& cpu, const Vector* first) {
-  const bool alone = cpu.alone;
-  cpu.alone = true;
+}  // namespace
+
+Outcome finish_delivery(Cpu& cpu, Outcome outcome, const Vector* first) {
+  const Alone alone(cpu);
   cpu.shutdown_chain_length = 0;
-  if (first == nullptr && cpu.fault.kind == Fault::Kind::vm_exit) {
-    exit_by_request(cpu);
-    cpu.vmx->vectoring = {};
-    cpu.alone = alone;
-    return;
-  }
   Fault fault = cpu.fault;
-  if (first == nullptr || combine(cpu, Fault::exception(*first), cpu.fault, fault)) deliver_chain(cpu, fault);
+  if (outcome == Outcome::fault && first) outcome = combine(cpu, Fault::exception(*first), cpu.fault, fault);
+  if (outcome == Outcome::fault) outcome = deliver_chain(cpu, fault);
   if (cpu.vmx) cpu.vmx->vectoring = {};
-  cpu.alone = alone;
+  return outcome;
 }
+
+namespace {
 
 std::string_view name_of(Vector v) {
   switch (v) {
@@ -175,18 +182,14 @@ std::string_view name_of(Vector v) {
 
 }  // namespace
 
-void deliver_fault(Cpu& cpu) { deliver_alone(cpu, nullptr); }
+Outcome deliver_fault(Cpu& cpu) { return finish_delivery(cpu, Outcome::fault, nullptr); }
 
-void deliver_nested_fault(Cpu& cpu, Vector first) { deliver_alone(cpu, &first); }
-
-void deliver_or_chain(Cpu& cpu, const Event& event) {
+Outcome deliver_or_chain(Cpu& cpu, const Event& event) {
   if (cpu.non_root) begin_vectoring(cpu, event);
-  if (deliver_event(cpu, event, cpu.rip)) {
-    if (cpu.vmx) cpu.vmx->vectoring = {};
-    return;
-  }
-  // The event itself counts as benign.
-  deliver_fault(cpu);
+  const Outcome outcome = deliver_event(cpu, event, cpu.rip);
+  if (outcome != Outcome::delivered) return finish_delivery(cpu, outcome, nullptr);
+  if (cpu.vmx) cpu.vmx->vectoring = {};
+  return outcome;
 }
 
 std::string shutdown_reason(const Cpu& cpu) {

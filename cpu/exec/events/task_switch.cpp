@@ -2,11 +2,12 @@
 #include "cpu/exec/events/task_switch.h"
 
 #include "cpu/exec/core/debug_traps.h"
+#include "cpu/exec/core/exit_request.h"
 #include "cpu/exec/core/system_access.h"
-#include "cpu/exec/events/event_exits.h"
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/events/frame.h"
 #include "cpu/exec/events/transfer.h"
+#include "vmx/event_exits.h"
 
 namespace ringside {
 namespace {
@@ -191,11 +192,24 @@ bool load_task(Cpu& cpu, const TaskState& t, const Format& f, const TaskSwitch& 
   return true;
 }
 
+// "Treatment of Task Switches": in VMX non-root operation all exit. Always false.
+bool ask_for_exit(Cpu& cpu, u16 selector, const TaskSwitch& source) {
+  TaskSwitchSource from = TaskSwitchSource::call;
+  switch (source.kind) {
+    case TaskSwitch::call: from = TaskSwitchSource::call; break;
+    case TaskSwitch::task_return: from = TaskSwitchSource::iret; break;
+    case TaskSwitch::jump: from = TaskSwitchSource::jump; break;
+    case TaskSwitch::interrupt: from = TaskSwitchSource::task_gate_in_idt; break;
+  }
+  const u64 return_rip = source.kind == TaskSwitch::interrupt ? 0 : source.return_rip;
+  return request_exit(cpu, task_switch_exit(cpu, selector, from, return_rip));
+}
+
 bool perform(Cpu& cpu, u16 selector, Descriptor& tss, const TaskSwitch& source) {
   const Format& new_format = format_of(tss.type());
   const Format& old_format = format_of(cpu.segment[TR].type());
   if (tss.limit() < new_format.minimum_limit) return refuse(cpu, Vector::TS, selector);
-  if (cpu.non_root) return exit_by_task_switch(cpu, selector, source);
+  if (cpu.non_root) return ask_for_exit(cpu, selector, source);
   TaskState t;
   if (!read_task(cpu, tss.base(), new_format, t) || !probe_writes(cpu, tss, old_format, source)) return false;
   if (new_format.width == 4 && !cpu.mmu.load_pdptes(t.cr3, cpu.cr0, cpu.cr4, cpu.efer))
@@ -217,7 +231,7 @@ bool perform(Cpu& cpu, u16 selector, Descriptor& tss, const TaskSwitch& source) 
   }
   cpu.rip = t.eip;
   if (source.external) return false;
-  deliver_fault(cpu);
+  deliver_fault(cpu);  // no guest runs: it is delivered, or the CPU shuts down
   cpu.next_rip = cpu.rip;
   return true;
 }

@@ -1,25 +1,28 @@
-// Owns the declarations of what instruction boundaries in and out of VMX non-root operation share: which
-// event may be taken, and its taking.
+// Owns the declarations of how each event of the instruction boundary is taken: in root operation through the
+// IDT, in VMX non-root operation as the guest's controls say. Their order, and what holds each back, is the
+// table in boundary_table.h.
 #pragma once
 
-#include "cpu/exec/events/events.h"
+#include "cpu/state/cpu.h"
 
 namespace ringside {
 
-bool interrupt_pending(const Cpu& cpu);
-// Blocked by nothing that the CPU itself knows (an activity state is no matter here).
-bool nmi_deliverable(const Cpu& cpu);
-bool interrupt_deliverable(const Cpu& cpu);
-bool trap_deliverable(const Cpu& cpu);
-bool virtual_interrupt_due(const Cpu& cpu);
+// An event waits and nothing holds it back. True: it was delivered, or a VM exit was made; either counts as
+// one instruction. False: it changed the state or was dropped, and less urgent events have their turn.
+bool take_init(Cpu& cpu);
+bool take_apic_trap(Cpu& cpu);
+bool take_start_up(Cpu& cpu);
+bool take_monitor_trap(Cpu& cpu);
+bool take_debug_trap(Cpu& cpu);
+bool take_preemption_timer(Cpu& cpu);
+bool take_nmi_window(Cpu& cpu);
+bool take_nmi(Cpu& cpu);
+bool take_interrupt_window(Cpu& cpu);
+bool take_virtual_interrupt(Cpu& cpu);
+bool take_external_interrupt(Cpu& cpu);
+bool take_virtual_interrupt_fault(Cpu& cpu);
 
 // Into the active state.
 void wake(Cpu& cpu);
-// Each takes its event through the IDT, or, in VMX non-root operation, to the VM exit that its delivery leads
-// to.
-void take_trap(Cpu& cpu);
-void take_nmi(Cpu& cpu);
-void take_interrupt(Cpu& cpu);
-void take_virtual_interrupt_fault(Cpu& cpu);
 
 }  // namespace ringside

@@ -11,4 +11,8 @@ namespace ringside {
 // CPU. False: the CPU cannot run now (halted, waiting for SIPI, shutdown, stopped).
 bool service_boundary(Cpu& cpu);
 
+// Halted with EFLAGS.IF clear, or waiting for a SIPI: no interrupt wakes it, only an NMI, INIT or SIPI could.
+// Never of a guest of VMX, which wakes in other ways, too.
+bool sleeps_for_ever(const Cpu& cpu);
+
 }  // namespace ringside

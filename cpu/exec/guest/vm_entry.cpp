@@ -2,50 +2,48 @@
 // manual's "Event Injection".
 #include "cpu/exec/guest/vm_entry.h"
 
+#include "cpu/exec/core/alone.h"
 #include "cpu/exec/core/retired.h"
 #include "cpu/exec/events/deliver.h"
-#include "cpu/exec/events/event_exits.h"
+#include "cpu/exec/guest/vm_exit.h"
+#include "vmx/event_exits.h"
 #include "vmx/instructions.h"
+#include "vmx/transitions.h"
 
 namespace ringside {
 namespace {
 
-constexpr unsigned other_event = 7;
-
 // Delivered as ever, but without privilege checks of IOPL in virtual-8086 mode, without a trace in DR6 or
 // CR2, and with RF as it was loaded.
-void deliver_injected(Cpu& cpu, const EntryResult& entry) {
-  const Event event{static_cast<EventType>(entry.inject >> Interruption::type_shift & 7),
-                    static_cast<u8>(entry.inject), (entry.inject & Interruption::error_code) != 0,
-                    entry.inject_error};
-  const bool software = event.type >= EventType::software_interrupt;
+Outcome deliver_injected(Cpu& cpu, const EntryResult& entry) {
+  const Event event{Interruption::type(entry.inject), static_cast<u8>(entry.inject),
+                    (entry.inject & Interruption::error_code) != 0, entry.inject_error};
+  const u32 length = by_instruction(event.type) ? entry.inject_length : 0;
   // "Interruptibility State": without virtual NMIs blocking is as the field has it, whatever is injected.
   if (event.type == EventType::nmi && cpu.vmx->controls.has(VmxControl::virtual_nmis))
     cpu.vmx->virtual_nmi_blocked = true;
-  begin_vectoring(cpu, event, software ? entry.inject_length : 0);
-  const u64 after = (cpu.rip + (software ? entry.inject_length : 0)) & cpu.mode.rip_mask;
+  begin_vectoring(cpu, event, length);
+  const u64 after = (cpu.rip + length) & cpu.mode.rip_mask;
   const Delivery d{event, after, cpu.eflags()};
   const bool redirected = cpu.mode.v86 && event.type == EventType::software_interrupt;
-  cpu.alone = true;  // the entry has happened: nothing may ask to run it again
-  const bool delivered = redirected ? software_interrupt_in_virtual_8086_mode(cpu, d, true) : deliver(cpu, d);
-  if (delivered) {
-    cpu.rip = cpu.next_rip;
-    cpu.vmx->vectoring = {};
-    tell_observer(cpu, event, after);
-  } else if (event.type == EventType::hardware_exception) {
-    deliver_nested_fault(cpu, static_cast<Vector>(event.vector));
-  } else {
-    deliver_fault(cpu);
+  const Alone alone(cpu);  // the entry has happened: nothing may ask to run it again
+  const Outcome outcome =
+      outcome_of(cpu, redirected ? software_interrupt_in_virtual_8086_mode(cpu, d, true) : deliver(cpu, d));
+  if (outcome != Outcome::delivered) {
+    const Vector vector = static_cast<Vector>(event.vector);
+    return finish_delivery(cpu, outcome, event.type == EventType::hardware_exception ? &vector : nullptr);
   }
+  cpu.rip = cpu.next_rip;
+  cpu.vmx->vectoring = {};
+  tell_observer(cpu, event, after);
+  return outcome;
 }
 
 void inject(Cpu& cpu, const EntryResult& entry) {
-  if ((entry.inject >> Interruption::type_shift & 7) == other_event) {
+  if (Interruption::type(entry.inject) == EventType::other_event) {
     cpu.vmx->mtf_pending = true;
   } else {
-    const bool alone = cpu.alone;
-    deliver_injected(cpu, entry);
-    cpu.alone = alone;
+    take_exit_of(cpu, deliver_injected(cpu, entry));
     if (!cpu.non_root) return;
     cpu.vmx->mtf_pending = cpu.vmx->controls.has(VmxControl::monitor_trap_flag);
   }

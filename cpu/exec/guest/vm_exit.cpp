@@ -1,7 +1,9 @@
 // Owns the act of a VM exit: the state rewritten, the counts kept for explanations, the observer told.
-#include "cpu/exec/core/exit_request.h"
+#include "cpu/exec/guest/vm_exit.h"
 
+#include "cpu/exec/core/block.h"
 #include "cpu/exec/core/retired.h"
+#include "vmx/event_exits.h"
 #include "vmx/transitions.h"
 
 namespace ringside {
@@ -11,6 +13,12 @@ void take_vm_exit(Cpu& cpu) {
   vmx.exit_count = vmx.current->last_exit_count = retired(cpu);
   leave_guest(cpu, vmx.exit);
   if (vmx.observer) vmx.observer->exited(cpu, vmx.exit);
+}
+
+void take_requested_exit(Cpu& cpu) {
+  cpu.shutdown_chain_length = 0;
+  complete_exit(cpu, undone_length(cpu));
+  take_vm_exit(cpu);
 }
 
 }  // namespace ringside

@@ -1,26 +1,21 @@
 // Owns the turn of faults and events on their way into VM exits.
-#include "cpu/exec/events/event_exits.h"
+#include "vmx/event_exits.h"
 
-#include "cpu/exec/core/block.h"
-#include "cpu/exec/core/exit_request.h"
 #include "vmx/ept_exit.h"
 
 namespace ringside {
 namespace {
-
-constexpr unsigned hardware_exception = static_cast<unsigned>(EventType::hardware_exception);
-constexpr unsigned first_software_type = static_cast<unsigned>(EventType::software_interrupt);
 
 bool pushes_error(const Cpu& cpu, const Fault& fault) {
   return has_error_code(fault.vector) && (cpu.cr0 & Cr0::PE);
 }
 
 u32 information_of(const Cpu& cpu, const Fault& fault) {
-  return Interruption::make(static_cast<u8>(fault.vector), hardware_exception, pushes_error(cpu, fault));
+  return Interruption::make(static_cast<u8>(fault.vector), EventType::hardware_exception,
+                            pushes_error(cpu, fault));
 }
 
-// "Other Causes of VM Exits", exceptions: a bit of the exception bitmap, whose sense for page faults the
-// error code may turn.
+// A bit of the exception bitmap, whose sense for page faults the error code may turn.
 bool intercepted(const ActiveControls& c, const Fault& fault) {
   const bool wanted = c.exception_bitmap >> static_cast<unsigned>(fault.vector) & 1;
   if (fault.vector != Vector::PF) return wanted;
@@ -41,13 +36,12 @@ void set_resume_flag(Cpu& cpu, bool value) {
 }
 
 // What was being delivered, and the length of the instruction behind it.
-void add_vectoring(Cpu& cpu, ExitInfo& exit) {
+void add_vectoring(const Cpu& cpu, ExitInfo& exit) {
   const Vmx::Vectoring& v = cpu.vmx->vectoring;
   if (!(v.information & Interruption::valid)) return;
   exit.vectoring = v.information;
   exit.vectoring_error = v.error;
-  if ((v.information >> Interruption::type_shift & 7) >= first_software_type)
-    exit.instruction_length = v.length;
+  if (by_instruction(Interruption::type(v.information))) exit.instruction_length = v.length;
 }
 
 bool vectoring(const Cpu& cpu) { return cpu.vmx->vectoring.information & Interruption::valid; }
@@ -65,7 +59,6 @@ void exit_by_exception(Cpu& cpu, const Fault& fault, u64 flags) {
     exit.interruption |= Interruption::nmi_unblocking;
   set_resume_flag(cpu, flags & Eflags::RF);
   cpu.vmx->exit = exit;
-  take_vm_exit(cpu);
 }
 
 // RF as the manual's "Saving RIP, RSP, RFLAGS, and SSP" has it for accesses that the guest may repeat.
@@ -73,16 +66,11 @@ void set_resume_flag_of_access(Cpu& cpu) {
   set_resume_flag(cpu, vectoring(cpu) ? cpu.vmx->vectoring.resume : true);
 }
 
-// Software counts on the length for accesses to devices, though the manual leaves it undefined there. 0 for a
-// fetch; of a delivery add_vectoring knows better.
-u32 accessing_instruction_length(const Cpu& cpu) {
-  const Op* op = cpu.engine ? cpu.engine->undone : nullptr;
-  return op ? op->length : 0;
-}
-
-void exit_by_second_stage(Cpu& cpu, const Fault& fault) {
+// Software counts on the length for accesses to devices, though the manual leaves it undefined there. Of a
+// delivery add_vectoring knows better.
+void exit_by_second_stage(Cpu& cpu, const Fault& fault, u32 accessing_length) {
   ExitInfo exit = ept_exit(cpu, fault);
-  if (!vectoring(cpu)) exit.instruction_length = accessing_instruction_length(cpu);
+  if (!vectoring(cpu)) exit.instruction_length = accessing_length;
   add_vectoring(cpu, exit);
   const bool tells_unblocking =
       exit.reason == ExitReason::ept_violation || exit.reason == ExitReason::page_modification_log_full;
@@ -90,16 +78,14 @@ void exit_by_second_stage(Cpu& cpu, const Fault& fault) {
     exit.qualification |= Interruption::nmi_unblocking;
   set_resume_flag_of_access(cpu);
   cpu.vmx->exit = exit;
-  take_vm_exit(cpu);
 }
 
 }  // namespace
 
-void exit_by_request(Cpu& cpu) {
+void complete_exit(Cpu& cpu, u32 accessing_length) {
   Vmx& vmx = *cpu.vmx;
   ExitInfo& exit = vmx.exit;
-  if (exit.reason == ExitReason::apic_access && !vectoring(cpu))
-    exit.instruction_length = accessing_instruction_length(cpu);
+  if (exit.reason == ExitReason::apic_access && !vectoring(cpu)) exit.instruction_length = accessing_length;
   add_vectoring(cpu, exit);
   switch (exit.reason) {
     case ExitReason::task_switch:
@@ -112,12 +98,11 @@ void exit_by_request(Cpu& cpu) {
     case ExitReason::page_modification_log_full: set_resume_flag_of_access(cpu); break;
     default: set_resume_flag(cpu, false); break;
   }
-  take_vm_exit(cpu);
 }
 
-void begin_vectoring(Cpu& cpu, const Event& event, unsigned length) {
+void begin_vectoring(Cpu& cpu, const Event& event, u32 length) {
   Vmx::Vectoring& v = cpu.vmx->vectoring;
-  v.information = Interruption::make(event.vector, static_cast<unsigned>(event.type), event.has_error);
+  v.information = Interruption::make(event.vector, event.type, event.has_error);
   v.error = event.has_error ? event.error : 0;
   v.length = length;
   v.resume = cpu.flag(Eflags::RF);
@@ -133,20 +118,11 @@ void begin_vectoring(Cpu& cpu, const Fault& fault, u64 flags) {
   cpu.attention &= ~Attention::activity;
 }
 
-void end_software_vectoring(Cpu& cpu, bool delivered) {
-  if (delivered || cpu.left != Left::fault) cpu.vmx->vectoring = {};
-}
-
-bool exit_by_fault(Cpu& cpu, Fault& fault, u64 flags) {
-  switch (fault.kind) {
-    case Fault::Kind::vm_exit: exit_by_request(cpu); return true;
-    case Fault::Kind::second_stage:
-      if (!convert_to_virtualization_exception(cpu, fault, vectoring(cpu))) {
-        exit_by_second_stage(cpu, fault);
-        return true;
-      }
-      break;
-    case Fault::Kind::exception: break;
+bool exits_by_fault(Cpu& cpu, Fault& fault, u64 flags, u32 accessing_length) {
+  if (fault.kind == Fault::Kind::second_stage &&
+      !convert_to_virtualization_exception(cpu, fault, vectoring(cpu))) {
+    exit_by_second_stage(cpu, fault, accessing_length);
+    return true;
   }
   if (!intercepted(cpu.vmx->controls, fault)) return false;
   exit_by_exception(cpu, fault, flags);
@@ -155,37 +131,27 @@ bool exit_by_fault(Cpu& cpu, Fault& fault, u64 flags) {
 
 // RIP and flags are those of the double fault's delivery; no event counts as being delivered.
 void exit_by_triple_fault(Cpu& cpu) {
-  ExitInfo exit;
-  exit.reason = ExitReason::triple_fault;
-  cpu.vmx->exit = exit;
-  take_vm_exit(cpu);
+  cpu.vmx->exit = {};
+  cpu.vmx->exit.reason = ExitReason::triple_fault;
 }
 
-bool exit_by_software_exception(Cpu& cpu, EventType type, u8 vector, unsigned length) {
-  if (type == EventType::software_interrupt) return false;
-  if (!(cpu.vmx->controls.exception_bitmap >> vector & 1)) return false;
-  ExitInfo exit;
+bool software_exception_exits(const Cpu& cpu, const Event& event, u32 length, ExitInfo& exit) {
+  if (event.type == EventType::software_interrupt) return false;
+  if (!(cpu.vmx->controls.exception_bitmap >> event.vector & 1)) return false;
   exit.reason = ExitReason::exception_or_nmi;
-  exit.interruption = Interruption::make(vector, static_cast<unsigned>(type), false);
+  exit.interruption = Interruption::make(event.vector, event.type, false);
   exit.instruction_length = length;
-  exit.cause = {ExitCause::Kind::exception_bitmap, VmxControl::count, vector};
-  return !request_exit(cpu, exit);
+  exit.cause = {ExitCause::Kind::exception_bitmap, VmxControl::count, event.vector};
+  return true;
 }
 
-bool exit_by_task_switch(Cpu& cpu, u16 selector, const TaskSwitch& source) {
+ExitInfo task_switch_exit(Cpu& cpu, u16 selector, TaskSwitchSource source, u64 return_rip) {
   constexpr unsigned source_shift = 30;
-  u64 initiator = 0;
-  switch (source.kind) {
-    case TaskSwitch::call: initiator = 0; break;
-    case TaskSwitch::task_return: initiator = 1; break;
-    case TaskSwitch::jump: initiator = 2; break;
-    case TaskSwitch::interrupt: initiator = 3; break;
-  }
   ExitInfo exit;
   exit.reason = ExitReason::task_switch;
-  exit.qualification = selector | initiator << source_shift;
-  cpu.vmx->task_return_rip = source.kind == TaskSwitch::interrupt ? 0 : source.return_rip;
-  return request_exit(cpu, exit);
+  exit.qualification = selector | static_cast<u64>(source) << source_shift;
+  cpu.vmx->task_return_rip = return_rip;
+  return exit;
 }
 
 }  // namespace ringside

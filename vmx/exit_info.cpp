@@ -8,7 +8,7 @@ std::string_view name(ExitReason reason) {
 #define EXIT(number, id, text) \
   case ExitReason::id:         \
     return text;
-#include "vmx/exits.inc"
+#include "cpu/arch/exits.inc"
 #undef EXIT
   }
   return "reserved";

@@ -1,21 +1,15 @@
-// Owns the names of exit reasons and the value that describes one VM exit: the manual's "VM Exits" and
+// Owns the value that describes one VM exit: the manual's "VM Exits" and
 // "Recording VM-Exit Information and Updating VM-entry Control Fields".
 #pragma once
 
 #include <string_view>
 
 #include "cpu/arch/event.h"
+#include "cpu/arch/exit_reasons.h"
 #include "cpu/arch/vmx_controls.h"
 
 namespace ringside {
 
-// Basic exit reasons.
-enum class ExitReason : u16 {
-#define EXIT(number, id, name) id = number,
-#include "vmx/exits.inc"
-#undef EXIT
-};
-constexpr unsigned exit_reason_limit = 80;   // all numbers are below
 std::string_view name(ExitReason reason);    // the manual's; "reserved" for a number without one
 constexpr u32 entry_failure_bit = 1u << 31;  // of the exit-reason field
 

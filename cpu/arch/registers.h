@@ -57,4 +57,7 @@ struct Xcr0 {
   static constexpr u64 x87 = bit(0), sse = bit(1), avx = bit(2), pkru = bit(9);
 };
 
+// The sixteen conditions of Jcc, SETcc and CMOVcc, by the low four bits of the opcode.
+enum class Condition : u8 { O, NO, B, NB, Z, NZ, BE, NBE, S, NS, P, NP, L, NL, LE, NLE };
+
 }  // namespace ringside

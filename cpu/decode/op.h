@@ -59,6 +59,18 @@ struct alignas(32) Op {
 };
 static_assert(sizeof(Op) == 32);
 
+// What an EVEX prefix adds, kept in Op::size: an instruction that has one takes its element's size from its
+// row and the vector's length from its variant. See "Room" in cpu/decode/README.md.
+struct EvexBits {
+  static constexpr u8 mask = 0x07,  // the opmask register; k0 means none
+      zeroing = 0x08,               // elements that are masked out become 0
+      broadcast = 0x10,             // the memory operand is one element
+      suppress_exceptions = 0x20,   // SAE, and with it `rounding` if the instruction rounds
+      rounding = 0xc0;              // as MXCSR.RC
+};
+static_assert((EvexBits::mask ^ EvexBits::zeroing ^ EvexBits::broadcast ^ EvexBits::suppress_exceptions ^
+               EvexBits::rounding) == 0xff);
+
 struct OpAttr {
   static constexpr u8 rep = 1, repne = 2, address16 = 4, address32 = 8, lock = 16, no_fast_branch = 32,
                       operand16 = 64, imm64 = 128;

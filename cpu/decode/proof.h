@@ -23,6 +23,8 @@ struct Proof {
   bool in_64_bit_mode = false, in_other_code = false;
 };
 
+// The oracle that the first line of a group's file names, for those of its rows that suit it.
+Oracle oracle_of(RowGroup group);
 // `row`: its number in rows().
 Proof proof_of(unsigned row);
 

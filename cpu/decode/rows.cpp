@@ -3,6 +3,9 @@
 
 #include <Zydis/Zydis.h>
 
+#include "cpu/decode/groups.h"
+#include "cpu/decode/row_tags.h"
+
 namespace ringside {
 namespace {
 
@@ -12,18 +15,28 @@ constexpr std::array<Operand, max_operands> pattern(Tokens... tokens) {
 }
 
 constexpr auto make_rows() {
+  using namespace row_tag;
   using enum Operand;
-#define ROW(mnemonic, operands, sizes, body, feature, kind, attrs)                             \
-  RowInfo{#mnemonic, ZYDIS_MNEMONIC_##mnemonic, pattern operands, true,          Sizes::sizes, \
-          #body,     Feature::feature,          Kind::kind,       RowAttr::attrs},
-#define ROW_0(mnemonic, body, feature, kind, attrs)                                     \
-  RowInfo{#mnemonic, ZYDIS_MNEMONIC_##mnemonic, pattern(),  false,         Sizes::none, \
-          #body,     Feature::feature,          Kind::kind, RowAttr::attrs},
-  return std::to_array<RowInfo>({
+  using enum Inline;
+  using enum InlineVector;
+  using enum Privilege;
+  using enum InformationFormat;
+  using enum Judge;
+  std::array<RowInfo, row_count> made{};
+  RowInfo* next = made.data();
+  RowGroup group{};
+#define GROUP(name, oracle) group = RowGroup::name;
+#define ROW(mnemonic, operands, sizes, body, feature, kind, attrs, ...)                                     \
+  *next++ = with(RowInfo{#mnemonic, ZYDIS_MNEMONIC_##mnemonic, pattern operands, true, Sizes::sizes, #body, \
+                         Feature::feature, Kind::kind, RowAttr::attrs, group} __VA_OPT__(, ) __VA_ARGS__);
+#define ROW_0(mnemonic, body, feature, kind, attrs, ...)                                             \
+  *next++ = with(RowInfo{#mnemonic, ZYDIS_MNEMONIC_##mnemonic, pattern(), false, Sizes::none, #body, \
+                         Feature::feature, Kind::kind, RowAttr::attrs, group} __VA_OPT__(, ) __VA_ARGS__);
 #include "cpu/decode/rows/all.inc"
-  });
+#undef GROUP
 #undef ROW
 #undef ROW_0
+  return made;
 }
 
 constexpr auto table = make_rows();

@@ -1,12 +1,13 @@
-// Owns the lowering table's vocabulary: operand patterns, features, attributes, and the enumeration of its
-// rows.
+// Owns the lowering table's vocabulary: operand patterns, features, attributes, groups, and what a row holds.
 #pragma once
 
 #include <array>
 #include <span>
 #include <string_view>
 
+#include "cpu/arch/registers.h"
 #include "cpu/decode/op.h"
+#include "cpu/decode/row_facts.h"
 
 namespace ringside {
 
@@ -129,7 +130,8 @@ struct RowAttr {
       mode64 = 8,                 // only in 64-bit mode
       legacy = 16,                // only outside 64-bit mode
       imm64 = 32,                 // only (and no other row, far pointers aside) where OpAttr::imm64 is set
-      far = 64;                   // only (and no other row) for Zydis' far branches
+      far = 64,                   // only (and no other row) for Zydis' far branches
+      stack_legacy = stack | legacy;
 };
 
 // Sizes mask: bit n for 2^n bytes.
@@ -147,6 +149,18 @@ constexpr u8 variant_of(unsigned size_log2, Form form, bool legacy) {
 
 constexpr unsigned max_operands = 4;
 
+enum class RowGroup : u8;      // cpu/decode/groups.h
+enum class Inline : u8;        // cpu/decode/inline_class.h
+enum class InlineVector : u8;  // likewise
+
+// What the tag `emit` says: the operation as the emitter knows it. Without the tag it calls the handler.
+struct RowEmit {
+  Inline what{};
+  InlineVector vector{};
+  Condition condition = Condition::O;
+  u8 bytes = 0;  // of what is worked on, in rows without sizes
+};
+
 struct RowInfo {
   std::string_view mnemonic;  // as Zydis spells it
   u16 zydis_mnemonic;
@@ -157,70 +171,16 @@ struct RowInfo {
   Feature feature;
   Kind kind;
   u8 attrs;
+  RowGroup group;
+  // From here on what the tags behind the columns say.
+  RowEmit emit;
+  Privilege privilege = Privilege::everyone;
+  RowExit exit;
+  RowInformation information;
+  Judge judge = Judge::of_group;
 };
 
-// The table's groups, one file of cpu/decode/rows/ each; all.inc lists them in this order.
-#define ROW(...) +1
-#define ROW_0(...) +1
-constexpr unsigned integer_row_count = 0
-#include "cpu/decode/rows/integer.inc"
-    ;
-constexpr unsigned control_row_count = 0
-#include "cpu/decode/rows/control.inc"
-    ;
-constexpr unsigned stack_row_count = 0
-#include "cpu/decode/rows/stack.inc"
-    ;
-constexpr unsigned far_row_count = 0
-#include "cpu/decode/rows/far.inc"
-    ;
-constexpr unsigned descriptors_row_count = 0
-#include "cpu/decode/rows/descriptors.inc"
-    ;
-constexpr unsigned string_row_count = 0
-#include "cpu/decode/rows/string.inc"
-    ;
-constexpr unsigned io_row_count = 0
-#include "cpu/decode/rows/io.inc"
-    ;
-constexpr unsigned system_row_count = 0
-#include "cpu/decode/rows/system.inc"
-    ;
-constexpr unsigned x87_row_count = 0
-#include "cpu/decode/rows/x87.inc"
-    ;
-constexpr unsigned mmx_row_count = 0
-#include "cpu/decode/rows/mmx.inc"
-    ;
-constexpr unsigned sse_row_count = 0
-#include "cpu/decode/rows/sse.inc"
-    ;
-constexpr unsigned sse_int_row_count = 0
-#include "cpu/decode/rows/sse_int.inc"
-    ;
-constexpr unsigned vmx_row_count = 0
-#include "cpu/decode/rows/vmx.inc"
-    ;
-#undef ROW
-#undef ROW_0
-
-constexpr unsigned integer_rows = 0;
-constexpr unsigned control_rows = integer_rows + integer_row_count;
-constexpr unsigned stack_rows = control_rows + control_row_count;
-constexpr unsigned far_rows = stack_rows + stack_row_count;
-constexpr unsigned descriptors_rows = far_rows + far_row_count;
-constexpr unsigned string_rows = descriptors_rows + descriptors_row_count;
-constexpr unsigned io_rows = string_rows + string_row_count;
-constexpr unsigned system_rows = io_rows + io_row_count;
-constexpr unsigned x87_rows = system_rows + system_row_count;
-constexpr unsigned mmx_rows = x87_rows + x87_row_count;
-constexpr unsigned sse_rows = mmx_rows + mmx_row_count;
-constexpr unsigned sse_int_rows = sse_rows + sse_row_count;
-constexpr unsigned vmx_rows = sse_int_rows + sse_int_row_count;
-constexpr unsigned row_count = vmx_rows + vmx_row_count;
-
-// All rows: integer, control, stack, far, descriptors, string, io, system, x87, mmx, sse,
-// sse_int, vmx.
+// All rows, group by group.
 std::span<const RowInfo> rows();
 std::string_view feature_name(Feature feature);
 

@@ -123,9 +123,6 @@ inline void shifted(LazyFlags& f, T r, bool carry, bool overflow) {
 
 }  // namespace alu
 
-// The sixteen conditions of Jcc, SETcc and CMOVcc, by the low four bits of the opcode.
-enum class Condition : u8 { O, NO, B, NB, Z, NZ, BE, NBE, S, NS, P, NP, L, NL, LE, NLE };
-
 template <Condition condition>
 inline bool holds(const LazyFlags& f) {
   switch (condition) {

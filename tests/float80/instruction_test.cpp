@@ -122,7 +122,7 @@ TEST_CASE("the rows that count as compared here are compared here, and no others
     const std::string_view name = instruction.body_name;  // "(fadd<Index<0>, Index<1>>)"
     compared.insert(name.substr(1, name.find_first_of("<)") - 1));
   }
-  for (unsigned number = 0; number < row_count; ++number)
+  for (unsigned number = 0; number < rows().size(); ++number)
     if (proof_of(number).oracle == Oracle::x87) claimed.insert(rows()[number].body);
   const auto in_words = [](const std::set<std::string_view>& names) {
     std::string text;

@@ -85,7 +85,7 @@ class Comparison {
   std::string absent() const { return native_.absent(); }
 
   void run(unsigned encodings, unsigned batches) {
-    for (unsigned number = 0; number < row_count && native_.ready(); ++number) {
+    for (unsigned number = 0; number < rows().size() && native_.ready(); ++number) {
       if (proof_of(number).oracle != Oracle::general) continue;
       const RowInfo& row = rows()[number];
       bool ran = false, lacking = false;

@@ -228,7 +228,7 @@ void Operands::begin(const Sample& s, Program& program) {
   program.code = s.bytes;
   program.bits = s.bits;
   program.cs = s.cs;
-  program.vectors = s.number >= x87_rows;
+  program.vectors = s.x87_or_vectors();
   program.target = s.target;
   program.target_bits = s.target_bits;
   if (s.row->kind == Kind::indirect) {
@@ -297,7 +297,7 @@ void Operands::choose_memory(const Sample& s, Case& c) {
   const u64 at = address(s, c.in);
   for (unsigned n = 0; n < 4; ++n) put(c, at + 8 * n, edge_value(random_));
   const unsigned width = s.operand_bytes ? s.operand_bytes : 4;
-  if (s.number >= x87_rows && one_in(2)) {
+  if (s.x87_or_vectors() && one_in(2)) {
     VectorImage image;
     choose_vectors(s, image);
     put(c, at, &image.bytes[one_in(2) ? 32 : 160], 16);
@@ -337,7 +337,7 @@ void Operands::choose_vectors(const Sample& s, VectorImage& image) {
   const bool pends = flags & ~masks & 0x3f;
   set(0, control, 2);
   set(2, (random_() & 0x7f00) | flags | (pends ? 0x8080 : 0), 2);
-  set(4, one_in(3) ? random_() & 0xff : s.number >= mmx_rows ? 0 : 0x7e, 1);
+  set(4, one_in(3) ? random_() & 0xff : s.vectors() ? 0 : 0x7e, 1);
   for (unsigned n = 0; n < 8; ++n) {
     u64 significand = edge_value(random_), exponent = below(0x10000);
     if (!one_in(6)) significand |= bit(63), exponent = 0x3fff - 40 + below(80) + (one_in(2) ? 0x8000 : 0);
@@ -363,7 +363,7 @@ void Operands::choose_vectors(const Sample& s, VectorImage& image) {
 void Operands::choose(const Sample& s, Case& c) {
   choose_registers(s, c.in);
   choose_memory(s, c);
-  if (s.number >= x87_rows) choose_vectors(s, c.vectors);
+  if (s.x87_or_vectors()) choose_vectors(s, c.vectors);
 }
 
 }  // namespace oracle

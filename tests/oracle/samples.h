@@ -6,6 +6,7 @@
 #include <random>
 #include <vector>
 
+#include "cpu/decode/proof.h"
 #include "tests/oracle/emulated.h"
 
 namespace oracle {
@@ -45,6 +46,10 @@ struct Sample {
 
   // The registers of its ModRM byte.
   u8 reg = none, rm = none;
+
+  // Whether MMX or XMM registers are its operands, or those of the x87 as well.
+  bool vectors() const { return oracle_of(row->group) == Oracle::vector; }
+  bool x87_or_vectors() const { return vectors() || oracle_of(row->group) == Oracle::x87; }
 };
 
 // By row and variant; at most `count` of each, for code of `bits`. Rows without an oracle are left out.

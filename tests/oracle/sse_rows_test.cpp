@@ -227,7 +227,7 @@ TEST_CASE("each MMX and SSE row does what the host's processor does") {
   u64 tested = 0, trapped = 0;
   std::vector<std::string> without;
   std::set<std::string_view> lacking;
-  for (unsigned number = mmx_rows; number < row_count; ++number) {
+  for (unsigned number = 0; number < rows().size(); ++number) {
     if (proof_of(number).oracle != Oracle::vector) continue;
     const RowInfo& row = rows()[number];
     std::vector<Bytes> codes = encodings(row);

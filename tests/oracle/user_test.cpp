@@ -74,7 +74,7 @@ class Comparison {
  private:
   // False: the host lacks the instruction.
   bool batch(const Sample& s, u32 open) {
-    const unsigned count = s.number >= x87_rows ? 24 : 48;
+    const unsigned count = s.x87_or_vectors() ? 24 : 48;
     Program program;
     operands_.begin(s, program);
     for (unsigned n = 0; n < count; ++n) {
@@ -154,8 +154,7 @@ class Comparison {
     // An operand that is misaligned too.
     if (in.flags & Eflags::AC && ours.trapped && (is(real, Vector::AC) || is(ours, Vector::AC))) return true;
     const u64 alignment = s.row->operands[0] == Operand::ea ? 64 : 16;
-    if (s.number >= mmx_rows && s.memory && operands_.address(s, in) & (alignment - 1) && limit(real) &&
-        limit(ours))
+    if (s.vectors() && s.memory && operands_.address(s, in) & (alignment - 1) && limit(real) && limit(ours))
       return true;
     // The manual leaves it to the processor whether these check the alignment.
     const auto tokens = s.row->operands;
@@ -183,7 +182,7 @@ class Comparison {
       clear(bytes, 512, 416, 96);  // software's
       for (unsigned r = 0; r < 8; ++r) clear(bytes, 512, 42 + 16 * r, 6);
       // Whether an MMX instruction that faults has taken the x87 registers.
-      if (trapped && s.number >= mmx_rows) clear(bytes, 512, 3, 2), clear(bytes, 512, 32, 128);
+      if (trapped && s.vectors()) clear(bytes, 512, 3, 2), clear(bytes, 512, 32, 128);
       if (open & Open::c1) bytes[3] &= 0xfd;
       if (open & Open::x87_values) clear(bytes, 512, 2, 3), clear(bytes, 512, 32, 128);
     }
@@ -269,7 +268,7 @@ void compare_code_of(std::initializer_list<unsigned> modes, bool Proof::*claim) 
     cases += comparison.cases + comparison.unjudged;
   }
   std::string silent, unclaimed;
-  for (unsigned number = 0; number < row_count; ++number) {
+  for (unsigned number = 0; number < rows().size(); ++number) {
     const bool claimed = proof_of(number).*claim;
     if (claimed && !ran.contains(number)) silent += fmt::format(" {}[{}]", rows()[number].mnemonic, number);
     if (!claimed && ran.contains(number))

@@ -135,7 +135,7 @@ TEST_CASE("each basic exit reason has a check in an image, or a reason why not")
       if (reason[0] >= '0' && reason[0] <= '9') met.insert(static_cast<unsigned>(std::stoul(reason)));
     }
   }
-  std::ifstream table(RINGSIDE_SOURCE_DIR "/vmx/exits.inc");
+  std::ifstream table(RINGSIDE_SOURCE_DIR "/cpu/arch/exits.inc");
   for (const std::string& line : lines_of(table)) {
     if (line.starts_with("EXIT(")) all.insert(static_cast<unsigned>(std::stoul(line.substr(5))));
   }

@@ -79,8 +79,10 @@ struct GuestBox : SystemBox {
   int run(std::initializer_list<u8> bytes) {
     Lowered lowered;
     const Handler handler = lower(vmx_decoder, bytes, lowered);
-    if (handler == nullptr) return undecoded;
-    records[0] = lowered.op;
+    return handler == nullptr ? undecoded : run(lowered.op, handler);
+  }
+  int run(const Op& op, Handler handler) {
+    records[0] = op;
     records[1] = Op();
     records[1].handler = [](Cpu& c, const Op*) -> const Op* {
       c.left = Left::boundary;
@@ -94,7 +96,7 @@ struct GuestBox : SystemBox {
     if (cpu.left == Left::boundary) return done;
     CHECK(cpu.rip == 0x500);
     if (cpu.left == Left::exit) {
-      if (check_length) CHECK(vmx.exit.instruction_length == lowered.op.length);
+      if (check_length) CHECK(vmx.exit.instruction_length == op.length);
       return exited;
     }
     CHECK(cpu.left == Left::fault);

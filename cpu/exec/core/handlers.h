@@ -217,19 +217,4 @@ template <class Body, Kind kind>
 
 }  // namespace expansion
 
-// Fills the handlers of one group, beginning at out[0].
-void integer_handlers(Handlers* out);
-void control_handlers(Handlers* out);
-void stack_handlers(Handlers* out);
-void far_handlers(Handlers* out);
-void descriptors_handlers(Handlers* out);
-void string_handlers(Handlers* out);
-void io_handlers(Handlers* out);
-void system_handlers(Handlers* out);
-void x87_handlers(Handlers* out);
-void mmx_handlers(Handlers* out);
-void sse_handlers(Handlers* out);
-void sse_int_handlers(Handlers* out);
-void vmx_handlers(Handlers* out);
-
 }  // namespace ringside

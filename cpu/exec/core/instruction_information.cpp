@@ -9,45 +9,6 @@
 namespace ringside {
 namespace {
 
-// The formats of the field, by the tables of the manual that describe them.
-enum class Format : u8 {
-  none,
-  string,       // INS and OUTS
-  invalidate,   // INVEPT, INVPCID and INVVPID: memory, a register in Reg2
-  table,        // LGDT, LIDT, SGDT and SIDT: memory, operand size and identity
-  selector,     // LLDT, LTR, SLDT and STR: register or memory, and identity
-  destination,  // RDRAND, RDSEED, TPAUSE and UMWAIT: a register and its size
-  memory,       // VMCLEAR, VMPTRLD, VMPTRST, VMXON, XRSTORS and XSAVES
-  field,        // VMREAD and VMWRITE: register or memory, a register in Reg2
-};
-struct Described {
-  std::string_view mnemonic;
-  Format format;
-  u8 identity = 0;  // bits 29:28; of VMREAD, VMWRITE and the invalidations the operand that is Reg2
-};
-constexpr Described described[] = {
-    {"INSB", Format::string},        {"INSW", Format::string},        {"INSD", Format::string},
-    {"OUTSB", Format::string, 1},    {"OUTSW", Format::string, 1},    {"OUTSD", Format::string, 1},
-    {"INVEPT", Format::invalidate},  {"INVVPID", Format::invalidate}, {"INVPCID", Format::invalidate},
-    {"SGDT", Format::table, 0},      {"SIDT", Format::table, 1},      {"LGDT", Format::table, 2},
-    {"LIDT", Format::table, 3},      {"SLDT", Format::selector, 0},   {"STR", Format::selector, 1},
-    {"LLDT", Format::selector, 2},   {"LTR", Format::selector, 3},    {"RDRAND", Format::destination},
-    {"RDSEED", Format::destination}, {"TPAUSE", Format::destination}, {"UMWAIT", Format::destination},
-    {"VMCLEAR", Format::memory},     {"VMPTRLD", Format::memory},     {"VMPTRST", Format::memory},
-    {"VMXON", Format::memory},       {"XRSTORS", Format::memory},     {"XRSTORS64", Format::memory},
-    {"XSAVES", Format::memory},      {"XSAVES64", Format::memory},    {"VMREAD", Format::field, 1},
-    {"VMWRITE", Format::field, 0},
-};
-Described description(const Op& op) {
-  const auto all = rows();
-  if (op.row < all.size()) {
-    for (const Described& d : described) {
-      if (d.mnemonic == all[op.row].mnemonic) return d;
-    }
-  }
-  return {};
-}
-
 // Registers as the manual numbers them; the low byte of a register's offset in the register file says which.
 u32 number(u8 offset) { return offset / 8u; }
 
@@ -76,25 +37,26 @@ u32 memory_operand_information(const Op& op) {
 }  // namespace
 
 u32 instruction_information(const Cpu& cpu, const Op& op) {
-  const Described d = description(op);
+  const RowInformation d = rows()[op.row].information;
   constexpr u32 is_register = 1u << 10;
   const auto reg2 = [&](u8 offset) { return number(offset) << 28; };
   const auto either = [&](u8 offset) {
     return has_memory(op) ? memory_operand_information(op) : is_register | number(offset) << 3;
   };
   switch (d.format) {
-    case Format::none: return 0;
-    case Format::string: return address_size(op) | (d.identity ? u32{op.seg} << 15 : 0);
-    case Format::invalidate: return memory_operand_information(op) | reg2(op.r0);
-    case Format::table: {
+    case InformationFormat::absent: return 0;
+    case InformationFormat::string: return address_size(op) | (d.identity ? u32{op.seg} << 15 : 0);
+    case InformationFormat::invalidate: return memory_operand_information(op) | reg2(op.r0);
+    case InformationFormat::table: {
       // In 64-bit mode the operand size is undefined.
       const u32 wide = !cpu.mode.bits64 && op.size != 2 ? 1u << 11 : 0;
       return memory_operand_information(op) | wide | u32{d.identity} << 28;
     }
-    case Format::selector: return either(op.r0) | u32{d.identity} << 28;
-    case Format::destination: return number(op.r0) << 3 | size_code(op.size) << 11;
-    case Format::memory: return memory_operand_information(op);
-    case Format::field: return d.identity ? either(op.r0) | reg2(op.r1) : either(op.r1) | reg2(op.r0);
+    case InformationFormat::selector: return either(op.r0) | u32{d.identity} << 28;
+    case InformationFormat::destination: return number(op.r0) << 3 | size_code(op.size) << 11;
+    case InformationFormat::memory: return memory_operand_information(op);
+    case InformationFormat::field:
+      return d.identity ? either(op.r0) | reg2(op.r1) : either(op.r1) | reg2(op.r0);
   }
   return 0;
 }

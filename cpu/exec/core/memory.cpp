@@ -171,9 +171,9 @@ void write_plan(Cpu& cpu, const Plan& p, const void* in) {
   if (p.count == 2) write_span(cpu, p.span[1], static_cast<const u8*>(in) + p.span[0].size);
 }
 
-Loaded load_planned(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool system) {
+Loaded load_planned(Cpu& cpu, u64 linear, unsigned size, SegReg seg, bool system) {
   Plan p;
-  if (!plan(cpu, linear, size, kind, seg, system, p)) return {0, false};
+  if (!plan(cpu, linear, size, AccessKind::read, seg, system, p)) return {0, false};
   u64 value = 0;
   read_plan(cpu, p, &value);
   return {value, true};
@@ -182,10 +182,17 @@ Loaded load_planned(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg
 }  // namespace
 
 Loaded load_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
-  return load_planned(cpu, linear, size, AccessKind::read, seg, false);
+  return load_planned(cpu, linear, size, seg, false);
 }
-Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
-  return load_planned(cpu, linear, size, AccessKind::write, seg, false);
+Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg, u8*& host) {
+  host = nullptr;
+  Plan p;
+  if (!plan(cpu, linear, size, AccessKind::write, seg, false, p)) return {0, false};
+  u64 value = 0;
+  read_plan(cpu, p, &value);
+  // Between the halves nothing runs that could take the place away. An observer hears of both.
+  if (p.count == 1 && !cpu.observer) host = p.span[0].host;
+  return {value, true};
 }
 bool store_slow(Cpu& cpu, u64 linear, unsigned size, u64 value, SegReg seg) {
   if (u8* host = cpu.mmu.store_beside_code(linear, size)) {
@@ -218,9 +225,7 @@ bool store_bytes(Cpu& cpu, u64 linear, const void* in, unsigned size, SegReg seg
   return true;
 }
 
-Loaded load_system(Cpu& cpu, u64 linear, unsigned size) {
-  return load_planned(cpu, linear, size, AccessKind::read, DS, true);
-}
+Loaded load_system(Cpu& cpu, u64 linear, unsigned size) { return load_planned(cpu, linear, size, DS, true); }
 bool store_system(Cpu& cpu, u64 linear, unsigned size, u64 value) {
   const TlbEntry& entry = cpu.mmu.supervisor_view()->write[tlb_index(linear)];
   if (((linear + size - 1) & ~u64{0xfff}) == entry.tag) {

@@ -15,8 +15,9 @@ struct Loaded {
 // Out of line: TLB miss, page crossing, MMIO, ROM, code lines, watched pages, alignment checks, non-canonical
 // addresses. `seg` only chooses between #SS(0) and #GP(0) for a non-canonical address. Sizes 1, 2, 4, 8.
 Loaded load_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg);
-Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size,
-                           SegReg seg);  // as load, but needs write rights too
+// As load_slow, but needs write rights too. `host` is where the same instruction may write the value back, or
+// nullptr: by store_slow then.
+Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg, u8*& host);
 bool store_slow(Cpu& cpu, u64 linear, unsigned size, u64 value, SegReg seg);
 // True if `size` bytes (1 to 4096) from `linear` may be written (or read) now without a fault and, unless
 // cpu.alone, without touching MMIO, code in the page that runs or a watched page. Changes nothing but A and D
@@ -106,10 +107,9 @@ inline bool open_rmw(Cpu& cpu, u64 linear, T& value, SegReg seg, RmwSlot& slot) 
     std::memcpy(&value, slot.host, sizeof(T));
     return true;
   }
-  slot.host = nullptr;
   slot.linear = linear;
   slot.seg = seg;
-  const Loaded loaded = load_for_write_slow(cpu, linear, sizeof(T), seg);
+  const Loaded loaded = load_for_write_slow(cpu, linear, sizeof(T), seg, slot.host);
   value = static_cast<T>(loaded.value);
   return loaded.ok;
 }

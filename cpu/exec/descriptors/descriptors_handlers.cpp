@@ -9,6 +9,7 @@ void descriptors_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/descriptors.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

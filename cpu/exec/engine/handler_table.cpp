@@ -1,24 +1,36 @@
 // Owns the handlers of every row of the lowering table.
 #include "cpu/exec/engine/handler_table.h"
 
+#include <algorithm>
+
+#include "cpu/decode/groups.h"
+
 namespace ringside {
+
+// Each fills the handlers of its group, beginning at next[0].
+#define ROW(...)
+#define ROW_0(...)
+#define GROUP(name, oracle) void name##_handlers(Handlers* next);
+#include "cpu/decode/rows/all.inc"
+#undef GROUP
+
+namespace {
+
+Handlers* first_of(std::vector<Handlers>& handlers, RowGroup group) {
+  const auto all = rows();
+  return &handlers[static_cast<std::size_t>(std::ranges::find(all, group, &RowInfo::group) - all.begin())];
+}
+
+}  // namespace
 
 const std::vector<Handlers>& all_handlers() {
   static const std::vector<Handlers> handlers = [] {
     std::vector<Handlers> h(row_count);
-    integer_handlers(&h[integer_rows]);
-    control_handlers(&h[control_rows]);
-    stack_handlers(&h[stack_rows]);
-    far_handlers(&h[far_rows]);
-    descriptors_handlers(&h[descriptors_rows]);
-    string_handlers(&h[string_rows]);
-    io_handlers(&h[io_rows]);
-    system_handlers(&h[system_rows]);
-    x87_handlers(&h[x87_rows]);
-    mmx_handlers(&h[mmx_rows]);
-    sse_handlers(&h[sse_rows]);
-    sse_int_handlers(&h[sse_int_rows]);
-    vmx_handlers(&h[vmx_rows]);
+#define GROUP(name, oracle) name##_handlers(first_of(h, RowGroup::name));
+#include "cpu/decode/rows/all.inc"
+#undef GROUP
+#undef ROW
+#undef ROW_0
     return h;
   }();
   return handlers;

@@ -29,7 +29,7 @@ bool single_step_due(const Cpu& cpu) {
   if (!(cpu.msr.debugctl & branch_trap) || !cpu.engine) return true;
   // With BTF only branches that were taken trap.
   const Op& op = cpu.engine->solo[0];
-  return op.row < row_count && rows()[op.row].kind != Kind::plain && cpu.rip != cpu.following_rip(op);
+  return op.row < rows().size() && rows()[op.row].kind != Kind::plain && cpu.rip != cpu.following_rip(op);
 }
 
 void after_alone(Cpu& cpu, bool trap_flag_before, u8 shadow_before) {

@@ -8,6 +8,7 @@ void far_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/far.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

@@ -9,6 +9,7 @@ void io_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/io.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

@@ -9,6 +9,7 @@ void mmx_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/mmx.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

@@ -13,6 +13,7 @@ void sse_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/sse.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

@@ -12,6 +12,7 @@ void sse_int_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/sse_int.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

@@ -8,6 +8,7 @@ void string_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/string.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

@@ -10,6 +10,7 @@ void system_handlers(Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/system.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

@@ -10,6 +10,7 @@ void x87_handlers([[maybe_unused]] Handlers* next) {
   using enum Operand;
 #include "cpu/exec/core/row_macros.inc"
 #include "cpu/decode/rows/x87.inc"
+#undef GROUP
 #undef ROW
 #undef ROW_0
 }

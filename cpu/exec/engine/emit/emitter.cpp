@@ -186,7 +186,7 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   const bool ends_plain = kind == Kind::plain;
   LinkSlots& links = *reinterpret_cast<LinkSlots*>(block.ops + count + (ends_plain ? 1 : 0));
   for (unsigned n = 0; n + 1 < count || (n < count && ends_plain); ++n) {
-    if (shapes[n].what == Inline::none) {
+    if (shapes[n].what == Inline::call_handler) {
       call_handler(block.ops[n]);
       test(rax, rax);
       jump_if(4, leave);

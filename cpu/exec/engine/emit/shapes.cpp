@@ -1,104 +1,108 @@
-// Owns the choice of inline operations, by the bodies that the rows name.
+// Owns the choice of inline operations: which of those that rows name the emitter can write as they stand.
 #include "cpu/exec/engine/emit/shapes.h"
 
-#include <algorithm>
 #include <vector>
 
 #include "cpu/decode/lower.h"
-#include "cpu/exec/engine/emit/vectors.h"
 
 namespace ringside {
 namespace {
 
-struct Named {
-  std::string_view body;
+// What has to be so for the emitter to have code of its own; else it calls the handler.
+enum class Fits : u8 {
+  never,
+  always,
+  wide,             // an operand of 32 or 64 bits
+  known_source,     // a source of a size that the row names
+  long_immediate,   // the form with an immediate
+  flat_address,     // an address of 64-bit mode without FS and GS
+  registers,        // no memory operand
+  shift_count,      // 32 or 64 bits; a count that is not 0, or CL of a register
+  constant_count,   // the same, without CL
+  stack_registers,  // 64-bit mode, 64 bits, no memory operand
+  stack,            // 64-bit mode, 64 bits
+  branch,           // a target of the mode's own size
+  branch_by_stack,  // 64-bit mode, 64 bits
+  call,             // 64-bit mode
+};
+struct InlineRule {
   Inline what;
+  Fits fits;
+  bool reads_flags = false;
+  bool writes_flags = false;  // all six
+  bool may_leave = false;     // like an access to memory, whatever the operands are
 };
-constexpr Named names[] = {
-    {"nop", Inline::nop},
-    {"mov", Inline::mov},
-    {"mov_imm64", Inline::mov_imm64},
-    {"movzx", Inline::movzx},
-    {"movsx", Inline::movsx},
-    {"lea", Inline::lea},
-    {"xchg", Inline::xchg},
-    {"bswap", Inline::bswap},
-    {"cwde", Inline::widen},
-    {"cdqe", Inline::widen},
-    {"cdq", Inline::spread},
-    {"cqo", Inline::spread},
-    {"add", Inline::add},
-    {"adc", Inline::adc},
-    {"sub", Inline::sub},
-    {"sbb", Inline::sbb},
-    {"and_", Inline::and_},
-    {"or_", Inline::or_},
-    {"xor_", Inline::xor_},
-    {"cmp", Inline::cmp},
-    {"test", Inline::test},
-    {"inc", Inline::inc},
-    {"dec", Inline::dec},
-    {"neg", Inline::neg},
-    {"not_", Inline::not_},
-    {"shl", Inline::shl},
-    {"shr", Inline::shr},
-    {"sar", Inline::sar},
-    {"rol", Inline::rol},
-    {"ror", Inline::ror},
-    {"imul_register", Inline::imul_register},
-    {"imul_immediate", Inline::imul_immediate},
-    {"push", Inline::push},
-    {"pop", Inline::pop},
-    {"leave", Inline::leave},
-    {"jump", Inline::jump},
-    {"jump_to", Inline::jump_to},
-    {"call", Inline::call},
-    {"call_to", Inline::call_to},
-    {"ret", Inline::ret},
-    {"ret_and_release", Inline::ret_and_release},
+constexpr InlineRule rules[] = {
+    {Inline::call_handler, Fits::never},
+    {Inline::nop, Fits::always},
+    {Inline::mov, Fits::always},
+    {Inline::mov_imm64, Fits::long_immediate},
+    {Inline::movzx, Fits::known_source},
+    {Inline::movsx, Fits::known_source},
+    {Inline::lea, Fits::flat_address},
+    {Inline::xchg, Fits::registers},
+    {Inline::bswap, Fits::wide},
+    {Inline::widen, Fits::always},
+    {Inline::spread, Fits::always},
+    {Inline::set, Fits::always, true},
+    {Inline::cmov, Fits::always, true},
+    {Inline::add, Fits::always, false, true},
+    {Inline::adc, Fits::always, true, true},
+    {Inline::sub, Fits::always, false, true},
+    {Inline::sbb, Fits::always, true, true},
+    {Inline::and_, Fits::always, false, true},
+    {Inline::or_, Fits::always, false, true},
+    {Inline::xor_, Fits::always, false, true},
+    {Inline::cmp, Fits::always, false, true},
+    {Inline::test, Fits::always, false, true},
+    // They keep CF.
+    {Inline::inc, Fits::always, true, true},
+    {Inline::dec, Fits::always, true, true},
+    {Inline::neg, Fits::always, false, true},
+    {Inline::not_, Fits::always},
+    // A count of 0 leaves the flags: see shape_of.
+    {Inline::shl, Fits::shift_count, false, true},
+    {Inline::shr, Fits::shift_count, false, true},
+    {Inline::sar, Fits::shift_count, false, true},
+    // They leave most flags: neither readers nor writers of all.
+    {Inline::rol, Fits::constant_count},
+    {Inline::ror, Fits::constant_count},
+    {Inline::imul_register, Fits::wide, false, true},
+    {Inline::imul_immediate, Fits::wide, false, true},
+    {Inline::push, Fits::stack_registers, false, false, true},
+    {Inline::pop, Fits::stack_registers, false, false, true},
+    {Inline::leave, Fits::stack, false, false, true},
+    // For #NM or #UD.
+    {Inline::vector, Fits::always, false, false, true},
+    {Inline::jump_if, Fits::branch, true},
+    {Inline::jump, Fits::branch},
+    // For a target that is not canonical, and the stack.
+    {Inline::jump_to, Fits::branch_by_stack, false, false, true},
+    {Inline::call, Fits::call, false, false, true},
+    {Inline::call_to, Fits::branch_by_stack, false, false, true},
+    {Inline::ret, Fits::branch_by_stack, false, false, true},
+    {Inline::ret_and_release, Fits::branch_by_stack, false, false, true},
 };
-constexpr std::string_view conditions[] = {"O", "NO", "B", "NB", "Z", "NZ", "BE", "NBE",
-                                           "S", "NS", "P", "NP", "L", "NL", "LE", "NLE"};
+constexpr bool in_order() {
+  for (unsigned n = 0; n < std::size(rules); ++n)
+    if (rules[n].what != static_cast<Inline>(n)) return false;
+  return std::size(rules) == inline_count;
+}
+static_assert(in_order());
 
-struct RowClass {
-  Inline what = Inline::none;
-  Condition condition = Condition::O;
-  u8 size = 0;  // of rows without sizes
+// What of a shape is the same for all operations of a row.
+struct RowShape {
   u8 source_size = 0;
   bool by_cl = false;
   bool aligned = false;
   bool gpr = false;
-  u8 vector = 0;
 };
 
-RowClass class_of(const RowInfo& row) {
-  RowClass c;
-  for (const Named& named : names) {
-    if (named.body == row.body) c.what = named.what;
-  }
-  constexpr std::string_view prefix = "If<Condition::";
-  if (row.body.starts_with(prefix)) {
-    const std::size_t close = row.body.find('>');
-    const std::string_view name = row.body.substr(prefix.size(), close - prefix.size());
-    const std::string_view member = row.body.substr(close + 3);
-    c.condition = static_cast<Condition>(std::ranges::find(conditions, name) - std::begin(conditions));
-    c.what = member == "move" ? Inline::cmov : member == "set" ? Inline::set : Inline::jump_if;
-  }
-  if (row.body == "cwde" || row.body == "cdq") c.size = 4;
-  if (row.body == "cdqe" || row.body == "cqo") c.size = 8;
-  switch (row.operands[1]) {
-    case Operand::rm8: c.source_size = 1; break;
-    case Operand::rm16: c.source_size = 2; break;
-    case Operand::rm32: c.source_size = 4; break;
-    default: break;
-  }
-  c.by_cl = row.operands[1] == Operand::cl;
-  return c;
-}
-
-// Bytes of a token's memory, or of what it takes of a register.
+// Bytes of a token's memory, or of what it takes of a register; 0 for those that depend on the size.
 u8 bytes_of(Operand o) {
   switch (o) {
+    case Operand::rm8: return 1;
+    case Operand::rm16: return 2;
     case Operand::xm32:
     case Operand::m32:
     case Operand::rm32: return 4;
@@ -112,140 +116,82 @@ u8 bytes_of(Operand o) {
     default: return 0;
   }
 }
-RowClass vector_class_of(const RowInfo& row) {
-  RowClass c;
-  c.vector = vector_operation(row.body);
-  if (c.vector == 0) return c;
-  c.what = Inline::vector;
-  for (const Operand o : {row.operands[0], row.operands[1]}) {
-    if (const u8 bytes = bytes_of(o)) c.source_size = bytes;
-    c.gpr |= o == Operand::rm32 || o == Operand::rm64;
-    c.aligned |= o == Operand::m128 || o == Operand::xm128;
+
+RowShape make_row_shape(const RowInfo& row) {
+  RowShape s;
+  s.by_cl = row.operands[1] == Operand::cl;
+  if (row.emit.what != Inline::vector) {
+    s.source_size = bytes_of(row.operands[1]);
+    return s;
   }
-  return c;
+  for (const Operand o : {row.operands[0], row.operands[1]}) {
+    if (const u8 bytes = bytes_of(o)) s.source_size = bytes;
+    s.gpr |= o == Operand::rm32 || o == Operand::rm64;
+    s.aligned |= o == Operand::m128 || o == Operand::xm128;
+  }
+  return s;
 }
 
-const RowClass& row_class(u16 row) {
-  static const std::vector<RowClass> classes = [] {
-    std::vector<RowClass> made;
-    // Bodies of different groups may have the same names.
-    for (unsigned n = 0; n < row_count; ++n)
-      made.push_back(n < far_rows                                            ? class_of(rows()[n])
-                     : n >= sse_rows && n < sse_int_rows + sse_int_row_count ? vector_class_of(rows()[n])
-                                                                             : RowClass{});
+const RowShape& row_shape(u16 row) {
+  static const std::vector<RowShape> shapes = [] {
+    std::vector<RowShape> made;
+    for (const RowInfo& info : rows()) made.push_back(make_row_shape(info));
     return made;
   }();
-  return classes[row];
+  return shapes[row];
 }
 
 bool is_memory(Form form) {
   return form == Form::M || form == Form::RM || form == Form::MR || form == Form::MI;
 }
 
+bool fits(Fits rule, const Shape& s, const Op& op, const Cpu::Mode& mode) {
+  const bool legacy = s.addressing != Addressing::flat;
+  const bool registers = !is_memory(s.form), wide = s.size >= 4;
+  const bool counted = s.form == Form::RI && (op.imm & (s.size == 8 ? 63 : 31)) != 0;
+  switch (rule) {
+    case Fits::never: return false;
+    case Fits::always: return true;
+    case Fits::wide: return wide;
+    case Fits::known_source: return s.source_size != 0;
+    case Fits::long_immediate: return s.form == Form::RI;
+    case Fits::flat_address: return s.form == Form::RM && !legacy;
+    case Fits::registers: return registers;
+    case Fits::shift_count: return wide && (s.by_cl ? s.form == Form::RR : counted);
+    case Fits::constant_count: return wide && !s.by_cl && counted;
+    case Fits::stack_registers: return !legacy && s.size == 8 && registers;
+    case Fits::stack: return !legacy && s.size == 8;
+    case Fits::branch: return mode.bits64 || (mode.code_bits == 32 && !(op.attrs & OpAttr::operand16));
+    case Fits::branch_by_stack: return mode.bits64 && !legacy && s.size == 8;
+    case Fits::call: return mode.bits64 && !legacy;
+  }
+  return false;
+}
+
 }  // namespace
 
 Shape shape_of(const Op& op, const Cpu::Mode& mode) {
-  Shape s;
-  if (op.row == Decoder::no_row) return s;
-  const RowClass& c = row_class(op.row);
-  s.condition = c.condition;
-  s.source_size = c.source_size;
-  s.size = c.size ? c.size : static_cast<u8>(1 << (op.variant & 3));
-  s.form = static_cast<Form>((op.variant >> 2) & 7);
+  if (op.row == Decoder::no_row) return {};
+  const RowInfo& row = rows()[op.row];
+  const RowShape& of_row = row_shape(op.row);
+  const InlineRule& rule = rules[static_cast<unsigned>(row.emit.what)];
   const bool legacy = op.variant & 32;
-  const bool memory_form = is_memory(s.form);
-  const bool reg = !memory_form;
+  Shape s;
+  s.what = row.emit.what;
+  s.vector = row.emit.vector;
+  s.condition = row.emit.condition;
   s.addressing = !legacy ? Addressing::flat : mode.bits64 ? Addressing::based : Addressing::segment;
-  s.aligned = c.aligned;
-  s.gpr = c.gpr;
-  s.vector = c.vector;
-  s.by_cl = c.by_cl;
-  s.memory = memory_form;
-  bool fits = false;
-  switch (c.what) {
-    case Inline::none: break;
-    case Inline::nop:
-    case Inline::widen:
-    case Inline::spread: fits = true; break;
-    case Inline::mov: fits = true; break;
-    case Inline::mov_imm64: fits = s.form == Form::RI; break;
-    case Inline::movzx:
-    case Inline::movsx: fits = s.source_size != 0; break;
-    case Inline::lea:
-      fits = s.form == Form::RM && !legacy;
-      s.memory = false;
-      break;
-    case Inline::xchg: fits = reg; break;
-    case Inline::bswap: fits = s.size >= 4; break;
-    case Inline::set: fits = s.reads_flags = true; break;
-    case Inline::cmov:
-      fits = true;
-      s.reads_flags = true;
-      break;
-    case Inline::adc:
-    case Inline::sbb:
-    case Inline::inc:
-    case Inline::dec:
-      fits = true;
-      s.reads_flags = s.writes_flags = true;
-      break;
-    case Inline::add:
-    case Inline::sub:
-    case Inline::and_:
-    case Inline::or_:
-    case Inline::xor_:
-    case Inline::cmp:
-    case Inline::test:
-    case Inline::neg: fits = s.writes_flags = true; break;
-    case Inline::not_: fits = true; break;
-    case Inline::shl:
-    case Inline::shr:
-    case Inline::sar:
-      fits = s.size >= 4 &&
-             (s.by_cl ? s.form == Form::RR : s.form == Form::RI && (op.imm & (s.size == 8 ? 63 : 31)) != 0);
-      s.writes_flags = !s.by_cl;  // a count of 0 leaves them
-      break;
-    case Inline::rol:
-    case Inline::ror:
-      // They leave most flags: neither a reader nor a writer of all.
-      fits = s.size >= 4 && !s.by_cl && s.form == Form::RI && (op.imm & (s.size == 8 ? 63 : 31)) != 0;
-      break;
-    case Inline::imul_register:
-    case Inline::imul_immediate:
-      fits = s.size >= 4;
-      s.writes_flags = true;
-      break;
-    case Inline::push: fits = !legacy && s.size == 8 && reg; break;
-    case Inline::pop: fits = !legacy && s.size == 8 && reg; break;
-    case Inline::leave: fits = !legacy && s.size == 8; break;
-    case Inline::jump_if:
-      fits = mode.bits64 || (mode.code_bits == 32 && !(op.attrs & OpAttr::operand16));
-      s.reads_flags = true;
-      break;
-    case Inline::jump: fits = mode.bits64 || (mode.code_bits == 32 && !(op.attrs & OpAttr::operand16)); break;
-    case Inline::jump_to:
-    case Inline::call_to:
-    case Inline::ret:
-    case Inline::ret_and_release: fits = mode.bits64 && !legacy && s.size == 8; break;
-    case Inline::call: fits = mode.bits64 && !legacy; break;
-    case Inline::vector:
-      fits = true;
-      s.memory = true;  // or leaves for #NM or #UD
-      break;
-  }
-  if (!fits) return Shape();
-  s.what = c.what;
-  switch (c.what) {
-    case Inline::push:
-    case Inline::pop:
-    case Inline::leave:
-    case Inline::call:
-    case Inline::call_to:
-    case Inline::ret:
-    case Inline::ret_and_release:
-    case Inline::jump_to: s.memory = true; break;  // or leave for a target that is not canonical
-    default: break;
-  }
+  s.size = row.emit.bytes ? row.emit.bytes : static_cast<u8>(1 << (op.variant & 3));
+  s.form = static_cast<Form>((op.variant >> 2) & 7);
+  s.source_size = of_row.source_size;
+  s.by_cl = of_row.by_cl;
+  s.aligned = of_row.aligned;
+  s.gpr = of_row.gpr;
+  if (!fits(rule.fits, s, op, mode)) return {};
+  // LEA reads no memory. CL may be 0, and then a shift leaves the flags.
+  s.memory = rule.may_leave || (is_memory(s.form) && s.what != Inline::lea);
+  s.reads_flags = rule.reads_flags;
+  s.writes_flags = rule.writes_flags && !s.by_cl;
   return s;
 }
 

@@ -1,59 +1,11 @@
 // Owns which operations emitted code runs inline, and what it must know of their flags.
 #pragma once
 
+#include "cpu/decode/inline_class.h"
 #include "cpu/decode/rows.h"
 #include "cpu/state/cpu.h"
 
 namespace ringside {
-
-enum class Inline : u8 {
-  none,  // by a call of the handler
-  nop,
-  mov,
-  mov_imm64,
-  movzx,
-  movsx,
-  lea,
-  xchg,
-  bswap,
-  widen,   // CBW, CWDE, CDQE
-  spread,  // CWD, CDQ, CQO
-  set,
-  cmov,
-  add,
-  adc,
-  sub,
-  sbb,
-  and_,
-  or_,
-  xor_,
-  cmp,
-  test,
-  inc,
-  dec,
-  neg,
-  not_,
-  shl,
-  shr,
-  sar,
-  rol,
-  ror,
-  imul_register,
-  imul_immediate,
-  push,
-  pop,
-  leave,
-  // XMM registers; `vector` says more. See vectors.cpp.
-  vector,
-  // The last of a block.
-  jump_if,
-  jump,
-  jump_to,
-  call,
-  call_to,
-  ret,
-  ret_and_release,
-};
 
 // How a memory operand's linear address comes about.
 enum class Addressing : u8 {
@@ -63,21 +15,21 @@ enum class Addressing : u8 {
 };
 
 struct Shape {
-  Inline what = Inline::none;
+  Inline what = Inline::call_handler;
   Addressing addressing = Addressing::flat;
   Condition condition = Condition::O;
   u8 size = 0;         // bytes of T
   u8 source_size = 0;  // of movzx, movsx
   Form form = Form::N;
-  bool memory = false;   // may miss the TLB, and then may leave the block
-  bool aligned = false;  // the memory operand must be, or #GP
-  u8 vector = 0;         // which of the operations on XMM registers
-  bool gpr = false;      // one side of an XMM operation is general-purpose
-  bool by_cl = false;    // a shift's count
+  bool memory = false;    // may miss the TLB, and then may leave the block
+  bool aligned = false;   // the memory operand must be, or #GP
+  InlineVector vector{};  // which of the operations on XMM registers
+  bool gpr = false;       // one side of an XMM operation is general-purpose
+  bool by_cl = false;     // a shift's count
   bool reads_flags = false;
   bool writes_flags = false;  // all six
 
-  bool pure() const { return what != Inline::none && !memory; }
+  bool pure() const { return what != Inline::call_handler && !memory; }
 };
 
 // `mode`: of the block that the operation lies in.

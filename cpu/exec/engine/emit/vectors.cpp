@@ -7,10 +7,6 @@
 // where that is cheaper: operands may be anything but denormal, the result has to be zero or a normal number
 // away from the ends of the range. That excludes NaNs and infinities as operands as well. Everything else is
 // the handler's.
-#include "cpu/exec/engine/emit/vectors.h"
-
-#include <algorithm>
-
 #include "cpu/exec/core/dispatch.h"
 
 #if RINGSIDE_EMITTED_DISPATCH
@@ -57,7 +53,7 @@ using ByCount = void (CodeGenerator::*)(const Xbyak::Mmx&, int);
 using WithControl = void (CodeGenerator::*)(const Xbyak::Mmx&, const Xbyak::Operand&, u8);
 
 struct Operation {
-  std::string_view body;
+  InlineVector operation;
   What what = What::none;
   u8 bytes = 0;
   Two two = nullptr;
@@ -67,135 +63,141 @@ struct Operation {
   Exactness exactness = Exactness::sum;  // of arithmetic
 };
 
-constexpr Operation packed(std::string_view body, Two two, ByCount by_count = nullptr) {
-  return {body, What::packed, 16, two, by_count, nullptr, nullptr};
+constexpr Operation packed(InlineVector operation, Two two, ByCount by_count = nullptr) {
+  return {operation, What::packed, 16, two, by_count, nullptr, nullptr};
 }
-constexpr Operation scalar(std::string_view body, What what, u8 bytes, Float number) {
-  return {body, what, bytes, nullptr, nullptr, number, nullptr};
+constexpr Operation scalar(InlineVector operation, What what, u8 bytes, Float number) {
+  return {operation, what, bytes, nullptr, nullptr, number, nullptr};
 }
-constexpr Operation arithmetic(std::string_view body, u8 bytes, Exactness exactness, Float number) {
-  return {body,    exactness == Exactness::root ? What::root : What::arithmetic,
-          bytes,   nullptr,
-          nullptr, number,
-          nullptr, exactness};
+constexpr Operation arithmetic(InlineVector operation, u8 bytes, Exactness exactness, Float number) {
+  return {operation, exactness == Exactness::root ? What::root : What::arithmetic,
+          bytes,     nullptr,
+          nullptr,   number,
+          nullptr,   exactness};
 }
-constexpr Operation move_of(std::string_view body, What what, u8 bytes = 0) {
-  return {body, what, bytes, nullptr, nullptr, nullptr, nullptr};
+constexpr Operation move_of(InlineVector operation, What what, u8 bytes = 0) {
+  return {operation, what, bytes, nullptr, nullptr, nullptr, nullptr};
 }
 
 using C = CodeGenerator;
+using V = InlineVector;
+// By InlineVector, in its order.
 constexpr Operation operations[] = {
-    move_of("", What::none),
-    move_of("sse_move", What::move),
-    move_of("sse_move_zero", What::move_zero),
-    move_of("sse_move_low", What::move_low),
-    move_of("movss_registers", What::merge_low, 4),
-    move_of("movsd_registers", What::merge_low, 8),
-    move_of("load_low", What::load_low),
-    move_of("load_high", What::load_high),
-    move_of("store_high", What::store_high),
-    move_of("movhlps", What::high_to_low),
-    move_of("movlhps", What::low_to_high),
-    move_of("movddup", What::twice),
-    packed("paddb", &C::paddb),
-    packed("paddw", &C::paddw),
-    packed("paddd", &C::paddd),
-    packed("paddq", &C::paddq),
-    packed("paddsb", &C::paddsb),
-    packed("paddsw", &C::paddsw),
-    packed("paddusb", &C::paddusb),
-    packed("paddusw", &C::paddusw),
-    packed("psubb", &C::psubb),
-    packed("psubw", &C::psubw),
-    packed("psubd", &C::psubd),
-    packed("psubq", &C::psubq),
-    packed("psubsb", &C::psubsb),
-    packed("psubsw", &C::psubsw),
-    packed("psubusb", &C::psubusb),
-    packed("psubusw", &C::psubusw),
-    packed("pmullw", &C::pmullw),
-    packed("pmulhw", &C::pmulhw),
-    packed("pmulhuw", &C::pmulhuw),
-    packed("pmuludq", &C::pmuludq),
-    packed("pmaddwd", &C::pmaddwd),
-    packed("psadbw", &C::psadbw),
-    packed("pavgb", &C::pavgb),
-    packed("pavgw", &C::pavgw),
-    packed("pminub", &C::pminub),
-    packed("pmaxub", &C::pmaxub),
-    packed("pminsw", &C::pminsw),
-    packed("pmaxsw", &C::pmaxsw),
-    packed("pcmpeqb", &C::pcmpeqb),
-    packed("pcmpeqw", &C::pcmpeqw),
-    packed("pcmpeqd", &C::pcmpeqd),
-    packed("pcmpgtb", &C::pcmpgtb),
-    packed("pcmpgtw", &C::pcmpgtw),
-    packed("pcmpgtd", &C::pcmpgtd),
-    packed("pand", &C::pand),
-    packed("pandn", &C::pandn),
-    packed("por", &C::por),
-    packed("pxor", &C::pxor),
-    packed("packsswb", &C::packsswb),
-    packed("packssdw", &C::packssdw),
-    packed("packuswb", &C::packuswb),
-    packed("punpcklbw", &C::punpcklbw),
-    packed("punpcklwd", &C::punpcklwd),
-    packed("punpckldq", &C::punpckldq),
-    packed("punpckhbw", &C::punpckhbw),
-    packed("punpckhwd", &C::punpckhwd),
-    packed("punpckhdq", &C::punpckhdq),
-    packed("psllw", &C::psllw, &C::psllw),
-    packed("pslld", &C::pslld, &C::pslld),
-    packed("psllq", &C::psllq, &C::psllq),
-    packed("psrlw", &C::psrlw, &C::psrlw),
-    packed("psrld", &C::psrld, &C::psrld),
-    packed("psrlq", &C::psrlq, &C::psrlq),
-    packed("psraw", &C::psraw, &C::psraw),
-    packed("psrad", &C::psrad, &C::psrad),
-    scalar("punpcklqdq", What::packed, 16, &C::unpcklpd),
-    scalar("punpckhqdq", What::packed, 16, &C::unpckhpd),
-    {"pshufd", What::copied, 16, nullptr, nullptr, nullptr, &C::pshufd},
-    {"pshuflw", What::copied, 16, nullptr, nullptr, nullptr, &C::pshuflw},
-    {"pshufhw", What::copied, 16, nullptr, nullptr, nullptr, &C::pshufhw},
-    move_of("shufps", What::shuffled, 4),
-    move_of("shufpd", What::shuffled, 8),
-    move_of("sse_pmovmskb", What::mask, 1),
-    move_of("movmskps", What::mask, 4),
-    move_of("movmskpd", What::mask, 8),
-    arithmetic("addss", 4, Exactness::sum, &C::addss),
-    arithmetic("addsd", 8, Exactness::sum, &C::addsd),
-    arithmetic("subss", 4, Exactness::difference, &C::subss),
-    arithmetic("subsd", 8, Exactness::difference, &C::subsd),
-    arithmetic("mulss", 4, Exactness::product, &C::mulss),
-    arithmetic("mulsd", 8, Exactness::product, &C::mulsd),
-    arithmetic("divss", 4, Exactness::quotient, &C::divss),
-    arithmetic("divsd", 8, Exactness::quotient, &C::divsd),
-    arithmetic("sqrtss", 4, Exactness::root, &C::sqrtss),
-    arithmetic("sqrtsd", 8, Exactness::root, &C::sqrtsd),
-    scalar("minss", What::extreme, 4, &C::minss),
-    scalar("minsd", What::extreme, 8, &C::minsd),
-    scalar("maxss", What::extreme, 4, &C::maxss),
-    scalar("maxsd", What::extreme, 8, &C::maxsd),
-    move_of("comiss", What::compare, 4),
-    move_of("comisd", What::compare, 8),
-    move_of("ucomiss", What::compare, 4),
-    move_of("ucomisd", What::compare, 8),
-    move_of("cvtsi2ss", What::from_integer, 4),
-    move_of("cvtsi2sd", What::from_integer, 8),
-    move_of("cvttss2si", What::to_integer, 4),
-    move_of("cvttsd2si", What::to_integer, 8),
-    scalar("cvtss2sd", What::widen, 4, &C::cvtss2sd),
-    scalar("cvtsd2ss", What::narrow, 8, &C::cvtsd2ss),
+    move_of(V::nothing, What::none),
+    move_of(V::move, What::move),
+    move_of(V::move_zero, What::move_zero),
+    move_of(V::move_low, What::move_low),
+    move_of(V::movss_registers, What::merge_low, 4),
+    move_of(V::movsd_registers, What::merge_low, 8),
+    move_of(V::load_low, What::load_low),
+    move_of(V::load_high, What::load_high),
+    move_of(V::store_high, What::store_high),
+    move_of(V::movhlps, What::high_to_low),
+    move_of(V::movlhps, What::low_to_high),
+    move_of(V::movddup, What::twice),
+    packed(V::paddb, &C::paddb),
+    packed(V::paddw, &C::paddw),
+    packed(V::paddd, &C::paddd),
+    packed(V::paddq, &C::paddq),
+    packed(V::paddsb, &C::paddsb),
+    packed(V::paddsw, &C::paddsw),
+    packed(V::paddusb, &C::paddusb),
+    packed(V::paddusw, &C::paddusw),
+    packed(V::psubb, &C::psubb),
+    packed(V::psubw, &C::psubw),
+    packed(V::psubd, &C::psubd),
+    packed(V::psubq, &C::psubq),
+    packed(V::psubsb, &C::psubsb),
+    packed(V::psubsw, &C::psubsw),
+    packed(V::psubusb, &C::psubusb),
+    packed(V::psubusw, &C::psubusw),
+    packed(V::pmullw, &C::pmullw),
+    packed(V::pmulhw, &C::pmulhw),
+    packed(V::pmulhuw, &C::pmulhuw),
+    packed(V::pmuludq, &C::pmuludq),
+    packed(V::pmaddwd, &C::pmaddwd),
+    packed(V::psadbw, &C::psadbw),
+    packed(V::pavgb, &C::pavgb),
+    packed(V::pavgw, &C::pavgw),
+    packed(V::pminub, &C::pminub),
+    packed(V::pmaxub, &C::pmaxub),
+    packed(V::pminsw, &C::pminsw),
+    packed(V::pmaxsw, &C::pmaxsw),
+    packed(V::pcmpeqb, &C::pcmpeqb),
+    packed(V::pcmpeqw, &C::pcmpeqw),
+    packed(V::pcmpeqd, &C::pcmpeqd),
+    packed(V::pcmpgtb, &C::pcmpgtb),
+    packed(V::pcmpgtw, &C::pcmpgtw),
+    packed(V::pcmpgtd, &C::pcmpgtd),
+    packed(V::pand, &C::pand),
+    packed(V::pandn, &C::pandn),
+    packed(V::por, &C::por),
+    packed(V::pxor, &C::pxor),
+    packed(V::packsswb, &C::packsswb),
+    packed(V::packssdw, &C::packssdw),
+    packed(V::packuswb, &C::packuswb),
+    packed(V::punpcklbw, &C::punpcklbw),
+    packed(V::punpcklwd, &C::punpcklwd),
+    packed(V::punpckldq, &C::punpckldq),
+    packed(V::punpckhbw, &C::punpckhbw),
+    packed(V::punpckhwd, &C::punpckhwd),
+    packed(V::punpckhdq, &C::punpckhdq),
+    packed(V::psllw, &C::psllw, &C::psllw),
+    packed(V::pslld, &C::pslld, &C::pslld),
+    packed(V::psllq, &C::psllq, &C::psllq),
+    packed(V::psrlw, &C::psrlw, &C::psrlw),
+    packed(V::psrld, &C::psrld, &C::psrld),
+    packed(V::psrlq, &C::psrlq, &C::psrlq),
+    packed(V::psraw, &C::psraw, &C::psraw),
+    packed(V::psrad, &C::psrad, &C::psrad),
+    scalar(V::punpcklqdq, What::packed, 16, &C::unpcklpd),
+    scalar(V::punpckhqdq, What::packed, 16, &C::unpckhpd),
+    {V::pshufd, What::copied, 16, nullptr, nullptr, nullptr, &C::pshufd},
+    {V::pshuflw, What::copied, 16, nullptr, nullptr, nullptr, &C::pshuflw},
+    {V::pshufhw, What::copied, 16, nullptr, nullptr, nullptr, &C::pshufhw},
+    move_of(V::shufps, What::shuffled, 4),
+    move_of(V::shufpd, What::shuffled, 8),
+    move_of(V::pmovmskb, What::mask, 1),
+    move_of(V::movmskps, What::mask, 4),
+    move_of(V::movmskpd, What::mask, 8),
+    arithmetic(V::addss, 4, Exactness::sum, &C::addss),
+    arithmetic(V::addsd, 8, Exactness::sum, &C::addsd),
+    arithmetic(V::subss, 4, Exactness::difference, &C::subss),
+    arithmetic(V::subsd, 8, Exactness::difference, &C::subsd),
+    arithmetic(V::mulss, 4, Exactness::product, &C::mulss),
+    arithmetic(V::mulsd, 8, Exactness::product, &C::mulsd),
+    arithmetic(V::divss, 4, Exactness::quotient, &C::divss),
+    arithmetic(V::divsd, 8, Exactness::quotient, &C::divsd),
+    arithmetic(V::sqrtss, 4, Exactness::root, &C::sqrtss),
+    arithmetic(V::sqrtsd, 8, Exactness::root, &C::sqrtsd),
+    scalar(V::minss, What::extreme, 4, &C::minss),
+    scalar(V::minsd, What::extreme, 8, &C::minsd),
+    scalar(V::maxss, What::extreme, 4, &C::maxss),
+    scalar(V::maxsd, What::extreme, 8, &C::maxsd),
+    move_of(V::comiss, What::compare, 4),
+    move_of(V::comisd, What::compare, 8),
+    move_of(V::ucomiss, What::compare, 4),
+    move_of(V::ucomisd, What::compare, 8),
+    move_of(V::cvtsi2ss, What::from_integer, 4),
+    move_of(V::cvtsi2sd, What::from_integer, 8),
+    move_of(V::cvttss2si, What::to_integer, 4),
+    move_of(V::cvttsd2si, What::to_integer, 8),
+    scalar(V::cvtss2sd, What::widen, 4, &C::cvtss2sd),
+    scalar(V::cvtsd2ss, What::narrow, 8, &C::cvtsd2ss),
 };
 
 const Xbyak::Xmm first(0), second(1);
 
-}  // namespace
-
-u8 vector_operation(std::string_view body) {
-  const auto found = std::ranges::find(operations, body, &Operation::body);
-  return found == std::end(operations) ? 0 : static_cast<u8>(found - std::begin(operations));
+constexpr bool in_order() {
+  for (unsigned n = 0; n < std::size(operations); ++n)
+    if (operations[n].operation != static_cast<V>(n)) return false;
+  return std::size(operations) == inline_vector_count;
 }
+static_assert(in_order());
+
+const Operation& operation_of(const Shape& shape) { return operations[static_cast<unsigned>(shape.vector)]; }
+
+}  // namespace
 
 Xbyak::Address Assembler::xmm_at(u8 number, unsigned size) const {
   const Xbyak::RegExp place = rbx + (cpu_offset::xmm + number * 16);
@@ -264,7 +266,7 @@ void Assembler::vector(const Op& op, const Shape& shape, bool flags_needed) {
     miss_if(host_z);
     sse_ready_ = true;
   }
-  switch (operations[shape.vector].what) {
+  switch (operation_of(shape).what) {
     case What::arithmetic:
     case What::root:
     case What::extreme: vector_arithmetic(op, shape); break;
@@ -282,7 +284,7 @@ void Assembler::vector(const Op& op, const Shape& shape, bool flags_needed) {
 }
 
 void Assembler::vector_move(const Op& op, const Shape& shape) {
-  const Operation& operation = operations[shape.vector];
+  const Operation& operation = operation_of(shape);
   const unsigned size = operation.bytes ? operation.bytes : shape.source_size;
   const Xbyak::RegExp place = rdx + rax;
   const bool to_memory = shape.form == Form::MR, from_memory = shape.form == Form::RM;
@@ -345,7 +347,7 @@ void Assembler::vector_move(const Op& op, const Shape& shape) {
 }
 
 void Assembler::vector_packed(const Op& op, const Shape& shape) {
-  const Operation& operation = operations[shape.vector];
+  const Operation& operation = operation_of(shape);
   if (shape.form == Form::RI) {
     movaps(first, xmm_at(op.r0, 16));
     (this->*operation.by_count)(first, static_cast<u8>(op.imm));
@@ -375,7 +377,7 @@ void Assembler::vector_packed(const Op& op, const Shape& shape) {
 }
 
 void Assembler::vector_arithmetic(const Op& op, const Shape& shape) {
-  const Operation& operation = operations[shape.vector];
+  const Operation& operation = operation_of(shape);
   const unsigned size = operation.bytes;
   load_source(op, shape, size);
   if (operation.what != What::root) {
@@ -402,7 +404,7 @@ void Assembler::vector_arithmetic(const Op& op, const Shape& shape) {
 }
 
 void Assembler::vector_compare(const Op& op, const Shape& shape, bool flags_needed) {
-  const unsigned size = operations[shape.vector].bytes;
+  const unsigned size = operation_of(shape).bytes;
   load_source(op, shape, size);
   load(n_cx, rbx + (cpu_offset::xmm + op.r0 * 16), size);
   need_no_denormal(n_cx, size);
@@ -431,7 +433,7 @@ void Assembler::vector_compare(const Op& op, const Shape& shape, bool flags_need
 }
 
 void Assembler::vector_convert(const Op& op, const Shape& shape) {
-  const Operation& operation = operations[shape.vector];
+  const Operation& operation = operation_of(shape);
   const unsigned size = operation.bytes;
   if (operation.what == What::from_integer) {
     if (shape.form == Form::RM) {
@@ -481,9 +483,5 @@ void Assembler::vector_convert(const Op& op, const Shape& shape) {
   movaps(xmm_at(op.r0, 16), first);
 }
 
-}  // namespace ringside
-#else
-namespace ringside {
-u8 vector_operation(std::string_view) { return 0; }
 }  // namespace ringside
 #endif

@@ -1,7 +1,58 @@
-// Owns dropping entries from a TLB context: by page, by large page, non-global ones, all.
+// Owns dropping entries from a TLB context: by page, by large page, non-global ones, all; and the pages that
+// instructions are fetched from.
 #include "mmu/context.h"
 
 namespace ringside {
+
+void Mmu::Context::FetchSide::enter(u64 page, HostPhys host, PageTraits traits) {
+  const unsigned slot = tlb_index(page);
+  const u64 old = table.page(slot);
+  if (old != TlbEntry::none && old != page && !table.is_global(slot))
+    evicted[old] = {table.place(slot), table.traits(slot).fragment};
+  table.fill(page, host, traits);
+}
+
+bool Mmu::Context::FetchSide::drop_own(u64 page) {
+  const unsigned slot = tlb_index(page);
+  const bool there = table.page(slot) == page && !table.is_global(slot);
+  if (there) table.drop(slot);
+  if (!there && evicted.erase(page) == 0) return false;
+  --known;
+  return true;
+}
+
+bool Mmu::Context::FetchSide::drop_own_fragments(u64 first, u64 bytes) {
+  bool dropped = table.drop_fragments(first, bytes, [&](unsigned slot) {
+    if (table.is_global(slot)) return false;
+    --known;
+    return true;
+  });
+  for (auto at = evicted.lower_bound(first); at != evicted.end() && at->first - first < bytes;) {
+    if (!at->second.fragment) {
+      ++at;
+      continue;
+    }
+    at = evicted.erase(at);
+    --known;
+    dropped = true;
+  }
+  return dropped;
+}
+
+bool Mmu::Context::FetchSide::drop_all_own() {
+  const bool any = known != 0;
+  table.flush_non_global();
+  evicted.clear();
+  known = 0;
+  all_global = true;  // which does away with the private epoch
+  return any;
+}
+
+void Mmu::Context::FetchSide::drop_copies(u64 first, u64 bytes) {
+  table.for_each([&](unsigned slot) {
+    if (table.is_global(slot) && table.page(slot) - first < bytes) table.drop(slot);
+  });
+}
 
 Mmu::Context::Context(const ContextKey& k) {
   data[user] = std::make_unique<DataSide>();
@@ -19,25 +70,48 @@ void Mmu::Context::adopt(const ContextKey& k) {
   }
 }
 
-void Mmu::Context::share_epochs(std::span<const std::unique_ptr<Context>> others, u64& epochs) {
-  shared_epochs = nullptr;
+void Mmu::Context::share_globals(std::span<const std::unique_ptr<Context>> others, u64& epochs) {
+  globals = nullptr;
   for (const auto& other : others) {
     ContextKey same_but_pcid = other->key;
     same_but_pcid.pcid = key.pcid;
-    if (other.get() != this && same_but_pcid == key) shared_epochs = other->shared_epochs;
+    if (other.get() != this && other->globals && same_but_pcid == key) globals = other->globals;
   }
-  if (!shared_epochs) shared_epochs = std::make_shared<SharedEpochs>(SharedEpochs{{++epochs, ++epochs}});
+  if (!globals) globals = std::make_shared<GlobalFetches>(epochs);
 }
 
-void Mmu::Context::fill_fetch(FetchSide& side, u64 page, HostPhys physical, PageTraits traits, u64& epochs) {
-  if (!traits.global && side.all_global) {
-    side.all_global = false;
-    side.private_epoch = ++epochs;
+bool Mmu::Context::find_fetch(bool is_user, u64 page, HostPhys& host) {
+  FetchSide& side = fetch[is_user ? 0 : 1];
+  if (side.table.holds(page)) {
+    host = side.table.place(tlb_index(page));
+    return true;
   }
-  const u64 old = side.entries[tlb_index(page)].tag;
-  if (!side.tags.fill(page, FetchEntry{page, physical}, traits)) return;
-  side.evicted.add(old);
-  side.any_evicted = true;
+  if (const auto found = side.evicted.find(page); found != side.evicted.end()) {
+    const FetchSide::Evicted known = found->second;
+    side.evicted.erase(found);
+    side.enter(page, known.host, {false, known.fragment});
+    host = known.host;
+    return true;
+  }
+  const HostPhys* const global = globals->find(is_user ? 0 : 1, page);
+  if (global == nullptr) return false;
+  host = *global;
+  side.enter(page, host, {true, false});
+  walked = true;
+  return true;
+}
+
+void Mmu::Context::fill_fetch(bool is_user, u64 page, HostPhys host, PageTraits traits, u64& epochs) {
+  FetchSide& side = fetch[is_user ? 0 : 1];
+  if (!traits.global) {
+    if (side.known == FetchSide::most) side.drop_all_own();
+    ++side.known;
+    if (side.all_global) {
+      side.all_global = false;
+      side.private_epoch = ++epochs;
+    }
+  }
+  side.enter(page, host, traits);
 }
 
 void Mmu::Context::note_large(u64 address, u64 page_size) {
@@ -49,25 +123,14 @@ void Mmu::Context::note_large(u64 address, u64 page_size) {
   for (u64 at = address & ~(page_size - 1), end = at + page_size; at != end; at += bit(21)) large.add(at);
 }
 
-// Others may go by what this context fetched while it shared their epoch.
-void Mmu::Context::new_epoch(FetchSide& side, u64& epochs) {
-  shared_epochs->value[&side == &fetch[0] ? 0 : 1] = ++epochs;
-  side.private_epoch = ++epochs;
-  if (!side.any_evicted) return;
-  side.evicted.clear();
-  side.any_evicted = false;
-}
-
 void Mmu::Context::drop_small_page(u64 page, bool globals_only, u64& epochs) {
   for (auto& side : data) {
     if (!side) continue;
-    side->read.drop(page, globals_only);
-    side->write.drop(page, globals_only);
-    side->drop_beside(page);
+    side->read.drop_page(page, globals_only);
+    if (side->write.drop_page(page, globals_only)) side->drop_beside(page);
   }
   for (FetchSide& side : fetch) {
-    // A page that was evicted may still be known to whoever trusts the epoch.
-    if (side.tags.drop(page, globals_only) || side.evicted.may_have(page)) new_epoch(side, epochs);
+    if (!globals_only && side.drop_own(page)) side.private_epoch = ++epochs;
   }
 }
 
@@ -77,30 +140,35 @@ void Mmu::Context::drop_page(u64 address, bool globals_only, u64& epochs) {
   if (!in_huge && !large.may_have(address)) return;
   const u64 size = in_huge ? bit(30) : key.mode.thirty_two_bit() ? bit(22) : bit(21);
   if (drop_fragments(address & ~(size - 1), size, globals_only, epochs)) return;
-  if (++fruitless == 64) recount_regions(epochs);
+  if (++fruitless == 64) recount_regions();
 }
 
 bool Mmu::Context::drop_fragments(u64 first, u64 bytes, bool globals_only, u64& epochs) {
   bool dropped = false;
   for (auto& side : data) {
     if (!side) continue;
-    dropped |= side->read.drop_fragments(first, bytes, globals_only);
-    dropped |= side->write.drop_fragments(first, bytes, globals_only);
+    const auto wanted_of = [=](auto& table) {
+      return [&table, globals_only](unsigned slot) { return !globals_only || table.is_global(slot); };
+    };
+    dropped |= side->read.drop_fragments(first, bytes, wanted_of(side->read));
+    dropped |= side->write.drop_fragments(first, bytes, wanted_of(side->write));
     side->clear_beside();
   }
   for (FetchSide& side : fetch) {
-    const bool dropped_here = side.tags.drop_fragments(first, bytes, globals_only);
-    bool evicted = false;
-    for (u64 at = 0; side.any_evicted && !evicted && at < bytes; at += bit(21))
-      evicted = side.evicted.may_have(first + at);
-    if (dropped_here || evicted) new_epoch(side, epochs);
-    dropped |= dropped_here;
+    if (globals_only || !side.drop_own_fragments(first, bytes)) continue;
+    side.private_epoch = ++epochs;
+    dropped = true;
   }
   return dropped;
 }
 
+void Mmu::Context::drop_fetch_copies(unsigned side, u64 first, u64 bytes, u64& epochs) {
+  fetch[side].drop_copies(first, bytes);
+  fetch[side].private_epoch = ++epochs;
+}
+
 // The sets of regions only grow, and two regions may share a place in them.
-void Mmu::Context::recount_regions(u64& epochs) {
+void Mmu::Context::recount_regions() {
   fruitless = 0;
   // A set that stands for 1-GByte pages cannot be told from one for smaller ones by the tags: each stays what
   // it was.
@@ -114,12 +182,16 @@ void Mmu::Context::recount_regions(u64& epochs) {
   };
   for (auto& side : data) {
     if (!side) continue;
-    side->read.for_each_fragment(keep);
-    side->write.for_each_fragment(keep);
+    side->read.for_each_fragment([&](unsigned slot) { keep(side->read.page(slot)); });
+    side->write.for_each_fragment([&](unsigned slot) { keep(side->write.page(slot)); });
   }
   for (FetchSide& side : fetch) {
-    side.tags.for_each_fragment(keep);
-    if (side.any_evicted) new_epoch(side, epochs);  // those are not counted
+    side.table.for_each_fragment([&](unsigned slot) {
+      if (!side.table.is_global(slot)) keep(side.table.page(slot));
+    });
+    for (const auto& [page, known] : side.evicted) {
+      if (known.fragment) keep(page);
+    }
   }
 }
 
@@ -130,10 +202,7 @@ void Mmu::Context::flush_non_global() {
     side->write.flush_non_global();
     side->clear_beside();
   }
-  for (FetchSide& side : fetch) {
-    side.tags.flush_non_global();
-    side.all_global = true;  // which does away with the private epoch
-  }
+  for (FetchSide& side : fetch) side.drop_all_own();
 }
 
 void Mmu::Context::flush(u64& epochs) {
@@ -146,8 +215,9 @@ void Mmu::Context::flush(u64& epochs) {
     side->clear_beside();
   }
   for (FetchSide& side : fetch) {
-    if (side.tags.flush() || side.any_evicted) new_epoch(side, epochs);
-    side.all_global = true;
+    side.drop_all_own();
+    side.table.flush();
+    side.private_epoch = ++epochs;
   }
   global_slots.clear();
   large.clear();
@@ -160,31 +230,16 @@ void Mmu::Context::flush(u64& epochs) {
   user_keys = supervisor_keys = 0;
 }
 
-void Mmu::Context::drop_data_page(u64 page) {
-  for (auto& side : data) {
-    if (!side) continue;
-    side->read.drop(page, false);
-    side->write.drop(page, false);
-    side->drop_beside(page);
-  }
+void Mmu::DataSide::drop_fast(u64 page) {
+  const unsigned slot = tlb_index(page);
+  if (read.page(slot) == page) read.fast(slot).tag = TlbEntry::none;
+  if (write.page(slot) == page) write.fast(slot).tag = TlbEntry::none;
+  drop_beside(page);
 }
 
-void Mmu::Context::drop_data_frame(u64 host) {
-  const auto leads_there = [=](const TlbEntry& entry) { return entry.tag + entry.addend == host; };
+void Mmu::Context::drop_fast(u64 page) {
   for (auto& side : data) {
-    if (!side) continue;
-    side->read.drop_if(leads_there);
-    side->write.drop_if(leads_there);
-    side->clear_beside();
-  }
-}
-
-void Mmu::Context::drop_all_data() {
-  for (auto& side : data) {
-    if (!side) continue;
-    side->read.flush();
-    side->write.flush();
-    side->clear_beside();
+    if (side) side->drop_fast(page);
   }
 }
 

@@ -17,6 +17,7 @@ void Mmu::invlpg(LinAddr address) {
     } else if (context->may_hold_global(address.value)) {
       context->drop_page(address.value, true, epochs_);
     }
+    drop_global_fetch(*context, address.value, true);
   }
   after_invalidation();
 }
@@ -29,12 +30,14 @@ void Mmu::invpcid(unsigned type, u16 pcid, LinAddr address) {
     switch (type) {
       // The manual lets global translations go, too, and one page is no great loss.
       case 0:
-        if (same) context->drop_page(address.value, false, epochs_);
+        if (!same) break;
+        context->drop_page(address.value, false, epochs_);
+        drop_global_fetch(*context, address.value, true);
         break;
       case 1:
         if (same) context->flush_non_global();
         break;
-      case 2: context->flush(epochs_); break;
+      case 2: flush_with_globals(*context); break;
       default: context->flush_non_global(); break;
     }
   }
@@ -43,8 +46,36 @@ void Mmu::invpcid(unsigned type, u16 pcid, LinAddr address) {
 
 void Mmu::flush_all() {
   ++statistics_.flushes;
-  for (auto& context : contexts_) context->flush(epochs_);
+  for (auto& context : contexts_) flush_with_globals(*context);
   after_invalidation();
+}
+
+void Mmu::drop_global_fetch(Context& context, u64 address, bool fragments) {
+  GlobalFetches& globals = *context.globals;
+  const u64 page = address & ~u64{0xfff};
+  for (unsigned side = 0; side < 2; ++side) {
+    if (!(fragments ? globals.drop_page(side, address, epochs_)
+                    : globals.drop_small_page(side, page, epochs_)))
+      continue;
+    // Its copies go from every context. No page is larger than a GByte.
+    for (auto& other : contexts_) {
+      if (other->globals != context.globals) continue;
+      const u64 bytes = fragments ? bit(30) : page_bytes;
+      other->drop_fetch_copies(side, address & ~(bytes - 1), bytes, epochs_);
+    }
+  }
+}
+
+void Mmu::forget_globals(Context& context, unsigned side) {
+  if (!context.globals->clear(side, epochs_)) return;
+  for (auto& other : contexts_) {
+    if (other->globals == context.globals) other->drop_fetch_copies(side, 0, ~u64{0}, epochs_);
+  }
+}
+
+void Mmu::flush_with_globals(Context& context) {
+  context.flush(epochs_);
+  for (unsigned side = 0; side < 2; ++side) forget_globals(context, side);
 }
 
 void Mmu::map_changed() {
@@ -56,7 +87,7 @@ void Mmu::write_pointers_expired() {
   for (auto& context : contexts_) {
     for (auto& side : context->data) {
       if (!side) continue;
-      side->write.flush();
+      side->write.for_each([&](unsigned slot) { side->write.fast(slot).tag = TlbEntry::none; });
       side->clear_beside();
     }
   }
@@ -65,7 +96,7 @@ void Mmu::write_pointers_expired() {
 void Mmu::flush_vpid_contexts(u16 vpid) {
   ++statistics_.flushes;
   for (auto& context : contexts_) {
-    if (context->key.vpid == vpid) context->flush(epochs_);
+    if (context->key.vpid == vpid) flush_with_globals(*context);
   }
 }
 
@@ -73,7 +104,7 @@ void Mmu::flush_second_stage(u64 key, bool all) {
   ++statistics_.flushes;
   for (auto& context : contexts_) {
     const u64 stage = context->key.stage;
-    if (stage != 0 && (all || ((stage ^ key) & SecondStage::root_bits) == 0)) context->flush(epochs_);
+    if (stage != 0 && (all || ((stage ^ key) & SecondStage::root_bits) == 0)) flush_with_globals(*context);
   }
   after_invalidation();
 }
@@ -86,13 +117,15 @@ void Mmu::flush_vpid(u16 vpid, unsigned type, LinAddr address) {
     const bool same = context->key.vpid == vpid;
     switch (type) {
       case 0:
-        if (same) context->drop_page(address.value, false, epochs_);
+        if (!same) break;
+        context->drop_page(address.value, false, epochs_);
+        drop_global_fetch(*context, address.value, true);
         break;
       case 1:
-        if (same) context->flush(epochs_);
+        if (same) flush_with_globals(*context);
         break;
       case 2:
-        if (context->key.vpid != 0) context->flush(epochs_);
+        if (context->key.vpid != 0) flush_with_globals(*context);
         break;
       default:
         if (same) context->flush_non_global();
@@ -112,45 +145,47 @@ void Mmu::drop_write_tags(HostPhys page) {
   for (auto& context : contexts_) {
     for (auto& side : context->data) {
       if (!side || side->write.empty()) continue;
-      side->write.drop_if([=](const TlbEntry& entry) { return entry.tag + entry.addend == host; });
+      side->write.for_each([&](unsigned slot) {
+        TlbEntry& entry = side->write.fast(slot);
+        if (entry.tag != TlbEntry::none && entry.tag + entry.addend == host) entry.tag = TlbEntry::none;
+      });
     }
   }
 }
 
-bool Mmu::watched(u64 page) const {
-  return std::any_of(watched_.begin(), watched_.end(), [=](LinAddr w) { return w.page().value == page; });
-}
-
-bool Mmu::watched(HostPhys frame, GuestPhys guest) const {
-  const auto is = [](auto page) { return [=](auto w) { return w.page() == page.page(); }; };
-  return std::any_of(watched_frames_.begin(), watched_frames_.end(), is(frame)) ||
+bool Mmu::watched(u64 page, const PagePlace& place) const {
+  const auto is = [](auto of) { return [=](auto w) { return w.page() == of.page(); }; };
+  return std::any_of(watched_.begin(), watched_.end(), is(LinAddr(page))) ||
+         std::any_of(watched_frames_.begin(), watched_frames_.end(), is(place.host)) ||
          (walk_state_.stage != nullptr &&
-          std::any_of(watched_guest_frames_.begin(), watched_guest_frames_.end(), is(guest)));
+          std::any_of(watched_guest_frames_.begin(), watched_guest_frames_.end(), is(place.guest)));
 }
 
 void Mmu::set_watched_pages(std::span<const LinAddr> pages) {
   watched_.assign(pages.begin(), pages.end());
   for (const LinAddr page : watched_) {
-    for (auto& context : contexts_) context->drop_data_page(page.page().value);
+    for (auto& context : contexts_) context->drop_fast(page.page().value);
   }
 }
 
 void Mmu::set_watched_frames(std::span<const HostPhys> frames, std::span<const GuestPhys> guest_frames) {
   watched_frames_.assign(frames.begin(), frames.end());
+  watched_guest_frames_.assign(guest_frames.begin(), guest_frames.end());
   for (const HostPhys frame : watched_frames_) {
     PhysicalMemory::Page page;
     if (!memory_.page(frame, page)) continue;  // a device's has no tags
-    for (auto& context : contexts_) context->drop_data_frame(reinterpret_cast<u64>(page.bytes));
+    const u64 host = reinterpret_cast<u64>(page.bytes);
+    for (auto& context : contexts_) {
+      context->drop_fast_if(
+          [=](const PagePlace&, const TlbEntry& entry) { return entry.tag + entry.addend == host; });
+    }
   }
-  const bool new_ones = std::any_of(guest_frames.begin(), guest_frames.end(), [&](GuestPhys frame) {
-    return std::find(watched_guest_frames_.begin(), watched_guest_frames_.end(), frame) ==
-           watched_guest_frames_.end();
-  });
-  watched_guest_frames_.assign(guest_frames.begin(), guest_frames.end());
-  if (!new_ones) return;
-  // A tag does not say what it was before the second stage.
-  for (auto& context : contexts_) {
-    if (context->key.stage != 0) context->drop_all_data();
+  for (const GuestPhys frame : watched_guest_frames_) {
+    for (auto& context : contexts_) {
+      if (context->key.stage == 0) continue;
+      context->drop_fast_if(
+          [=](const PagePlace& place, const TlbEntry&) { return place.guest == frame.page(); });
+    }
   }
 }
 

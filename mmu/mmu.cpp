@@ -129,14 +129,14 @@ void Mmu::select_context() {
     } else if (contexts_.size() < max_contexts) {
       contexts_.push_back(std::make_unique<Context>(key));
       context_ = contexts_.back().get();
-      context_->share_epochs(contexts_, epochs_);
+      context_->share_globals(contexts_, epochs_);
     } else {
       const auto oldest = std::min_element(contexts_.begin(), contexts_.end(),
                                            [](auto& a, auto& b) { return a->last_used < b->last_used; });
       context_ = oldest->get();
       context_->flush(epochs_);
       context_->adopt(key);
-      context_->share_epochs(contexts_, epochs_);
+      context_->share_globals(contexts_, epochs_);
     }
     context_->last_used = ++uses_;
   }
@@ -171,39 +171,36 @@ void Mmu::drop_stale_key_rights() {
 void Mmu::select_views() {
   walk_state_.rights.ac = ac_;
   supervisor_view_ = &context_->data[Context::supervisor]->view;
-  Context::DataSide& side = context_->side(Access{AccessKind::read, user_}, ac_);
+  DataSide& side = context_->side(Access{AccessKind::read, user_}, ac_);
   data_view_ = check_alignment_ ? empty_view_.get() : &side.view;
   if (published_ != nullptr) *published_ = data_view_;
   beside_view_ = check_alignment_ ? no_beside_.data() : side.beside.data();
-  fetch_view_ = context_->fetch[user_ ? 0 : 1].entries.data();
+  fetch_view_ = context_->fetch[user_ ? 0 : 1].table.entries();
   after_invalidation();
 }
 
 void Mmu::after_invalidation() { fetch_epoch_ = context_->fetch_epoch(user_); }
 
-bool Mmu::find_cached(u64 address, Access access, HostPhys& result) const {
+bool Mmu::find_cached(u64 address, Access access, HostPhys& result) {
   const u64 page = address & ~u64{0xfff};
   const unsigned slot = tlb_index(page);
   if (access.kind == AccessKind::execute) {
-    const FetchEntry& entry = context_->fetch[access.user ? 0 : 1].entries[slot];
-    if (entry.tag != page) return false;
-    result = entry.page + (address & 0xfff);
+    if (!context_->find_fetch(access.user, page, result)) return false;
+    result = result + (address & 0xfff);
     return true;
   }
-  const Context::DataSide& side = context_->side(access, ac_);
-  if (access.kind == AccessKind::read) {
-    if (side.view.read[slot].tag != page) return false;
-    result = side.read_pages[slot] + (address & 0xfff);
-    return true;
-  }
-  if (side.view.write[slot].tag == page) {
-    result = side.write_pages[slot] + (address & 0xfff);
-    return true;
-  }
-  // Once its code is gone, the page earns a write tag.
-  const BesideEntry& beside = side.beside[beside_index(page)];
-  if (beside.tag != page || *beside.lines == 0) return false;
-  result = beside.page + (address & 0xfff);
+  DataSide& side = context_->side(access, ac_);
+  const bool writes = access.kind == AccessKind::write;
+  auto& known = writes ? side.write : side.read;
+  if (known.page(slot) != page) return false;
+  result = known.place(slot).host + (address & 0xfff);
+  if (known.fast(slot).tag == page) return true;
+  PhysicalMemory::Page info;
+  if (!memory_.page(result, info)) return true;
+  if (writes)
+    give_write_tag(side, slot, info, true);
+  else
+    give_read_tag(side, slot, info);
   return true;
 }
 
@@ -225,6 +222,7 @@ bool Mmu::translate(LinAddr address, Access access, HostPhys& result, Fault& fau
       // A page fault, and an EPT violation, invalidate what is cached for the address; the latter the
       // guest-physical one, too.
       context_->drop_small_page(address.page().value, false, epochs_);
+      drop_global_fetch(*context_, address.value, false);
       if (fault.kind == Fault::Kind::second_stage) {
         context_->structure_pages.drop(fault.stage.address);
         context_->upper_levels.clear();
@@ -243,49 +241,67 @@ void Mmu::fill(u64 address, Access access, const Translation& t) {
   PhysicalMemory::Page page;
   if (!memory_.page(t.address, page)) return;
   const u64 tag = address & ~u64{0xfff};
-  const HostPhys physical = t.address.page();
-  if (physical == apic_access_page_) return;
+  const PagePlace place{t.address.page(), t.guest.page()};
+  if (place.host == apic_access_page_) return;
   Context& c = *context_;
   const PageTraits traits{t.global && walk_state_.rights.mode.on(Cr4::PGE), t.page_size != page_bytes};
   if (traits.global) c.note_global(tag);
   if (traits.fragment) c.note_large(address, t.page_size);
   if (access.kind == AccessKind::execute) {
-    c.fill_fetch(c.fetch[access.user ? 0 : 1], tag, physical, traits, epochs_);
-    after_invalidation();
+    fill_fetch(access.user, tag, place.host, traits, t.page_size);
     return;
   }
-  if (watched(tag) || (watches_frames() && watched(physical, t.guest))) return;
   if (walk_state_.rights.mode.on(Cr4::PKE | Cr4::PKS)) {
     (t.rights.user ? c.user_keys : c.supervisor_keys) |= static_cast<u16>(1u << t.rights.key);
   }
-  Context::DataSide& side = c.side(access, ac_);
+  DataSide& side = c.side(access, ac_);
   const unsigned slot = tlb_index(tag);
-  const TlbEntry entry{tag, reinterpret_cast<u64>(page.bytes) - tag};
   // What was not asked for comes along only where it evicts nothing: loads from one page and stores to
   // another on the same slot would take turns to miss.
   const bool writes = access.kind == AccessKind::write;
   if (t.stage_reads && (!writes || side.read.has_room(tag))) {
-    side.read.fill(tag, entry, traits);
-    side.read_pages[slot] = physical;
+    side.read.fill(tag, place, traits);
+    give_read_tag(side, slot, page);
   }
-  // A write gets its tag if no further write has anything to tell anybody. A read brings it along where the
-  // next write would get it anyway.
-  if (!page.ram || !t.dirty || !t.stage_writes) return;
-  if (page.has_code) {
-    if (!writes) return;
-    if (!page.dirty) memory_.pointer(physical, true);
-    side.put_beside({tag, entry.addend, page.code_lines, physical});
-    return;
-  }
+  // A page is known for writing if no further write has anything to tell anybody. A read brings that along.
+  if (!t.dirty || !t.stage_writes) return;
   if (!writes) {
     if (!side.write.has_room(tag)) return;
     Access later = access;
     later.kind = AccessKind::write;
-    if (!page.dirty || !refusal(walk_state_.rights, t.rights, later).empty()) return;
+    if (!refusal(walk_state_.rights, t.rights, later).empty()) return;
   }
-  if (!page.dirty) memory_.pointer(physical, true);
-  side.write.fill(tag, entry, traits);
-  side.write_pages[slot] = physical;
+  side.fill_write(tag, place, traits);
+  give_write_tag(side, slot, page, writes);
+}
+
+void Mmu::fill_fetch(bool user, u64 page, HostPhys host, PageTraits traits, u64 page_size) {
+  if (traits.global) {
+    const unsigned side = user ? 0 : 1;
+    if (context_->globals->full(side)) forget_globals(*context_, side);
+    context_->globals->put(side, page, host, page_size);
+  }
+  context_->fill_fetch(user, page, host, traits, epochs_);
+  after_invalidation();
+}
+
+void Mmu::give_read_tag(DataSide& side, unsigned slot, const PhysicalMemory::Page& page) {
+  if (!watched(side.read.page(slot), side.read.place(slot))) side.read.give_tag(slot, page.bytes);
+}
+
+// `writes`: the page is about to be written. Else it gets its tag only if that has nothing to tell to those
+// who have a mark on the page.
+void Mmu::give_write_tag(DataSide& side, unsigned slot, const PhysicalMemory::Page& page, bool writes) {
+  if (!page.ram || watched(side.write.page(slot), side.write.place(slot))) return;
+  if (!writes && (page.has_code || !page.marked)) return;
+  const HostPhys host = side.write.place(slot).host;
+  if (!page.marked) memory_.pointer(host, true);
+  if (page.has_code) {
+    const u64 linear = side.write.page(slot);
+    side.put_beside({linear, reinterpret_cast<u64>(page.bytes) - linear, page.code_lines, host});
+    return;
+  }
+  side.write.give_tag(slot, page.bytes);
   if (page.number / 64 >= write_tagged_.size()) write_tagged_.resize((memory_.ram_pages() + 63) / 64);
   write_tagged_[page.number / 64] |= bit(page.number % 64);
 }

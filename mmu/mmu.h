@@ -8,12 +8,16 @@
 #include <vector>
 
 #include "cpu/arch/fault.h"
+#include "cpu/arch/fields.h"
 #include "cpu/arch/registers.h"
 #include "mmu/physical_memory.h"
 #include "mmu/tlb.h"
 #include "mmu/walk.h"
 
 namespace ringside {
+
+struct PagePlace;  // mmu/known_pages.h
+struct PageTraits;
 
 // The registers that paging depends on. Set as a whole; the Mmu compares and drops what must go.
 struct PagingRegisters {
@@ -45,7 +49,8 @@ class Mmu : private MapListener {
   u8* store_beside_code(u64 linear, unsigned size) const {
     const BesideEntry& entry = beside_view_[beside_index(linear)];
     if (((linear + size - 1) & ~u64{0xfff}) != entry.tag) return nullptr;
-    if (*entry.lines & PhysicalMemory::line_mask(linear & 0xfff, size)) return nullptr;
+    // Once all code is gone, the page gets a write tag.
+    if (*entry.lines == 0 || (*entry.lines & PhysicalMemory::line_mask(linear & 0xfff, size))) return nullptr;
     return reinterpret_cast<u8*>(linear + entry.addend);
   }
   // Differs whenever a cached "linear page -> code" relation may no longer hold for fetch_view().
@@ -120,6 +125,10 @@ class Mmu : private MapListener {
     const unsigned shift = (registers_.cr4 & Cr4::LA57) && (registers_.efer & Efer::LMA) ? 7 : 16;
     return static_cast<u64>(static_cast<s64>(address << shift) >> shift) == address;
   }
+  // What this CPU's TLB holds, as far as the guest may come to notice: a guest that forgets an invalidation
+  // goes on with what was cached, and no walk sets flags for what is known. For saving, and for restoring
+  // behind everything else. Not visited: what follows from memory, and fast tags.
+  void translations(Fields& visit);
   struct Statistics {
     u64 walks = 0, context_switches = 0, flushes = 0;
   };
@@ -128,6 +137,7 @@ class Mmu : private MapListener {
 
  private:
   struct Context;
+  struct DataSide;
   void map_changed() override;
   void write_pointers_expired() override;
   void select_context();  // by registers_ and the second stage
@@ -135,11 +145,18 @@ class Mmu : private MapListener {
   void drop_stale_key_rights();
   void flush_vpid_contexts(u16 vpid);
   u16 pcid() const { return registers_.cr4 & Cr4::PCIDE ? registers_.cr3 & Cr3::pcid : 0; }
-  bool watched(u64 page) const;
-  bool watched(HostPhys frame, GuestPhys guest) const;
-  bool find_cached(u64 address, Access access, HostPhys& result) const;
+  bool watched(u64 page, const PagePlace& place) const;
+  bool find_cached(u64 address, Access access, HostPhys& result);
   void fill(u64 address, Access access, const Translation& translation);
+  void fill_fetch(bool user, u64 page, HostPhys host, PageTraits traits, u64 page_size);
+  void give_read_tag(DataSide& side, unsigned slot, const PhysicalMemory::Page& page);
+  void give_write_tag(DataSide& side, unsigned slot, const PhysicalMemory::Page& page, bool writes);
   void after_invalidation();  // takes over the current context's fetch epoch
+  // Global pages that instructions were fetched from, of the contexts that share them with this one: the
+  // page, or with `fragments` the large page, of an address; all.
+  void drop_global_fetch(Context& context, u64 address, bool fragments);
+  void forget_globals(Context& context, unsigned side);
+  void flush_with_globals(Context& context);
 
   PhysicalMemory& memory_;
   PagingRegisters registers_;

@@ -37,9 +37,9 @@ Backing::Backing(HostPhys at, u64 page_count, bool is_ram, u64 number)
       ram(is_ram),
       first_number(number),
       bytes(page_count * page_bytes),
+      lines(page_count * sizeof(u32)),
       written((page_count + 63) / 64 * sizeof(u64)),
-      dirty((page_count + 63) / 64 * sizeof(u64)),
-      lines(page_count * sizeof(u32)) {}
+      marked((page_count + 63) / 64 * sizeof(u64)) {}
 
 const MapSegment& PhysicalMemory::Impl::search(u64 address) {
   const auto after = std::upper_bound(map.begin(), map.end(), address,

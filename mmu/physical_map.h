@@ -27,24 +27,29 @@ class HostPages {
   u64 bytes_ = 0;
 };
 
-// The bytes of one RAM or ROM region, with a written bit and a word of code lines for each page.
+// Who has a mark on the pages of RAM that are written: pages by their dense numbers.
+struct WrittenMark {
+  std::vector<u64> bits;
+  std::vector<u64> pages;  // those with their bit set, in the order of their first writes
+};
+
+// The bytes of one RAM or ROM region, with bits and a word of code lines for each page.
 struct Backing {
   HostPhys base;  // of a page
   u64 pages;
   bool ram;
   u64 first_number;  // of its pages among all RAM pages
-  HostPages bytes, written, dirty, lines;
+  HostPages bytes, lines;
+  HostPages written;  // a bit a page: ever
+  HostPages marked;   // a bit a page: it was written and has every mark
 
   Backing(HostPhys at, u64 page_count, bool is_ram, u64 number);
-  bool good() const { return bytes.good() && written.good() && dirty.good() && lines.good(); }
+  bool good() const { return bytes.good() && written.good() && marked.good() && lines.good(); }
   u64 index(u64 address) const { return (address - base.value) / page_bytes; }
+  u8* page(u64 index) const { return bytes.data() + index * page_bytes; }
   u32& code_lines(u64 page) const { return reinterpret_cast<u32*>(lines.data())[page]; }
-  void mark_written(u64 page) const {
-    words(written)[page / 64] |= bit(page % 64);
-    words(dirty)[page / 64] |= bit(page % 64);
-  }
-  static u64* words(const HostPages& marks) { return reinterpret_cast<u64*>(marks.data()); }
-  static bool marked(const HostPages& marks, u64 page) { return words(marks)[page / 64] >> (page % 64) & 1; }
+  static u64* words(const HostPages& bits) { return reinterpret_cast<u64*>(bits.data()); }
+  static bool has(const HostPages& bits, u64 page) { return words(bits)[page / 64] >> (page % 64) & 1; }
 };
 
 // A region as it was added; later ones lie above earlier ones.
@@ -73,6 +78,7 @@ struct PhysicalMemory::Impl {
   std::size_t last_hit = 0;
   u64 ram_pages = 0;
   std::vector<MapListener*> listeners;
+  std::vector<std::unique_ptr<WrittenMark>> marks;  // by their numbers; nullptr: free
 
   const MapSegment& find(u64 address) {
     const MapSegment& recent = map[last_hit];
@@ -82,6 +88,16 @@ struct PhysicalMemory::Impl {
   }
   const MapSegment& search(u64 address);
   void rebuild();
+
+  // The page is about to be written.
+  void mark_written(Backing& backing, u64 index) {
+    if (!Backing::has(backing.marked, index)) [[unlikely]]
+      mark_first_write(backing, index);
+  }
+  void mark_first_write(Backing& backing, u64 index);
+  // RAM by its own address, and by its dense number; nullptr: there is none.
+  Backing* ram_at(u64 address) const;
+  Backing* ram_of(u64 number) const;
 };
 
 }  // namespace ringside

@@ -45,6 +45,9 @@ bool PhysicalMemory::add_ram(HostPhys base, u64 bytes, std::string name) {
   auto backing = std::make_shared<Backing>(base, bytes / page_bytes, true, impl_->ram_pages);
   if (!backing->good()) return false;
   impl_->ram_pages += backing->pages;
+  for (auto& mark : impl_->marks) {
+    if (mark) mark->bits.resize((impl_->ram_pages + 63) / 64);
+  }
   impl_->layers.push_back({base.value, last, Region::Kind::ram, std::move(name), std::move(backing)});
   impl_->rebuild();
   map_moved();
@@ -106,7 +109,7 @@ bool PhysicalMemory::page(HostPhys address, Page& result) {
   result.ram = backing.ram;
   result.code_lines = &backing.code_lines(index);
   result.has_code = *result.code_lines != 0;
-  result.dirty = Backing::marked(backing.dirty, index);
+  result.marked = Backing::has(backing.marked, index);
   result.number = backing.first_number + index;
   return true;
 }
@@ -120,7 +123,7 @@ u8* PhysicalMemory::pointer(HostPhys address, bool write) {
   if (segment.backing == nullptr || !segment.covers(at, page_bytes)) return nullptr;
   if (write) {
     if (!segment.backing->ram) return nullptr;
-    segment.backing->mark_written(segment.backing->index(at));
+    impl_->mark_written(*segment.backing, segment.backing->index(at));
   }
   return segment.bytes + (address.value - segment.first);
 }
@@ -169,7 +172,7 @@ void PhysicalMemory::write(HostPhys address, unsigned size, u64 value) {
     if (backing.code_lines(index) & line_mask(place.page_offset(), size)) [[unlikely]] {
       if (watcher_ != nullptr) watcher_->code_written(place, size);
     }
-    backing.mark_written(index);
+    impl_->mark_written(backing, index);
     std::memcpy(segment.bytes + (at - segment.first), &value, size);
     return;
   }
@@ -210,7 +213,7 @@ void PhysicalMemory::write_block(HostPhys address, const void* in, u64 bytes) {
       if ((backing.code_lines(index) & line_mask(place.page_offset(), chunk)) != 0 && watcher_ != nullptr) {
         watcher_->code_written(place, chunk);
       }
-      backing.mark_written(index);
+      impl_->mark_written(backing, index);
       std::memcpy(segment.bytes + (place.value - segment.first), from, chunk);
     }
     from += chunk;
@@ -259,52 +262,6 @@ std::vector<PhysicalMemory::Region> PhysicalMemory::regions() const {
     out.insert(place, {HostPhys(layer.first), layer.last - layer.first + 1, layer.kind, layer.name});
   }
   return out;
-}
-
-const u8* PhysicalMemory::marked_page_from(Mark mark, HostPhys& page) const {
-  const Backing* best = nullptr;
-  u64 best_index = 0;
-  for (const Layer& layer : impl_->layers) {
-    if (layer.kind != Region::Kind::ram || page.value > layer.last) continue;
-    const Backing& backing = *layer.backing;
-    if (best != nullptr && best->base < backing.base) continue;
-    const HostPages& marks = mark == Mark::written ? backing.written : backing.dirty;
-    u64 index = page.value > layer.first ? (page.value - layer.first + page_bytes - 1) / page_bytes : 0;
-    while (index < backing.pages && !Backing::marked(marks, index)) {
-      // Whole words of clear bits are stepped over: most RAM of a big machine was never written.
-      index = Backing::words(marks)[index / 64] >> (index % 64) == 0 ? (index / 64 + 1) * 64 : index + 1;
-    }
-    if (index >= backing.pages) continue;
-    best = &backing;
-    best_index = index;
-  }
-  if (best == nullptr) return nullptr;
-  page = best->base + best_index * page_bytes;
-  return best->bytes.data() + best_index * page_bytes;
-}
-
-void PhysicalMemory::begin_dirty() {
-  for (const Layer& layer : impl_->layers) {
-    if (layer.kind == Region::Kind::ram) layer.backing->dirty.zero();
-  }
-  for (MapListener* listener : impl_->listeners) listener->write_pointers_expired();
-}
-
-void PhysicalMemory::forget_pages(std::span<const HostPhys> pages) {
-  for (const HostPhys page : pages) {
-    const u64 at = page.page().value;
-    for (const Layer& layer : impl_->layers) {
-      if (layer.kind != Region::Kind::ram || at < layer.first || at > layer.last) continue;
-      Backing& backing = *layer.backing;
-      const u64 index = backing.index(at);
-      if (backing.code_lines(index) != 0 && watcher_ != nullptr)
-        watcher_->code_written(page.page(), page_bytes);
-      std::memset(backing.bytes.data() + index * page_bytes, 0, page_bytes);
-      Backing::words(backing.written)[index / 64] &= ~bit(index % 64);
-      Backing::words(backing.dirty)[index / 64] &= ~bit(index % 64);
-    }
-  }
-  for (MapListener* listener : impl_->listeners) listener->write_pointers_expired();
 }
 
 }  // namespace ringside

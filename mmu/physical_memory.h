@@ -1,9 +1,10 @@
 // Owns the machine's physical address space: sparse RAM, ROM, memory-mapped devices, the A20 gate, and for
-// each RAM page whether it was written and which of its lines hold decoded code.
+// each RAM page whether it was written, since when, and which of its lines hold decoded code.
 #pragma once
 
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ class MapListener {
  public:
   virtual ~MapListener() = default;
   virtual void map_changed() = 0;
-  // Pages are taken for unwritten again: whoever writes by a host pointer must ask for it again.
+  // Pages lost a mark: whoever writes by a host pointer must ask for it again.
   virtual void write_pointers_expired() = 0;
 };
 
@@ -76,7 +77,8 @@ class PhysicalMemory {
   struct Page {
     u8* bytes = nullptr;  // of the page's start
     bool ram = false;     // RAM, else ROM
-    bool has_code = false, dirty = false;
+    bool has_code = false;
+    bool marked = false;              // written, and every mark knows it: one more write has nothing to tell
     const u32* code_lines = nullptr;  // a bit a line, as long as the map does not change
     u64 number = 0;                   // RAM pages count densely, in the order of add_ram: below ram_pages()
   };
@@ -120,32 +122,33 @@ class PhysicalMemory {
   std::vector<Region> regions() const;
   template <class Visit>
   void for_each_written_page(Visit visit) const {  // visit(HostPhys page, const u8* bytes)
-    for_each_page(Mark::written, visit);
-  }
-  // The same for the pages written since begin_dirty(), or ever if it was not called: what a checkpoint must
-  // save.
-  template <class Visit>
-  void for_each_dirty_page(Visit visit) const {
-    for_each_page(Mark::dirty, visit);
-  }
-  void begin_dirty();
-  // Makes RAM pages zero and unwritten, as if never touched. For going back to a checkpoint; tells the code
-  // watcher.
-  void forget_pages(std::span<const HostPhys> pages);
-
- private:
-  enum class Mark : u8 { written, dirty };
-  template <class Visit>
-  void for_each_page(Mark mark, Visit& visit) const {
     HostPhys page;
-    for (const u8* bytes = marked_page_from(mark, page); bytes != nullptr;
-         bytes = marked_page_from(mark, page)) {
+    for (const u8* bytes = written_page_from(page); bytes != nullptr; bytes = written_page_from(page)) {
       visit(page, bytes);
       page = page + page_bytes;
     }
   }
-  // The first marked page at or after `page`, which is moved there; nullptr: none is left.
-  const u8* marked_page_from(Mark mark, HostPhys& page) const;
+
+  // Marks. Who wants to know which pages of RAM are written from now on adds a mark: a checkpoint, a screen.
+  // Each is independent of the others; a page costs its first write after add_mark() or clear_mark(), and
+  // nothing more. nullopt: there are most_marks already.
+  static constexpr unsigned most_marks = 8;
+  std::optional<unsigned> add_mark();
+  void remove_mark(unsigned mark);
+  // The pages with the mark, in the order of their first writes. A page may have it without having changed.
+  std::vector<HostPhys> marked_pages(unsigned mark) const;
+  void clear_mark(unsigned mark);
+
+  // Gives a page of RAM, found by its own address whatever lies above it, the bytes that it is to have;
+  // nullptr: zeros. Marks it and tells the code watcher of lines that differ, if any do. False: there is no
+  // such page.
+  bool restore_page(HostPhys page, const u8* bytes);
+  // The bytes of a page of RAM found in the same way; nullptr: there is no such page.
+  const u8* ram_page(HostPhys page) const;
+
+ private:
+  // The first page at or after `page` that was ever written; `page` is moved there. nullptr: none is left.
+  const u8* written_page_from(HostPhys& page) const;
 
   struct Impl;
   // The stretch of RAM or ROM that was read last; whole words, none before the first read and after a change

@@ -1,6 +1,7 @@
 // Owns the short way of a page walk whose upper levels are known.
 #include "mmu/upper_levels.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "mmu/stage_access.h"
@@ -86,17 +87,79 @@ void UpperLevels::learn(const WalkState& state, u64 address, PhysicalMemory& mem
     if (level == 1 || (level == 2 && (entry & PageEntry::PS))) {
       known.large = level == 2;
       known.table = table;
+      known.table_place = place;
       break;
     }
     if (entry & PageEntry::PS) return;
     take_rights(known.rights, entry);
-    known.upper[known.count++] = {at, entry};
+    known.upper[known.count++] = {at, entry, place + entry_offset(address, level)};
     above = entry;
   }
   known.reserved = reserved_in_every_entry(state) | (known.large ? bit_range(13, 20) : 0);
   const unsigned slot = index(known.region, known.root);
   if (entries_[slot].table == nullptr) used_.note(slot);
   entries_[slot] = known;
+}
+
+void UpperLevels::visit_entry(Fields& visit, Entry& entry) {
+  visit("region", entry.region);
+  visit("root", entry.root);
+  visit("count", entry.count);
+  entry.count = std::min<unsigned>(entry.count, static_cast<unsigned>(entry.upper.size()));
+  for (unsigned n = 0; n < entry.count; ++n) {
+    visit("place", entry.upper[n].place);
+    visit("value", entry.upper[n].value);
+  }
+  visit("large", entry.large);
+  visit("user", entry.rights.user);
+  visit("writable", entry.rights.writable);
+  visit("executable", entry.rights.executable);
+  visit("reserved", entry.reserved);
+  visit("table", entry.table_place);
+}
+
+void UpperLevels::fields(Fields& visit, PhysicalMemory& memory) {
+  u64 count = 0;
+  for (const Entry& entry : entries_) count += entry.table != nullptr ? 1 : 0;
+  visit("upper_levels", count);
+  if (!visit.restoring()) {
+    for (Entry& entry : entries_) {
+      if (entry.table != nullptr) visit_entry(visit, entry);
+    }
+    return;
+  }
+  clear();
+  for (u64 n = std::min<u64>(count, slots); n > 0; --n) {
+    Entry entry;
+    visit_entry(visit, entry);
+    entry.table_place = entry.table_place.page();
+    entry.table = memory.pointer(entry.table_place, false);
+    bool good = entry.table != nullptr;
+    for (unsigned i = 0; i < entry.count; ++i) {
+      Upper& upper = entry.upper[i];
+      upper.place = HostPhys(upper.place.value & ~u64{7});
+      upper.at = memory.pointer(upper.place, false);
+      good &= upper.at != nullptr;
+    }
+    const unsigned slot = index(entry.region, entry.root);
+    if (!good || entries_[slot].table != nullptr) continue;
+    used_.note(slot);
+    entries_[slot] = entry;
+  }
+}
+
+void StructurePages::fields(Fields& visit) {
+  for (Entry& entry : entries_) {
+    bool there = entry.guest != ~u64{0};
+    visit("there", there);
+    if (!there) {
+      entry = {};
+      continue;
+    }
+    visit("guest", entry.guest);
+    visit("host", entry.host);
+    visit("writable", entry.writable);
+  }
 }
 
 }  // namespace ringside

@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "cpu/arch/fields.h"
 #include "mmu/physical_memory.h"
 #include "mmu/slot_log.h"
 #include "mmu/walk.h"
@@ -24,11 +25,14 @@ class UpperLevels {
   void learn(const WalkState& state, u64 address, PhysicalMemory& memory);
   // Host pointers changed, or the place of a table.
   void clear() { used_.wipe(entries_, Entry{}); }
+  // With a second stage it outlives changes of that one's structures, and is state.
+  void fields(Fields& visit, PhysicalMemory& memory);
 
  private:
   struct Upper {
     const u8* at = nullptr;
     u64 value = 0;
+    HostPhys place;  // of what `at` points to
   };
   struct Entry {
     u64 region = ~u64{0};  // linear address in units of 2 MiB
@@ -39,8 +43,10 @@ class UpperLevels {
     PageRights rights;          // of `upper`
     u64 reserved = 0;           // bits of the entry that maps the page
     const u8* table = nullptr;  // with the entry that maps the page
+    HostPhys table_place;
   };
   static constexpr unsigned slots = 128;
+  void visit_entry(Fields& visit, Entry& entry);
   static unsigned index(u64 region, u64 root) { return (region ^ region >> 7 ^ root >> 12) % slots; }
 
   std::array<Entry, slots> entries_;

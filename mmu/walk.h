@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cpu/arch/fault.h"
+#include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
 #include "cpu/arch/types.h"
 #include "mmu/physical_memory.h"
@@ -66,6 +67,7 @@ class StructurePages {
     if (entry.guest == address.page().value) entry = {};
   }
   void clear() { entries_.fill(Entry{}); }
+  void fields(Fields& visit);
 
  private:
   std::array<Entry, 64> entries_;

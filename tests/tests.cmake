@@ -55,6 +55,9 @@ endforeach()
 add_custom_target(system-images DEPENDS ${system_images})
 room_tests(system machine)
 add_dependencies(test-system system-images)
+if(TARGET rom-images)
+  add_dependencies(test-system rom-images)
+endif()
 
 # Its types are looked up by a test.
 set_source_files_properties(tests/debug/linux_structures.cpp PROPERTIES COMPILE_OPTIONS -g SKIP_PRECOMPILE_HEADERS ON)

@@ -2,6 +2,8 @@
 // Exits", "Accessed and Dirty Flags for EPT" and "Page-Modification Logging".
 #include "vmx/ept.h"
 
+#include <algorithm>
+
 #include "vmx/vmx.h"
 
 namespace ringside {
@@ -54,6 +56,27 @@ void Ept::set_pointer(u64 eptp, bool mode_based, Vmcs* log) {
 }
 
 void Ept::flush() { cache_.fill(Region{}); }
+
+// A saved state may claim any length of the walk.
+unsigned Ept::levels() const { return std::min(Eptp::levels(eptp_), 5u); }
+
+void Ept::fields(Fields& visit) {
+  visit("ept_pointer", eptp_);
+  visit("mode_based", mode_based_);
+  for (Region& region : cache_) {
+    bool there = region.number != ~u64{0};
+    visit("there", there);
+    if (!there) {
+      region = {};
+      continue;
+    }
+    visit("number", region.number);
+    visit("at", region.at);
+    visit("rights", region.rights);
+    visit("level", region.level);
+    region.level = std::clamp<u8>(region.level, 1, 3);
+  }
+}
 
 u64 Ept::needed_right(const StageAccess& access) const {
   if (counts_as_write(access)) return EptEntry::W;
@@ -117,7 +140,7 @@ bool Ept::read_path(GuestPhys address, const StageAccess& access, Path& path, Se
   const auto fail = [&](std::string_view why) {
     if (trace != nullptr && trace->count != 0) trace->steps[trace->count - 1].failure = why;
   };
-  unsigned level = Eptp::levels(eptp_);
+  unsigned level = levels();
   u64 table = eptp_ & bit_range(12, capability_.physical_bits - 1);
   if (level < 5 && address.value >> 48) {
     // Beyond what four levels can reach.
@@ -232,7 +255,7 @@ bool Ept::translate(GuestPhys address, const StageAccess& access, Result& result
   for (unsigned i = 0; i + 1 < path.count; ++i) above &= path.entry[i];
   slot.number = address.value >> 21;
   slot.rights = static_cast<u16>(above);
-  slot.level = static_cast<u8>(Eptp::levels(eptp_) + 1 - path.count);
+  slot.level = static_cast<u8>(levels() + 1 - path.count);
   const HostPhys last = path.at[path.count - 1];
   slot.at = slot.level == 1 ? last.page().value : last.value;
   return true;
@@ -254,6 +277,18 @@ Ept* prepare_ept(Cpu& cpu) {
   vmx.ept->set_pointer((*vmx.current)[Field::EPT_POINTER], vmx.controls.has(VmxControl::mode_based_execute),
                        vmx.controls.has(VmxControl::pml) ? vmx.current : nullptr);
   return vmx.ept.get();
+}
+
+void visit_ept(Cpu& cpu, Fields& visit) {
+  Vmx& vmx = *cpu.vmx;
+  bool there = vmx.ept != nullptr;
+  visit("ept", there);
+  if (visit.restoring() && there && !vmx.ept)
+    vmx.ept = std::make_unique<Ept>(cpu.mmu.memory(), vmx.capability);
+  if (there)
+    vmx.ept->fields(visit);
+  else
+    vmx.ept.reset();  // as in a machine whose guest has none yet
 }
 
 }  // namespace ringside

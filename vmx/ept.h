@@ -55,7 +55,8 @@ class Ept final : public SecondStage, public SecondStageProbe {
   void set_pointer(u64 eptp, bool mode_based, Vmcs* log = nullptr);
   u64 pointer() const { return eptp_; }
   bool sets_accessed_dirty() const { return eptp_ & Eptp::accessed_dirty; }
-  void flush();  // INVEPT: forgets what is cached, of all EPT pointers
+  void flush();                // INVEPT: forgets what is cached, of all EPT pointers
+  void fields(Fields& visit);  // the pointer and what is cached: a guest that forgets INVEPT goes on with it
 
   u64 key() const override { return eptp_ | (mode_based_ ? bit(63) : 0); }
   bool translate(GuestPhys address, const StageAccess& access, Result& result,
@@ -76,6 +77,7 @@ class Ept final : public SecondStage, public SecondStageProbe {
   static constexpr unsigned regions = 256;
   struct Path;
 
+  unsigned levels() const;
   bool find_cached(GuestPhys address, const StageAccess& access, Result& result);
   bool read_path(GuestPhys address, const StageAccess& access, Path& path, SecondStageFault& fault,
                  WalkTrace* trace, bool disturb) const;
@@ -105,5 +107,8 @@ class Ept final : public SecondStage, public SecondStageProbe {
 // The second stage of the guest that `cpu` runs, by the active controls and the current VMCS; nullptr: EPT is
 // not in use. For VM entry and for the restore of a snapshot; the caller hands it to the Mmu (as probe, too).
 Ept* prepare_ept(Cpu& cpu);
+
+// What a CPU with VMX has cached of EPT: for saving, and for restoring behind restore_translation().
+void visit_ept(Cpu& cpu, Fields& visit);
 
 }  // namespace ringside

@@ -27,6 +27,8 @@ class Fields {
   virtual void bytes(std::string_view name, void* data, std::size_t size) = 0;
   // True when the visitor overwrites the fields.
   virtual bool restoring() const { return false; }
+  // Of a restoring visitor: no more elements of a sequence can follow, whatever their number is said to be.
+  virtual u64 room() const { return ~u64{0}; }
 
   template <class T>
   void operator()(std::string_view name, T& value) {
@@ -66,7 +68,7 @@ class Fields {
   void sequence(std::string_view name, Sequence& values) {
     u64 count = values.size();
     (*this)(name, count);
-    if (restoring()) values.resize(count);
+    if (restoring()) values.resize(count < room() ? count : room());
     for (auto& value : values) (*this)(name, value);
   }
 };

@@ -16,6 +16,7 @@
 #include "frontend/machine/clock.h"
 #include "frontend/machine/load_image.h"
 #include "frontend/machine/turns.h"
+#include "vmx/ept.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
@@ -311,6 +312,15 @@ void Machine::fields(Fields& visit) {
   for (auto& cpu : p.cpus) cpu->fields(visit);
   for (auto& vmx : p.vmx) vmx->fields(visit);
   p.board->fields(visit);
+}
+
+// What the guest may come to notice of caches: apart, because it is restored behind all else, and because it
+// is no part of the state hash.
+void Machine::translations(Fields& visit) {
+  for (auto& cpu : parts_->cpus) {
+    cpu->mmu.translations(visit);
+    if (cpu->vmx != nullptr) visit_ept(*cpu, visit);
+  }
 }
 
 void Machine::chips_restored() { parts_->board->restored(); }

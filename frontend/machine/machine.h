@@ -96,14 +96,15 @@ class Machine final : public MachineControl {
   void fields(Fields& visit);
   std::string state_hash();
 
-  // All of the state as bytes. It empties the TLBs, so that this machine and one that is restored go on
-  // alike; so it is an event of the run like any other, and belongs to a fixed instruction where runs are to
-  // be compared.
+  // All of the state as bytes. That changes nothing: this machine, and one that is restored, go on as if it
+  // had not been saved. What the TLBs hold is a part of it.
   std::vector<u8> save();
   // To a state that a machine of the same configuration saved, whatever this one did since. False and one
-  // line in `error`: the bytes are not such a state; if it was one of another version, this machine is in no
-  // sensible state.
+  // line in `error`: the bytes are not such a state, and nothing has changed.
   bool restore(std::span<const u8> saved, std::string& error);
+  // The same without the pages of RAM, for those who keep these themselves: Checkpoints.
+  std::vector<u8> save_without_ram();
+  bool restore_without_ram(std::span<const u8> saved);
 
   // MachineControl.
   void power_off() override;
@@ -120,7 +121,8 @@ class Machine final : public MachineControl {
   u32 without_turns() const;
   bool everyone_sleeps_for_ever() const;  // and nothing is wired that would get past EFLAGS.IF
   void end_with(Ending ending);
-  void restore_pages(std::span<const u8> pages);
+  void translations(Fields& visit);
+  bool read_state(std::span<const u8> saved);
   void chips_restored();
 
   MachineConfig config_;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <set>
 
 #include "frontend/machine/machine.h"
 #include "vmx/ept.h"
@@ -18,7 +17,7 @@ namespace {
 // another version before it does harm.
 u8 name_byte(std::string_view name) { return static_cast<u8>(XXH3_64bits(name.data(), name.size())); }
 
-constexpr std::string_view magic = "ringside state 1";
+constexpr std::string_view magic = "ringside state 2";
 
 void append(std::vector<u8>& out, const void* data, std::size_t size) {
   const u8* bytes = static_cast<const u8*>(data);
@@ -38,6 +37,38 @@ bool all_zero(const u8* page) {
   return std::all_of(page, page + page_bytes, [](u8 byte) { return byte == 0; });
 }
 
+// Pages as a state has them: their address, then their bytes, in the order of addresses.
+constexpr std::size_t page_record = 8 + page_bytes;
+
+HostPhys page_at(std::span<const u8> pages) {
+  HostPhys page;
+  std::memcpy(&page.value, pages.data(), sizeof page.value);
+  return page;
+}
+
+bool pages_sound(const PhysicalMemory& memory, std::span<const u8> pages) {
+  if (pages.size() % page_record != 0) return false;
+  for (bool first = true; !pages.empty(); first = false) {
+    const HostPhys page = page_at(pages);
+    if (memory.ram_page(page) == nullptr) return false;
+    pages = pages.subspan(page_record);
+    if (!first && !pages.empty() && !(page < page_at(pages))) return false;
+  }
+  return true;
+}
+
+void restore_pages(PhysicalMemory& memory, std::span<const u8> pages) {
+  std::vector<HostPhys> written;
+  memory.for_each_written_page([&](HostPhys page, const u8*) { written.push_back(page); });
+  std::span<const u8> known = pages;
+  for (const HostPhys page : written) {
+    while (!known.empty() && page_at(known) < page) known = known.subspan(page_record);
+    if (known.empty() || page_at(known) != page) memory.restore_page(page, nullptr);
+  }
+  for (; !pages.empty(); pages = pages.subspan(page_record))
+    memory.restore_page(page_at(pages), pages.data() + 8);
+}
+
 }  // namespace
 
 void FieldWriter::bytes(std::string_view name, void* data, std::size_t size) {
@@ -53,22 +84,63 @@ void FieldReader::bytes(std::string_view name, void* data, std::size_t size) {
         take(in_, data, size);
 }
 
-std::vector<u8> Machine::save() {
-  for (unsigned n = 0; n < cpus(); ++n) {
-    cpu(n).mmu.flush_all();
-    if (Vmx* vmx = cpu(n).vmx; vmx && vmx->ept) vmx->ept->flush();
-  }
-  std::vector<u8> fields_bytes;
-  FieldWriter writer(fields_bytes);
+std::vector<u8> Machine::save_without_ram() {
+  std::vector<u8> out;
+  append_number(out, 0);  // the size of the fields that follow
+  FieldWriter writer(out);
   fields(writer);
+  const u64 size = out.size() - sizeof size;
+  std::memcpy(out.data(), &size, sizeof size);
+  translations(writer);
+  return out;
+}
 
+bool Machine::read_state(std::span<const u8> saved) {
+  u64 size = 0;
+  if (!take(saved, &size, sizeof size) || size > saved.size()) return false;
+  const auto read_fields = [&] {
+    FieldReader reader(saved.first(size));
+    fields(reader);
+    return reader.ok() && reader.at_end();
+  };
+  if (!read_fields()) return false;
+  // Chips drive their lines when they are restored, which others may take for edges. The second time no line
+  // moves; the third time the CPUs forget what they were told again.
+  chips_restored();
+  read_fields();
+  chips_restored();
+  read_fields();
+  for (unsigned n = 0; n < cpus(); ++n) {
+    restore_translation(cpu(n));
+    cpu(n).restored();
+  }
+  // Last of all: what chips and CPUs do to be restored changes the map, and empties the TLBs.
+  FieldReader reader(saved.subspan(size));
+  translations(reader);
+  for (unsigned n = 0; n < cpus(); ++n) cpu(n).data = cpu(n).mmu.data_view();
+  return reader.ok() && reader.at_end();
+}
+
+bool Machine::restore_without_ram(std::span<const u8> saved) {
+  // The fields know themselves only by being visited.
+  const std::vector<u8> before = save_without_ram();
+  if (!read_state(saved)) {
+    read_state(before);
+    return false;
+  }
+  ending_ = Ending{};
+  return true;
+}
+
+std::vector<u8> Machine::save() {
+  const std::vector<u8> state = save_without_ram();
   std::vector<u8> out;
   append(out, magic.data(), magic.size());
   append_number(out, 0);  // the hash of what follows
   append_number(out, config_.ram_bytes);
   append_number(out, cpus());
-  append_number(out, fields_bytes.size());
-  append(out, fields_bytes.data(), fields_bytes.size());
+  append_number(out, state.size());
+  append(out, state.data(), state.size());
   memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
     if (all_zero(bytes)) return;
     append_number(out, page.value);
@@ -85,7 +157,7 @@ bool Machine::restore(std::span<const u8> saved, std::string& error) {
   u64 hash = 0, ram = 0, processors = 0, size = 0;
   if (!take(saved, head, sizeof head) || std::string_view(head, sizeof head) != magic ||
       !take(saved, &hash, 8)) {
-    error = "this is no saved state of a machine";
+    error = "this is no saved state of a machine, or one of another version of Ringside";
     return false;
   }
   if (XXH3_64bits(saved.data(), saved.size()) != hash || !take(saved, &ram, 8) ||
@@ -97,48 +169,16 @@ bool Machine::restore(std::span<const u8> saved, std::string& error) {
     error = "the saved state is of a machine with other memory or another number of CPUs";
     return false;
   }
-  const std::span<const u8> fields_bytes = saved.first(size);
-  // A dry run over a copy of nothing is not possible: the fields know themselves only by being visited. The
-  // hash has said that they are whole, so that only another version or another set of devices can refuse
-  // here.
-  const auto read_fields = [&] {
-    FieldReader reader(fields_bytes);
-    fields(reader);
-    return reader.ok() && reader.at_end();
-  };
-  memory().set_a20(true);
-  if (!read_fields()) {
+  if (!pages_sound(memory(), saved.subspan(size))) {
+    error = "the saved state has pages of memory that a machine with this much memory has not";
+    return false;
+  }
+  if (!restore_without_ram(saved.first(size))) {
     error = "the saved state is of another version of Ringside or of a machine with other devices";
     return false;
   }
-  restore_pages(saved.subspan(size));
-  // Chips drive their lines when they are restored, which others may take for edges. The second time no line
-  // moves; the third time the CPUs forget what they were told again.
-  chips_restored();
-  read_fields();
-  chips_restored();
-  read_fields();
-  for (unsigned n = 0; n < cpus(); ++n) {
-    restore_translation(cpu(n));
-    cpu(n).restored();
-  }
-  ending_ = Ending{};
+  restore_pages(memory(), saved.subspan(size));
   return true;
-}
-
-void Machine::restore_pages(std::span<const u8> pages) {
-  std::set<HostPhys> stale;
-  memory().for_each_written_page([&](HostPhys page, const u8*) { stale.insert(page); });
-  std::vector<std::pair<HostPhys, const u8*>> fresh;
-  for (; pages.size() >= 8 + page_bytes; pages = pages.subspan(8 + page_bytes)) {
-    HostPhys page;
-    std::memcpy(&page.value, pages.data(), 8);
-    fresh.emplace_back(page, pages.data() + 8);
-    stale.erase(page);
-  }
-  const std::vector<HostPhys> forgotten(stale.begin(), stale.end());
-  memory().forget_pages(forgotten);
-  for (const auto& [page, bytes] : fresh) memory().write_block(page, bytes, page_bytes);
 }
 
 }  // namespace ringside

@@ -25,6 +25,7 @@ class FieldReader final : public Fields {
   explicit FieldReader(std::span<const u8> in) : in_(in) {}
   void bytes(std::string_view name, void* data, std::size_t size) override;
   bool restoring() const override { return true; }
+  u64 room() const override { return in_.size() / 3; }  // a field takes three bytes at least
 
   bool ok() const { return ok_; }
   bool at_end() const { return in_.empty(); }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "frontend/commands/commands.h"
+#include "tests/fuzz/machines.h"
 
 using namespace ringside;
 
@@ -136,26 +137,30 @@ bool left_out(std::string_view line) {
   return false;
 }
 
+MachineConfig config() {
+  MachineConfig config;
+  std::string error;
+  config.model = *parse_cpu_model(default_cpu_model, error);
+  config.ram_bytes = 8 << 20;
+  config.cpus = 2;
+  config.boot.bios = RINGSIDE_BINARY_DIR "/roms/visor.bin";
+  return config;
+}
+
 struct Fuzzed {
-  std::unique_ptr<Machine> machine;
-  std::vector<u8> inside;  // the guest has just been entered
+  fuzz::Fresh visor{config()};  // whose guest has just been entered
   Symbols symbols;
   std::vector<std::string> words = make_words();
 
   Fuzzed() {
-    MachineConfig config;
     std::string error;
-    config.model = *parse_cpu_model(default_cpu_model, error);
-    config.ram_bytes = 8 << 20;
-    config.cpus = 2;
-    config.boot.bios = RINGSIDE_BINARY_DIR "/roms/visor.bin";
-    machine = Machine::create(config, error);
-    if (!machine || !symbols.load(RINGSIDE_BINARY_DIR "/roms/visor.elf", error)) {
+    if (!symbols.load(RINGSIDE_BINARY_DIR "/roms/visor.elf", error)) {
       std::fprintf(stderr, "%s\n", error.c_str());
       std::abort();
     }
-    for (unsigned n = 0; n < 1'000'000 && !machine->cpu(0).non_root; ++n) machine->run(1);
-    inside = machine->save();
+    Machine& machine = visor.again();
+    for (unsigned n = 0; n < 1'000'000 && !machine.cpu(0).non_root; ++n) machine.run(1);
+    visor.keep();
   }
 };
 
@@ -163,9 +168,7 @@ struct Fuzzed {
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   static Fuzzed world;
-  std::string error;
-  if (!world.machine->restore(world.inside, error)) std::abort();
-  Debugger debugger(*world.machine);
+  Debugger debugger(world.visor.again());
   std::size_t said = 0;
   Commands commands(debugger, world.symbols, [&](std::string_view text) {
     said += text.size();

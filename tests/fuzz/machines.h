@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
-#include "frontend/machine/machine.h"
+#include "frontend/machine/checkpoints.h"
 
 namespace ringside::fuzz {
 
@@ -47,6 +49,32 @@ inline void load_segment(Cpu& cpu, SegReg reg, u16 selector, u64 base, u32 limit
   s.rights = rights;
   s.update();
 }
+
+// A machine that is made once, and begins each input as it was made: what the last one wrote is put back.
+class Fresh {
+ public:
+  explicit Fresh(const MachineConfig& config) {
+    std::string error;
+    machine_ = Machine::create(config, error);
+    if (machine_) checkpoints_ = Checkpoints::create(*machine_);
+    if (!checkpoints_) {
+      std::fprintf(stderr, "%s\n", error.c_str());
+      std::abort();
+    }
+    keep();
+  }
+  // From now on it begins as it is now.
+  void keep() { made_ = checkpoints_->take(); }
+  Machine& again() {
+    if (!checkpoints_->restore(made_)) std::abort();
+    return *machine_;
+  }
+
+ private:
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Checkpoints> checkpoints_;
+  unsigned made_ = 0;
+};
 
 // Runs to `end` instructions or the machine's end, `slice()` at a time. False: it sleeps for ever.
 template <class Slice>

@@ -150,46 +150,54 @@ void spoil(World& world, Input& in) {
   if ((signals & 0xc0) == 0x40) cpu.attention |= Attention::start_up;
 }
 
-std::unique_ptr<Machine> make(Input in, Dispatcher dispatcher) {
+MachineConfig config(Dispatcher dispatcher) {
   MachineConfig config;
   std::string error;
   config.model = *parse_cpu_model("max", error);
   config.ram_bytes = 4 << 20;
   config.dispatcher = dispatcher;
-  std::unique_ptr<Machine> machine = Machine::create(config, error);
-  if (!machine || machine->cpu(0).vmx == nullptr) wrong("no machine with VMX");
-  World world(*machine);
+  return config;
+}
+
+void set_up(Machine& machine, Input in) {
+  World world(machine);
   world.build(in.take<u8>() % World::kinds);
   spoil(world, in);
   write_host(world, in);
   for (const unsigned r : {RAX, RBX, RCX, RDX, RSI, RDI, RBP}) world.cpu.gpr[r] = some_value(in);
   const std::size_t room = std::min<std::size_t>(in.size, 0x4000);
-  if (room) machine->memory().write_block(HostPhys(place::guest_code), in.data, room);
-  return machine;
+  if (room) machine.memory().write_block(HostPhys(place::guest_code), in.data, room);
+}
+
+void same(Machine& one, Machine& other, const char* what) {
+  if (one.retired() != other.retired() || one.state_hash() != other.state_hash() ||
+      one.save_without_ram() != other.save_without_ram())
+    wrong(what);
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
+  static Fresh emitted(config(Dispatcher::emitted)), reference(config(Dispatcher::reference));
   const Input in{data, size};
   constexpr u64 first = 150, second = 300, length = 1'500;
   Listener listener;
-  const auto one = make(in, Dispatcher::emitted);
-  one->cpu(0).vmx->observer = &listener;
-  if (!run_to(*one, first, whole)) return 0;
+  Machine& one = emitted.again();
+  set_up(one, in);
+  one.cpu(0).vmx->observer = &listener;
+  if (!run_to(one, first, whole)) return 0;
 
-  const auto other = make(in, Dispatcher::reference);
-  if (!run_to(*other, first, small_slices())) wrong("a run in slices sleeps");
-  if (one->retired() != other->retired() || one->state_hash() != other->state_hash())
-    wrong("a run in slices ended elsewhere");
+  Machine& other = reference.again();
+  set_up(other, in);
+  if (!run_to(other, first, small_slices())) wrong("a run in slices sleeps");
+  same(one, other, "a run in slices ended elsewhere");
 
   std::string error;
-  const std::vector<u8> saved = one->save();
-  if (!other->restore(saved, error)) wrong(error.c_str());
-  if (!run_to(*one, second, whole)) return 0;
-  if (!run_to(*other, second, small_slices())) wrong("a restored machine sleeps");
-  if (one->retired() != other->retired() || one->state_hash() != other->state_hash())
-    wrong("a restored machine went elsewhere");
-  run_to(*one, length, whole);
+  const std::vector<u8> saved = one.save();
+  if (!other.restore(saved, error)) wrong(error.c_str());
+  if (!run_to(one, second, whole)) return 0;
+  if (!run_to(other, second, small_slices())) wrong("a restored machine sleeps");
+  same(one, other, "a restored machine went elsewhere");
+  run_to(one, length, whole);
   return 0;
 }

@@ -249,30 +249,75 @@ TEST_CASE("stores on code lines are told before they land, others are not") {
   CHECK(watcher.seen.size() == 4);
 }
 
-TEST_CASE("dirty pages are those written since the last checkpoint; forgotten pages are as new") {
+namespace {
+
+std::vector<u64> marked(const PhysicalMemory& m, unsigned mark) {
+  std::vector<u64> pages;
+  for (const HostPhys page : m.marked_pages(mark)) pages.push_back(page.value);
+  return pages;
+}
+using Pages = std::vector<u64>;
+
+}  // namespace
+
+TEST_CASE("marks are independent of each other: each has the pages written since it was added or cleared") {
+  PhysicalMemory m;
+  REQUIRE(m.add_ram(HostPhys(0), 0x100000, "ram"));
+  m.write(HostPhys(0x1000), 1, 1);
+  const unsigned first = m.add_mark().value();
+  CHECK(marked(m, first).empty());
+  m.write(HostPhys(0x3fff), 1, 3);
+  m.pointer(HostPhys(0x2000), true);
+  m.pointer(HostPhys(0x7000), false);
+  CHECK(marked(m, first) == Pages{0x3000, 0x2000});
+  const unsigned second = m.add_mark().value();
+  CHECK(second != first);
+  CHECK(marked(m, second).empty());
+  const std::vector<u8> block(0x1001);
+  m.write_block(HostPhys(0x2fff), block.data(), block.size());
+  CHECK(marked(m, first) == Pages{0x3000, 0x2000});
+  CHECK(marked(m, second) == Pages{0x2000, 0x3000});
+  m.clear_mark(first);
+  CHECK(marked(m, first).empty());
+  CHECK(marked(m, second) == Pages{0x2000, 0x3000});
+  m.write(HostPhys(0x3000), 8, 1);
+  CHECK(marked(m, first) == Pages{0x3000});
+  CHECK(marked(m, second) == Pages{0x2000, 0x3000});
+  CHECK(written(m) == Pages{0x1000, 0x2000, 0x3000});
+  m.remove_mark(first);
+  CHECK(marked(m, first).empty());
+  for (unsigned n = 1; n < PhysicalMemory::most_marks; ++n) CHECK(m.add_mark());
+  CHECK_FALSE(m.add_mark());
+  // RAM that comes later has marks, too.
+  REQUIRE(m.add_ram(HostPhys(0x1000000), 0x10000, "more"));
+  m.write(HostPhys(0x1000000), 1, 1);
+  CHECK(marked(m, second) == Pages{0x2000, 0x3000, 0x1000000});
+}
+
+TEST_CASE("a page is put back as it was: by its own address, and only lines that differ are told of") {
   PhysicalMemory m;
   Watcher watcher;
-  REQUIRE(m.add_ram(HostPhys(0), 0x100000, "ram"));
+  REQUIRE(m.add_ram(HostPhys(0), 0x200000, "ram"));
   m.set_code_watcher(&watcher);
-  auto dirty = [&] {
-    std::vector<u64> pages;
-    m.for_each_dirty_page([&](HostPhys page, const u8*) { pages.push_back(page.value); });
-    return pages;
-  };
-  m.write(HostPhys(0x1000), 1, 1);
-  m.write(HostPhys(0x3000), 1, 3);
-  CHECK(dirty() == std::vector<u64>{0x1000, 0x3000});
-  m.begin_dirty();
-  CHECK(dirty().empty());
-  CHECK(written(m) == std::vector<u64>{0x1000, 0x3000});
-  m.write(HostPhys(0x3fff), 1, 1);
-  m.pointer(HostPhys(0x5000), true);
-  CHECK(dirty() == std::vector<u64>{0x3000, 0x5000});
-  m.mark_code(HostPhys(0x3000), 1);
-  const HostPhys pages[] = {HostPhys(0x3000), HostPhys(0x900000)};
-  m.forget_pages(pages);
-  CHECK(watcher.seen.size() == 1);
-  CHECK(m.read(HostPhys(0x3000), 1) == 0);
-  CHECK(written(m) == std::vector<u64>{0x1000, 0x5000});
-  CHECK(dirty() == std::vector<u64>{0x5000});
+  m.write(HostPhys(0x101010), 1, 7);
+  std::vector<u8> old(m.ram_page(HostPhys(0x101000)), m.ram_page(HostPhys(0x101000)) + page_bytes);
+  m.mark_code(HostPhys(0x101000), 1);
+  m.mark_code(HostPhys(0x101100), 1);
+  const unsigned mark = m.add_mark().value();
+  CHECK(m.restore_page(HostPhys(0x101000), old.data()));
+  CHECK(marked(m, mark).empty());
+  m.set_a20(false);
+  m.add_rom(HostPhys(0x101000), {1}, "rom");
+  old[0x110] = 9;
+  CHECK(m.restore_page(HostPhys(0x101000), old.data()));
+  CHECK(watcher.seen == std::vector<std::pair<u64, u64>>{{0x101100, 0x80}});
+  CHECK(marked(m, mark) == Pages{0x101000});
+  CHECK(m.ram_page(HostPhys(0x101000))[0x110] == 9);
+  CHECK(m.ram_page(HostPhys(0x1000))[0x110] == 0);
+  CHECK(m.restore_page(HostPhys(0x101000), nullptr));
+  CHECK(watcher.seen.size() == 3);
+  CHECK(m.ram_page(HostPhys(0x101000))[0x110] == 0);
+  CHECK_FALSE(m.restore_page(HostPhys(0x200000), nullptr));
+  CHECK_FALSE(m.restore_page(HostPhys(0x101010), nullptr));
+  CHECK(m.ram_page(HostPhys(0x200000)) == nullptr);
 }

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "tests/mmu/kept_fields.h"
 #include "tests/mmu/machine.h"
 #include "tests/random.h"
 
@@ -212,6 +213,19 @@ struct Model : Machine {
     }
   }
 
+  // What is known is saved and restored; whatever follows must not be told from the other runs.
+  void round_trip() {
+    KeptFields fields;
+    mmu.translations(fields);
+    fields.give_back();
+    mmu.translations(fields);
+    CHECK(fields.all_given());
+    KeptFields again;
+    mmu.translations(again);
+    fields.give_back();
+    CHECK(fields == again);
+  }
+
   void check_tags() {
     for (unsigned slot = 0; slot < tlb_entries; ++slot) {
       const TlbEntry& r = mmu.data_view()->read[slot];
@@ -263,6 +277,7 @@ TEST_CASE("a TLB with proper invalidations is never told from fresh walks") {
       if (what == 12 && seed > 4) m.change_stage();
       if (what > 12) m.access();
       if (what == 13 && m.random.one_in(4)) m.check_tags();
+      if (what == 14 && m.random.one_in(32)) m.round_trip();
     }
     m.check_tags();
     // The test means nothing if the TLB never answered.

@@ -75,7 +75,7 @@ TEST_CASE("a store goes beside the lines of a page that hold code, as long as th
   loses_by([](Pages& m) { m.cr3(0, false); });
   loses_by([](Pages& m) { m.cr3(1, true); });
   loses_by([](Pages& m) { m.mmu.flush_all(); });
-  loses_by([](Pages& m) { m.memory.begin_dirty(); });
+  loses_by([](Pages& m) { m.memory.add_mark(); });
   loses_by([](Pages& m) { m.mmu.set_privilege(true, false, false); });
   loses_by([](Pages& m) { m.mmu.set_privilege(false, false, true); });
   loses_by([](Pages& m) {

@@ -1,0 +1,61 @@
+// Owns checkpoints of a machine in memory: the pages of RAM that changed from one to the next, and going
+// back.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "frontend/machine/machine.h"
+
+namespace ringside {
+
+// Each checkpoint has the pages that differ from the one that the machine came from, so that taking and
+// restoring cost what was written between the two, whatever the size of RAM. Going back to one and running on
+// makes a branch; those on other branches stay. The machine outlives this, and is not rebooted meanwhile.
+class Checkpoints {
+ public:
+  // nullptr: memory has no mark left to give (PhysicalMemory::add_mark).
+  static std::unique_ptr<Checkpoints> create(Machine& machine);
+  ~Checkpoints();
+  Checkpoints(const Checkpoints&) = delete;
+  Checkpoints& operator=(const Checkpoints&) = delete;
+
+  // Takes one of the machine as it is, which changes nothing of it. Its number is never used again.
+  unsigned take();
+  // The machine is as it was when the checkpoint was taken. False: there is no such checkpoint.
+  bool restore(unsigned number);
+  // Gives up a checkpoint; what others need of it they keep. False: there is none, or it is the one that the
+  // machine was taken from or restored to last.
+  bool forget(unsigned number);
+
+  std::vector<unsigned> numbers() const;
+  u64 retired(unsigned number) const;  // Machine::retired() when it was taken
+  u64 bytes() const;                   // of memory that all of them take, about
+
+ private:
+  using Page = std::array<u8, page_bytes>;
+  struct Point {
+    static constexpr unsigned none = ~0u;
+    unsigned parent = none;
+    u64 retired = 0;
+    std::vector<u8> state;  // all but RAM
+    // Where RAM differs from the parent's; nullptr: all zeros. One without a parent has all pages that are
+    // not zero.
+    std::map<HostPhys, std::shared_ptr<const Page>> pages;
+  };
+
+  Checkpoints(Machine& machine, unsigned mark) : machine_(machine), mark_(mark) {}
+  const u8* page_in(unsigned number, HostPhys page) const;
+  // Pages that may differ between two checkpoints.
+  void differing(unsigned a, unsigned b, std::set<HostPhys>& pages) const;
+
+  Machine& machine_;
+  unsigned mark_;
+  unsigned next_ = 0, current_ = Point::none;
+  std::map<unsigned, Point> points_;
+};
+
+}  // namespace ringside

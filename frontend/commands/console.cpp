@@ -64,7 +64,9 @@ struct Console::Editor {
     el_get(edit, EL_CLIENTDATA, &self);
     std::mbstate_t state{};
     for (;;) {
-      if (self->console.wait_ && !self->console.wait_()) {
+      const Waited waited = self->console.wait_ ? self->console.wait_() : Waited::input;
+      if (waited == Waited::over) return 0;
+      if (waited == Waited::interrupted) {
         errno = EINTR;
         return -1;
       }
@@ -123,7 +125,9 @@ std::optional<std::string> Console::plain_line() {
       read_.erase(0, end + 1);
       return text;
     }
-    if (wait_ && !wait_()) continue;
+    const Waited waited = wait_ ? wait_() : Waited::input;
+    if (waited == Waited::over) return std::nullopt;
+    if (waited == Waited::interrupted) continue;
     std::array<char, 4096> chunk;
     const ssize_t got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;

@@ -22,8 +22,9 @@ class Console {
   // conversation is over.
   void on_command(std::function<bool(bool begins)> around) { around_ = std::move(around); }
 
-  // Called before input is waited for; comes back when there is some. False: a signal came before.
-  void on_wait(std::function<bool()> wait) { wait_ = std::move(wait); }
+  // Called before input is waited for; says what came first. `over` ends the conversation.
+  enum class Waited : u8 { input, interrupted, over };
+  void on_wait(std::function<Waited()> wait) { wait_ = std::move(wait); }
   // Shows the prompt again, with what is typed so far, after something else was printed.
   void show_prompt();
 
@@ -38,7 +39,7 @@ class Console {
 
   Commands& commands_;
   std::function<bool(bool)> around_;
-  std::function<bool()> wait_;
+  std::function<Waited()> wait_;
   std::string read_;                // from a file or a pipe, and not taken yet
   std::unique_ptr<Editor> editor_;  // nullptr: standard input is no terminal
 };

@@ -1,113 +1,19 @@
 // Owns the host's side of the gdb stub: one listening socket, at most one client, and their bytes.
 #include "frontend/gdb/transport.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
+
+#include "frontend/gdb/sockets.h"
 
 namespace ringside {
-namespace {
-
-std::string last_error() { return std::strerror(errno); }
-
-// A socket that nobody listens to: a run that was killed leaves its own behind.
-bool stale(const sockaddr_un& address) {
-  struct stat info;
-  if (::lstat(address.sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
-  const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (probe < 0) return false;
-  const bool refused = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 &&
-                       errno == ECONNREFUSED;
-  ::close(probe);
-  return refused;
-}
-
-int listen_unix(const std::string& path, std::string& error) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::copy(path.begin(), path.end(), address.sun_path);
-  const auto fail = [&](const std::string& why) {
-    error = fmt::format("-gdb unix:{}: {}", path, why);
-    return -1;
-  };
-  const int made = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (made < 0) return fail(last_error());
-  const auto bind = [&] {
-    return ::bind(made, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  };
-  bool bound = bind();
-  if (!bound && errno == EADDRINUSE) {
-    if (!stale(address)) {
-      ::close(made);
-      return fail("there is something of this name; choose another");
-    }
-    bound = ::unlink(path.c_str()) == 0 && bind();
-  }
-  if (!bound || ::listen(made, 1) != 0) {
-    const std::string why = last_error();
-    ::close(made);
-    return fail(why + "; name a path in a folder that you may write to");
-  }
-  return made;
-}
-
-int listen_tcp(const GdbPlace& place, std::string& address, std::string& error) {
-  const std::string named = fmt::format("-gdb tcp:{}:{}", place.host, place.port);
-  addrinfo wanted{};
-  wanted.ai_socktype = SOCK_STREAM;
-  wanted.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (const int code = ::getaddrinfo(place.host.c_str(), place.port.c_str(), &wanted, &found)) {
-    error = fmt::format("{}: {}; name this host, or leave the name out", named, ::gai_strerror(code));
-    return -1;
-  }
-  int made = -1;
-  std::string why = "no address";
-  for (const addrinfo* at = found; at && made < 0; at = at->ai_next) {
-    made = ::socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (made < 0) {
-      why = last_error();
-      continue;
-    }
-    const int yes = 1;
-    ::setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (::bind(made, at->ai_addr, at->ai_addrlen) == 0 && ::listen(made, 1) == 0) continue;
-    why = last_error();
-    ::close(made);
-    made = -1;
-  }
-  ::freeaddrinfo(found);
-  if (made < 0) {
-    error = fmt::format("{}: {}; choose another port", named, why);
-    return -1;
-  }
-  sockaddr_storage bound{};
-  socklen_t size = sizeof bound;
-  std::array<char, NI_MAXHOST> host{};
-  std::array<char, NI_MAXSERV> port{};
-  if (::getsockname(made, reinterpret_cast<sockaddr*>(&bound), &size) == 0 &&
-      ::getnameinfo(reinterpret_cast<sockaddr*>(&bound), size, host.data(), host.size(), port.data(),
-                    port.size(), NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
-    const bool six = bound.ss_family == AF_INET6;
-    address = fmt::format("{}{}{}:{}", six ? "[" : "", host.data(), six ? "]" : "", port.data());
-  }
-  return made;
-}
-
-}  // namespace
-
 std::optional<GdbPlace> parse_gdb_place(std::string_view text, std::string& error) {
   const std::string_view whole = text;
   GdbPlace place;
@@ -120,7 +26,7 @@ std::optional<GdbPlace> parse_gdb_place(std::string_view text, std::string& erro
     text.remove_prefix(5);
     place.path = text.substr(0, text.find(','));
     if (place.path.empty()) return wrong("no path");
-    if (place.path.size() >= sizeof(sockaddr_un::sun_path)) return wrong("the path is too long");
+    if (!fits_socket_name(place.path)) return wrong("the path is too long");
     if (place.path.find('\0') != std::string::npos) return wrong("not a path");
     return place;
   }
@@ -147,9 +53,9 @@ GdbTransport::~GdbTransport() {
 
 bool GdbTransport::listen(const GdbPlace& place, std::string& error) {
   if (place.kind == GdbPlace::Kind::tcp) {
-    listener_ = listen_tcp(place, address_, error);
+    listener_ = listen_tcp("-gdb", place.host, place.port, address_, error);
   } else {
-    listener_ = listen_unix(place.path, error);
+    listener_ = listen_unix("-gdb", place.path, error);
     if (listener_ >= 0) address_ = path_ = place.path;
   }
   return listener_ >= 0;

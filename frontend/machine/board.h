@@ -95,6 +95,8 @@ class Board final : public HpetRouting, public DmaMemory {
   PortBus ports;
   CallSink serial_out, console_out;
   Uart16550& serial() { return *uart_; }
+  I8042& keyboard_controller() { return *i8042_; }
+  AcpiPm& power_management() { return *pm_; }
   LocalApic& local_apic(unsigned cpu) { return *apics_[cpu]; }
   IoApic& io_apic() { return io_apic_; }
   const PicPair& pic() { return *pic_; }

@@ -151,8 +151,15 @@ bool plan_elf(const LoadJob& job, const ElfKernel& elf, u64 shift) {
   for (const ElfKernel::Segment& s : elf.segments) {
     const u64 at = s.address + shift;
     std::string problem;
-    if (!job.plan.claim(at, s.memory_bytes, fmt::format("segment {}", s.number), problem))
-      return job.fail(problem + "; give the machine more memory with -m or link the kernel elsewhere");
+    if (!job.plan.claim(at, s.memory_bytes, fmt::format("segment {}", s.number), problem)) {
+      // No PC has memory there: kernels of the higher half that forgot where they are loaded.
+      constexpr u64 most_memory = u64{1} << 40;
+      return job.fail(problem +
+                      (at >= most_memory
+                           ? "; that is a virtual address, give the segment a physical one (AT in the "
+                             "linker script)"
+                           : "; give the machine more memory with -m or link the kernel elsewhere"));
+    }
     job.plan.put_view(at, job.kernel.bytes.data() + s.offset, s.file_bytes);
     job.plan.zero(at + s.file_bytes, s.memory_bytes - s.file_bytes);
   }

@@ -59,6 +59,9 @@ bool LoadPlan::claim(u64 base, u64 bytes, std::string what, std::string& problem
   if (!is_ram(base, bytes)) {
     problem = bytes - 1 > ~u64{0} - base
                   ? fmt::format("{} at {:#x} runs over the end of the address space", what, base)
+              : base >= ram_end()
+                  ? fmt::format("{} wants {:#x}..{:#x}, which is outside memory (RAM ends at {:#x})", what,
+                                base, base + bytes - 1, ram_end())
                   : fmt::format("{} wants {:#x}..{:#x}, which is not all RAM (RAM ends at {:#x})", what, base,
                                 base + bytes - 1, ram_end());
     return false;

@@ -187,7 +187,7 @@ const Ending& Machine::run(u64 instructions) {
   const u64 end = instructions > std::numeric_limits<u64>::max() - p.retired ? std::numeric_limits<u64>::max()
                                                                              : p.retired + instructions;
   Ticks skipped = 0;  // time in which nobody ran
-  interrupted_ = held_ = false;
+  interrupted_ = held_ = asleep_ = false;
   p.turns.begin_run(without_turns());
   // A request to return waits until somebody ran, so that it leaves the order of the turns as it was.
   while (ending_.why == Ending::Why::running && !(interrupted_ && !p.turns.anybody_waits()) &&
@@ -195,16 +195,18 @@ const Ending& Machine::run(u64 instructions) {
     p.clock.fire_due();
     const bool first_alone = p.turns.fresh() && stop_after_first_ == p.turns.cpu();
     const u64 ran = run_stretch(first_alone ? 1 : end - p.retired);
+    if (ran != 0) asleep_ = false;
     if (held_ || (first_alone && ran > 0)) break;
     if (!p.turns.nobody_runs()) continue;
     p.turns.forget_waits();
+    asleep_ = true;
     if (const char* const why = why_nobody_wakes()) {
       idle_ = {Ending::Why::idle, 0, why};
       return idle_;
     }
     // A guest that sleeps through its timers retires nothing: the caller must have its turn all the same.
     skipped += jump_to_next_alarm();
-    if (skipped >= p.clock.frequency() / 20) break;
+    if (skipped >= p.clock.frequency() / 20 || p.clock.now() >= wake_) break;
   }
   return ending_;
 }
@@ -299,7 +301,44 @@ PhysicalMemory& Machine::memory() { return parts_->memory; }
 const LocalApic& Machine::local_apic(unsigned n) { return parts_->board->local_apic(n); }
 const IoApic& Machine::io_apic() { return parts_->board->io_apic(); }
 const PicPair& Machine::pic() { return parts_->board->pic(); }
-bool Machine::serial_input(u8 byte) { return parts_->board->serial().input(byte); }
+
+bool Machine::input(const InputEvent& event) {
+  struct Receivers {
+    Board& board;
+    bool operator()(const SerialByte& e) const { return e.port == 0 && board.serial().input(e.byte); }
+    bool operator()(const KeyStroke& e) const {
+      return board.keyboard_controller().key(e.code, e.extended, e.down);
+    }
+    bool operator()(const PauseKey&) const { return board.keyboard_controller().pause_key(); }
+    bool operator()(const MouseMove& e) const {
+      board.keyboard_controller().move_mouse(e.right, e.up, e.wheel, e.buttons);
+      return true;
+    }
+    bool operator()(const PowerButton&) const {
+      board.power_management().press_power_button();
+      return true;
+    }
+  };
+  if (ending_.why != Ending::Why::running || !std::visit(Receivers{*parts_->board}, event)) return false;
+  if (recorder_) recorder_({moment(), event});
+  return true;
+}
+
+Moment Machine::moment() const { return {parts_->retired, parts_->clock.now(), asleep_}; }
+
+bool Machine::run_to(const Moment& there) {
+  while (ending_.why == Ending::Why::running && retired() < there.retired) {
+    if (run(there.retired - retired()).why == Ending::Why::idle) return false;
+  }
+  wake_ = there.now;
+  Moment before;
+  while (there.asleep && moment() != there && moment() != before && retired() == there.retired) {
+    before = moment();
+    run(1);
+  }
+  wake_ = MachineClock::never;
+  return ending_.why == Ending::Why::running && moment() == there;
+}
 
 void Machine::fields(Fields& visit) {
   Parts& p = *parts_;

@@ -10,6 +10,7 @@
 
 #include "cpu/exec/engine/run.h"
 #include "frontend/machine/boot.h"
+#include "frontend/machine/input.h"
 
 namespace ringside {
 
@@ -89,7 +90,16 @@ class Machine final : public MachineControl {
   // The outside world. Serial and debug-console output is handed over byte by byte.
   void on_serial(std::function<void(u8)> sink) { serial_ = std::move(sink); }
   void on_debug_console(std::function<void(u8)> sink) { console_ = std::move(sink); }
-  bool serial_input(u8 byte);  // false: the receiver is full, offer it again later
+  // The one door for what comes from outside. The machine stands still meanwhile (between two calls of run(),
+  // not inside one). False: who receives it is full, or there is no such port; nothing has changed and
+  // nothing is recorded. It may be offered again later.
+  bool input(const InputEvent& event);
+  // Told of each event that was taken; run_to() and input() make the same of another machine later.
+  void on_input(std::function<void(const InputRecord&)> recorder) { recorder_ = std::move(recorder); }
+  Moment moment() const;
+  // As run(), until `moment`. False: the machine ended before, or does not come by it: it is none of this
+  // run's.
+  bool run_to(const Moment& moment);
 
   // State as fields, for dumps and the hash. The hash covers all of it and every RAM page that is not all
   // zero.
@@ -128,6 +138,9 @@ class Machine final : public MachineControl {
   MachineConfig config_;
   std::unique_ptr<Parts> parts_;
   std::function<void(u8)> serial_, console_;
+  std::function<void(const InputRecord&)> recorder_;
+  bool asleep_ = false;     // no CPU could run when run() returned
+  Ticks wake_ = ~Ticks{0};  // run() returns from a sleep at this time, too
   Ending ending_, idle_;
   volatile bool interrupted_ = false;
   bool held_ = false;

@@ -80,7 +80,7 @@ class Conversation {
 
   int run() {
     std::string error;
-    if (!session_.prepare(error) || !session_.let_gdb_in(error)) return fail(error);
+    if (!session_.prepare(error) || !session_.let_gdb_in(error)) return session_.refuse(error);
     Commands commands(debugger(), session_.symbols(), [this](std::string_view text) { write(text); });
     connect(commands);
     catch_interrupts();
@@ -102,13 +102,16 @@ class Conversation {
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
     commands.on_send([this](std::string_view bytes) {
       std::size_t went = 0;
-      while (went < bytes.size() && session_.machine().serial_input(static_cast<u8>(bytes[went]))) ++went;
+      while (went < bytes.size() && session_.machine().input(SerialByte{0, static_cast<u8>(bytes[went])}))
+        ++went;
       return went;
     });
     commands.on_restart([this](std::string& why) { return session_.restart(why); });
     debugger().on_slice([this] {
       session_.flush();
-      if (session_.late() || (gdb() && gdb()->client_waits())) debugger().interrupt();
+      session_.offer_input();
+      const bool decided = !told_ && session_.decided();
+      if (decided || session_.limit_reached() || (gdb() && gdb()->client_waits())) debugger().interrupt();
     });
     if (!gdb()) return;
     gdb()->hold();
@@ -122,29 +125,40 @@ class Conversation {
       around(begins);
       return !session_.over();
     });
-    if (gdb()) console.on_wait([this, &commands, &console] { return serve_gdb(commands, console); });
+    console.on_wait([this, &commands, &console] { return wait(commands, console); });
     console.converse();
   }
 
-  // Until something is typed. False: a signal came before.
-  bool serve_gdb(Commands& commands, Console& console) {
-    for (;;) {
-      gdb()->poll();
-      if (gdb()->stub().take_wish() == GdbStub::Wish::restart) {
-        std::string error;
-        if (!session_.restart(error)) say(error);
-        gdb()->hold();
-      }
-      if (!gdb()->client()) gdb()->hold();  // the console has the machine for itself again
-      if (!gdb()->holds()) {
-        run_for_gdb(commands);
+  // Until something is typed, for as long as --timeout leaves; what gdb wants is done meanwhile.
+  Console::Waited wait(Commands& commands, Console& console) {
+    constexpr double hour = 3600;
+    while (!session_.limit_reached()) {
+      if (gdb() && serve_gdb(commands)) {
         console.show_prompt();
         continue;
       }
-      std::array<pollfd, 2> wait = {{{STDIN_FILENO, POLLIN, 0}, {gdb()->descriptor(), POLLIN, 0}}};
-      if (::poll(wait.data(), wait.size(), -1) < 0) return false;
-      if (wait[0].revents) return true;
+      std::array<pollfd, 2> wait = {
+          {{STDIN_FILENO, POLLIN, 0}, {gdb() ? gdb()->descriptor() : -1, POLLIN, 0}}};
+      const int most = static_cast<int>(session_.time_left(hour) * 1000) + 1;
+      const bool cut = ::poll(wait.data(), wait.size(), most) < 0;
+      if (cut && !session_.limit_reached()) return Console::Waited::interrupted;
+      if (wait[0].revents) return Console::Waited::input;
     }
+    return Console::Waited::over;
+  }
+
+  // True: the machine ran.
+  bool serve_gdb(Commands& commands) {
+    gdb()->poll();
+    if (gdb()->stub().take_wish() == GdbStub::Wish::restart) {
+      std::string error;
+      if (!session_.restart(error)) say(error);
+      gdb()->hold();
+    }
+    if (!gdb()->client()) gdb()->hold();  // the console has the machine for itself again
+    if (gdb()->holds()) return false;
+    run_for_gdb(commands);
+    return true;
   }
 
   // As the client wants it, until it stops; both are told.
@@ -157,7 +171,7 @@ class Conversation {
     interrupted = false;
     while (!gdb()->holds() && ending.why == Ending::Why::running && !session_.over()) {
       ending = gdb()->run(slice);
-      if (interrupted || session_.late()) break;
+      if (interrupted || session_.limit_reached()) break;
       gdb()->poll();
       if (!gdb()->client()) gdb()->hold();
     }
@@ -178,7 +192,7 @@ class Conversation {
     const Stop here = debugger().here();
     std::string reason = "the debugger's session ended";
     if (here.kind == Stop::Kind::ended) reason = here.text;
-    if (session_.satisfied()) return session_.end("expected", satisfied_text, status);
+    if (session_.decided()) return session_.end("expected", session_.decision(), status);
     session_.end("debugger", reason, status);
   }
 
@@ -210,8 +224,8 @@ class Conversation {
     to_interrupt = begins ? &debugger() : nullptr;
     debugger().take_interrupt();
     session_.flush();
-    if (begins || session_.late() || !session_.satisfied() || std::exchange(told_, true)) return;
-    say(satisfied_text);
+    if (begins || session_.limit_reached() || !session_.decided() || std::exchange(told_, true)) return;
+    say(session_.decision());
   }
 
   // The guest's words and the debugger's are in the order in which they came; each begins on a line of its
@@ -223,10 +237,9 @@ class Conversation {
     if (!broken_ && !whole.empty()) broken_ = !print(whole);
   }
 
-  static constexpr const char* satisfied_text = "the serial output matched --expect";
   Session session_;
   DebugOptions options_;
-  bool told_ = false;  // that --expect was satisfied
+  bool told_ = false;  // what decided --expect or --fail-on
   bool guest_in_line_ = false, left_ = false;
   bool broken_ = false;  // standard output
 };
@@ -245,6 +258,9 @@ int run_debugger(std::span<const std::string_view> arguments) {
         "ringside debug [-x FILE] [-ex COMMAND] [--batch] [FLAG...], with the flags of a run.\n\n{}",
         help_of_commands()));
   if (parsed->answer != Answer::run) return shown(answer_text(parsed->answer));
+  for (const Script& script : options.scripts) {
+    if (script.file) parsed->run.scripts.push_back(script.text);
+  }
   for (const std::string& flag : parsed->run_only)
     parsed->run.warnings.push_back(fmt::format("{}: does nothing under ringside debug; leave it out", flag));
   return Conversation(std::move(parsed->run), std::move(options)).run();

@@ -19,13 +19,12 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
     return false;
   trace_ = std::make_unique<ExitTrace>();
   if (rows) {
-    if (!rows_.open("--trace-exits", Sink{Sink::Kind::file, options.trace_exits}, error)) return false;
+    if (!rows_.open_file("--trace-exits", options.trace_exits, false, error)) return false;
     trace_->write_rows(trace_form(options.trace_exits), [this](std::string_view text) { rows_.put(text); });
   }
   trace_->use_symbols(&names());
   if (options.explain) story_.open_standard_error();
-  if (into_file && !json_.open("--explain-json", Sink{Sink::Kind::file, options.explain_json}, error))
-    return false;
+  if (into_file && !json_.open_file("--explain-json", options.explain_json, false, error)) return false;
   trace_->filter_story(options.explain_only);
   if (story) {
     trace_->tell_story([this, before = std::move(before_story), words = options.explain,

@@ -2,17 +2,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
+#include "frontend/program/absent_flags.h"
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
 
 namespace ringside {
 namespace {
-
-// Flags of QEMU's that people will try: known, and not there yet.
-constexpr std::array<std::string_view, 12> absent = {
-    "cdrom", "drive", "hda", "hdb", "hdc", "hdd", "fda", "blockdev", "netdev", "qmp", "chardev", "loadvm"};
 
 const Option* find_option(std::string_view name) {
   for (const Option& option : option_table()) {
@@ -26,6 +22,7 @@ std::string spelled(const Option& option) {
 }
 
 std::string unknown_flag(std::string_view word, std::string_view name) {
+  if (const auto words = absent_flag(name)) return fmt::format("{}: {}", word, *words);
   std::vector<std::string_view> names;
   for (const Option& option : option_table()) {
     if (!option.name.empty()) names.push_back(option.name);
@@ -34,6 +31,36 @@ std::string unknown_flag(std::string_view word, std::string_view name) {
     return fmt::format("{}: unknown flag; did you mean {}?", word, spelled(*find_option(*near)));
   }
   return fmt::format("{}: unknown flag; ringside --help lists them", word);
+}
+
+// The one that -chardev has described by this name takes its place. False: there is none.
+bool resolve(const RunOptions& run, const char* flag, Chardev& device, std::string& error) {
+  if (device.kind != Chardev::Kind::named) return true;
+  const auto found = run.chardevs.find(device.path);
+  if (found == run.chardevs.end()) {
+    error = fmt::format("{} chardev:{}: no -chardev has this id; add -chardev KIND,id={}", flag, device.path,
+                        device.path);
+    return false;
+  }
+  device = found->second;
+  return true;
+}
+
+bool settle_chardevs(RunOptions& run, std::string& error) {
+  if (run.serials.empty()) {
+    Chardev usual;
+    if (!run.no_defaults || run.nographic) usual.kind = Chardev::Kind::standard;
+    run.serials.push_back(usual);
+  }
+  unsigned typed = 0;
+  for (Chardev& device : run.serials) {
+    if (!resolve(run, "-serial", device, error)) return false;
+    if (device.kind == Chardev::Kind::standard && ++typed > 1) {
+      error = "-serial stdio: one serial port has the terminal already; give the other a file, pty or socket";
+      return false;
+    }
+  }
+  return resolve(run, "-debugcon", run.debugcon, error);
 }
 
 bool check_combinations(RunOptions& run, std::string& error) {
@@ -54,14 +81,7 @@ bool check_combinations(RunOptions& run, std::string& error) {
     error = "-S: nobody could let the machine go on; add -s, and then: gdb -ex 'target remote :1234'";
     return false;
   }
-  if (!run.serial) run.serial = Sink{run.no_defaults ? Sink::Kind::none : Sink::Kind::standard, ""};
-  if (!run.debugcon) run.debugcon = Sink{};
-  if (run.debugcon->kind == Sink::Kind::file && run.debugcon->path == run.serial->path) {
-    error = fmt::format("-debugcon file:{}: the serial port writes there too; give each a file",
-                        run.serial->path);
-    return false;
-  }
-  return true;
+  return settle_chardevs(run, error);
 }
 
 }  // namespace
@@ -85,15 +105,15 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
     const bool two = word.starts_with("--");
     std::string_view name = word.substr(two ? 2 : 1);
     std::optional<std::string_view> value;
-    if (const auto equals = name.find('='); two && equals != std::string_view::npos) {
+    // With one dash only behind a flag that there is: QEMU's values may hold an equals sign themselves.
+    if (const auto equals = name.find('=');
+        equals != std::string_view::npos && (two || find_option(name.substr(0, equals)))) {
       value = name.substr(equals + 1);
       name = name.substr(0, equals);
     }
     const Option* option = find_option(name);
     if (!option) {
-      error = std::find(absent.begin(), absent.end(), name) != absent.end()
-                  ? fmt::format("{}: not there yet; leave it out (ringside --help lists what there is)", word)
-                  : unknown_flag(word, name);
+      error = unknown_flag(word, name);
       return std::nullopt;
     }
     if (option->argument.empty() && value) {
@@ -135,8 +155,9 @@ std::string help_text(std::string_view subcommands) {
   text +=
       "\nExit status: 0 the guest powered off, was reset under -no-reboot, or --expect matched; "
       "isa-debug-exit:\n"
-      "(value << 1) | 1; 1 the guest failed (triple fault, halted for ever, no match) or could not be "
-      "loaded;\n"
+      "(value << 1) | 1; 1 the guest failed (triple fault, halted for ever, no match, --fail-on) or could "
+      "not "
+      "be loaded;\n"
       "2 the command line is wrong; 124 a limit was reached; 130 interrupted.\n"
       "On a terminal Ctrl-A x ends the run, Ctrl-A h shows the other keys.\n";
   return text;

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 namespace ringside {
 
@@ -70,18 +71,6 @@ std::vector<Property> parse_properties(std::string_view text) {
   return properties;
 }
 
-std::optional<Sink> parse_sink(std::string_view flag, std::string_view text, std::string& error) {
-  if (text == "stdio" || text == "mon:stdio") return Sink{Sink::Kind::standard, ""};
-  if (text == "null" || text == "none") return Sink{Sink::Kind::none, ""};
-  if (text.starts_with("file:")) {
-    if (text.size() > 5) return Sink{Sink::Kind::file, std::string(text.substr(5))};
-    error = fmt::format("{} file:: no path behind the colon; write {} file:PATH", flag, flag);
-    return std::nullopt;
-  }
-  error = fmt::format("{} {}: no such place; choose stdio, file:PATH or null", flag, text);
-  return std::nullopt;
-}
-
 std::optional<s64> parse_date(std::string_view text) {
   // The shape first, so that the numbers can be picked out of fixed places.
   constexpr std::string_view shape = "dddd-dd-ddTdd:dd:dd";
@@ -103,17 +92,18 @@ std::optional<s64> parse_date(std::string_view text) {
 
 namespace {
 
-// Edits (insert, delete, replace) that make one word of the other.
+// Edits (insert, delete, replace, two neighbours that change places) that make one word of the other.
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
+  std::vector<std::size_t> before, last, row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
+    before = std::move(last);
+    last = row;
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
+      row[j] = std::min({last[j] + 1, row[j - 1] + 1, last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
   }
   return row.back();
@@ -122,12 +112,14 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }  // namespace
 
 std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& known) {
-  if (word.size() > 64) return std::nullopt;
+  constexpr std::size_t longest = 64, shortest = 3, most = 3;
+  if (word.size() > longest || word.size() < shortest) return std::nullopt;
   std::optional<std::string_view> best;
-  std::size_t least = 1 + word.size() / 3;
+  std::size_t least = std::min(most, (word.size() + 1) / 4 + 1) + 1;
+  if (word.size() <= 5) least = 2;
   for (const std::string_view candidate : known) {
-    if (const std::size_t d = distance(word, candidate); d <= least && d < candidate.size()) {
-      if (best && d == least) continue;
+    if (candidate.size() < shortest) continue;
+    if (const std::size_t d = distance(word, candidate); d < least) {
       best = candidate;
       least = d;
     }

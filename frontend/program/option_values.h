@@ -1,4 +1,4 @@
-// Owns the readers of flag values: sizes, counts, lists of properties, dates, places for output.
+// Owns the readers of flag values: sizes, counts, lists of properties, dates.
 #pragma once
 
 #include <optional>
@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "frontend/program/options.h"
+#include "cpu/arch/types.h"
 
 namespace ringside {
 
@@ -24,13 +24,11 @@ struct Property {
 };
 std::vector<Property> parse_properties(std::string_view text);
 
-// "stdio", "mon:stdio", "file:PATH", "null", "none".
-std::optional<Sink> parse_sink(std::string_view flag, std::string_view text, std::string& error);
-
 // "2024-05-06" or "2024-05-06T07:08:09" (UTC), as seconds since 1970.
 std::optional<s64> parse_date(std::string_view text);
 
-// The known word nearest to `word`, if it is near enough to be a slip.
+// The known word nearest to `word`, if it is near enough to be a slip: one edit in a short word, up to three
+// in a long one, where two letters that changed places are one edit.
 std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& known);
 
 }  // namespace ringside

@@ -3,27 +3,14 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-
-#include "frontend/program/expect.h"
-#include "frontend/program/listings.h"
-#include "frontend/program/option_values.h"
+#include "frontend/program/option_functions.h"
 
 namespace ringside {
 namespace {
 
+using namespace flags;
+
 bool accepted(Parsed&, std::string_view, std::string&) { return true; }
-
-bool fail(std::string& error, std::string text) {
-  error = std::move(text);
-  return false;
-}
-
-bool file_name(std::string_view flag, std::string_view value, std::string& to, std::string& error) {
-  if (value.empty()) return fail(error, fmt::format("{}: the file's name is empty; name a file", flag));
-  to = value;
-  return true;
-}
 
 bool kernel(Parsed& p, std::string_view v, std::string& e) {
   return file_name("-kernel", v, p.run.machine.boot.kernel, e);
@@ -39,169 +26,6 @@ bool stats(Parsed& p, std::string_view v, std::string& e) { return file_name("--
 bool append(Parsed& p, std::string_view v, std::string&) {
   p.run.machine.boot.append = v;
   return true;
-}
-
-bool memory(Parsed& p, std::string_view v, std::string& e) {
-  for (const Property& property : parse_properties(v)) {
-    if (property.name == "slots" || property.name == "maxmem") {
-      return fail(e, fmt::format("-m {}: memory cannot be plugged in; give the size alone", v));
-    }
-    const bool named = property.name == "size";
-    const auto bytes = parse_bytes(named ? property.value : property.name, u64{1} << 20);
-    if (!bytes || (!named && !property.value.empty())) {
-      return fail(e, fmt::format("-m {}: not an amount of memory; write 512 (MiB), 512M or 2G", v));
-    }
-    constexpr u64 least = u64{1} << 20, most = u64{64} << 30;
-    if (*bytes < least || *bytes > most || *bytes % 4096 != 0) {
-      return fail(e, fmt::format("-m {}: out of range; give 1M to 64G, in whole pages of 4K", v));
-    }
-    p.run.machine.ram_bytes = *bytes;
-  }
-  return true;
-}
-
-bool processors(Parsed& p, std::string_view v, std::string& e) {
-  for (const Property& property : parse_properties(v)) {
-    const bool bare =
-        property.value.empty() && property.name.find_first_not_of("0123456789") == std::string::npos;
-    if (!bare && property.name != "cpus") {
-      if (property.name != "sockets" && property.name != "dies" && property.name != "cores" &&
-          property.name != "threads" && property.name != "maxcpus") {
-        return fail(e, fmt::format("-smp {}: {} is unknown; write -smp N or -smp cpus=N", v, property.name));
-      }
-      p.run.warnings.push_back(
-          fmt::format("-smp {}: {} does nothing; the CPUs are cores of one package", v, property.name));
-      continue;
-    }
-    const auto count = parse_number(bare ? property.name : property.value);
-    if (!count || *count < 1 || *count > 8) {
-      return fail(e, fmt::format("-smp {}: not a number of CPUs that works; give 1 to 8", v));
-    }
-    p.run.machine.cpus = static_cast<unsigned>(*count);
-  }
-  return true;
-}
-
-bool cpu_model(Parsed& p, std::string_view v, std::string& e) {
-  if (v == "help" || v == "?") {
-    p.answer = Answer::cpus;
-    return true;
-  }
-  const auto model = parse_cpu_model(v, e);
-  if (!model) return false;
-  p.run.machine.model = *model;
-  return true;
-}
-
-bool machine_type(Parsed& p, std::string_view v, std::string& e) {
-  if (v == "help" || v == "?") {
-    p.answer = Answer::machines;
-    return true;
-  }
-  for (const Property& property : parse_properties(v)) {
-    if (property.name == "accel") {
-      if (!known_accelerator(property.value, p.run.machine.dispatcher, e)) return false;
-    } else if (property.value.empty() || property.name == "type") {
-      const std::string& type = property.value.empty() ? property.name : property.value;
-      if (type != "pc" && !type.starts_with("pc-i440fx")) {
-        return fail(e, fmt::format("-machine {}: no such machine; there is one, pc", type));
-      }
-    } else {
-      p.run.warnings.push_back(fmt::format("-machine {}: {} does nothing here", v, property.name));
-    }
-  }
-  return true;
-}
-
-bool accelerator(Parsed& p, std::string_view v, std::string& e) {
-  if (v == "help" || v == "?") {
-    p.answer = Answer::accelerators;
-    return true;
-  }
-  const auto properties = parse_properties(v);
-  const Property& first = properties.front();
-  return known_accelerator(first.name == "accel" ? first.value : first.name, p.run.machine.dispatcher, e);
-}
-
-bool msrs(Parsed& p, std::string_view v, std::string& e) {
-  if (v != "strict" && v != "lenient") {
-    return fail(e, fmt::format("--msrs {}: unknown; choose strict (#GP) or lenient (reads as 0)", v));
-  }
-  p.run.machine.strict_msrs = v == "strict";
-  return true;
-}
-
-bool real_time_clock(Parsed& p, std::string_view v, std::string& e) {
-  for (const Property& property : parse_properties(v)) {
-    if (property.name == "clock" || property.name == "driftfix") {
-      p.run.warnings.push_back(
-          fmt::format("-rtc {}: {} does nothing; time follows the instructions", v, property.name));
-    } else if (property.name != "base") {
-      return fail(
-          e, fmt::format("-rtc {}: {} is unknown; write -rtc base=2024-05-06T07:08:09", v, property.name));
-    } else if (property.value == "utc" || property.value == "localtime") {
-      // The one place where the host's clock gets into a machine, and only when asked for.
-      const auto now = std::chrono::system_clock::now().time_since_epoch();
-      const std::time_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count();
-      std::tm local{};
-      const bool shift = property.value == "localtime" && localtime_r(&seconds, &local);
-      p.run.machine.start_time = seconds + (shift ? local.tm_gmtoff : 0);
-    } else if (const auto date = parse_date(property.value)) {
-      p.run.machine.start_time = *date;
-    } else {
-      return fail(e, fmt::format("-rtc {}: not a date; write base=2024-05-06T07:08:09, utc or localtime", v));
-    }
-  }
-  return true;
-}
-
-bool serial(Parsed& p, std::string_view v, std::string& e) {
-  if (p.run.serial) return fail(e, fmt::format("-serial {}: there is one serial port; give -serial once", v));
-  p.run.serial = parse_sink("-serial", v, e);
-  return p.run.serial.has_value();
-}
-
-bool debugcon(Parsed& p, std::string_view v, std::string& e) {
-  p.run.debugcon = parse_sink("-debugcon", v, e);
-  return p.run.debugcon.has_value();
-}
-
-bool debug_exit(const std::vector<Property>& properties, Parsed& p, std::string_view v, std::string& e) {
-  MachineConfig::DebugExit exit;
-  for (const Property& property : properties) {
-    if (property.name == "isa-debug-exit") continue;
-    const auto number = parse_number(property.value);
-    if (property.name == "iobase" && number && *number <= 0xffff) {
-      exit.port = static_cast<u16>(*number);
-    } else if (property.name == "iosize" && number && (*number == 1 || *number == 2 || *number == 4)) {
-      exit.bytes = static_cast<u16>(*number);
-    } else {
-      return fail(
-          e, fmt::format("-device {}: {}={} is no setting of it; write isa-debug-exit,iobase=0xf4,iosize=4",
-                         v, property.name, property.value));
-    }
-  }
-  p.run.machine.debug_exit = exit;
-  return true;
-}
-
-bool device(Parsed& p, std::string_view v, std::string& e) {
-  const auto properties = parse_properties(v);
-  const std::string& kind = properties.front().name;
-  if (kind == "help" || kind == "?") {
-    p.answer = Answer::devices;
-    return true;
-  }
-  if (kind == "isa-debug-exit") return debug_exit(properties, p, v, e);
-  if (kind == "pc-testdev") {
-    p.run.machine.test_device = true;
-    return true;
-  }
-  if (kind == "pci-testdev") {
-    p.run.warnings.push_back("-device pci-testdev: not modelled; the guest will not find it");
-    return true;
-  }
-  return fail(e, fmt::format("-device {}: no such device; \"ringside devices\" lists those there are", kind));
 }
 
 // Scripts set properties of QEMU's own devices with it, which are tuning and not behaviour.
@@ -231,54 +55,17 @@ bool monitor(Parsed&, std::string_view v, std::string& e) {
   return fail(e, fmt::format("-monitor {}: there is no monitor yet; use -monitor none", v));
 }
 
-bool timeout(Parsed& p, std::string_view v, std::string& e) {
-  // Thousandths, read as a number with a fraction by the reader of sizes.
-  const auto thousandths = parse_bytes(v, 1000);
-  const bool digits = !v.empty() && v.back() >= '0' && v.back() <= '9';
-  if (!thousandths || !digits || *thousandths == 0) {
-    return fail(e, fmt::format("--timeout {}: not a time; give seconds above 0, such as 60 or 0.5", v));
-  }
-  p.run.timeout = static_cast<double>(*thousandths) / 1000;
-  return true;
+bool pidfile(Parsed& p, std::string_view v, std::string& e) {
+  return file_name("-pidfile", v, p.run.pidfile, e);
 }
 
-bool max_instructions(Parsed& p, std::string_view v, std::string& e) {
-  const auto count = parse_number(v);
-  if (!count || *count == 0) {
-    return fail(e, fmt::format("--max-instructions {}: not a count; give a whole number above 0", v));
-  }
-  p.run.max_instructions = *count;
-  return true;
-}
-
-bool expect(Parsed& p, std::string_view v, std::string& e) {
-  Expect trial;
-  if (!trial.compile(std::string(v), e)) return false;
-  p.run.expect = v;
-  return true;
-}
+bool no_shutdown(Parsed& p, std::string_view, std::string&) { return p.run.no_shutdown = true; }
 
 bool trace_exits(Parsed& p, std::string_view v, std::string& e) {
   return file_name("--trace-exits", v, p.run.trace_exits, e);
 }
 bool vmx_coverage(Parsed& p, std::string_view v, std::string& e) {
   return file_name("--vmx-coverage", v, p.run.vmx_coverage, e);
-}
-// "FILE", "FILE,0x1000", "FILE,0x1000,guest".
-bool symbols(Parsed& p, std::string_view v, std::string& e) {
-  SymbolFile file;
-  for (std::size_t comma = v.rfind(','); comma != v.npos; comma = v.rfind(',')) {
-    const std::string_view word = v.substr(comma + 1);
-    const auto offset = parse_number(word);
-    if (!offset && word != "root" && word != "guest") break;
-    if (offset) file.offset = *offset;
-    if (word == "root") file.world = World::root;
-    if (word == "guest") file.world = World::non_root;
-    v = v.substr(0, comma);
-  }
-  if (!file_name("--symbols", v, file.path, e)) return false;
-  p.run.symbols.push_back(std::move(file));
-  return true;
 }
 bool explain(Parsed& p, std::string_view, std::string&) { return p.run.explain = true; }
 bool explain_as_json(Parsed& p, std::string_view, std::string&) {
@@ -292,13 +79,6 @@ bool explain_only(Parsed& p, std::string_view v, std::string& e) {
   if (filter) p.run.explain_only = *filter;
   return filter.has_value();
 }
-bool feature_control(Parsed& p, std::string_view v, std::string& e) {
-  if (v != "locked" && v != "open")
-    return fail(e, fmt::format("--feature-control {}: unknown; choose locked (VMX enabled) or open (0)", v));
-  p.run.machine.lock_feature_control = v == "locked";
-  return true;
-}
-
 bool gdb(Parsed& p, std::string_view v, std::string& e) {
   if (v == "none") {
     p.run.gdb.reset();
@@ -312,10 +92,7 @@ bool start_stopped(Parsed& p, std::string_view, std::string&) { return p.run.sta
 
 bool no_reboot(Parsed& p, std::string_view, std::string&) { return p.run.no_reboot = true; }
 bool no_defaults(Parsed& p, std::string_view, std::string&) { return p.run.no_defaults = true; }
-bool nographic(Parsed& p, std::string_view, std::string&) {
-  if (!p.run.serial) p.run.serial = Sink{Sink::Kind::standard, ""};
-  return true;
-}
+bool nographic(Parsed& p, std::string_view, std::string&) { return p.run.nographic = true; }
 bool name(Parsed& p, std::string_view v, std::string&) {
   p.run.name = v;
   return true;
@@ -350,7 +127,9 @@ constexpr Option options[] = {
     {"accel", "NAME", "how instructions are run: emitted or reference; tcg means the best there is",
      accelerator},
     {"device", "DEVICE",
-     "isa-debug-exit[,iobase=PORT][,iosize=BYTES] or pc-testdev; \"ringside devices\" lists all", device},
+     "isa-debug-exit[,iobase=PORT][,iosize=BYTES], pc-testdev, isa-serial,chardev=ID, or "
+     "loader,addr=ADDRESS,file=FILE, which puts a file into memory; \"ringside devices\" lists all",
+     device},
     {"global", "PROPERTY", "accepted, does nothing", global_property},
     {"rtc", "base=DATE", "the clock at power-up: 2024-05-06T07:08:09, utc or localtime (2023-11-14T22:13:20)",
      real_time_clock},
@@ -360,11 +139,18 @@ constexpr Option options[] = {
      "IA32_FEATURE_CONTROL as firmware leaves it: locked with VMXON enabled, or open for the guest (locked)",
      feature_control, own},
     {"no-reboot", "", "end when the guest resets the machine", no_reboot},
+    {"no-shutdown", "", "when the guest powers off, stand still until somebody ends the run", no_shutdown},
+    {"action", "EVENT=WHAT", "reboot=reset or shutdown, shutdown=poweroff or pause: as the two before",
+     action},
 
     {"", "", "Input and output", nullptr},
-    {"serial", "PLACE", "the serial port: stdio, file:PATH or null (stdio)", serial},
-    {"debugcon", "PLACE", "the debug consoles, ports 0xe9 and 0x402: stdio, file:PATH or null (null)",
-     debugcon},
+    {"serial", "PLACE",
+     "the serial port: stdio, file:PATH, null, pty, tcp:HOST:PORT or unix:PATH (with "
+     ",server it listens, with ,nowait it does not wait for somebody), chardev:ID (stdio)",
+     serial},
+    {"debugcon", "PLACE", "the debug consoles, ports 0xe9 and 0x402: places as for -serial (null)", debugcon},
+    {"chardev", "KIND,id=ID",
+     "a place for -serial chardev:ID: stdio, null, file,path=FILE, pty, socket,path=FILE", chardev},
     {"nographic", "", "the serial port on the terminal, as it is without this", nographic},
     {"display", "none", "no window, as it is without this", display},
     {"vnc", "none", "the same", vnc},
@@ -375,7 +161,11 @@ constexpr Option options[] = {
     {"max-instructions", "N", "end after N instructions of all CPUs together; status 124", max_instructions,
      own, run_only},
     {"expect", "REGEX",
-     "end with 0 when a line of the serial output matches; status 1 if the run ends without", expect, own},
+     "end with 0 when a line of the serial output matches; status 1 if the run ends without; several must "
+     "match in their order",
+     expect, own},
+    {"fail-on", "REGEX", "end with 1 when a line of the serial output matches; may come again", fail_on, own},
+    {"output-limit", "BYTES", "end when the guest has printed so much; status 124", output_limit, own},
     {"stats", "FILE", "write statistics as JSON at the end: instructions, times, state hash, ...", stats,
      own},
 
@@ -406,6 +196,7 @@ constexpr Option options[] = {
 
     {"", "", "Taken for QEMU's sake", nullptr},
     {"name", "NAME", "the machine's name, for the statistics", name},
+    {"pidfile", "FILE", "the process's number, while it runs", pidfile},
     {"no-user-config", "", "there is no configuration file anyway", accepted},
     {"net", "none", "no network, as it is without this", net},
     {"nic", "none", "the same", nic},

@@ -1,6 +1,7 @@
 // Owns what the command line asks for, and the parser's face.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,15 +11,10 @@
 #include "frontend/inspect/story_filter.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/gdb/transport.h"
+#include "frontend/program/chardev.h"
 #include "frontend/machine/machine.h"
 
 namespace ringside {
-
-// Where bytes from the guest go to.
-struct Sink {
-  enum class Kind : u8 { none, standard, file } kind = Kind::none;
-  std::string path;  // of a file
-};
 
 // What an address is called, and where its source line is.
 struct SymbolFile {
@@ -27,25 +23,38 @@ struct SymbolFile {
   World world = World::any;
 };
 
+// What -device loader puts into memory: a file as it is, or a number.
+struct LoadedBytes {
+  u64 address = 0;
+  std::string path;  // empty: `bytes`
+  std::vector<u8> bytes;
+};
+
 struct RunOptions {
   MachineConfig machine;
-  std::optional<Sink> serial;    // not given: standard, or none after -nodefaults
-  std::optional<Sink> debugcon;  // not given: none
-  bool no_defaults = false;
+  std::vector<Chardev> serials;  // COM1 to COM4; not given: standard, or none after -nodefaults
+  Chardev debugcon;
+  std::map<std::string, Chardev> chardevs;  // by their ids
+  bool no_defaults = false, nographic = false;
   bool no_reboot = false;
-  double timeout = 0;            // host seconds; 0: no limit
-  u64 max_instructions = 0;      // by all CPUs together; 0: no limit
-  std::string expect;            // regular expression; empty: nothing is expected
-  std::string stats;             // file; empty: no statistics
-  std::string trace_exits;       // file; empty: no rows for VM exits
-  std::string vmx_coverage;      // file, - for standard error; empty: no report
-  bool explain = false;          // tell every VM entry and exit in words, on standard error
-  bool explain_as_json = false;  // there, as JSON
-  std::string explain_json;      // file for the same as JSON; empty: none
-  StoryFilter explain_only;      // what of it
-  std::optional<GdbPlace> gdb;   // where a gdb may come to
+  bool no_shutdown = false;                  // a guest that powers off leaves the machine to be looked at
+  double timeout = 0;                        // host seconds; 0: no limit
+  u64 max_instructions = 0;                  // by all CPUs together; 0: no limit
+  u64 output_limit = 0;                      // bytes of all serial ports together; 0: no limit
+  std::vector<std::string> expect, fail_on;  // regular expressions
+  std::string stats;                         // file; empty: no statistics
+  std::string trace_exits;                   // file; empty: no rows for VM exits
+  std::string vmx_coverage;                  // file, - for standard error; empty: no report
+  bool explain = false;                      // tell every VM entry and exit in words, on standard error
+  bool explain_as_json = false;              // there, as JSON
+  std::string explain_json;                  // file for the same as JSON; empty: none
+  StoryFilter explain_only;                  // what of it
+  std::optional<GdbPlace> gdb;               // where a gdb may come to
   std::vector<SymbolFile> symbols;
-  bool start_stopped = false;  // until that gdb says otherwise
+  std::vector<LoadedBytes> loads;    // -device loader
+  std::string pidfile;               // empty: none
+  std::vector<std::string> scripts;  // of the debugger: files that are read
+  bool start_stopped = false;        // until that gdb says otherwise
   std::string name = "ringside";
   std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
 };

@@ -7,10 +7,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+
+#include "frontend/program/terminal.h"
 
 namespace ringside {
 namespace {
@@ -25,21 +28,46 @@ std::string cannot_write(const std::string& flag, const std::string& path, const
                      path, why);
 }
 
-// All of it, or false with errno.
+// All of it, or false with errno. A reader who does not read is waited for, until the program is asked to
+// stop: then it has one more second, and errno is ETIMEDOUT.
 bool write_all(int file, const char* data, std::size_t size) {
+  constexpr std::size_t at_once = 4096;  // a pipe that has room takes so much without blocking
+  constexpr int last_chance = 1000;
   while (size > 0) {
-    const ssize_t written = ::write(file, data, size);
+    const bool stopping = asked_to_stop();
+    pollfd wait{file, POLLOUT, 0};
+    const int ready = ::poll(&wait, 1, stopping ? last_chance : -1);
+    if (ready == 0 && stopping) {
+      errno = ETIMEDOUT;
+      return false;
+    }
+    if (ready <= 0) continue;
+    if (!(wait.revents & POLLOUT)) {
+      errno = wait.revents & POLLNVAL ? EBADF : EPIPE;
+      return false;
+    }
+    const ssize_t written = ::write(file, data, std::min(size, at_once));
     if (written > 0) {
       data += written;
       size -= static_cast<std::size_t>(written);
-    } else if (written < 0 && errno == EAGAIN) {
-      pollfd wait{file, POLLOUT, 0};
-      ::poll(&wait, 1, 1000);
-    } else if (written < 0 && errno != EINTR) {
+    } else if (written < 0 && errno != EINTR && errno != EAGAIN) {
       return false;
     }
   }
   return true;
+}
+
+// As open(), but that signals which do not ask the program to stop leave it waiting.
+int open_patiently(const char* path, int flags) {
+  for (;;) {
+    const int file = ::open(path, flags | O_CLOEXEC, 0666);
+    if (file >= 0 || errno != EINTR || asked_to_stop()) return file;
+  }
+}
+
+bool is_fifo(const std::string& path) {
+  struct stat about {};
+  return ::stat(path.c_str(), &about) == 0 && S_ISFIFO(about.st_mode);
 }
 
 }  // namespace
@@ -79,14 +107,17 @@ bool write_whole_file(const std::string& flag, const std::string& path, const st
   // A device or a pipe cannot be replaced by renaming, nor need it be.
   const bool direct = ::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode);
   const std::string name = direct ? path : fmt::format("{}.{}.part", path, ::getpid());
+  // A FIFO that nobody reads is a failure now: whoever wants to know the run's end is there at its end.
   const int file =
-      ::open(name.c_str(), direct ? O_WRONLY | O_CLOEXEC : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      ::open(name.c_str(),
+             direct ? O_WRONLY | O_CLOEXEC | O_NONBLOCK : O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   bool good = file >= 0 && write_all(file, text.data(), text.size());
   const int why = errno;
   if (file >= 0) good = ::close(file) == 0 && good;
   if (good && !direct) good = ::rename(name.c_str(), path.c_str()) == 0;
   if (good) return true;
-  error = cannot_write(flag, path, std::strerror(why ? why : errno));
+  const bool unread = file < 0 && why == ENXIO;
+  error = cannot_write(flag, path, unread ? "nobody reads this pipe" : std::strerror(why ? why : errno));
   if (!direct && file >= 0) ::unlink(name.c_str());
   return false;
 }
@@ -96,23 +127,21 @@ Stream::~Stream() {
   if (owned_) ::close(file_);
 }
 
-bool Stream::open(const std::string& flag, const Sink& sink, std::string& error) {
-  switch (sink.kind) {
-    case Sink::Kind::none: return true;
-    case Sink::Kind::standard:
-      file_ = STDOUT_FILENO;
-      name_ = "standard output";
-      return true;
-    case Sink::Kind::file: break;
-  }
-  file_ = ::open(sink.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+bool Stream::open_file(const std::string& flag, const std::string& path, bool append, std::string& error) {
+  if (is_fifo(path)) say(fmt::format("{} {}: waiting for a reader of the pipe", flag, path));
+  file_ = open_patiently(path.c_str(), O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC));
   if (file_ < 0) {
-    error = cannot_write(flag, sink.path, std::strerror(errno));
+    error = cannot_write(flag, path, std::strerror(errno));
     return false;
   }
   owned_ = true;
-  name_ = sink.path;
+  name_ = path;
   return true;
+}
+
+void Stream::open_standard_output() {
+  file_ = STDOUT_FILENO;
+  name_ = "standard output";
 }
 
 void Stream::open_standard_error() {
@@ -122,7 +151,9 @@ void Stream::open_standard_error() {
 
 void Stream::flush() {
   if (buffer_.empty() || !failure_.empty()) return;
-  if (!write_all(file_, buffer_.data(), buffer_.size())) fail(std::strerror(errno));
+  // What a stop interrupts is no failure of the output's.
+  const bool good = file_ < 0 || write_all(file_, buffer_.data(), buffer_.size());
+  if (!good && !may_go_ && errno != ETIMEDOUT) fail(std::strerror(errno));
   buffer_.clear();
 }
 

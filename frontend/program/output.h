@@ -30,9 +30,17 @@ class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // A file is emptied here and then grows as the guest prints, so that it can be followed.
-  bool open(const std::string& flag, const Sink& sink, std::string& error);
+  // A file is emptied here (or kept, with `append`) and then grows as the guest prints, so that it can be
+  // followed. A FIFO waits for its reader, until a signal or the end of --timeout's time.
+  bool open_file(const std::string& flag, const std::string& path, bool append, std::string& error);
+  void open_standard_output();
   void open_standard_error();
+  // Somebody else's descriptor, whose reader may go away without harm: what it does not read is lost. Below
+  // 0: there is no reader.
+  void lend(int file) {
+    file_ = file;
+    may_go_ = true;
+  }
   void put(u8 byte) {
     if (file_ < 0) return;
     buffer_ += static_cast<char>(byte);
@@ -51,7 +59,7 @@ class Stream {
 
   std::string buffer_, name_, failure_;
   int file_ = -1;
-  bool owned_ = false;
+  bool owned_ = false, may_go_ = false;
 };
 
 }  // namespace ringside

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <vector>
 
 #include "frontend/inspect/pending.h"
 #include "frontend/program/output.h"
@@ -27,16 +28,17 @@ class Run {
   int run() {
     std::string error;
     if (!session_.prepare(error) || !let_gdb_in(error)) {
-      say(error);
-      return exit_failed;
+      const int status = session_.refuse(error);
+      return signals_.caught() ? 128 + signals_.caught() : status;
     }
     signals_.watch(&session_.machine());
     {
-      Input input(session_.options().serial->kind == Sink::Kind::standard);
+      Input input(session_.has_terminal());
       session_.start();
       pace_host_ = HostClock::now();
       while (step(input)) {
       }
+      if (session_.options().no_shutdown && session_.summary().ending == "power-off") stay(input);
       if (gdb()) gdb()->finish(session_.summary().status);
       session_.flush();
       signals_.watch(nullptr);
@@ -54,6 +56,8 @@ class Run {
   bool step(Input& input);
   bool serve_gdb();
   bool stand_still(Input& input);
+  void stay(Input& input);
+  void wait(Input& input, double seconds);
   bool over(Input& input);
   bool machine_ended(const Ending& ending, Input& input);
   bool wait_for_input(const Ending& ending, Input& input);
@@ -115,12 +119,12 @@ bool Run::step(Input& input) {
   if (ending.why != Ending::Why::running) return !machine_ended(ending, input);
   if (sleeps_for_ever(input)) {
     if (!watched()) return !end_asleep("no interrupt wakes its CPUs");
-    input.poll(milliseconds(longest_nap), gdb()->descriptor());
+    wait(input, longest_nap);
   }
   input.poll(0);
   if (over(input)) return false;
   offer(input);
-  if (input.interactive()) keep_pace(input);
+  if (input.interactive() || session_.listens()) keep_pace(input);
   return true;
 }
 
@@ -147,19 +151,42 @@ bool Run::over(Input& input) {
 
 // While gdb's user looks: the machine gets no input, and no time passes for it. False: the run is over.
 bool Run::stand_still(Input& input) {
-  input.poll(milliseconds(session_.time_left(1)), gdb()->descriptor());
+  wait(input, 1);
   pace_host_ = HostClock::now();
   pace_guest_ = session_.machine().seconds();
   return !over(input);
 }
 
-// Hands input over until the guest's receiver is full; true if some went.
+// -no-shutdown: the machine is off, and stays to be looked at until somebody ends the run.
+void Run::stay(Input& input) {
+  say("the guest powered the machine off; -no-shutdown keeps it until the run is ended");
+  while (!session_.limit_reached() && !signals_.caught() && !input.quit()) {
+    wait(input, 1);
+    if (!gdb()) continue;
+    gdb()->poll();
+    if (gdb()->stub().take_wish() == GdbStub::Wish::kill) return;
+  }
+}
+
+// For input from anywhere, a signal or gdb, so long at most.
+void Run::wait(Input& input, double seconds) {
+  // A pseudo-terminal that nobody has open cannot be waited for.
+  constexpr double look_again = 0.2;
+  std::vector<int> others = session_.input_descriptors();
+  if (session_.listens() && others.empty()) seconds = std::min(seconds, look_again);
+  if (gdb()) others.push_back(gdb()->descriptor());
+  input.poll(milliseconds(session_.time_left(seconds)), others);
+}
+
+// Hands input over until the guest's receivers are full; true if some went.
 bool Run::offer(Input& input) {
-  bool went = false;
-  while (!input.empty() && session_.machine().serial_input(input.front())) {
+  bool went = session_.offer_input();
+  while (!input.empty() && session_.offer_typed(input.front())) {
     input.pop();
     went = true;
   }
+  if (input.take_power_button() || signals_.take_power_button())
+    went = session_.machine().input(PowerButton{}) || went;
   return went;
 }
 
@@ -176,7 +203,7 @@ bool Run::sleeps_for_ever(const Input& input) {
   }
   const double asleep = now - awake_guest_;
   return (asleep > patience && machine.no_interrupt_wakes()) ||
-         (asleep > patience_unattended && !input.open());
+         (asleep > patience_unattended && !input.open() && !session_.listens());
 }
 
 // A guest that only waits for its timers would run ahead of the person in front of it, and keep the host
@@ -191,7 +218,7 @@ void Run::keep_pace(Input& input) {
     return;
   }
   if (const int nap = static_cast<int>(std::min(ahead, longest_nap) * 1000); nap > 0) {
-    input.poll(nap);
+    wait(input, nap / 1000.0);
     offer(input);
   }
 }
@@ -226,9 +253,9 @@ bool Run::machine_ended(const Ending& ending, Input& input) {
 bool Run::wait_for_input(const Ending& ending, Input& input) {
   constexpr double hour = 3600;
   while (!offer(input)) {
-    if (!watched() && (!input.open() || session_.machine().no_interrupt_wakes()))
-      return end_asleep(ending.reason);
-    input.poll(milliseconds(session_.time_left(hour)), gdb() ? gdb()->descriptor() : -1);
+    const bool nobody = !input.open() && !session_.listens();
+    if (!watched() && (nobody || session_.machine().no_interrupt_wakes())) return end_asleep(ending.reason);
+    wait(input, hour);
     if (over(input)) return true;
     if (gdb()) break;
   }

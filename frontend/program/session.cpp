@@ -3,45 +3,72 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <utility>
 
+#include "frontend/inspect/where.h"
 #include "frontend/program/embedded.h"
+#include "frontend/program/file_roles.h"
+#include "frontend/machine/load_image.h"
 
 namespace ringside {
 
-Session::Session(RunOptions options) : options_(std::move(options)) {}
+Session::Session(RunOptions options) : options_(std::move(options)), limit_(options_.timeout) {}
+
+Session::~Session() {
+  if (!pidfile_.empty()) ::unlink(pidfile_.c_str());
+}
 
 double Session::host_seconds() const {
-  return std::chrono::duration<double>(HostClock::now() - start_).count();
+  return std::chrono::duration<double>(HostClock::now() - began_).count();
 }
 
 double Session::time_left(double most) const {
-  return options_.timeout > 0 ? std::clamp(options_.timeout - host_seconds(), 0.0, most) : most;
+  const double passed = std::chrono::duration<double>(HostClock::now() - made_).count();
+  return options_.timeout > 0 ? std::clamp(options_.timeout - passed, 0.0, most) : most;
+}
+
+int Session::refuse(const std::string& error) {
+  const bool late = limit_reached();
+  say(late ? fmt::format("{}, before the machine started ({})", summary_.reason, error) : error);
+  return late ? exit_limit : exit_failed;
 }
 
 // Before the guest runs: a day's run must not end with a file that cannot be written.
 bool Session::check_outputs(std::string& error) const {
-  const auto check = [&](const char* flag, const Sink& sink) {
-    return sink.kind != Sink::Kind::file || check_writable(flag, sink.path, error);
+  const auto check = [&](const char* flag, const Chardev& device) {
+    return device.kind != Chardev::Kind::file || check_writable(flag, device.path, error);
   };
+  for (const Chardev& device : options_.serials) {
+    if (!check("-serial", device)) return false;
+  }
   return (options_.stats.empty() || check_writable("--stats", options_.stats, error)) &&
-         check("-serial", *options_.serial) && check("-debugcon", *options_.debugcon);
+         (options_.pidfile.empty() || check_writable("-pidfile", options_.pidfile, error)) &&
+         check("-debugcon", options_.debugcon);
+}
+
+bool Session::prepare_expectations(std::string& error) {
+  for (const std::string& pattern : options_.expect) {
+    if (!expect_.add_wanted(pattern, error)) return false;
+  }
+  for (const std::string& pattern : options_.fail_on) {
+    if (!expect_.add_unwanted(pattern, error)) return false;
+  }
+  return true;
 }
 
 bool Session::prepare(std::string& error) {
   for (const std::string& warning : options_.warnings) say("warning: " + warning);
-  if (!options_.expect.empty() && !expect_.compile(options_.expect, error)) return false;
-  if (!check_outputs(error)) return false;
+  if (!prepare_expectations(error) || !check_files(options_, error) || !check_outputs(error)) return false;
   machine_ = Machine::create(options_.machine, error);
   if (!machine_) return false;
   if (machine_->dispatcher() != options_.machine.dispatcher)
     say("-accel emitted: not on this host, which is no x86-64 or gives no executable memory; using "
         "reference");
-  install();
-  if (!load_named_symbols(options_, symbols_, error)) return false;
-  if (!serial_.open("-serial", *options_.serial, error)) return false;
-  if (!console_.open("-debugcon", *options_.debugcon, error)) return false;
+  if (!install(error) || !load_named_symbols(options_, symbols_, error)) return false;
+  if (!write_pidfile(error) || !open_channels(error)) return false;
   const auto before_story = [this] { flush(); };  // what the guest has printed so far comes first
   const auto names = [this]() -> const Symbols& { return symbols(); };
   if (!reports_.prepare(options_, *machine_, names, before_story, error)) return false;
@@ -49,8 +76,49 @@ bool Session::prepare(std::string& error) {
   return true;
 }
 
-void Session::install() {
+bool Session::write_pidfile(std::string& error) {
+  if (options_.pidfile.empty()) return true;
+  if (!write_whole_file("-pidfile", options_.pidfile, fmt::format("{}\n", ::getpid()), error)) return false;
+  pidfile_ = options_.pidfile;
+  return true;
+}
+
+bool Session::open_channels(std::string& error) {
+  for (unsigned port = 0; port < options_.serials.size(); ++port) {
+    serials_.push_back(std::make_unique<Channel>());
+    if (!serials_.back()->open("-serial", options_.serials[port], error)) return false;
+    if (options_.serials[port].kind == Chardev::Kind::standard) typed_port_ = port;
+  }
+  return console_.open("-debugcon", options_.debugcon, error);
+}
+
+// What the machine has beside what its configuration says, at its start and at each restart.
+bool Session::install(std::string& error) {
   if (boots_embedded(options_.machine)) install_embedded(*machine_);
+  return load_into_memory(error);
+}
+
+bool Session::load_into_memory(std::string& error) {
+  PhysicalMemory& memory = machine_->memory();
+  for (const LoadedBytes& load : options_.loads) {
+    Image image;
+    if (load.path.empty()) image.bytes = load.bytes;
+    if (!load.path.empty() &&
+        !read_image(load.path, "file to load", options_.machine.ram_bytes, image, error))
+      return false;
+    const u64 size = image.bytes.size(), last = load.address + size - 1;
+    const u64 low = std::min(options_.machine.ram_bytes, low_ram_limit),
+              high = (u64{1} << 32) + options_.machine.ram_bytes - low;
+    const bool inside = last >= load.address && (last < low || (load.address >> 32 != 0 && last < high));
+    if (!inside) {
+      error =
+          fmt::format("-device loader: {:#x}..{:#x} is not all memory (it ends at {:#x}); load it elsewhere",
+                      load.address, last, high > u64{1} << 32 ? high : low);
+      return false;
+    }
+    memory.write_block(HostPhys(load.address), image.bytes.data(), size);
+  }
+  return true;
 }
 
 Symbols& Session::symbols() {
@@ -74,25 +142,60 @@ bool Session::let_gdb_in(std::string& error) {
 }
 
 void Session::connect() {
-  const auto standard = [](const Sink& sink) { return sink.kind == Sink::Kind::standard; };
-  const bool both = standard(*options_.debugcon) && standard(*options_.serial);
-  machine_->on_serial([this, shown = standard(*options_.serial)](u8 byte) {
-    serial_.put(byte);
-    if (shown && printed_) printed_(byte);
-    if (!expect_.output(byte)) return;
-    if (enough_) return enough_();
-    machine_->interrupt();
-  });
+  machine_->on_serial([this](u8 byte) { printed(0, byte); });
   // Both on standard output: one order, that of the guest.
-  machine_->on_debug_console([this, both, shown = standard(*options_.debugcon)](u8 byte) {
-    (both ? serial_ : console_).put(byte);
+  const bool shown = options_.debugcon.kind == Chardev::Kind::standard;
+  Channel& to = shown && typed_port_ ? *serials_[*typed_port_] : console_;
+  machine_->on_debug_console([this, shown, &to](u8 byte) {
+    to.put(byte);
     if (shown && printed_) printed_(byte);
   });
 }
 
+// What comes after the limit, until the machine stops, is not printed.
+void Session::printed(unsigned port, u8 byte) {
+  const bool full = options_.output_limit != 0 && bytes_printed_ >= options_.output_limit;
+  if (full) return;
+  ++bytes_printed_;
+  serials_[port]->put(byte);
+  if (printed_ && typed_port_ == port) printed_(byte);
+  const bool decides = port == 0 && expect_.output(byte);
+  if ((decides && expect_.finished()) || bytes_printed_ == options_.output_limit) stop_machine();
+}
+
+void Session::stop_machine() {
+  if (enough_) return enough_();
+  machine_->interrupt();
+}
+
 void Session::flush() {
-  serial_.flush();
+  for (const auto& serial : serials_) serial->flush();
   console_.flush();
+}
+
+bool Session::offer_input() {
+  bool went = false;
+  for (unsigned port = 0; port < serials_.size(); ++port) {
+    Channel& serial = *serials_[port];
+    serial.receive();
+    while (!serial.empty() && machine_->input(SerialByte{port, serial.front()})) {
+      serial.pop();
+      went = true;
+    }
+  }
+  return went;
+}
+
+bool Session::offer_typed(u8 byte) { return !typed_port_ || machine_->input(SerialByte{*typed_port_, byte}); }
+
+std::vector<int> Session::input_descriptors() const {
+  std::vector<int> all;
+  for (const auto& serial : serials_) serial->add_descriptors(all);
+  return all;
+}
+
+bool Session::listens() const {
+  return std::any_of(serials_.begin(), serials_.end(), [](const auto& serial) { return serial->listens(); });
 }
 
 u64 Session::allowed(u64 slice) {
@@ -107,16 +210,37 @@ u64 Session::allowed(u64 slice) {
 
 // What is wrong with one of the outputs, one line; nullptr: nothing yet.
 const std::string* Session::failed_output() const {
-  for (const std::string* failure : {&serial_.failure(), &console_.failure(), &reports_.failure()}) {
+  for (const auto& serial : serials_) {
+    if (!serial->failure().empty()) return &serial->failure();
+  }
+  for (const std::string* failure : {&console_.failure(), &reports_.failure()}) {
     if (!failure->empty()) return failure;
   }
   return nullptr;
 }
 
-bool Session::late() {
-  if (options_.timeout <= 0 || host_seconds() < options_.timeout) return false;
+bool Session::limit_reached() {
+  if (options_.output_limit != 0 && bytes_printed_ >= options_.output_limit) {
+    end("output-limit", fmt::format("--output-limit {}: reached", options_.output_limit), exit_limit);
+    return true;
+  }
+  if (options_.timeout <= 0 || time_left(options_.timeout) > 0) return false;
   end("timeout", fmt::format("--timeout {}: reached", options_.timeout), exit_limit);
   return true;
+}
+
+std::string Session::decision() const {
+  if (expect_.matched()) return "the serial output matched --expect";
+  return fmt::format("--fail-on {}: a line of the serial output matched", expect_.unwanted());
+}
+
+// The line that decided may go on: a prompt has no end, but the rest of an answer comes soon.
+bool Session::decided() {
+  if (!expect_.decided()) return false;
+  constexpr u64 patience = 2'000'000;
+  const u64 now = retired_before_ + machine_->retired();
+  if (decided_at_ == 0) decided_at_ = std::max<u64>(now, 1);
+  return expect_.finished() || now - decided_at_ >= patience || machine_->moment().asleep;
 }
 
 bool Session::ended_from_outside() {
@@ -125,11 +249,12 @@ bool Session::ended_from_outside() {
     end("output", *failure, exit_failed);
     return true;
   }
-  if (satisfied()) {
-    end("expected", "the serial output matched --expect", exit_ok);
+  if (decided()) {
+    const bool good = expect_.matched();
+    end(good ? "expected" : "failed", decision(), good ? exit_ok : exit_failed);
     return true;
   }
-  return late();
+  return limit_reached();
 }
 
 bool Session::restart(std::string& error) {
@@ -137,7 +262,7 @@ bool Session::restart(std::string& error) {
   if (!machine_->reboot(error)) return false;
   retired_before_ += retired;
   ++summary_.reboots;
-  install();
+  if (!install(error)) return false;
   reports_.attach(*machine_);
   if (debugger_) debugger_->attach();
   if (gdb_) gdb_->rebooted();
@@ -154,12 +279,14 @@ void Session::end(std::string ending, std::string reason, int status) {
 
 void Session::tell_end() {
   const std::string& ending = summary_.ending;
-  const bool failed = ending == "shutdown" || ending == "idle" || ending == "output" ||
+  const bool failed = ending == "shutdown" || ending == "idle" || ending == "output" || ending == "failed" ||
                       (ending == "reset" && summary_.status != exit_ok);
-  if (failed || summary_.status == exit_limit || ending == "interrupted")
+  const bool limit = summary_.status == exit_limit && ending != "debug-exit";
+  if (failed || limit || ending == "interrupted")
     say(fmt::format("{} (after {} instructions)", summary_.reason, summary_.instructions));
-  if (!expect_.active() || satisfied() || summary_.status >= exit_limit) return;
-  say(fmt::format("--expect {}: the run ended without a match ({})", options_.expect, summary_.reason));
+  for (unsigned n = 0; limit && n < machine_->cpus(); ++n) say(where_line(machine_->cpu(n), &symbols()));
+  if (expect_.missing().empty() || ending == "failed" || summary_.status >= exit_limit) return;
+  say(fmt::format("--expect {}: the run ended without a match ({})", expect_.missing(), summary_.reason));
   summary_.status = exit_failed;
 }
 

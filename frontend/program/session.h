@@ -5,27 +5,34 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "frontend/gdb/server.h"
+#include "frontend/program/channel.h"
 #include "frontend/program/exit_reports.h"
 #include "frontend/program/expect.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
 #include "frontend/program/stats.h"
+#include "frontend/program/terminal.h"
 
 namespace ringside {
 
 class Session {
  public:
   explicit Session(RunOptions options);
+  ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   // Everything that can be refused is refused here, before the guest runs. False: one line in `error`.
   bool prepare(std::string& error);
-  // The time of --timeout and of the statistics begins.
-  void start() { start_ = HostClock::now(); }
+  // The status of a process whose preparations failed, after the line has been said.
+  int refuse(const std::string& error);
+  // The time of the statistics begins; --timeout's has begun with the session.
+  void start() { began_ = HostClock::now(); }
 
   const RunOptions& options() const { return options_; }
   Machine& machine() { return *machine_; }
@@ -45,18 +52,30 @@ class Session {
   // What the guest has printed goes out.
   void flush();
 
+  // Hands over what has come from the sockets and pseudo-terminals of serial ports, as far as the guest's
+  // receivers have room. The machine stands still. True: some went.
+  bool offer_input();
+  // One byte of standard input, for the port that has it. False: there is no room; offer it again later.
+  bool offer_typed(u8 byte);
+  // What input may come from, beside standard input; `listens`: though there may be no descriptor yet.
+  std::vector<int> input_descriptors() const;
+  bool listens() const;
+  bool has_terminal() const { return typed_port_.has_value(); }  // a serial port is on standard input
+
   // How many instructions of a slice --max-instructions leaves. 0: none, and the session has ended.
   u64 allowed(u64 slice);
-  double host_seconds() const;
+  double host_seconds() const;  // since start()
   // Seconds of --timeout that are left, at least 0; `most` if there is less of a limit.
   double time_left(double most) const;
   // True: something other than the machine ends the session: an output that cannot be written, what the guest
   // printed, the time. `summary()` says what.
   bool ended_from_outside();
-  // True: the time is up, and the session has ended.
-  bool late();
-  // What --expect waits for has been printed.
-  bool satisfied() const { return expect_.matched(); }
+  // True: the time or the output that the guest may print is used up, and the session has ended.
+  bool limit_reached();
+  // What --expect waits for has been printed, all of it, or what --fail-on names, and the rest of that line;
+  // and in words.
+  bool decided();
+  std::string decision() const;
 
   // From the beginning, after a reset or because somebody asks. False: it cannot, and the machine is as it
   // was.
@@ -73,14 +92,24 @@ class Session {
   using HostClock = std::chrono::steady_clock;
 
   bool check_outputs(std::string& error) const;
+  bool prepare_expectations(std::string& error);
+  bool open_channels(std::string& error);
+  bool load_into_memory(std::string& error);
+  bool write_pidfile(std::string& error);
   void connect();
-  void install();
+  void printed(unsigned port, u8 byte);
+  void stop_machine();
+  bool install(std::string& error);
   const std::string* failed_output() const;
   void tell_end();
 
   RunOptions options_;
   std::unique_ptr<Machine> machine_;
-  Stream serial_, console_;
+  std::vector<std::unique_ptr<Channel>> serials_;  // COM1 on
+  Channel console_;
+  std::optional<unsigned> typed_port_;
+  TimeLimit limit_;
+  std::string pidfile_;  // that was written, and goes away
   Symbols symbols_;
   bool own_symbols_ = false;  // the guest's are loaded, or cannot be
   ExitReports reports_;
@@ -91,7 +120,10 @@ class Session {
   std::function<void(u8)> printed_;
   RunSummary summary_;
   u64 retired_before_ = 0;  // by the machine before its last restart
-  HostClock::time_point start_ = HostClock::now();
+  u64 bytes_printed_ = 0;   // by all serial ports
+  u64 decided_at_ = 0;      // the instructions when decided() was first seen; 0: not yet
+  HostClock::time_point began_ = HostClock::now();
+  const HostClock::time_point made_ = HostClock::now();
 };
 
 }  // namespace ringside

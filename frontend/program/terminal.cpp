@@ -5,14 +5,17 @@
 #include "frontend/machine/machine.h"
 
 #include <poll.h>
+#include <sys/time.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <vector>
 
 #include "frontend/program/output.h"
 
@@ -22,7 +25,7 @@ namespace {
 // What signal handlers must reach; nothing else is kept outside objects.
 std::atomic<int> signal_caught{0};
 std::atomic<Machine*> watched{nullptr};
-std::atomic<bool> terminal_is_raw{false};
+std::atomic<bool> terminal_is_raw{false}, power_button{false}, time_is_up{false};
 termios terminal_before, terminal_raw;
 
 constexpr std::array<int, 4> ending_signals = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -47,6 +50,16 @@ void on_end(int number) {
     restore_terminal();
     die_of(number);
   }
+  if (Machine* machine = watched) machine->interrupt();
+  errno = saved;
+}
+
+// What waits ends its wait, to look who came.
+void on_alarm(int) { time_is_up = true; }
+
+void on_power(int) {
+  const int saved = errno;
+  power_button = true;
   if (Machine* machine = watched) machine->interrupt();
   errno = saved;
 }
@@ -82,16 +95,39 @@ void handle(int number, void (*handler)(int)) {
 
 SignalGuard::SignalGuard() {
   for (const int number : ending_signals) handle(number, on_end);
+  handle(SIGPWR, on_power);
   handle(SIGPIPE, SIG_IGN);  // a reader that went away is a failed write, which is reported
 }
 
 SignalGuard::~SignalGuard() {
   watched = nullptr;
   for (const int number : ending_signals) handle(number, SIG_DFL);
+  handle(SIGPWR, SIG_DFL);
 }
 
 void SignalGuard::watch(Machine* machine) { watched = machine; }
 int SignalGuard::caught() const { return signal_caught; }
+bool SignalGuard::take_power_button() { return power_button.exchange(false); }
+
+TimeLimit::TimeLimit(double seconds) {
+  if (seconds <= 0) return;
+  handle(SIGALRM, on_alarm);
+  // Again and again: a wait that begins when the time has passed is to end, too.
+  constexpr suseconds_t again = 100'000, million = 1'000'000;
+  const auto whole = static_cast<time_t>(seconds);
+  const auto rest = static_cast<suseconds_t>((seconds - static_cast<double>(whole)) * million);
+  const itimerval times = {{0, again}, {whole, std::min(std::max(rest, again), million - 1)}};
+  setitimer(ITIMER_REAL, &times, nullptr);
+}
+
+TimeLimit::~TimeLimit() {
+  const itimerval none{};
+  setitimer(ITIMER_REAL, &none, nullptr);
+  handle(SIGALRM, SIG_DFL);
+  time_is_up = false;
+}
+
+bool asked_to_stop() { return signal_caught != 0 || time_is_up; }
 
 Input::Input(bool wanted) {
   if (!wanted) return;
@@ -121,12 +157,13 @@ Input::~Input() {
   handle(SIGCONT, SIG_DFL);
 }
 
-void Input::poll(int milliseconds, int other) {
+void Input::poll(int milliseconds, std::span<const int> others) {
   // A negative descriptor is none. One read() after poll() says so: standard input is shared with other
   // programs and must stay in blocking mode.
   const bool full = !open_ || bytes_.size() >= most_waiting;
-  if (full && other < 0 && milliseconds < 0) return;
-  std::array<pollfd, 2> wait = {{{full ? -1 : STDIN_FILENO, POLLIN, 0}, {other, POLLIN, 0}}};
+  if (full && others.empty() && milliseconds < 0) return;
+  std::vector<pollfd> wait = {{full ? -1 : STDIN_FILENO, POLLIN, 0}};
+  for (const int other : others) wait.push_back({other, POLLIN, 0});
   if (::poll(wait.data(), wait.size(), milliseconds) <= 0 || wait[0].revents == 0) return;
   std::array<u8, 512> chunk;
   const ssize_t got = ::read(STDIN_FILENO, chunk.data(), chunk.size());
@@ -149,6 +186,9 @@ void Input::typed(u8 byte) {
   if (!escaped_) {
     escaped_ = byte == escape;
     if (!escaped_) bytes_.push_back(byte);
+    constexpr u8 control_c = 0x03;
+    if (byte == control_c && !std::exchange(told_the_way_out_, true))
+      tell("\r\nringside: Ctrl-C went to the guest; Ctrl-A x ends the run\r\n");
     return;
   }
   escaped_ = false;
@@ -156,10 +196,12 @@ void Input::typed(u8 byte) {
     case escape:
     case 'a': bytes_.push_back(escape); break;
     case 'x': quit_ = true; break;
+    case 'p': power_button_ = true; break;
     case 'h':
     case '?':
       tell(
-          "\nCtrl-A x       end the run\nCtrl-A Ctrl-A  send Ctrl-A to the guest\n"
+          "\nCtrl-A x       end the run\nCtrl-A p       press the power button\n"
+          "Ctrl-A Ctrl-A  send Ctrl-A to the guest\n"
           "Ctrl-A h       this help\n");
       break;
     default: break;

@@ -45,7 +45,10 @@ const std::string elf_of_another_machine = [] {
 TEST_CASE("flags that are wrong") {
   refused({"-kernle", "x"}, 2, {"-kernle", "did you mean -kernel?"});
   refused({"--expct", "x"}, 2, {"--expct", "did you mean --expect?"});
-  refused({"-frobnicate"}, 2, {"-frobnicate", "unknown flag", "--help"});
+  refused({"-appned", "x"}, 2, {"did you mean -append?"});
+  // What is not near is no suggestion.
+  for (const char* flag : {"-frobnicate", "-x", "-foo", "-sock", "-boost", "--tracing"})
+    refused({flag}, 2, {flag, "unknown flag; ringside --help"});
   refused({"-kernel"}, 2, {"-kernel", "value is missing"});
   refused({"--no-reboot=yes"}, 2, {"--no-reboot=yes", "takes no value"});
   refused({"-no-reboot", "vmlinuz"}, 2, {"vmlinuz", "-kernel vmlinuz"});
@@ -55,6 +58,14 @@ TEST_CASE("flags that are wrong") {
   for (const char* words : {"devices", "cpus", "help", "isa"}) refused({words, "x"}, 2, {words, "x"});
   refused({"-kernel", ""}, 2, {"-kernel", "empty"});
   for (const char* flag : {"-cdrom", "-drive", "-netdev"}) refused({flag, "x"}, 2, {flag, "not there yet"});
+  // Each with what to do instead.
+  refused({"-enable-kvm"}, 2, {"-enable-kvm: every instruction is emulated", "leave it out"});
+  refused({"-smbios", "type=1"}, 2, {"no SMBIOS tables"});
+  refused({"-d", "int"}, 2, {"-d: ", "--trace-exits"});
+  refused({"-D", "x"}, 2, {"-D: ", "--trace-exits"});
+  refused({"-trace", "x"}, 2, {"-trace: ", "--trace-exits"});
+  refused({"-daemonize"}, 2, {"-pidfile FILE"});
+  refused({"-boot", "d"}, 2, {"-bios"});
   refused({"-S"}, 2, {"-S", "add -s"});
   for (const char* place : {"tcp:1234", "tcp::x", "tcp::70000", "unix:", "1234"})
     refused({"-gdb", place}, 2, {"-gdb", place, "write tcp::1234"});
@@ -77,9 +88,29 @@ TEST_CASE("values that are wrong") {
   refused({"-device", "e1000"}, 2, {"e1000", "ringside devices"});
   refused({"-device", "isa-debug-exit,iobase=0x10000"}, 2, {"iobase"});
   refused({"-device", "isa-debug-exit,iosize=3"}, 2, {"iosize"});
-  refused({"-serial", "tcp:1"}, 2, {"tcp:1", "stdio"});
+  refused({"-serial", "tcp:1"}, 2, {"tcp:1", "write tcp:HOST:PORT"});
+  refused({"-serial", "tcp:x:99999"}, 2, {"no port"});
+  refused({"-serial", "tcp::1,sever"}, 2, {"sever is unknown"});
+  refused({"-serial", "unix:"}, 2, {"no path"});
+  refused({"-serial", "unix:" + std::string(200, 'x')}, 2, {"too long"});
   refused({"-serial", "file:"}, 2, {"no path"});
-  refused({"-serial", "stdio", "-serial", "null"}, 2, {"one serial port"});
+  refused({"-serial", "chardev:"}, 2, {"no id"});
+  refused({"-serial", "chardev:com"}, 2, {"no -chardev has this id"});
+  refused({"-serial", "vc"}, 2, {"no window"});
+  refused({"-serial", "telnet::1,server"}, 2, {"tcp:HOST:PORT,server"});
+  refused({"-serial", "/dev/ttyS0"}, 2, {"pty"});
+  refused({"-serial", "printer"}, 2, {"no such place", "stdio"});
+  refused({"-chardev", "stdio"}, 2, {"no id"});
+  refused({"-chardev", "udp,id=x"}, 2, {"no kind udp"});
+  refused({"-chardev", "file,id=x"}, 2, {"no path"});
+  refused({"-chardev", "socket,id=x,host=h"}, 2, {"no port"});
+  refused({"-chardev", "null,id=x", "-chardev", "pty,id=x"}, 2, {"of this id already"});
+  refused({"-device", "loader,file=x"}, 2, {"addr=0x1000"});
+  refused({"-device", "loader,addr=0,data=1,data-len=9"}, 2, {"data-len=4"});
+  refused({"-device", "isa-serial"}, 2, {"-serial PLACE"});
+  refused({"-action", "reboot=never"}, 2, {"reboot=reset or shutdown"});
+  refused({"--output-limit", "0"}, 2, {"--output-limit 0"});
+  refused({"--fail-on", "a("}, 2, {"--fail-on a("});
   refused({"-display", "gtk"}, 2, {"gtk", "-display none"});
   refused({"-vnc", ":1"}, 2, {"-vnc none"});
   refused({"-net", "user"}, 2, {"-net user", "-net none"});
@@ -127,9 +158,45 @@ TEST_CASE("outputs that cannot be written") {
     refused({"-bios", rom, "-serial", "file:" + place}, 1, {"-serial", place});
     refused({"-bios", rom, "-debugcon", "file:" + place}, 1, {"-debugcon", place});
   }
-  refused({"-bios", rom, "-serial", "file:" + (folder / "x"), "-debugcon", "file:" + (folder / "x")}, 2,
-          {"each a file"});
+  refused({"-bios", rom, "-serial", "file:" + (folder / "x"), "-debugcon", "file:" + (folder / "x")}, 1,
+          {"give each a file"});
   CHECK(folder.names() == std::vector<std::string>{"rom"});
+}
+
+TEST_CASE("no output is an input or another output, whatever it is called") {
+  const Folder folder;
+  const std::string image = firmware({0xf4});
+  const std::string rom = folder.write("rom", image), link = folder / "link", soft = folder / "soft";
+  std::filesystem::create_hard_link(rom, link);
+  std::filesystem::create_symlink(rom, soft);
+  const std::string dotted = folder / "./rom";
+  for (const std::string& name : {rom, link, soft, dotted}) {
+    CAPTURE(name);
+    refused({"--stats", name, "-bios", rom}, 1, {"--stats", "is the file that -bios reads", rom});
+    refused({"-bios", rom, "-serial", "file:" + name}, 1, {"-serial", "is the file that -bios reads"});
+    refused({"-bios", rom, "--trace-exits", name}, 1, {"--trace-exits", "is the file that -bios reads"});
+    refused({"-bios", rom, "--vmx-coverage", name}, 1, {"--vmx-coverage"});
+    refused({"-bios", rom, "-pidfile", name}, 1, {"-pidfile"});
+    refused({"-kernel", rom, "--stats", name}, 1, {"that -kernel reads"});
+    refused({"-kernel", "k", "-initrd", rom + " first,x", "--stats", name}, 1, {"that -initrd reads"});
+    refused({"-bios", rom, "-device", "loader,addr=0x1000,file=" + rom, "-debugcon", "file:" + name}, 1,
+            {"-debugcon", "reads"});
+    refused({"--symbols", rom, "--stats", name}, 1, {"that --symbols reads"});
+    refused({"debug", "-x", rom, "--stats", name}, 1, {"that -x reads"});
+    CHECK(read_file(rom) == image);
+  }
+  // Of files that are not there yet, too.
+  const std::string fresh = folder / "fresh",
+                    again = folder / "../" +
+                            std::filesystem::path(folder / "").parent_path().filename().string() + "/fresh";
+  refused({"-bios", rom, "--stats", fresh, "--trace-exits", again}, 1, {"writes to the same file"});
+  refused({"-bios", rom, "--stats", fresh, "-serial", "file:" + fresh}, 1, {"give each a file"});
+  CHECK(folder.names() == std::vector<std::string>{"link", "rom", "soft"});
+  // Where the shell has sent standard output is a file like others.
+  CHECK(shell("-bios " + rom + " --stats " + fresh + " >" + fresh + " 2>/dev/null") == 1);
+  // Devices may be many things.
+  CHECK(run({"-bios", rom, "-serial", "file:/dev/null", "--stats", "/dev/null", "--max-instructions", "9"})
+            .status == 1);
 }
 
 TEST_CASE("places where gdb cannot be let in") {

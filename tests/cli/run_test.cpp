@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <csignal>
+#include <filesystem>
 
 #include "tests/cli/program.h"
 
@@ -109,6 +111,146 @@ TEST_CASE("expectations") {
   CHECK(missed.status == 1);
   CHECK(missed.err.find("--expect never printed: the run ended without a match") != std::string::npos);
   CHECK(run({"-bios", folder / "a", "--expect", "^B", "--max-instructions", "1000"}).status == 124);
+}
+
+namespace {
+
+// Prints the text, then spins.
+std::string says(std::string_view text) {
+  std::string rom = firmware({0xba, 0xf8, 0x03, 0xbe, 0x00, 0xe0,        // MOV DX, 3F8h; MOV SI, E000h
+                              0x2e, 0xac, 0x84, 0xc0, 0x74, 0xfe, 0xee,  // CS LODSB; TEST AL, AL; JZ $; OUT
+                              0xeb, 0xf7});
+  rom.replace(0xe000, text.size() + 1, std::string(text) + '\0');
+  return rom;
+}
+
+}  // namespace
+
+TEST_CASE("the line that is expected ends before the run does") {
+  const Folder folder;
+  const Result whole = run({"-bios", folder.write("rom", says("one\ntwo three\nfour\n")), "--expect", "two"});
+  CHECK(whole.status == 0);
+  CHECK(whole.out.starts_with("one\ntwo three\n"));
+  // A prompt does not end.
+  const Result prompt = run({"-bios", folder.write("prompt", says("login: ")), "--expect", "login:"});
+  CHECK(prompt.status == 0);
+  CHECK(prompt.out == "login: ");
+}
+
+TEST_CASE("several expectations in their order, and what must not be printed") {
+  const Folder folder;
+  const std::string rom = folder.write("rom", says("a1 b2\nc3\nOops\nd4\n"));
+  const auto ends = [&](std::vector<std::string> flags) {
+    flags.insert(flags.end(), {"-bios", rom, "--max-instructions", "100000"});
+    return run(flags);
+  };
+  CHECK(ends({"--expect", "a", "--expect", "b", "--expect", "^c"}).status == 0);
+  CHECK(ends({"--expect", "b", "--expect", "a"}).status == 124);
+  CHECK(ends({"--expect", "^c3$", "--expect", "^c3$"}).status == 124);
+  const Result failed = ends({"--expect", "d4", "--fail-on", "Oops|panic"});
+  CHECK(failed.status == 1);
+  CHECK(failed.err.find("--fail-on Oops|panic: a line of the serial output matched") != std::string::npos);
+  CHECK(ends({"--expect", "c3", "--fail-on", "Oops"}).status == 0);
+  CHECK(ends({"--fail-on", "nothing", "--fail-on", "^a1"}).status == 1);
+  CHECK(ends({"--fail-on", "nothing"}).status == 124);
+  const Result missed = run({"--expect", "VMXOFF", "--expect", "and then"});
+  CHECK(missed.status == 1);
+  CHECK(missed.err.find("--expect and then: the run ended without a match") != std::string::npos);
+}
+
+TEST_CASE("a limit of the output") {
+  const Folder folder;
+  const std::string rom = folder.write("rom", firmware({0xba, 0xf8, 0x03, 0xb0, '.', 0xee, 0xeb, 0xfd}));
+  const Result result = run({"-bios", rom, "--output-limit", "10000", "--timeout", "100"});
+  CHECK(result.status == 124);
+  CHECK(result.out == std::string(10000, '.'));
+  CHECK(result.err.find("--output-limit 10000: reached") != std::string::npos);
+}
+
+TEST_CASE("a limit says where each CPU is") {
+  const Result visor = run({"-smp", "2", "--max-instructions", "50000"});
+  CHECK(visor.status == 124);
+  CHECK(visor.err.find("\nringside: CPU 0, ") != std::string::npos);
+  CHECK(visor.err.find(", visor/") != std::string::npos);  // symbols and lines come with the guest
+  CHECK(visor.err.find("\nringside: CPU 1, ") != std::string::npos);
+  const Folder folder;
+  const Result time = run({"-bios", folder.write("spin", spin), "--timeout", "0.2"});
+  CHECK(time.err.find("ringside: CPU 0, VMX off, ring 0, real mode, f000:f000") != std::string::npos);
+}
+
+TEST_CASE("the spellings of flags that scripts use") {
+  const Folder folder;
+  const std::string rom = folder.write("rom", says("A\n")), log = folder / "log";
+  const std::vector<std::string> serial = {"-serial", "file:" + log}, none = {"-nographic"};
+  const auto with = [&](const std::vector<std::string>& first, const std::vector<std::string>& second) {
+    std::vector<std::string> words = {"-bios=" + rom, "-max-instructions=1000"};
+    words.insert(words.end(), first.begin(), first.end());
+    words.insert(words.end(), second.begin(), second.end());
+    return run(words);
+  };
+  for (const auto& result : {with(serial, none), with(none, serial)}) {
+    CHECK(result.status == 124);
+    CHECK(result.out == "");
+    CHECK(read_file(log) == "A\n");
+    std::filesystem::remove(log);
+  }
+  CHECK(with({"-serial", "mon:stdio"}, none).out == "A\n");
+  CHECK(with({"-nodefaults"}, {}).out == "");
+  CHECK(with({"-nodefaults"}, none).out == "A\n");
+  CHECK(with({"-chardev", "file,id=c,path=" + log}, {"-serial", "chardev:c"}).out == "");
+  CHECK(with({"-chardev", "file,id=c,append=on,path=" + log}, {"-device", "isa-serial,chardev=c"}).out == "");
+  CHECK(read_file(log) == "A\nA\n");
+  CHECK(with({"-debugcon", "chardev:c"}, {"-chardev", "stdio,id=c"}).out == "A\n");
+}
+
+TEST_CASE("a kernel's value may hold an equals sign behind one dash") {
+  CHECK(run({"-kernel=_NO_FILE_"}).err.find("could not load kernel") != std::string::npos);
+  CHECK(run({"-append=x=1"}).err.find("add -kernel") != std::string::npos);
+}
+
+TEST_CASE("files and numbers that are put into memory") {
+  const Folder folder;
+  // MOV AL, [500h]; OUT F4h, AL, from 0000:0600, where the loader puts it: JMP 0000:0600.
+  const std::string code = folder.write("code", "\xa0" + std::string("\x00\x05\xe6\xf4\xf4", 5));
+  const std::string rom =
+      folder.write("rom", firmware({0x31, 0xc0, 0x8e, 0xd8, 0xea, 0x00, 0x06, 0x00, 0x00}));
+  const std::vector<std::string> machine = {"-bios", rom, "-device", "isa-debug-exit"};
+  const auto loaded = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), machine.begin(), machine.end());
+    return run(more);
+  };
+  CHECK(loaded({"-device", "loader,addr=0x600,file=" + code, "-device",
+                "loader,addr=0x500,data=0x15,data-len=1"})
+            .status == 0x2b);
+  const Result outside = loaded({"-device", "loader,addr=0x8000000,data=1,data-len=4"});
+  CHECK(outside.status == 1);
+  CHECK(outside.err.find("0x8000000..0x8000003 is not all memory (it ends at 0x8000000)") !=
+        std::string::npos);
+  CHECK(loaded({"-device", "loader,addr=0,file=" + (folder / "gone")}).err.find("gone: no such file") !=
+        std::string::npos);
+}
+
+TEST_CASE("the process's number is in a file while it runs") {
+  const Folder folder;
+  const std::string place = folder / "pid";
+  Running program({"-bios", folder.write("rom", say_and_spin), "-pidfile", place}, Running::With::pipes);
+  REQUIRE(program.wait_for("A\n"));
+  const int number = std::stoi(read_file(place));
+  CHECK(number > 1);
+  CHECK(kill(number, SIGTERM) == 0);
+  CHECK(program.finish() == 128 + SIGTERM);
+  CHECK(!std::filesystem::exists(place));
+}
+
+TEST_CASE("a guest that powers off is kept, if asked for") {
+  for (const char* flag : {"-no-shutdown", "-action=shutdown=pause"}) {
+    Running program({flag}, Running::With::pipes);
+    REQUIRE(program.wait_for("-no-shutdown keeps it"));
+    program.signal(SIGINT);
+    CHECK(program.finish() == 0);
+  }
+  const Folder folder;
+  CHECK(run({"-bios", folder.write("reset", reset), "-action", "reboot=shutdown"}).status == 0);
 }
 
 TEST_CASE("statistics") {

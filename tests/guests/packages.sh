@@ -28,11 +28,13 @@ begin_image() {
 
 # unpacked PACKAGE: prints the folder with the package's files, fetching it if it is not there.
 unpacked() {
-  local package=$1 tree=$package_cache/trees/$1 work
+  local package=$1 tree=$package_cache/trees/$1 work said
   if [ ! -d "$tree" ]; then
     mkdir -p "$package_cache/trees"
     work=$(mktemp -d "$package_cache/fetch.XXXXXX")
-    (cd "$work" && apt-get download -qq "$package" >&2) || die "cannot download the package $package; try apt-get update"
+    # What apt remarks about a download that works (as root: that it is not sandboxed) helps nobody.
+    said=$(cd "$work" && apt-get download -qq "$package" 2>&1) ||
+      die "cannot download the package $package (${said##*$'\n'}); try apt-get update"
     dpkg-deb -x "$work"/*.deb "$work/tree"
     mv "$work/tree" "$tree"
     rm -rf "$work"
@@ -101,10 +103,8 @@ add_libraries() {
 cd_image() {
   local image=$1 tree log
   shift
-  if ! command -v grub-mkrescue >/dev/null || [ ! -d /usr/lib/grub/i386-pc ]; then
-    echo "no grub-mkrescue for BIOS (grub-common, grub-pc-bin, xorriso): no CD image" >&2
-    return
-  fi
+  # Packages grub-common, grub-pc-bin and xorriso.
+  command -v grub-mkrescue >/dev/null && [ -d /usr/lib/grub/i386-pc ] || return 0
   tree=$(mktemp -d)
   log=$(mktemp)
   mkdir -p "$tree/boot/grub"

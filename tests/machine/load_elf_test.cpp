@@ -151,7 +151,9 @@ TEST_CASE("ELF files that cannot be booted say why") {
   refuses(make_elf(true, base, {{base, code}}), "without a multiboot header or PVH note");
   refuses(make_elf(false, base, {{base, body}, {base + 8, code}}),
           "segment 1 at 0x200008..0x200013 overlaps segment 0");
-  refuses(make_elf(false, base, {{base, body}, {0x10000000, code}}), "not all RAM");
+  refuses(make_elf(false, base, {{base, body}, {0x10000000, code}}), "is outside memory (RAM ends at");
+  refuses(make_elf(true, base, {{base, body}, {0xffffffff80100000, code}}),
+          "give the segment a physical one");
   refuses(make_elf(false, base, {{base, body}, {0x9f000, code, 0x1000}}), "not all RAM");
   refuses(make_elf(true, base, {{base, body}, {~u64{0} - 10, code, 100}}), "end of the address space");
   auto cut = make_elf(false, base, {{base, joined(body, std::vector<u8>(3000))}});

@@ -1,0 +1,42 @@
+// Owns the names of what flags do, for their table: functions of Option::Apply's kind.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "frontend/program/options.h"
+
+namespace ringside::flags {
+
+// Always false, with the one line in `error`.
+inline bool fail(std::string& error, std::string text) {
+  error = std::move(text);
+  return false;
+}
+// False: the name is empty.
+bool file_name(std::string_view flag, std::string_view value, std::string& to, std::string& error);
+
+// options_machine.cpp
+bool memory(Parsed& parsed, std::string_view value, std::string& error);
+bool processors(Parsed& parsed, std::string_view value, std::string& error);
+bool cpu_model(Parsed& parsed, std::string_view value, std::string& error);
+bool machine_type(Parsed& parsed, std::string_view value, std::string& error);
+bool accelerator(Parsed& parsed, std::string_view value, std::string& error);
+bool msrs(Parsed& parsed, std::string_view value, std::string& error);
+bool real_time_clock(Parsed& parsed, std::string_view value, std::string& error);
+bool feature_control(Parsed& parsed, std::string_view value, std::string& error);
+bool device(Parsed& parsed, std::string_view value, std::string& error);
+bool action(Parsed& parsed, std::string_view value, std::string& error);
+
+// options_run.cpp
+bool serial(Parsed& parsed, std::string_view value, std::string& error);
+bool debugcon(Parsed& parsed, std::string_view value, std::string& error);
+bool chardev(Parsed& parsed, std::string_view value, std::string& error);
+bool timeout(Parsed& parsed, std::string_view value, std::string& error);
+bool max_instructions(Parsed& parsed, std::string_view value, std::string& error);
+bool expect(Parsed& parsed, std::string_view value, std::string& error);
+bool fail_on(Parsed& parsed, std::string_view value, std::string& error);
+bool output_limit(Parsed& parsed, std::string_view value, std::string& error);
+bool symbols(Parsed& parsed, std::string_view value, std::string& error);
+
+}  // namespace ringside::flags

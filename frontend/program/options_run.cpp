@@ -1,0 +1,94 @@
+// Owns what the flags that describe a run do: its inputs and outputs, limits, expectations.
+#include <fmt/format.h>
+
+#include "frontend/program/expect.h"
+#include "frontend/program/option_functions.h"
+#include "frontend/program/option_values.h"
+
+namespace ringside::flags {
+
+bool file_name(std::string_view flag, std::string_view value, std::string& to, std::string& error) {
+  if (value.empty()) return fail(error, fmt::format("{}: the file's name is empty; name a file", flag));
+  to = value;
+  return true;
+}
+
+bool serial(Parsed& p, std::string_view v, std::string& e) {
+  if (!p.run.serials.empty())
+    return fail(e, fmt::format("-serial {}: there is one serial port; give -serial once", v));
+  const auto device = parse_chardev_place("-serial", v, e);
+  if (device) p.run.serials.push_back(*device);
+  return device.has_value();
+}
+
+bool debugcon(Parsed& p, std::string_view v, std::string& e) {
+  const auto device = parse_chardev_place("-debugcon", v, e);
+  if (device) p.run.debugcon = *device;
+  return device.has_value();
+}
+
+bool chardev(Parsed& p, std::string_view v, std::string& e) {
+  const auto made = parse_named_chardev(v, e);
+  if (!made) return false;
+  if (p.run.chardevs.emplace(made->id, made->device).second) return true;
+  return fail(e, fmt::format("-chardev {}: there is one of this id already; give each its own", v));
+}
+
+bool timeout(Parsed& p, std::string_view v, std::string& e) {
+  // Thousandths, read as a number with a fraction by the reader of sizes.
+  const auto thousandths = parse_bytes(v, 1000);
+  const bool digits = !v.empty() && v.back() >= '0' && v.back() <= '9';
+  if (!thousandths || !digits || *thousandths == 0) {
+    return fail(e, fmt::format("--timeout {}: not a time; give seconds above 0, such as 60 or 0.5", v));
+  }
+  p.run.timeout = static_cast<double>(*thousandths) / 1000;
+  return true;
+}
+
+bool max_instructions(Parsed& p, std::string_view v, std::string& e) {
+  const auto count = parse_number(v);
+  if (!count || *count == 0) {
+    return fail(e, fmt::format("--max-instructions {}: not a count; give a whole number above 0", v));
+  }
+  p.run.max_instructions = *count;
+  return true;
+}
+
+bool expect(Parsed& p, std::string_view v, std::string& e) {
+  Expect trial;
+  p.run.expect.emplace_back(v);
+  return trial.add_wanted(p.run.expect.back(), e);
+}
+
+bool fail_on(Parsed& p, std::string_view v, std::string& e) {
+  Expect trial;
+  p.run.fail_on.emplace_back(v);
+  return trial.add_unwanted(p.run.fail_on.back(), e);
+}
+
+bool output_limit(Parsed& p, std::string_view v, std::string& e) {
+  const auto bytes = parse_bytes(v, 1);
+  if (!bytes || *bytes == 0)
+    return fail(e, fmt::format("--output-limit {}: not an amount; give bytes, such as 100000 or 4M", v));
+  p.run.output_limit = *bytes;
+  return true;
+}
+
+// "FILE", "FILE,0x1000", "FILE,0x1000,guest".
+bool symbols(Parsed& p, std::string_view v, std::string& e) {
+  SymbolFile file;
+  for (std::size_t comma = v.rfind(','); comma != v.npos; comma = v.rfind(',')) {
+    const std::string_view word = v.substr(comma + 1);
+    const auto offset = parse_number(word);
+    if (!offset && word != "root" && word != "guest") break;
+    if (offset) file.offset = *offset;
+    if (word == "root") file.world = World::root;
+    if (word == "guest") file.world = World::non_root;
+    v = v.substr(0, comma);
+  }
+  if (!file_name("--symbols", v, file.path, e)) return false;
+  p.run.symbols.push_back(std::move(file));
+  return true;
+}
+
+}  // namespace ringside::flags

@@ -1,0 +1,156 @@
+// Owns the tests of the machine's one door for input: what a record holds makes the same run again.
+#include <vector>
+
+#include "tests/machine/guest.h"
+#include "tests/random.h"
+
+using namespace ringside;
+
+namespace {
+
+// Mixes the time at which an interrupt is taken and what its device's port holds into memory.
+void mix_interrupt(Guest& g, u64 vector, u16 port) {
+  const u64 here = g.next;
+  g.next = Guest::handlers + 0x1000 + 128 * (vector & 63);
+  const u64 start = g.next;
+  g.bytes({0x60, 0x0f, 0x31, 0x31, 0x05}).number(Guest::data, 4);  // pushad; rdtsc; xor [data], eax
+  g.bytes({0x66, 0xba}).number(port, 2).bytes({0xec});             // mov dx, port; in al, dx
+  g.bytes({0x01, 0x05}).number(Guest::data + 4, 4);                // add [data + 4], eax
+  g.bytes({0xd1, 0x05}).number(Guest::data + 4, 4);                // rol dword [data + 4], 1
+  g.out(0x20, 0x20).out(0xa0, 0x20).bytes({0x61, 0xcf});           // popad; iretd
+  g.put(Guest::handler(vector), 0xe9, 1);
+  g.put(Guest::handler(vector) + 1, start - (Guest::handler(vector) + 5), 4);
+  g.next = here;
+}
+
+enum class Others { none, busy, asleep };
+
+// Sleeps, and is woken by the PIT, the serial port, the keyboard and the mouse.
+std::unique_ptr<Guest> sleeper(Dispatcher dispatcher, Others others) {
+  MachineConfig config = Guest::config(others == Others::none ? 1 : 3);
+  config.dispatcher = dispatcher;
+  auto made = std::make_unique<Guest>(config);
+  Guest& g = *made;
+  constexpr u16 serial = 0x3f8, keyboard = 0x60, timer = 0x40;
+  g.open_pic().start_pit(3000).out(0x21, 0xe8);
+  g.out(0xa0, 0x11).out(0xa1, 0x28).out(0xa1, 2).out(0xa1, 1).out(0xa1, 0xef);
+  g.out(serial + 1, 1).out(serial + 4, 0x0b);
+  g.out(0x64, 0x60).out(0x60, 0x43).out(0x64, 0xa8).out(0x64, 0xd4).out(0x60, 0xf4);
+  mix_interrupt(g, 0x20, timer);
+  mix_interrupt(g, 0x21, keyboard);
+  mix_interrupt(g, 0x24, serial);
+  mix_interrupt(g, 0x2c, keyboard);
+  const u64 again = g.sti().next;
+  g.hlt().bytes({0xff, 0x05}).number(Guest::data + 8, 4).bytes({0xe9});  // inc dword [data + 8]; jmp
+  g.number(again - (g.next + 4), 4);
+  if (others == Others::none) return made;
+  const u64 second = g.next;
+  if (others == Others::busy) g.bytes({0xff, 0x05}).number(Guest::data + 12, 4).bytes({0xeb, 0xf8});
+  g.cli().hlt().bytes({0xeb, 0xfd});
+  g.start(1, second);
+  g.start(2, second);
+  return made;
+}
+
+InputEvent some_event(Random& random) {
+  switch (random.next() % 6) {
+    case 0:
+      return KeyStroke{static_cast<u8>(2 + random.next() % 40), random.next() % 4 == 0,
+                       random.next() % 2 == 0};
+    case 1:
+      return MouseMove{static_cast<int>(random.next() % 9) - 4, static_cast<int>(random.next() % 9) - 4, 0,
+                       1};
+    case 2: return random.next() % 2 ? InputEvent(PauseKey{}) : InputEvent(PowerButton{});
+    default: return SerialByte{0, static_cast<u8>(random.next())};
+  }
+}
+
+void record_and_repeat(Dispatcher dispatcher, Others others) {
+  CAPTURE(static_cast<int>(others));
+  const auto first = sleeper(dispatcher, others);
+  Machine& machine = *first->machine;
+  std::vector<InputRecord> records;
+  machine.on_input([&](const InputRecord& record) { records.push_back(record); });
+  Random random(7);
+  unsigned refused = 0, asleep = 0;
+  for (unsigned n = 0; n < 300; ++n) {
+    machine.run(1 + random.next() % 97);
+    asleep += machine.moment().asleep ? 1 : 0;
+    for (u64 events = random.next() % 3; events > 0; --events)
+      refused += machine.input(some_event(random)) ? 0 : 1;
+  }
+  // Some came into a sleep, some between two instructions, and some found their receiver full.
+  CHECK(refused > 0);
+  CHECK(records.size() > 100);
+  if (others != Others::busy) CHECK(asleep > 20);
+  CHECK(asleep < 300);
+
+  const auto second = sleeper(dispatcher, others);
+  Machine& again = *second->machine;
+  std::vector<InputRecord> repeated;
+  again.on_input([&](const InputRecord& record) { repeated.push_back(record); });
+  for (const InputRecord& record : records) {
+    REQUIRE(again.run_to(record.at));
+    REQUIRE(again.input(record.event));
+  }
+  REQUIRE(again.run_to(machine.moment()));
+  CHECK(repeated == records);
+  CHECK(again.state_hash() == machine.state_hash());
+  CHECK(second->get(Guest::data) == first->get(Guest::data));
+
+  // The input matters: one byte less is another run.
+  const auto third = sleeper(dispatcher, others);
+  for (std::size_t n = 1; n < records.size(); ++n) {
+    if (!third->machine->run_to(records[n].at)) return;
+    third->machine->input(records[n].event);
+  }
+  CHECK(third->machine->state_hash() != machine.state_hash());
+}
+
+}  // namespace
+
+TEST_CASE("events at the moments of a record make the same run again") {
+  for (const Others others : {Others::none, Others::busy, Others::asleep}) {
+    record_and_repeat(Dispatcher::emitted, others);
+    record_and_repeat(Dispatcher::reference, others);
+  }
+}
+
+TEST_CASE("a moment that is none of the run's is told as such") {
+  const auto guest = sleeper(Dispatcher::emitted, Others::none);
+  Machine& machine = *guest->machine;
+  REQUIRE(machine.run_to({10, machine.moment().now + 10, false}));
+  Moment past = machine.moment(), never = past;
+  past.retired = 5;
+  CHECK_FALSE(machine.run_to(past));
+  never.retired = 1000;
+  never.now = 1;
+  CHECK_FALSE(machine.run_to(never));
+}
+
+TEST_CASE("input that is not taken changes nothing and is not recorded") {
+  const auto guest = sleeper(Dispatcher::emitted, Others::none);
+  Machine& machine = *guest->machine;
+  unsigned recorded = 0;
+  machine.on_input([&](const InputRecord&) { ++recorded; });
+  CHECK(machine.input(SerialByte{0, 'x'}));
+  CHECK(recorded == 1);
+  const std::string before = machine.state_hash();
+  CHECK_FALSE(machine.input(SerialByte{0, 'y'}));         // the receiver holds one byte
+  CHECK_FALSE(machine.input(SerialByte{9, 'y'}));         // no such port
+  CHECK_FALSE(machine.input(KeyStroke{0, false, true}));  // no such key
+  CHECK(recorded == 1);
+  CHECK(machine.state_hash() == before);
+  machine.power_off();
+  CHECK_FALSE(machine.input(PowerButton{}));
+  CHECK(recorded == 1);
+}
+
+TEST_CASE("the power button is where ACPI looks for it") {
+  Guest g;
+  constexpr u16 pm1_status = 0x600, power_button = 0x0100;
+  g.bytes({0x66, 0xba}).number(pm1_status, 2).bytes({0x66, 0xed, 0x66, 0xa3}).number(Guest::data, 4).hlt();
+  CHECK(g.machine->input(PowerButton{}));
+  g.machine->run(4);
+  CHECK((g.get(Guest::data, 2) & power_button) != 0);
+}

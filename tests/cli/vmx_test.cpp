@@ -123,3 +123,17 @@ TEST_CASE("what a model's VMX offers") {
   CHECK(has(less.out, "not met: Enable EPT"));
   CHECK(has(run({"vmx", "-cpu", "qemu64"}).out, "has no VMX"));
 }
+
+TEST_CASE("the story as JSON, on standard error and into a file") {
+  const Folder folder;
+  const std::string file = folder / "story.jsonl";
+  const std::string visor = RINGSIDE_BINARY_DIR "/roms/visor.bin";
+  const Result result =
+      run({"explain", "--json", "--explain-json", file, "--explain-only", "cpuid", "-bios", visor});
+  CHECK(has(result.err, "{\"sheet\":\"vm_exit\",\"sections\":"));
+  CHECK(has(result.err, "\"reason\":{\"text\":\"10\",\"number\":10,"));
+  CHECK(!has(result.err, "\"number\":48,"));
+  CHECK(has(result.err, read_file(file)));
+  CHECK(
+      has(run({"--explain-only", "sixty", "-bios", visor}).err, "sixty: neither an exit reason nor refused"));
+}

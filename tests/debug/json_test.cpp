@@ -129,3 +129,53 @@ TEST_CASE("the story of a run is sheets: the same events as words and as JSON") 
   CHECK(row(exit, "vm_exit")["name"]["text"] == "EPT violation");
   CHECK(row(exit, "where")["guest_rip"]["number"] == m.vmcs()[Field::GUEST_RIP]);
 }
+
+TEST_CASE("an exit that comes again at once is counted, with its likely cause") {
+  VisorMachine m;
+  ExitTrace trace;
+  std::string words;
+  trace.tell_story([&](const Sheet& event) { words += text(event); });
+  trace.attach(*m.machine);
+  REQUIRE(m.to_exit(ExitReason::cpuid));
+  Cpu& cpu = m.cpu();
+  const ExitInfo exit = cpu.vmx->exit;
+  words.clear();
+  for (unsigned n = 0; n < 5; ++n) {
+    trace.entered(cpu);
+    trace.exited(cpu, exit);
+  }
+  CHECK(words.empty());
+  trace.conclude();
+  CHECK(has(words, "VM exit: 5 times more at once, reason 10 at guest RIP 0x"));
+  CHECK(has(words, "likely         GUEST_RIP was not advanced past this instruction of 2 bytes\n"));
+  words.clear();
+  trace.conclude();
+  CHECK(words.empty());
+}
+
+TEST_CASE("a story tells what its filter lets through") {
+  std::string error;
+  CHECK(parse_story_filter("ept-violation,10,refused,from=5,to=7,every=2", error)->reasons.count() == 2);
+  for (const char* wrong : {"", "nonsense", "every=0", "from=x", "999", "vm"}) {
+    CHECK_FALSE(parse_story_filter(wrong, error));
+    CHECK_MESSAGE(has(error, "--explain-only"), wrong);
+  }
+  const auto told = [](const char* filter) {
+    VisorMachine m;
+    ExitTrace trace;
+    std::vector<std::string> names;
+    std::string why;
+    trace.filter_story(*parse_story_filter(filter, why));
+    trace.tell_story([&](const Sheet& event) { names.push_back(event.name + text(event)); });
+    trace.attach(*m.machine);
+    m.machine->run(1'000'000);
+    return names;
+  };
+  const auto all = told("every=1"), half = told("every=2"), one = told("cpuid"), none = told("refused");
+  CHECK(all.size() > 10);
+  CHECK(half.size() < all.size());
+  REQUIRE(one.size() >= 1);
+  for (const std::string& event : one) CHECK(has(event, "reason 10, "));
+  CHECK(none.empty());
+  CHECK(told("from=4000000000").empty());
+}

@@ -15,6 +15,7 @@ struct ObservedAccess {
   // The first `part` bytes lie at `physical`, the rest, in the next page, at `rest`.
   unsigned part = 0;
   HostPhys physical, rest;
+  bool modifies = false;  // a write that reads first: a read-modify-write
 };
 
 // Told of slow events only, so that nobody who does not look pays for it. Nothing that an observer does may

@@ -51,7 +51,7 @@ struct Names {
 
   void parts_of_general(const RegisterInfo& row) {
     if (row.name == "rip")
-      for (const std::string_view name : {"eip", "ip", "pc"}) add(name, row, 0, 64);
+      for (const std::string_view name : {"eip", "ip"}) add(name, row, 0, 64);
     else if (row.name == "rflags")
       for (const std::string_view name : {"eflags", "flags"}) add(name, row, 0, 64);
     else if (row.index >= 8) {

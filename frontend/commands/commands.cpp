@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "frontend/render/json.h"
 #include "frontend/render/text.h"
@@ -107,7 +108,8 @@ void Commands::print(std::string_view text) {
 }
 
 bool Commands::fail(std::string_view why) {
-  print(why);
+  const std::string line = harmless(script_place_ + std::string(why));
+  (tell_ && !script_place_.empty() ? tell_ : print_)(line + (line.ends_with('\n') ? "" : "\n"));
   return false;
 }
 
@@ -192,6 +194,44 @@ bool ends_with_json(std::string_view& arguments) {
 
 Commands::Result Commands::execute(std::string_view line) {
   line = trimmed(line);
+  if (collecting_) {
+    if (line == "end")
+      collecting_.reset();
+    else
+      scripts_[*collecting_].emplace_back(line);
+    return Result::done;
+  }
+  Result result = act(line);
+  // A command of a script that runs the machine ends it: the stop that follows has a script of its own.
+  if (std::exchange(doing_, true)) return result;
+  while (result == Result::done && !to_do_.empty()) {
+    const std::string next = to_do_.front();
+    to_do_.erase(to_do_.begin());
+    result = act(next);
+  }
+  to_do_.clear();
+  doing_ = false;
+  return result;
+}
+
+void Commands::stopped(const Stop& stop) {
+  frame_ = 0;
+  const bool json = std::exchange(as_json_, false);
+  if (!json && stop.kind != Stop::Kind::ended) {
+    const std::vector<Display> all = displays_;
+    for (const Display& one : all) {
+      print_(fmt::format("{}: ", one.id));
+      act(one.line);
+    }
+  }
+  to_do_.clear();
+  const bool met = stop.kind == Stop::Kind::breakpoint || stop.kind == Stop::Kind::watchpoint;
+  if (const auto script = scripts_.find(stop.breakpoint); met && script != scripts_.end())
+    to_do_ = script->second;
+}
+
+Commands::Result Commands::act(std::string_view line) {
+  line = trimmed(line);
   if (line.empty() || line.front() == '#') return Result::done;
   const std::string whole = expand(line);
   std::string_view rest = whole;
@@ -224,11 +264,14 @@ Commands::Result Commands::execute_script(std::string_view text, std::string_vie
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
+    script_place_ = fmt::format("{}:{}: ", name, number);
     const Result result = execute(line);
-    if (result == Result::failed) fail(fmt::format("{}:{}: the script ends here", name, number));
+    script_place_.clear();
     if (result != Result::done) return result;
   }
-  return Result::done;
+  if (!collecting_) return Result::done;
+  fail(fmt::format("{}: commands {} has no end", name, *std::exchange(collecting_, std::nullopt)));
+  return Result::failed;
 }
 
 bool Commands::repeats(std::string_view line) {
@@ -236,7 +279,8 @@ bool Commands::repeats(std::string_view line) {
   std::string others;
   const Command* command = find_command(word_of(whole), others);
   if (!command) return false;
-  for (const std::string_view name : {"step", "next", "finish", "continue", "run-to", "list"}) {
+  for (const std::string_view name :
+       {"step", "next", "stepi", "nexti", "finish", "continue", "run-to", "list"}) {
     if (command->name == name) return true;
   }
   return false;

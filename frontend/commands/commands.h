@@ -24,7 +24,7 @@ class Commands {
   enum class Result : u8 { done, failed, quit };
   // One line. A failure is told in one line by `print`.
   Result execute(std::string_view line);
-  // Lines of a script; # begins a comment. Ends at the first failure, which is told with its line number.
+  // Lines of a script; # begins a comment. Ends at the first failure, which is told with its file and line.
   Result execute_script(std::string_view text, std::string_view name);
   // Whether an empty line after this one means it again.
   static bool repeats(std::string_view line);
@@ -41,6 +41,8 @@ class Commands {
   // Starts the machine again, as it was at first; Debugger::attach() follows by itself. False: `error` says
   // why not, and the machine is as it was. Without it the machine's own reboot() does.
   void on_restart(std::function<bool(std::string& error)> restart) { restart_ = std::move(restart); }
+  // Where failures of scripts are told, if not where everything is.
+  void on_failure(Print tell) { tell_ = std::move(tell); }
   // Colours and bold for what a stop prints.
   void set_colour(bool on) { colour_ = on; }
 
@@ -57,6 +59,22 @@ class Commands {
   };
   Listed& listed() { return listed_; }
   const Expressions& expressions() const { return expressions_; }
+  // Command lines that run at each stop, by number, and those that run at the stops of one breakpoint.
+  struct Display {
+    unsigned id = 0;
+    std::string line;
+  };
+  std::vector<Display>& displays() { return displays_; }
+  std::map<unsigned, std::vector<std::string>>& scripts() { return scripts_; }
+  // Lines go into the breakpoint's script from here on, until one that says "end".
+  void collect(unsigned breakpoint) {
+    scripts_[breakpoint].clear();
+    collecting_ = breakpoint;
+  }
+  // After what a stop prints: the displays; the script of its breakpoint runs once the command is over.
+  void stopped(const Stop& stop);
+  // The frame of the stack that `frame`, `up` and `down` chose since the stop; 0: the innermost.
+  unsigned& frame() { return frame_; }
   void print(std::string_view text);  // with a newline at its end, if it has none
   bool fail(std::string_view why);    // always false
   // A value, or a failure that is told.
@@ -68,6 +86,8 @@ class Commands {
   bool restart();  // false: it cannot, and it was told
 
  private:
+  Result act(std::string_view line);
+
   Debugger& debugger_;
   Symbols& symbols_;
   Expressions expressions_;
@@ -77,6 +97,14 @@ class Commands {
   std::function<std::size_t(std::string_view)> send_;
   std::function<bool(std::string&)> restart_;
   bool colour_ = false;
+  std::vector<Display> displays_;
+  std::map<unsigned, std::vector<std::string>> scripts_;
+  std::optional<unsigned> collecting_;
+  std::vector<std::string> to_do_;  // of the script of the breakpoint that was met last
+  bool doing_ = false;
+  unsigned frame_ = 0;
+  Print tell_;
+  std::string script_place_;                             // "FILE:LINE: " while a script runs
   bool as_json_ = false;                                 // the line that runs says -json
   std::map<std::string, Sheet, std::less<>> looked_at_;  // the last of each name
 };

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "frontend/commands/commands.h"
+#include "frontend/inspect/backtrace.h"
+#include "frontend/symbols/unwind.h"
 
 namespace ringside::act {
 
@@ -10,6 +12,8 @@ bool help(Commands&, std::string_view arguments);
 // commands_run.cpp
 bool step(Commands&, std::string_view arguments);
 bool next(Commands&, std::string_view arguments);
+bool step_instruction(Commands&, std::string_view arguments);
+bool next_instruction_over(Commands&, std::string_view arguments);
 bool finish(Commands&, std::string_view arguments);
 bool until(Commands&, std::string_view arguments);
 bool resume(Commands&, std::string_view arguments);
@@ -55,7 +59,25 @@ bool backtrace(Commands&, std::string_view arguments);
 bool list(Commands&, std::string_view arguments);
 bool directory(Commands&, std::string_view arguments);
 
+// commands_stack.cpp
+bool frame(Commands&, std::string_view arguments);
+bool up(Commands&, std::string_view arguments);
+bool down(Commands&, std::string_view arguments);
+bool display(Commands&, std::string_view arguments);
+bool undisplay(Commands&, std::string_view arguments);
+bool commands(Commands&, std::string_view arguments);
+// "file:line" of the chosen frame; empty: it is the innermost, or its line is not known.
+std::string frame_source(Commands&);
+// The registers of the chosen frame, as far as they are known.
+struct FrameState {
+  UnwindStart start;
+  UnwindRegisters registers;
+};
+FrameState frame_state(Commands&);
+
 // commands_types.cpp
+// The variables that the chosen frame can name.
+std::vector<Symbols::Variable> variables(Commands&);
 bool locals(Commands&, std::string_view arguments);
 bool ptype(Commands&, std::string_view arguments);
 

@@ -84,6 +84,13 @@ const Topic topics[] = {
     {"idt", [](Commands& c, const Cpu& cpu) { return idt_sheet(cpu, &c.symbols()); }},
     {"tss", [](Commands&, const Cpu& cpu) { return tss_sheet(cpu); }},
     {"pages", [](Commands&, const Cpu& cpu) { return sheet(mapped_pages(cpu), "pages"); }},
+    // QEMU's and Bochs' words for the same.
+    {"mem", [](Commands&, const Cpu& cpu) { return sheet(mapped_pages(cpu), "pages"); }},
+    {"tlb", [](Commands&, const Cpu& cpu) { return sheet(mapped_pages(cpu), "pages"); }},
+    {"tab", [](Commands&, const Cpu& cpu) { return sheet(mapped_pages(cpu), "pages"); }},
+    {"mtree", [](Commands& c, const Cpu&) { return memory_map_sheet(c.debugger().machine().memory()); }},
+    {"cpu", [](Commands& c, const Cpu& cpu) { return registers_sheet(cpu, &c.symbols()); }},
+    {"irq", [](Commands& c, const Cpu&) { return io_apic_sheet(c.debugger().machine().io_apic()); }},
     {"ept", [](Commands&, const Cpu& cpu) { return sheet(mapped_ept(cpu), "ept"); }},
     {"mtrr", [](Commands&, const Cpu& cpu) { return mtrr_sheet(cpu); }},
     {"lapic", [](Commands& c,
@@ -114,6 +121,10 @@ bool show_topic(Commands& c, std::string_view name) {
 
 bool information(Commands& c, std::string_view arguments) {
   if (arguments.empty()) return help(c, "info");
+  // "info registers rax", as gdb has it.
+  std::string_view rest = arguments;
+  const std::string_view first = next_word(rest);
+  if (!rest.empty() && (first == "registers" || first == "reg" || first == "r")) return registers(c, rest);
   return show_topic(c, arguments);
 }
 
@@ -176,12 +187,67 @@ bool set(Commands& c, std::string_view arguments) {
   return c.fail(fmt::format("{:#x} cannot be written: {}", place.value, why));
 }
 
+namespace {
+
+// In one of gdb's formats; empty: there is no such format.
+std::string formatted(Commands& c, u64 value, char format, unsigned bytes = 8) {
+  const unsigned shift = 64 - 8 * bytes;
+  const s64 negative = static_cast<s64>(value << shift) >> shift;
+  switch (format) {
+    case 'x': return fmt::format("{:#x}", value);
+    case 'z': return fmt::format("0x{:0{}x}", value, 2 * bytes);
+    case 'd': return fmt::format("{}", negative);
+    case 'u': return fmt::format("{}", value);
+    case 'o': return fmt::format("{:#o}", value);
+    case 't': return fmt::format("{:b}", value);
+    case 'c': {
+      const bool shown = value >= 0x20 && value < 0x7f;
+      return fmt::format("{} '{}'", value & 0xff, shown ? static_cast<char>(value) : '?');
+    }
+    case 'a': {
+      const std::string name = c.symbols().text(value, world_of(c.debugger().cpu()));
+      return name.empty() ? fmt::format("{:#x}", value) : fmt::format("{:#x} <{}>", value, name);
+    }
+    default: return {};
+  }
+}
+
+bool print_variable(Commands& c, std::string_view name) {
+  for (const Symbols::Variable& one : variables(c)) {
+    if (one.name != name) continue;
+    Sheet sheet("value");
+    sheet.row(one.name)
+        .word("type", one.type)
+        .say(" ")
+        .word("variable", one.name)
+        .say(" = ")
+        .word("value", one.value);
+    c.look(std::move(sheet));
+    return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 bool print(Commands& c, std::string_view arguments) {
-  // "p/x rax": gdb's format; every value is shown in both.
-  if (arguments.starts_with('/')) next_word(arguments);
+  char format = 0;
+  if (arguments.starts_with('/')) {
+    const std::string_view letters = next_word(arguments);
+    format = letters.back();
+    if (letters.size() != 2 || formatted(c, 0, format).empty())
+      return c.fail(fmt::format("print{}: formats are x, z, d, u, o, t, c and a", letters));
+  }
+  // A variable of the function hides a symbol or a register, which $ names.
+  if (!format && print_variable(c, arguments)) return true;
   const auto value = c.value(arguments);
   if (!value) return false;
   Sheet sheet("value");
+  if (format) {
+    sheet.row().number("value", *value, formatted(c, *value, format));
+    c.look(std::move(sheet));
+    return true;
+  }
   Row& row = sheet.row().hex("value", *value).say(fmt::format(" = {}", *value));
   if (static_cast<s64>(*value) < 0) row.say(fmt::format(" = {}", static_cast<s64>(*value)));
   if (const std::string name = c.symbols().text(*value, world_of(c.debugger().cpu())); !name.empty())
@@ -190,34 +256,118 @@ bool print(Commands& c, std::string_view arguments) {
   return true;
 }
 
-bool examine(Commands& c, std::string_view arguments) {
+namespace {
+
+struct Format {
   unsigned count = 1, size = 8;
-  bool code = false, counted = false;
-  if (arguments.starts_with('/')) {
-    std::string_view format = next_word(arguments);
-    format.remove_prefix(1);
-    const auto [end, error] = std::from_chars(format.data(), format.data() + format.size(), count);
-    counted = error == std::errc();
-    if (error == std::errc::result_out_of_range || count > most_units)
-      return c.fail(fmt::format("x/{}: at most {} units", format, most_units));
-    if (error != std::errc()) count = 1;
-    format.remove_prefix(static_cast<std::size_t>(end - format.data()));
-    for (const char letter : format) {
-      switch (letter) {
-        case 'b':
-        case 'c': size = 1; break;
-        case 'h': size = 2; break;
-        case 'w': size = 4; break;
-        case 'g': size = 8; break;
-        case 'i': code = true; break;
-        case 'x':
-        case 'd':
-        case 'u':
-        case 'a':
-        case 's': break;
-        default: return c.fail(fmt::format("x/...{}: units are b, h, w, g (1, 2, 4, 8 bytes) and i", letter));
-      }
+  bool counted = false;
+  char letter = 0;  // 0: plain words
+};
+
+std::optional<Format> parse_format(Commands& c, std::string_view text) {
+  Format format;
+  const auto refuse = [&](const std::string& why) {
+    c.fail(why);
+    return std::nullopt;
+  };
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), format.count);
+  format.counted = error == std::errc();
+  if (error == std::errc::result_out_of_range || format.count > most_units)
+    return refuse(fmt::format("x/{}: at most {} units", text, most_units));
+  if (error != std::errc()) format.count = 1;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  for (const char letter : text) {
+    switch (letter) {
+      case 'b': format.size = 1; break;
+      case 'h': format.size = 2; break;
+      case 'w': format.size = 4; break;
+      case 'g': format.size = 8; break;
+      case 'c':
+        format.size = 1;
+        format.letter = 'c';
+        break;
+      case 'x': break;
+      case 'd':
+      case 'u':
+      case 'o':
+      case 't':
+      case 'a':
+      case 'z':
+      case 's':
+      case 'i': format.letter = letter; break;
+      default:
+        return refuse(fmt::format(
+            "x/...{}: units are b, h, w, g (1, 2, 4, 8 bytes), formats x, z, d, u, o, t, c, a, s and i",
+            letter));
     }
+  }
+  return format;
+}
+
+// Up to their zero, with a length that a terminal bears.
+Sheet strings_sheet(const Cpu& cpu, Place place, unsigned count) {
+  constexpr unsigned longest = 200;
+  Sheet sheet("memory");
+  sheet.section("strings");
+  for (unsigned n = 0; n < count; ++n) {
+    std::string text;
+    bool whole = false;
+    Row& row = sheet.row().number("address", place.value, fmt::format("{:#018x}", place.value)).say(": ");
+    while (text.size() < longest && !whole) {
+      const auto byte = peek_word(cpu, place.space, place.value, 1);
+      if (!byte) {
+        std::string why;
+        locate(cpu, place.space, place.value, &why);
+        row.word("unreadable", why);
+        return sheet;
+      }
+      ++place.value;
+      whole = *byte == 0;
+      if (!whole) text += static_cast<char>(*byte);
+    }
+    row.say("\"").word("string", text).say(whole ? "\"" : "\"...");
+  }
+  return sheet;
+}
+
+Sheet formatted_sheet(Commands& c, Place place, const Format& format) {
+  const Cpu& cpu = c.debugger().cpu();
+  const unsigned a_line = format.letter == 'a' ? 1 : std::min(8u, 16 / format.size);
+  Sheet sheet("memory");
+  sheet.section("memory");
+  for (unsigned n = 0; n < format.count; n += a_line) {
+    Row& row = sheet.row().number("address", place.value, fmt::format("{:#018x}", place.value)).say(":");
+    for (unsigned k = 0; k < std::min(a_line, format.count - n); ++k, place.value += format.size) {
+      const auto value = peek_word(cpu, place.space, place.value, format.size);
+      if (!value) {
+        std::string why;
+        locate(cpu, place.space, place.value, &why);
+        row.say(" ").word("unreadable", why);
+        return sheet;
+      }
+      row.say("  ").number(fmt::format("w{}", k), *value, formatted(c, *value, format.letter, format.size));
+    }
+  }
+  return sheet;
+}
+
+}  // namespace
+
+bool examine(Commands& c, std::string_view arguments) {
+  // "xp /4wx 0x1000" of QEMU has its format behind the space.
+  std::string_view rest = arguments;
+  const std::string_view first = next_word(rest);
+  std::string moved;
+  if (!first.starts_with('/') && rest.starts_with('/')) {
+    const std::string_view format = next_word(rest);
+    moved = fmt::format("{} {} {}", format, first, rest);
+    arguments = moved;
+  }
+  Format format;
+  if (arguments.starts_with('/')) {
+    const auto given = parse_format(c, next_word(arguments).substr(1));
+    if (!given) return false;
+    format = *given;
   }
   const Cpu& cpu = c.debugger().cpu();
   Place place{AddressSpace::linear, linear_rip(cpu)};
@@ -227,14 +377,18 @@ bool examine(Commands& c, std::string_view arguments) {
     if (!arguments.empty()) return c.fail(fmt::format("{}: not understood after the address", arguments));
     place = *given;
   }
-  if (!counted) count = code ? 10 : 16 / size;
-  if (code) {
-    if (place.space != AddressSpace::linear) return c.fail("instructions are shown at linear addresses");
-    c.look(disassembly_sheet(cpu, &c.symbols(), count, place.value));
-    return true;
+  if (!format.counted) format.count = format.letter == 'i' ? 10 : format.letter == 's' ? 1 : 16 / format.size;
+  switch (format.letter) {
+    case 'i':
+      if (place.space != AddressSpace::linear) return c.fail("instructions are shown at linear addresses");
+      c.look(disassembly_sheet(cpu, &c.symbols(), format.count, place.value));
+      return true;
+    case 's': c.look(strings_sheet(cpu, place, format.count)); return true;
+    case 0:
+      c.look(memory_sheet(cpu, place.space, place.value, format.count, format.size, &c.symbols()));
+      return true;
+    default: c.look(formatted_sheet(c, place, format)); return true;
   }
-  c.look(memory_sheet(cpu, place.space, place.value, count, size, &c.symbols()));
-  return true;
 }
 
 bool where(Commands& c, std::string_view) {

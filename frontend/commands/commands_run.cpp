@@ -1,6 +1,7 @@
 // Owns the commands that let the machine run.
 #include <fmt/format.h>
 
+#include "cpu/exec/engine/run.h"
 #include "frontend/commands/commands_actions.h"
 #include "frontend/inspect/disassembly.h"
 #include "frontend/inspect/look_memory.h"
@@ -30,7 +31,39 @@ bool stopped(Commands& c, const Stop& stop) {
     if (!next.target.empty()) row.say("  <").word("target", next.target).say(">");
   }
   c.look(std::move(sheet));
+  c.stopped(stop);
   return true;
+}
+
+std::optional<Symbols::Line> line_of(Commands& c) {
+  const Cpu& cpu = c.debugger().cpu();
+  auto line = c.symbols().line(linear_rip(cpu), world_of(cpu));
+  if (line && line->line == 0) line.reset();
+  return line;
+}
+
+// To the next line of source. Where no line is known it is one instruction; a function without lines that is
+// called on the way runs to its end.
+Stop one_line(Commands& c, bool over) {
+  // A loop of one line ends somewhere, or by Ctrl-C.
+  constexpr unsigned most_instructions = 10'000'000;
+  Debugger& d = c.debugger();
+  const auto from = line_of(c);
+  Stop stop;
+  for (unsigned n = 0; n < most_instructions; ++n) {
+    const u64 before = retired(d.cpu());
+    const bool calls = !over && next_instruction(d.cpu(), nullptr).call;
+    stop = over ? d.step_over() : d.step();
+    if (stop.kind != Stop::Kind::step || !from || retired(d.cpu()) == before) return stop;
+    auto now = line_of(c);
+    if (!now && calls) {
+      stop = d.step_out();
+      if (stop.kind != Stop::Kind::step) return stop;
+      now = line_of(c);
+    }
+    if (!now || now->line != from->line || now->file != from->file) return stop;
+  }
+  return stop;
 }
 
 // The count of a command that has one; 1 if there is none. A negative number is a slip, not a large one.
@@ -50,10 +83,33 @@ bool takes_nothing(Commands& c, std::string_view arguments) {
 
 bool step(Commands& c, std::string_view arguments) {
   const auto n = count(c, arguments);
+  if (!n) return false;
+  if (!line_of(c)) return stopped(c, c.debugger().step(*n));
+  Stop stop = c.debugger().here();
+  for (u64 done = 0; done < *n; ++done) {
+    stop = one_line(c, false);
+    if (stop.kind != Stop::Kind::step) break;
+  }
+  return stopped(c, stop);
+}
+
+bool step_instruction(Commands& c, std::string_view arguments) {
+  const auto n = count(c, arguments);
   return n && stopped(c, c.debugger().step(*n));
 }
 
 bool next(Commands& c, std::string_view arguments) {
+  const auto n = count(c, arguments);
+  if (!n) return false;
+  Stop stop = c.debugger().here();
+  for (u64 done = 0; done < *n; ++done) {
+    stop = one_line(c, true);
+    if (stop.kind != Stop::Kind::step) break;
+  }
+  return stopped(c, stop);
+}
+
+bool next_instruction_over(Commands& c, std::string_view arguments) {
   const auto n = count(c, arguments);
   if (!n) return false;
   Stop stop = c.debugger().here();

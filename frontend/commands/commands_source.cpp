@@ -112,6 +112,12 @@ bool list(Commands& c, std::string_view arguments) {
     return show_lines(c, listed.file, first, listed.first - first);
   }
   if (arguments.empty() && goes_on) return show_lines(c, listed.file, listed.last + 1, lines_shown);
+  if (const std::string source = frame_source(c); arguments.empty() && !source.empty()) {
+    const std::size_t colon = source.rfind(':');
+    const auto line = line_number(source.substr(colon + 1));
+    const auto file = c.symbols().source_file(source.substr(0, colon));
+    if (line && file) return show_around(c, *file, *line);
+  }
   if (arguments.empty() || arguments == "-") {
     const auto here = line_at(c, linear_rip(cpu), world_of(cpu));
     return here && show_around(c, here->file, here->line);

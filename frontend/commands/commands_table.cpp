@@ -10,9 +10,14 @@ constexpr Command group(std::string_view title) { return {title, {}, {}, {}, nul
 
 constexpr Command commands[] = {
     group("Running"),
-    {"step", "[COUNT]", "run one instruction of this CPU, or COUNT", "step 10", act::step, true},
+    {"step", "[COUNT]", "run to the next line of source, or COUNT lines; one instruction where none is known",
+     "step 10", act::step, true},
     {"next", "[COUNT]", "step, but a call, INT or repeated string instruction runs to its end", "next",
      act::next, true},
+    {"stepi", "[COUNT]", "run one instruction of this CPU, or COUNT", "stepi 10", act::step_instruction,
+     true},
+    {"nexti", "[COUNT]", "stepi, but a call, INT or repeated string instruction runs to its end", "nexti",
+     act::next_instruction_over, true},
     {"finish", "", "run until the present function has returned", "finish", act::finish, true},
     {"until", "ADDRESS", "run to an address, on this CPU", "until 0xf1234", act::until, true},
     {"continue", "[COUNT]", "run until something stops the machine, or COUNT instructions", "continue",
@@ -57,6 +62,9 @@ constexpr Command commands[] = {
     {"enable", "[ID...]", "breakpoints, or all", "enable 1 2", act::enable},
     {"disable", "[ID...]", "breakpoints, or all", "disable", act::disable},
     {"delete", "[ID...]", "breakpoints, or all", "delete 3", act::remove},
+    {"commands", "[ID]",
+     "the lines that follow, up to end, run when breakpoint ID stops; without ID the last one", "commands 1",
+     act::commands},
 
     group("Looking"),
     {"where", "", "this CPU: root or guest of which VMCS, ring, mode, address, symbol, source line", "where",
@@ -82,6 +90,10 @@ constexpr Command commands[] = {
      "directory linux-6.1", act::directory},
     {"backtrace", "", "who called whom, in the hypervisor and in its guest", "backtrace", act::backtrace,
      true},
+    {"frame", "[NUMBER]", "choose a frame of the backtrace for locals, print and list", "frame 1", act::frame,
+     true},
+    {"up", "[COUNT]", "choose the caller's frame", "up", act::up, true},
+    {"down", "[COUNT]", "choose the frame that this one called", "down", act::down, true},
     {"locals", "", "the function's parameters and variables, at the stop", "locals", act::locals, true},
     {"ptype", "TYPE [[guest] ADDRESS]", "a structure's members, with what they hold at an address",
      "ptype kvm_vcpu rdi", act::ptype, true},
@@ -91,7 +103,8 @@ constexpr Command commands[] = {
     {"walk", "[guest|gpa] ADDRESS", "each entry that translating an address reads", "walk gpa 0x7000",
      act::walk, true},
     {"info",
-     "breakpoints|registers|cpus|locals|symbols|vmcs|gdt|ldt|idt|tss|pages|ept|mtrr|lapic|ioapic|memory|fpu|"
+     "breakpoints|registers|cpus|locals|symbols|vmcs|gdt|ldt|idt|tss|pages|mem|tlb|ept|mtrr|lapic|ioapic|irq|"
+     "memory|fpu|"
      "vector",
      "a table of the machine", "info gdt", act::information, true},
     {"symbols", "[FILE [OFFSET|find] [root|guest] [as NAME]]",
@@ -107,11 +120,11 @@ constexpr Command commands[] = {
 
 constexpr Alias aliases[] = {
     {"s", "step"},
-    {"si", "step"},
-    {"stepi", "step"},
+    {"si", "stepi"},
     {"n", "next"},
-    {"ni", "next"},
-    {"nexti", "next"},
+    {"ni", "nexti"},
+    {"f", "frame"},
+    {"system_reset", "restart"},
     {"c", "continue"},
     {"cont", "continue"},
     {"r", "registers"},

@@ -8,16 +8,21 @@
 
 namespace ringside::act {
 
-bool locals(Commands& c, std::string_view arguments) {
-  if (!arguments.empty()) return c.fail("locals takes no arguments");
+std::vector<Symbols::Variable> variables(Commands& c) {
   const Cpu& cpu = c.debugger().cpu();
-  const UnwindStart start = unwind_start(cpu);
+  const FrameState state = frame_state(c);
   const ReadStack read = [&](u64 address, unsigned size) {
     return peek_word(cpu, AddressSpace::linear, address, size);
   };
-  const UnwindRegisters registers = registers_of(start);
-  const auto cfa = canonical_frame(c.symbols().frames(start.rip, start.world), registers, start.rip, read);
-  const auto all = c.symbols().locals(start.rip, start.world, registers, cfa, read);
+  const UnwindStart& start = state.start;
+  const auto cfa =
+      canonical_frame(c.symbols().frames(start.rip, start.world), state.registers, start.rip, read);
+  return c.symbols().locals(start.rip, start.world, state.registers, cfa, read);
+}
+
+bool locals(Commands& c, std::string_view arguments) {
+  if (!arguments.empty()) return c.fail("locals takes no arguments");
+  const auto all = variables(c);
   if (all.empty()) return c.fail("no variables are known here; symbols FILE loads them, if it has DWARF");
   Sheet sheet("locals");
   sheet.section("variables");

@@ -43,7 +43,8 @@ bool meets_guest_physically(const Breakpoint& point, const Cpu& cpu, const Obser
 }
 
 bool watched_access(const Breakpoint& point, const Cpu& cpu, const ObservedAccess& access) {
-  const bool wanted = access.access.kind == AccessKind::write ? point.on_write : point.on_read;
+  const bool write = access.access.kind == AccessKind::write;
+  const bool wanted = (write && point.on_write) || ((!write || access.modifies) && point.on_read);
   if (!wanted || !right_guest(point, cpu)) return false;
   switch (point.at.space) {
     case AddressSpace::linear:
@@ -152,7 +153,7 @@ void Debugger::Impl::accessed(Cpu& cpu, const ObservedAccess& access) {
     if (std::any_of(pending.begin(), pending.end(),
                     [&](const Pending& p) { return p.breakpoint == point.id && p.cpu == cpu.index; }))
       continue;
-    const bool write = access.access.kind == AccessKind::write;
+    const bool write = access.access.kind == AccessKind::write && point.on_write;
     std::string text = fmt::format("{} of {} byte{} at {:#x}{} by the instruction at {:#x}",
                                    write ? "write" : "read", access.size, access.size == 1 ? "" : "s",
                                    access.linear.value, physical_note(point, access), linear_rip(cpu));

@@ -10,6 +10,7 @@
 #include "cpu/state/msrs.h"
 #include "cpu/state/register_table.h"
 #include "frontend/debug/debugger_impl.h"
+#include "frontend/inspect/look_memory.h"
 
 namespace ringside {
 namespace {
@@ -25,7 +26,8 @@ struct Counter {
   std::string_view name;
   u64 (*read)(const Cpu&);
 };
-constexpr Counter counters[] = {{"cpu", [](const Cpu& c) -> u64 { return c.index; }},
+constexpr Counter counters[] = {{"pc", linear_rip},  // gdb's: where code lies, also where CS has a base
+                                {"cpu", [](const Cpu& c) -> u64 { return c.index; }},
                                 {"nonroot", [](const Cpu& c) -> u64 { return c.non_root; }},
                                 {"count", [](const Cpu& c) { return retired(c); }}};
 

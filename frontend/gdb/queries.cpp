@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "frontend/gdb/stub.h"
+#include "frontend/inspect/look_paging.h"
 
 namespace ringside {
 namespace {
@@ -19,7 +20,7 @@ constexpr std::string_view memory_map = R"(<?xml version="1.0"?>
 )";
 
 constexpr std::string_view own_help =
-    "gdb layout 64|32|16  the registers as of that machine; gdb fetches them by: unset tdesc filename\n"
+    "gdb layout 64|32|16  the registers as of that machine, once gdb has fetched them\n"
     "gdb where            where each CPU is\n";
 
 std::string_view activity(const Cpu& cpu) {
@@ -48,6 +49,7 @@ void GdbStub::query(Words words) {
   }
   if (words.literal("sThreadInfo")) return answer("l");
   if (words.literal("ThreadExtraInfo,")) return thread_information(words);
+  if (words.literal("MemoryRegionInfo:")) return memory_region(words);
   if (words.literal("Attached")) return answer("1");
   if (words.literal("Symbol::")) return answer("OK");
   if (words.rest() == "C") return answer(fmt::format("QC{:x}", debugger_.selected() + 1));
@@ -78,6 +80,8 @@ void GdbStub::transfer(Words words) {
   std::string_view text;
   if (object == "features") {
     if (annex != "target.xml") return answer("E00");
+    // From here on the client's registers are those: not sooner, or it would misread its packets.
+    if (wanted_ != layout_) set_layout(wanted_);
     text = description_;
   } else if (object == "memory-map") {
     text = memory_map;
@@ -107,6 +111,7 @@ void GdbStub::monitor(Words words) {
   std::string_view text = *command;
   while (text.starts_with(' ')) text.remove_prefix(1);
   while (text.ends_with(' ')) text.remove_suffix(1);
+  debugger_.select(monitor_cpu_);
   if (text == "gdb" || text.starts_with("gdb "))
     console(own_command(text.substr(std::min<std::size_t>(text.size(), 4))));
   else if (monitor_)
@@ -114,15 +119,55 @@ void GdbStub::monitor(Words words) {
   else
     console(text.empty() || text == "help" ? std::string(own_help)
                                            : fmt::format("{}: unknown; there are:\n{}", text, own_help));
+  monitor_cpu_ = debugger_.selected();
+  debugger_.select(thread_);
+  if (monitor_cpu_ != thread_)
+    console(fmt::format("(CPU {}; gdb's own commands mean thread {} until you say: thread {})\n",
+                        monitor_cpu_, thread_ + 1, monitor_cpu_ + 1));
   answer("OK");
+}
+
+// LLDB's question about the memory around an address: what is mapped and how, or how far nothing is. The
+// whole space is told of, gap by gap.
+void GdbStub::memory_region(Words words) {
+  const auto address = words.number();
+  if (!address || !words.empty()) return fail("no address");
+  const Cpu& cpu = debugger_.cpu();
+  constexpr u64 end_of_32_bits = u64{1} << 32;
+  u64 first = 0, last = ~u64{0};
+  std::string rights;
+  if (!(cpu.cr0 & Cr0::PG)) {
+    const bool low = *address < end_of_32_bits;
+    (low ? last : first) = low ? end_of_32_bits - 1 : end_of_32_bits;
+    if (low) rights = "rwx";
+  } else {
+    const MappedRanges mapped = mapped_pages(cpu, *address, 1);
+    first = *address;
+    if (mapped.ranges.empty()) {
+      // Tables too many to read: what is known is the page itself.
+      if (mapped.cut) last = *address | (page_bytes - 1);
+    } else if (const MappedRange& range = mapped.ranges.front(); range.first <= *address) {
+      first = range.first;
+      last = range.first + (range.bytes - 1);
+      for (const char right : range.rights.substr(0, 3))
+        if (right != '-') rights += right;
+    } else {
+      last = range.first - 1;
+    }
+  }
+  answer(fmt::format("start:{:x};size:{:x};{}", first, last - first + 1,
+                     rights.empty() ? "" : fmt::format("permissions:{};", rights)));
 }
 
 std::string GdbStub::own_command(std::string_view command) {
   if (command == "layout 64" || command == "layout 32" || command == "layout 16") {
-    set_layout(command.ends_with("64")   ? Layout::bits64
-               : command.ends_with("32") ? Layout::bits32
-                                         : Layout::bits16);
-    return "now: unset tdesc filename\n";
+    wanted_ = command.ends_with("64")   ? Layout::bits64
+              : command.ends_with("32") ? Layout::bits32
+                                        : Layout::bits16;
+    if (wanted_ == Layout::bits64) return "now: unset tdesc filename\n";
+    return "now: unset tdesc filename (if a program was loaded by file, exec-file before it: its symbols "
+           "stay, "
+           "and gdb takes another machine's registers then)\n";
   }
   if (command == "where") {
     std::string text;

@@ -33,6 +33,7 @@ std::string GdbServer::command(std::string_view line) {
 }
 
 void GdbServer::poll() {
+  transport_.turn_away();
   if (transport_.accept()) {
     there_ = true;
     stub_.connected();
@@ -87,6 +88,13 @@ Ending GdbServer::settle(const Stop& stop) {
     case Stop::Kind::ended: {
       const Ending& ending = machine_.ending();
       if (ending.why == Ending::Why::running) return {Ending::Why::idle, 0, stop.text};
+      // A multi-process server outlives its programs: an extended client may start this one again, and would
+      // start the file that it knows on the host if nobody were there.
+      if (there_ && stub_.extended() &&
+          (ending.why == Ending::Why::power_off || ending.why == Ending::Why::debug_exit)) {
+        stub_.ended(ending.status);
+        break;
+      }
       if (ending.why != Ending::Why::shutdown || !there_) return ending;
       stub_.stopped(stop);
       break;

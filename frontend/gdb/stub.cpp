@@ -31,7 +31,8 @@ void GdbStub::connected() {
   acknowledge_ = true;
   extended_ = reports_breakpoints_ = waiting_ = interrupt_ = runs_anew_ = false;
   resume_ = {};
-  continue_cpu_ = debugger_.selected();
+  continue_cpu_ = thread_ = monitor_cpu_ = debugger_.selected();
+  wanted_ = layout_;
   stop_ = fmt::format("T05thread:{:x};", debugger_.selected() + 1);
 }
 
@@ -86,6 +87,7 @@ void GdbStub::packet(std::string_view body) {
   Words words(body.substr(1));
   if (resume_.kind != Resume::Kind::stay && waiting_ && body[0] != 'D' && body[0] != 'k')
     return fail("the machine runs; interrupt it first");
+  debugger_.select(thread_);
   switch (body[0]) {
     case '!': extended_ = true; return answer("OK");
     case '?':
@@ -126,10 +128,12 @@ void GdbStub::choose_thread(Words words) {
   if (!thread || !words.empty() || *thread > cpus()) return fail("no such thread");
   if (*thread == 0) return answer("OK");
   const unsigned cpu = static_cast<unsigned>(*thread - 1);
-  if (general)
+  if (general) {
     debugger_.select(cpu);
-  else
+    thread_ = monitor_cpu_ = cpu;
+  } else {
     continue_cpu_ = cpu;
+  }
   answer("OK");
 }
 
@@ -296,7 +300,7 @@ void GdbStub::want_restart() {
 }
 
 void GdbStub::restarted() {
-  continue_cpu_ = 0;
+  continue_cpu_ = thread_ = monitor_cpu_ = 0;
   stop_ = "T05thread:1;";
   if (std::exchange(runs_anew_, false)) answer(stop_reply());
 }
@@ -419,7 +423,7 @@ void GdbStub::stopped(const Stop& stop) {
     case Stop::Kind::limit: break;
   }
   stop_ = fmt::format("T{:02x}{}thread:{:x};", signal, reason, stop.cpu + 1);
-  continue_cpu_ = stop.cpu;
+  continue_cpu_ = thread_ = monitor_cpu_ = stop.cpu;
   resume_ = {};
   if (!std::exchange(waiting_, false)) return;
   // gdb has no words for these.
@@ -445,8 +449,14 @@ void GdbStub::exited(int status) {
   answer(stop_);
 }
 
+void GdbStub::ended(int status) {
+  exited(status);
+  resume_ = {};
+  killed_ = true;
+}
+
 void GdbStub::set_layout(Layout layout) {
-  layout_ = layout;
+  layout_ = wanted_ = layout;
   registers_ = gdb_registers(layout);
   description_ = target_description(layout);
 }

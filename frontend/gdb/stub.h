@@ -40,12 +40,17 @@ class GdbStub {
 
   const Resume& resume() const { return resume_; }
   void hold() { resume_ = {}; }  // as if the client had stopped it
+  // The client may start the program again after its end: target extended-remote.
+  bool extended() const { return extended_; }
   // Ctrl-C came since the last call.
   bool take_interrupt() { return std::exchange(interrupt_, false); }
   // What came of resume().
   void stopped(const Stop& stop);
   // The machine is gone: told to a client that waits for it.
   void exited(int status);
+  // The same, but that an extended client may want it again: it stays, and so does what runs it, until the
+  // client goes or wishes.
+  void ended(int status);
 
   // What is beyond the debugger. `restart`: from the beginning, and stopped there; restarted() follows.
   enum class Wish : u8 { none, kill, restart };
@@ -72,6 +77,7 @@ class GdbStub {
   void monitor(Words words);
   std::string own_command(std::string_view command);
   void thread_information(Words words);
+  void memory_region(Words words);
   void choose_thread(Words words);
   void thread_alive(Words words);
   void read_all();
@@ -113,10 +119,14 @@ class GdbStub {
   Resume resume_{Resume::Kind::run};  // nobody is there yet who could let it go on
   Wish wish_ = Wish::none;
   unsigned continue_cpu_ = 0;  // of the old packets c and s
+  // The CPU that the client's packets mean, and the one that `monitor` looks at: the client hears nothing of
+  // a `monitor cpu`, and would take one CPU's registers for another's.
+  unsigned thread_ = 0, monitor_cpu_ = 0;
   std::string stop_ = "T05thread:1;";
   // By type, address and length: the id of the debugger's breakpoint.
   std::map<std::tuple<u64, u64, u64>, unsigned> breakpoints_;
   Layout layout_ = Layout::bits64;
+  Layout wanted_ = Layout::bits64;  // from when the client fetches its description on
   std::vector<GdbRegister> registers_;
   std::string description_;
   std::function<std::string(std::string_view)> monitor_;

@@ -13,6 +13,8 @@
 
 #include "frontend/gdb/sockets.h"
 
+#include "frontend/gdb/packet.h"
+
 namespace ringside {
 std::optional<GdbPlace> parse_gdb_place(std::string_view text, std::string& error) {
   const std::string_view whole = text;
@@ -67,6 +69,24 @@ bool GdbTransport::accept() {
   if (client_ < 0) return false;
   const int yes = 1;
   ::setsockopt(client_, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);  // fails on a unix socket: so be it
+  return true;
+}
+
+bool GdbTransport::turn_away() {
+  if (client_ < 0 || listener_ < 0) return false;
+  pollfd wait{listener_, POLLIN, 0};
+  if (::poll(&wait, 1, 0) <= 0) return false;
+  const int other = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (other < 0) return false;
+  // gdb's first packet is answered before it has come; what it sent so far is read, or the close would be a
+  // reset that takes the words with it.
+  const std::string words = "+" + frame("E.another client debugs this machine; it has to leave first");
+  static_cast<void>(::send(other, words.data(), words.size(), MSG_NOSIGNAL));
+  ::shutdown(other, SHUT_WR);
+  std::array<char, 4096> chunk;
+  while (::recv(other, chunk.data(), chunk.size(), 0) > 0) {
+  }
+  ::close(other);
   return true;
 }
 

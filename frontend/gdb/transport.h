@@ -33,6 +33,9 @@ class GdbTransport {
   // True: a client came.
   bool accept();
   bool connected() const { return client_ >= 0; }
+  // Whoever comes while a client is there is told so, in words that gdb shows, and closed. True: somebody
+  // was.
+  bool turn_away();
   // What it sent; empty if nothing. A client that is gone, or does not take its answers, is cut off.
   std::string receive();
   // Takes as much off `bytes` as the client has room for.

@@ -100,6 +100,7 @@ class Conversation {
     session_.on_enough([this] { debugger().interrupt(); });
     session_.on_printed([this](u8 byte) { guest_in_line_ = byte != '\n'; });
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
+    commands.on_failure([](std::string_view line) { tell(line); });
     commands.on_send([this](std::string_view bytes) {
       std::size_t went = 0;
       while (went < bytes.size() && session_.machine().input(SerialByte{0, static_cast<u8>(bytes[went])}))

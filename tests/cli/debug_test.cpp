@@ -20,7 +20,7 @@ TEST_CASE("debug: scripts, and their exit status") {
   CHECK(has(done.out, "CPU 0, root (VMCS 0xa000)"));
   const Result failed = run({"debug", "-x", folder.write("bad", "where\nnonsense\n"), "--batch"});
   CHECK(failed.status == 1);
-  CHECK(has(failed.out, "bad:2"));
+  CHECK(has(failed.err, "bad:2: nonsense: no such command"));
   CHECK(run({"debug", "-x"}).status == 2);
   CHECK(run({"debug", "-nosuch"}).status == 2);
   CHECK(run({"debug", "-x", folder / "missing", "--batch"}).status == 1);

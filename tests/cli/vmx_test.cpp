@@ -127,7 +127,6 @@ TEST_CASE("what a model's VMX offers") {
 TEST_CASE("the story as JSON, on standard error and into a file") {
   const Folder folder;
   const std::string file = folder / "story.jsonl";
-  const std::string visor = RINGSIDE_BINARY_DIR "/roms/visor.bin";
   const Result result =
       run({"explain", "--json", "--explain-json", file, "--explain-only", "cpuid", "-bios", visor});
   CHECK(has(result.err, "{\"sheet\":\"vm_exit\",\"sections\":"));

@@ -270,7 +270,7 @@ TEST_CASE("bad input: one line, and the next command works") {
                                      "finish now",
                                      "until",
                                      "x/9999999",
-                                     "x/4z rip",
+                                     "x/4q rip",
                                      "x 0x1000 0x2000",
                                      "walk",
                                      "walk phys 1",

@@ -234,6 +234,31 @@ TEST_CASE("watchpoints stop after the access, reads and writes apart") {
   }
 }
 
+TEST_CASE("a read watch sees what reads before it writes") {
+  for (const Dispatcher dispatcher : {Dispatcher::reference, Dispatcher::emitted}) {
+    MachineConfig config = Guest::config();
+    config.dispatcher = dispatcher;
+    Guest guest(config);
+    // mov [20000h], eax; inc dword [20000h]; xchg [20000h], eax; bts dword [20000h], 3; hlt
+    guest.bytes(
+        {0xa3, 0, 0, 2, 0, 0xff, 5, 0, 0, 2, 0, 0x87, 5, 0, 0, 2, 0, 0x0f, 0xba, 0x2d, 0, 0, 2, 0, 3, 0xf4});
+    Debugger debugger(*guest.machine);
+    Breakpoint b;
+    b.kind = Breakpoint::Kind::watch;
+    b.at.value = 0x20000;
+    b.bytes = 4;
+    b.on_read = true;
+    debugger.add(b);
+    for (const u64 after : {11, 17, 25}) {
+      const Stop stop = debugger.run();
+      CHECK(stop.kind == Stop::Kind::watchpoint);
+      CHECK(stop.text.find("read of 4 bytes") != std::string::npos);
+      CHECK(guest.cpu().rip == Guest::code + after);
+    }
+    CHECK(debugger.run().kind == Stop::Kind::ended);
+  }
+}
+
 TEST_CASE("watchpoints by host-physical address meet every linear address that leads there") {
   for (const Dispatcher dispatcher : {Dispatcher::reference, Dispatcher::emitted}) {
     MachineConfig config = Guest::config();

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <initializer_list>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <regex>
 
 #include "tests/cli/program.h"
@@ -20,8 +21,20 @@ bool gdb_is_there() {
   return false;
 }
 
+// What a command of the shell prints.
+std::string output_of(const std::string& line) {
+  const std::unique_ptr<FILE, int (*)(FILE*)> command(popen(line.c_str(), "r"), pclose);
+  REQUIRE(command);
+  std::string text;
+  std::array<char, 4096> chunk;
+  while (const std::size_t got = fread(chunk.data(), 1, chunk.size(), command.get()))
+    text.append(chunk.data(), got);
+  return text;
+}
+
 // What gdb says when it runs these commands on a machine that stands still at its start.
-std::string gdb_on(const std::vector<std::string>& image, const std::string& commands) {
+std::string gdb_on(const std::vector<std::string>& image, const std::string& commands,
+                   const std::string& kind = "remote") {
   const Folder folder;
   const std::string place = folder / "gdb.socket";
   std::vector<std::string> words = {"-gdb", "unix:" + place, "-S", "-serial", "null", "-timeout", "100"};
@@ -30,16 +43,9 @@ std::string gdb_on(const std::vector<std::string>& image, const std::string& com
   REQUIRE(machine.wait_for("waiting for gdb"));
   const std::string script = folder.write("script",
                                           "set confirm off\nset pagination off\nset width 0\n"
-                                          "set remotetimeout 60\ntarget remote " +
-                                              place + "\n" + commands);
-  const std::string line = "timeout 90 gdb -nx -batch -x '" + script + "' 2>&1 </dev/null";
-  const std::unique_ptr<FILE, int (*)(FILE*)> gdb(popen(line.c_str(), "r"), pclose);
-  REQUIRE(gdb);
-  std::string text;
-  std::array<char, 4096> chunk;
-  while (const std::size_t got = fread(chunk.data(), 1, chunk.size(), gdb.get()))
-    text.append(chunk.data(), got);
-  return text;
+                                          "set remotetimeout 60\ntarget " +
+                                              kind + " " + place + "\n" + commands);
+  return output_of("timeout 90 gdb -nx -batch -x '" + script + "' 2>&1 </dev/null");
 }
 
 // The same on the visor, with its symbols.
@@ -128,6 +134,135 @@ kill
 )");
   check_says(text, {"=> 0xfffffff0:\tljmp +\\$0xf000,\\$0x199", "eip +0xfffffff0",
                     "cr0 +0x60000010 +\\[ ET NW CD \\]", "killed"});
+}
+
+TEST_CASE("gdb shows 16-bit code with a program loaded, once that is a file of symbols only") {
+  if (!gdb_is_there()) return;
+  const std::string text =
+      gdb_on({"-bios", RINGSIDE_BINARY_DIR "/roms/visor.bin"}, "file " RINGSIDE_BINARY_DIR
+                                                               "/roms/visor.elf\n"
+                                                               R"(
+monitor gdb layout 16
+info registers rip
+exec-file
+unset tdesc filename
+x/1i $pc
+stepi
+x/2i $pc
+break main
+monitor gdb layout 64
+unset tdesc filename
+continue
+x/1i $pc
+kill
+)");
+  check_says(text, {"exec-file before it", "rip +0xfffffff0", "=> 0xfffffff0:\tljmp +\\$0xf000,\\$0x199",
+                    "<start>:\tcli", "mov +%cs,%ax", "Breakpoint 1, main", "=> 0xf[0-9a-f]+ <main>:\tjmp",
+                    "killed"});
+}
+
+TEST_CASE("a guest that has ended is run again from target extended-remote") {
+  if (!gdb_is_there()) return;
+  const std::string text = gdb_on({"-bios", RINGSIDE_BINARY_DIR "/roms/visor.bin"},
+                                  "file " RINGSIDE_BINARY_DIR
+                                  "/roms/visor.elf\n"
+                                  R"(
+continue
+run
+p/x $pc
+break run_guest
+continue
+p/x $vmx
+kill
+)",
+                                  "extended-remote");
+  check_says(text, {"exited", "\\$1 = 0xfffffff0", "Breakpoint 1, .*run_guest", "\\$2 = 0x1\n", "killed"});
+}
+
+TEST_CASE("a second client is told why it is not let in") {
+  if (!gdb_is_there()) return;
+  const Folder folder;
+  const std::string place = folder / "gdb.socket";
+  Running machine({"-gdb", "unix:" + place, "-S", "-serial", "null", "-timeout", "60", "-bios",
+                   RINGSIDE_BINARY_DIR "/roms/visor.bin"},
+                  Running::With::pipes);
+  REQUIRE(machine.wait_for("waiting for gdb"));
+  const std::string first = "timeout 60 gdb -nx -batch -ex 'target remote " + place + "' -ex 'shell " +
+                            "timeout 30 gdb -nx -batch -ex \"target remote " + place +
+                            "\" 2>&1 </dev/null' -ex 'p/x $pc' -ex kill 2>&1 </dev/null";
+  check_says(output_of(first),
+             {"another client debugs this machine; it has to leave first", "\\$1 = 0xfffffff0"});
+}
+
+TEST_CASE("the launch.json of the README, as VS Code's adapter gives it to gdb") {
+  if (!gdb_is_there()) return;
+  const std::string readme = read_file(RINGSIDE_SOURCE_DIR "/README.md");
+  const std::size_t begin = readme.find("```json\n") + 8, end = readme.find("```", begin);
+  REQUIRE(end != std::string::npos);
+  const nlohmann::json whole = nlohmann::json::parse(readme.substr(begin, end - begin));
+  const nlohmann::json& launch = whole["configurations"][0];
+  CHECK(launch["type"] == "cppdbg");
+  CHECK(launch["miDebuggerServerAddress"] == "localhost:1234");
+  const Folder folder;
+  const std::string place = folder / "gdb.socket";
+  Running machine({"-gdb", "unix:" + place, "-S", "-serial", "null", "-timeout", "60", "-bios",
+                   RINGSIDE_BINARY_DIR "/roms/visor.bin"},
+                  Running::With::pipes);
+  REQUIRE(machine.wait_for("waiting for gdb"));
+  // What the adapter sends, in its order.
+  std::string commands = "-gdb-set target-async on\n-gdb-set solib-search-path .\n";
+  for (const nlohmann::json& one : launch["setupCommands"])
+    commands += "-interpreter-exec console \"" + one["text"].get<std::string>() + "\"\n";
+  commands += "-file-exec-and-symbols \"" RINGSIDE_BINARY_DIR "/roms/visor.elf\"\n";
+  commands += "-target-select remote " + place + "\n";
+  for (const nlohmann::json& one : launch["postRemoteConnectCommands"])
+    commands += "-interpreter-exec console \"" + one["text"].get<std::string>() + "\"\n";
+  commands += "-exec-continue\n-thread-info\n-stack-list-frames --thread 1 0 1\n-exec-next\n-gdb-exit\n";
+  const std::string script = folder.write("commands", commands);
+  // The adapter waits for each stop: a second is long enough for this one, and the last words need none.
+  const std::string text =
+      output_of("(sed '/^-thread-info/,$d' '" + script + "'; sleep 5; sed -n '/^-thread-info/,$p' '" +
+                script + "') | timeout 60 gdb -nx --interpreter=mi2 2>&1");
+  check_says(text, {"\\^connected", "\\*stopped,reason=\"breakpoint-hit\",.*func=\"main\"",
+                    "frame=\\{level=\"0\",.*main"});
+}
+
+TEST_CASE("LLDB, as a second real client") {
+  std::string lldb;
+  for (const char* name : {"lldb-14", "lldb"})
+    if (lldb.empty() && std::system((std::string(name) + " --version >/dev/null 2>&1").c_str()) == 0)
+      lldb = name;
+  if (lldb.empty()) {
+    MESSAGE("skipped: there is no lldb on this host; apt-get install lldb");
+    return;
+  }
+  const Folder folder;
+  const std::string place = folder / "gdb.socket";
+  Running machine({"-gdb", "unix:" + place, "-S", "-serial", "null", "-timeout", "100", "-bios",
+                   RINGSIDE_BINARY_DIR "/roms/visor.bin"},
+                  Running::With::pipes);
+  REQUIRE(machine.wait_for("waiting for gdb"));
+  const std::string script =
+      folder.write("script", "process connect --plugin gdb-remote unix-connect://" + place + R"(
+register read rip cr0
+breakpoint set -f run.inc -l 33
+continue
+memory region 0x1000
+expression 40+2
+expression $rax+0
+thread step-inst
+register read rip
+watchpoint set expression -s 4 -w write -- 0x8ff0
+breakpoint set -f guest.inc -l 31
+thread backtrace
+process kill
+)");
+  const std::string text = output_of("timeout 90 " + lldb + " --no-lldbinit -b -s '" + script +
+                                     "' " RINGSIDE_BINARY_DIR "/roms/visor.elf 2>&1 </dev/null");
+  check_says(text, {"rip = 0x00000000fffffff0", "stop reason = breakpoint 1.1", "run.inc:33",
+                    "\\[0x0000000000000000-0x[0-9a-f]+\\) rwx", "\\$0 = 42",
+                    "stop reason = instruction step into", "Watchpoint created: "});
+  CHECK(text.find("Assertion failed") == std::string::npos);
 }
 
 TEST_CASE("gdb steps a second CPU, and holds the first one still with scheduler-locking") {

@@ -349,3 +349,91 @@ TEST_CASE("a client that looks and steps leaves the run as it would have been") 
   };
   CHECK(run(false) == run(true));
 }
+
+TEST_CASE("monitor's CPU is its own: gdb's registers stay those of its thread") {
+  Client client(2);
+  client.stub.on_monitor([&](std::string_view) {
+    client.debugger.select(1);
+    return std::string("now 1\n");
+  });
+  client.cpu(0).gpr[RAX] = 0x11;
+  client.cpu(1).gpr[RAX] = 0x22;
+  CHECK(client.ask("Hg1") == "OK");
+  client.stub.receive(frame("qRcmd," + to_hex("cpu 1")));
+  std::string said;
+  for (const std::string& body : client.packets())
+    if (body.starts_with("O") && body != "OK") said += *from_hex(body.substr(1));
+  CHECK(said == "now 1\n(CPU 1; gdb's own commands mean thread 1 until you say: thread 2)\n");
+  CHECK(client.ask(p("rax")) == little_endian_hex(0x11, 8));
+  CHECK(client.ask("qC") == "QC1");
+  // The next `monitor` goes on there.
+  client.stub.on_monitor([&](std::string_view) { return fmt::format("{}\n", client.debugger.selected()); });
+  client.stub.receive(frame("qRcmd," + to_hex("where")));
+  CHECK(client.packets().front() == "O" + to_hex("1\n"));
+  CHECK(client.ask("Hg2") == "OK");
+  CHECK(client.ask(p("rax")) == little_endian_hex(0x22, 8));
+}
+
+TEST_CASE("another layout is that of the packets once its description is fetched, not before") {
+  Client client;
+  const std::size_t wide = client.ask("g").size();
+  client.stub.receive(frame("qRcmd," + to_hex("gdb layout 16")));
+  client.packets();
+  CHECK(client.ask("g").size() == wide);
+  CHECK(client.ask("qXfer:features:read:target.xml:0,fff").find("<architecture>i8086") != std::string::npos);
+  CHECK(client.ask("g").size() < wide);
+}
+
+TEST_CASE("the memory around each address, through the whole space") {
+  Client client;
+  // Paging is off: 4 GBytes, then nothing.
+  CHECK(client.ask("qMemoryRegionInfo:1234") == "start:0;size:100000000;permissions:rwx;");
+  CHECK(client.ask("qMemoryRegionInfo:123456789a") == "start:100000000;size:ffffffff00000000;");
+  CHECK(refused(client.ask("qMemoryRegionInfo:")));
+  CHECK(refused(client.ask("qMemoryRegionInfo:xyz")));
+  // Two pages of 2 MBytes at 4 MBytes, the second read-only, by the tables at 1 MByte.
+  const auto entry = [&](u64 at, u64 value) { client.guest.put(at, value); };
+  entry(0x100000, 0x101003);
+  entry(0x101000, 0x102003);
+  entry(0x102010, 0x400083);
+  entry(0x102018, 0x600081);
+  Cpu& cpu = client.cpu();
+  cpu.cr3 = 0x100000;
+  cpu.cr4 |= Cr4::PAE;
+  cpu.efer |= Efer::LME | Efer::LMA;
+  cpu.cr0 |= Cr0::PG | Cr0::PE;
+  cpu.update_mode();
+  cpu.update_translation();
+  u64 at = 0;
+  std::string all;
+  for (unsigned n = 0; n < 10; ++n) {
+    const std::string answer = client.ask(fmt::format("qMemoryRegionInfo:{:x}", at));
+    Words words(answer);
+    REQUIRE(words.literal("start:"));
+    CHECK(words.number() == at);
+    REQUIRE(words.literal(";size:"));
+    const u64 size = words.number().value();
+    all += fmt::format("{:x}{} ", at, words.rest());
+    at += size;
+    if (at == 0) break;
+  }
+  CHECK(all == "0; 400000;permissions:rwx; 600000;permissions:rx; 800000; ");
+}
+
+TEST_CASE("a machine that ends under an extended client stays to be run again, until that client goes") {
+  Client client;
+  client.ask("!");
+  client.stub.receive(frame("vCont;c"));
+  client.stub.ended(3);
+  CHECK(client.answer() == "W03");
+  CHECK(client.stub.resume().kind == Resume::Kind::stay);
+  CHECK(client.stub.take_wish() == GdbStub::Wish::none);
+  client.stub.receive(frame("vRun;"));
+  CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  client.stub.restarted();
+  CHECK(client.answer().starts_with("T05"));
+  client.stub.receive(frame("vCont;c"));
+  client.stub.ended(0);
+  client.stub.disconnected();
+  CHECK(client.stub.take_wish() == GdbStub::Wish::kill);
+}

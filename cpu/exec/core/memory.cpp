@@ -77,6 +77,7 @@ bool away_from_running_code(Cpu& cpu, HostPhys physical) {
 struct Plan {
   Span span[2];
   unsigned count = 0;
+  bool modifies = false;  // asked of a read-modify-write, for observers
 };
 
 bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool system, Plan& result) {
@@ -118,7 +119,8 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
   }
   if (cpu.observer && (!cpu.watched.empty() || cpu.mmu.watches_frames())) [[unlikely]] {
     const ObservedAccess access{
-        LinAddr(linear), size, {kind, user, system}, first, result.span[0].physical, result.span[1].physical};
+        LinAddr(linear),         size,           {kind, user, system}, first, result.span[0].physical,
+        result.span[1].physical, result.modifies};
     if (cpu.observer->watches(cpu, access)) {
       if (not_alone(cpu)) return false;
       cpu.observer->accessed(cpu, access);
@@ -187,6 +189,7 @@ Loaded load_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg) {
 Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg, u8*& host) {
   host = nullptr;
   Plan p;
+  p.modifies = true;
   if (!plan(cpu, linear, size, AccessKind::write, seg, false, p)) return {0, false};
   u64 value = 0;
   read_plan(cpu, p, &value);

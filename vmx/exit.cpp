@@ -114,7 +114,10 @@ void save_event_state(const Cpu& cpu, Vmcs& v, const ActiveControls& c, const Ex
                         cpu.activity == Activity::wait_for_sipi;
   const u64 activity = inactive ? static_cast<u64>(cpu.activity) : 0;
   const bool nmis = c.has(VmxControl::virtual_nmis) ? cpu.vmx->virtual_nmi_blocked : cpu.nmi_blocked;
-  const u64 blocking = cpu.interrupt_shadow | (nmis ? block_by_nmi : 0);
+  // An exit on the way of an event's delivery is an indirect one: the delivery has ended blocking by STI and
+  // MOV SS.
+  const bool indirect = exit.vectoring & Interruption::valid;
+  const u64 blocking = (indirect ? 0 : cpu.interrupt_shadow) | (nmis ? block_by_nmi : 0);
   const u64 pending = pending_debug_exceptions(cpu, exit);
   v.set(Field::GUEST_ACTIVITY_STATE, activity);
   v.set(Field::GUEST_INTERRUPTIBILITY_STATE, blocking);

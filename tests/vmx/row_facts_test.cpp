@@ -28,7 +28,7 @@ class Encodings {
  public:
   explicit Encodings(const Decoder& decoder, std::initializer_list<unsigned> code_bits) : decoder_(decoder) {
     for (const unsigned bits : code_bits)
-      for (const u8 prefix : {0x00, 0x66, 0xf2, 0xf3})
+      for (const u16 prefix : {0x00, 0x66, 0xf2, 0xf3, 0x66f3})
         for (const bool wide : {false, true})
           if (!wide || bits == 64)
             for (const unsigned map : {0u, 0x0fu, 0x0f38u, 0x0f3au})
@@ -37,7 +37,7 @@ class Encodings {
   const std::vector<Encoding>& of(unsigned row) { return found_[row]; }
 
  private:
-  void attempt_all(unsigned bits, u8 prefix, bool wide, unsigned map, unsigned opcode) {
+  void attempt_all(unsigned bits, u16 prefix, bool wide, unsigned map, unsigned opcode) {
     const bool by_modrm = map == 0x0f && (opcode == 0x01 || opcode == 0xae || opcode == 0xc7);
     for (unsigned reg = 0; reg < 8; ++reg) {
       attempt(bits, prefix, wide, map, opcode, reg << 3 | (bits == 16 ? 6 : 5));
@@ -45,10 +45,11 @@ class Encodings {
         attempt(bits, prefix, wide, map, opcode, 0xc0 | reg << 3 | rm);
     }
   }
-  void attempt(unsigned bits, u8 prefix, bool wide, unsigned map, unsigned opcode, unsigned modrm) {
+  void attempt(unsigned bits, u16 prefix, bool wide, unsigned map, unsigned opcode, unsigned modrm) {
     u8 bytes[15] = {};
     unsigned size = 0;
-    if (prefix) bytes[size++] = prefix;
+    if (prefix > 0xff) bytes[size++] = static_cast<u8>(prefix >> 8);
+    if (prefix) bytes[size++] = static_cast<u8>(prefix);
     if (wide) bytes[size++] = 0x48;
     if (map) bytes[size++] = 0x0f;
     if (map > 0xff) bytes[size++] = static_cast<u8>(map);
@@ -116,6 +117,7 @@ class Laboratory {
     cpu.attention = 0;
     cpu.interrupt_shadow = 0;
     cpu.dr7 = 0x400;
+    cpu.x87 = X87State{};
     cpu.xcr0 = 1;
     cpu.msr.misc_features = world.cpuid_faulting;
     cpu.msr.xss = world.masks ? tss : 0;

@@ -289,6 +289,8 @@ TEST_CASE("Rights that an instruction takes away are gone for the next access of
             fetches ? loss.fetches : (touch.writes && loss.writes) || (touch.read && loss.reads);
         // The page gets an entry of its own.
         constexpr u64 table = 0x330000;
+        // All else is the supervisor's.
+        for (u64 n = 0; n < 8; ++n) m.put(0x3000 + 8 * n, n << 21 | 0x83);
         for (u64 n = 0; n < 512; ++n) m.put(table + 8 * n, (page + (n << 12)) | loss.entry);
         m.put(0x3000 + 8 * (page >> 21), table | 7);
         m.cpu.cr0 = (m.cpu.cr0 & ~Cr0::WP) | loss.cr0;

@@ -40,44 +40,44 @@ inline bool interrupt_pending(const Cpu& cpu) { return cpu.interrupts && cpu.int
 
 // -- What holds events back.
 
-constexpr Blocking vmx_root{"the CPU is in VMX root operation, which blocks INIT signals",
-                            "VMXOFF, or a VM entry (the INIT then causes a VM exit)",
-                            [](const Cpu& c) { return c.vmx_operation && !c.non_root; }};
-constexpr Blocking guest_waits_for_sipi{
+inline constexpr Blocking vmx_root{"the CPU is in VMX root operation, which blocks INIT signals",
+                                   "VMXOFF, or a VM entry (the INIT then causes a VM exit)",
+                                   [](const Cpu& c) { return c.vmx_operation && !c.non_root; }};
+inline constexpr Blocking guest_waits_for_sipi{
     "the guest is in the wait-for-SIPI state", "a SIPI",
     [](const Cpu& c) { return c.non_root && c.activity == Activity::wait_for_sipi; }};
-constexpr Blocking wait_for_sipi{"the CPU is in the wait-for-SIPI state", "a SIPI from another CPU",
-                                 [](const Cpu& c) { return c.activity == Activity::wait_for_sipi; }};
-constexpr Blocking shutdown{"the CPU is in the shutdown state", "an NMI, an INIT or a reset",
-                            [](const Cpu& c) { return c.activity == Activity::shutdown; }};
-constexpr Blocking by_mov_ss{"blocking by MOV SS: the instruction before loaded SS",
-                             "the end of the next instruction",
-                             [](const Cpu& c) { return (c.interrupt_shadow & Shadow::mov_ss) != 0; }};
-constexpr Blocking by_sti{"blocking by STI: the instruction before set EFLAGS.IF",
-                          "the end of the next instruction",
-                          [](const Cpu& c) { return (c.interrupt_shadow & Shadow::sti) != 0; }};
-constexpr Blocking by_nmi{"blocking by NMI: an NMI's handler has not executed IRET", "IRET",
-                          [](const Cpu& c) { return c.nmi_blocked; }};
-constexpr Blocking by_virtual_nmi{"virtual-NMI blocking", "IRET of the guest",
-                                  [](const Cpu& c) { return c.vmx->virtual_nmi_blocked; }};
-constexpr Blocking interrupt_flag{"EFLAGS.IF is 0", "STI, POPF or IRET that sets IF",
-                                  [](const Cpu& c) { return !c.flag(Eflags::IF); }};
+inline constexpr Blocking wait_for_sipi{"the CPU is in the wait-for-SIPI state", "a SIPI from another CPU",
+                                        [](const Cpu& c) { return c.activity == Activity::wait_for_sipi; }};
+inline constexpr Blocking shutdown{"the CPU is in the shutdown state", "an NMI, an INIT or a reset",
+                                   [](const Cpu& c) { return c.activity == Activity::shutdown; }};
+inline constexpr Blocking by_mov_ss{"blocking by MOV SS: the instruction before loaded SS",
+                                    "the end of the next instruction",
+                                    [](const Cpu& c) { return (c.interrupt_shadow & Shadow::mov_ss) != 0; }};
+inline constexpr Blocking by_sti{"blocking by STI: the instruction before set EFLAGS.IF",
+                                 "the end of the next instruction",
+                                 [](const Cpu& c) { return (c.interrupt_shadow & Shadow::sti) != 0; }};
+inline constexpr Blocking by_nmi{"blocking by NMI: an NMI's handler has not executed IRET", "IRET",
+                                 [](const Cpu& c) { return c.nmi_blocked; }};
+inline constexpr Blocking by_virtual_nmi{"virtual-NMI blocking", "IRET of the guest",
+                                         [](const Cpu& c) { return c.vmx->virtual_nmi_blocked; }};
+inline constexpr Blocking interrupt_flag{"EFLAGS.IF is 0", "STI, POPF or IRET that sets IF",
+                                         [](const Cpu& c) { return !c.flag(Eflags::IF); }};
 // With external-interrupt exiting EFLAGS.IF blocks nothing.
-constexpr Blocking interrupt_flag_of_external{
+inline constexpr Blocking interrupt_flag_of_external{
     "EFLAGS.IF is 0", "STI, POPF or IRET that sets IF", [](const Cpu& c) {
       return !c.flag(Eflags::IF) && !guest_has(c, VmxControl::external_interrupt_exiting);
     }};
 // "Evaluation of Pending Virtual Interrupts".
-constexpr Blocking not_above_vppr{
+inline constexpr Blocking not_above_vppr{
     "the priority class of RVI is not above that of VPPR: the guest's VTPR, or an interrupt in service",
     "a lower VTPR, or an EOI of the guest", [](const Cpu& c) {
       return !c.vmx->virtual_interrupt_pending && !has(c, VmxControl::interrupt_window_exiting);
     }};
-constexpr Blocking not_evaluated{"\"interrupt-window exiting\" is 1: virtual interrupts are not evaluated",
-                                 "the VM exit for the window", [](const Cpu& c) {
-                                   return !c.vmx->virtual_interrupt_pending &&
-                                          has(c, VmxControl::interrupt_window_exiting);
-                                 }};
+inline constexpr Blocking not_evaluated{
+    "\"interrupt-window exiting\" is 1: virtual interrupts are not evaluated", "the VM exit for the window",
+    [](const Cpu& c) {
+      return !c.vmx->virtual_interrupt_pending && has(c, VmxControl::interrupt_window_exiting);
+    }};
 
 // -- VM exits that events cause.
 

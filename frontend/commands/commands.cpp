@@ -49,7 +49,15 @@ const Command* find_command(std::string_view name, std::string& others) {
 std::string expand(std::string_view line) {
   const std::string_view word = word_of(line);
   for (const Alias& alias : alias_table()) {
-    if (alias.name == word) return fmt::format("{}{}", alias.stands_for, line.substr(word.size()));
+    if (alias.name != word) continue;
+    std::string_view rest = line.substr(word.size());
+    // "xp/4wx 0x1000": the format belongs to the command, not to what else the alias stands for.
+    const std::string_view format =
+        rest.starts_with('/') ? rest.substr(0, std::min(rest.find_first_of(blanks), rest.size())) : "";
+    rest.remove_prefix(format.size());
+    const std::size_t space = std::min(alias.stands_for.find(' '), alias.stands_for.size());
+    return fmt::format("{}{}{}{}", alias.stands_for.substr(0, space), format, alias.stands_for.substr(space),
+                       rest);
   }
   return std::string(line);
 }

@@ -155,6 +155,11 @@ void GdbStub::memory_region(Words words) {
       last = range.first - 1;
     }
   }
+  // A region that ends with the space would end at 0, where LLDB begins again: the last page is one of its
+  // own.
+  constexpr u64 last_page = ~u64{0} - (page_bytes - 1);
+  if (last == ~u64{0} && first < last_page && *address < last_page) last = last_page - 1;
+  if (*address >= last_page) first = std::max(first, last_page);
   answer(fmt::format("start:{:x};size:{:x};{}", first, last - first + 1,
                      rights.empty() ? "" : fmt::format("permissions:{};", rights)));
 }

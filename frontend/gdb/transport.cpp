@@ -10,12 +10,13 @@
 
 #include <array>
 #include <cerrno>
-
-#include "frontend/gdb/sockets.h"
+#include <utility>
 
 #include "frontend/gdb/packet.h"
+#include "frontend/gdb/sockets.h"
 
 namespace ringside {
+
 std::optional<GdbPlace> parse_gdb_place(std::string_view text, std::string& error) {
   const std::string_view whole = text;
   GdbPlace place;
@@ -49,6 +50,7 @@ std::optional<GdbPlace> parse_gdb_place(std::string_view text, std::string& erro
 
 GdbTransport::~GdbTransport() {
   drop();
+  if (turned_away_ >= 0) ::close(turned_away_);
   if (listener_ >= 0) ::close(listener_);
   if (!path_.empty()) ::unlink(path_.c_str());
 }
@@ -72,22 +74,27 @@ bool GdbTransport::accept() {
   return true;
 }
 
-bool GdbTransport::turn_away() {
-  if (client_ < 0 || listener_ < 0) return false;
+void GdbTransport::turn_away() {
+  std::array<char, 4096> chunk;
+  // What they send is read for as long as they stay: their words to a closed socket would be the error that
+  // they tell of, instead of ours.
+  while (turned_away_ >= 0) {
+    const ssize_t got = ::recv(turned_away_, chunk.data(), chunk.size(), 0);
+    if (got > 0) continue;
+    if (got == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+      ::close(std::exchange(turned_away_, -1));
+    break;
+  }
+  if (client_ < 0 || listener_ < 0) return;
   pollfd wait{listener_, POLLIN, 0};
-  if (::poll(&wait, 1, 0) <= 0) return false;
+  if (::poll(&wait, 1, 0) <= 0) return;
   const int other = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
-  if (other < 0) return false;
-  // gdb's first packet is answered before it has come; what it sent so far is read, or the close would be a
-  // reset that takes the words with it.
+  if (other < 0) return;
+  if (turned_away_ >= 0) ::close(turned_away_);
+  turned_away_ = other;
   const std::string words = "+" + frame("E.another client debugs this machine; it has to leave first");
   static_cast<void>(::send(other, words.data(), words.size(), MSG_NOSIGNAL));
   ::shutdown(other, SHUT_WR);
-  std::array<char, 4096> chunk;
-  while (::recv(other, chunk.data(), chunk.size(), 0) > 0) {
-  }
-  ::close(other);
-  return true;
 }
 
 std::string GdbTransport::receive() {

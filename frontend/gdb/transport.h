@@ -33,9 +33,8 @@ class GdbTransport {
   // True: a client came.
   bool accept();
   bool connected() const { return client_ >= 0; }
-  // Whoever comes while a client is there is told so, in words that gdb shows, and closed. True: somebody
-  // was.
-  bool turn_away();
+  // Whoever comes while a client is there is told so, in words that gdb shows. Called at each poll.
+  void turn_away();
   // What it sent; empty if nothing. A client that is gone, or does not take its answers, is cut off.
   std::string receive();
   // Takes as much off `bytes` as the client has room for.
@@ -47,7 +46,7 @@ class GdbTransport {
 
  private:
   void drop();
-  int listener_ = -1, client_ = -1;
+  int listener_ = -1, client_ = -1, turned_away_ = -1;
   std::string address_, path_;
 };
 

@@ -236,7 +236,7 @@ void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
       .count("reason", static_cast<unsigned>(exit.reason))
       .say(", ")
       .word("headline", e.headline)
-      .quiet("name", name(exit.reason))
+      .quiet("reason_name", name(exit.reason))
       .quiet("cpu", cpu.index)
       .quiet("instruction", retired(cpu))
       .quiet("exit_qualification", exit.qualification);

@@ -229,7 +229,7 @@ Sheet memory_map_sheet(const PhysicalMemory& memory) {
         .say("  ")
         .word("kind", kind, 4)
         .say("  ")
-        .word("name", r.name);
+        .word("region", r.name);
   }
   if (!memory.a20()) sheet.row("a20").word("a20", "the A20 gate is closed");
   return sheet;

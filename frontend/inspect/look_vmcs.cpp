@@ -350,7 +350,7 @@ Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols) {
       .count("reason", static_cast<unsigned>(exit.reason))
       .say(", ")
       .word("headline", e.headline)
-      .quiet("name", name(exit.reason));
+      .quiet("reason_name", name(exit.reason));
   sheet.row("where")
       .say("  where: guest RIP ")
       .number("guest_rip", vmcs.last_exit_rip, code_text(vmcs.last_exit_rip, World::non_root, symbols))

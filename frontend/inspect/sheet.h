@@ -20,7 +20,7 @@ struct Link {
 };
 
 struct Cell {
-  std::string name;  // for programs, "base"; empty: words between values, for people only
+  std::string name;  // for programs, "base", never "name"; empty: words between values, for people only
   std::string text;  // for people; empty with `quiet`: there are only the values
   std::optional<u64> number = std::nullopt;
   std::vector<std::string> bits = {};  // names of the bits that are set, "IOPL=3" for wider fields

@@ -108,7 +108,7 @@ TEST_CASE("a script ends at its first failure and says where") {
   Prompt c;
   CHECK(c.commands.execute_script("# nothing\n\nwhere\nnonsense\nwhere\n", "test.dbg") ==
         Commands::Result::failed);
-  CHECK(in_order(c.output, {"CPU 0", "nonsense: no such command", "test.dbg:4"}));
+  CHECK(in_order(c.output, {"CPU 0", "test.dbg:4: nonsense: no such command"}));
   CHECK(c.commands.execute_script("where\nquit\nnonsense", "test.dbg") == Commands::Result::quit);
 }
 

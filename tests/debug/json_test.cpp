@@ -126,7 +126,7 @@ TEST_CASE("the story of a run is sheets: the same events as words and as JSON") 
   const Json exit = parsed(lines.substr(last));
   CHECK(exit["sheet"] == "vm_exit");
   CHECK(row(exit, "vm_exit")["reason"]["number"] == 48);
-  CHECK(row(exit, "vm_exit")["name"]["text"] == "EPT violation");
+  CHECK(row(exit, "vm_exit")["reason_name"]["text"] == "EPT violation");
   CHECK(row(exit, "where")["guest_rip"]["number"] == m.vmcs()[Field::GUEST_RIP]);
 }
 

@@ -171,7 +171,7 @@ TEST_CASE("a limit says where each CPU is") {
   const Result visor = run({"-smp", "2", "--max-instructions", "50000"});
   CHECK(visor.status == 124);
   CHECK(visor.err.find("\nringside: CPU 0, ") != std::string::npos);
-  CHECK(visor.err.find(", visor/") != std::string::npos);  // symbols and lines come with the guest
+  CHECK(visor.err.find(".inc:") != std::string::npos);  // symbols and lines come with the guest
   CHECK(visor.err.find("\nringside: CPU 1, ") != std::string::npos);
   const Folder folder;
   const Result time = run({"-bios", folder.write("spin", spin), "--timeout", "0.2"});
@@ -188,7 +188,8 @@ TEST_CASE("the spellings of flags that scripts use") {
     words.insert(words.end(), second.begin(), second.end());
     return run(words);
   };
-  for (const auto& result : {with(serial, none), with(none, serial)}) {
+  for (const bool serial_first : {true, false}) {
+    const auto result = serial_first ? with(serial, none) : with(none, serial);
     CHECK(result.status == 124);
     CHECK(result.out == "");
     CHECK(read_file(log) == "A\n");

@@ -8,10 +8,10 @@ vec equ 0x70
         mov [idt64 + 16 * %1 + 4], eax
         mov word [idt64 + 16 * %1 + 4], 0x8e00
 %endmacro
-; lands LABEL, "NAME": the RIP that the last exit saved.
+; lands "NAME", LABEL: the RIP that the last exit saved.
 %macro lands 2
         get rax, GUEST_RIP
-        is %2, rax, %1
+        is %1, rax, %2
 %endmacro
 MTF equ CPU_MONITOR_TRAP_FLAG
 checks_of_exits:
@@ -29,7 +29,7 @@ checks_of_exits:
         anywhere
         nop
         left
-        lands handler, "... at the handler"
+        lands "... at the handler", handler
         ; INT n
         controls 0, MTF, 0
         put EXCEPTION_BITMAP, 0
@@ -37,22 +37,22 @@ checks_of_exits:
         anywhere
         int vec
         left
-        lands handler, "... INT n at the handler"
+        lands "... INT n at the handler", handler
         exits "INT3: MTF behind its delivery", 37
         anywhere
         int3
         left
-        lands handler, "... INT3 at the handler"
+        lands "... INT3 at the handler", handler
         exits "INT1: MTF behind its delivery", 37
         anywhere
         db 0xf1
         left
-        lands handler, "... INT1 at the handler"
+        lands "... INT1 at the handler", handler
         exits "a fault: MTF behind its delivery", 37
         anywhere
         ud2
         left
-        lands handler, "... the fault at its handler"
+        lands "... the fault at its handler", handler
         ; REP: one iteration
         mov ecx, 3
         mov edi, pages + 0x40000
@@ -75,7 +75,7 @@ checks_of_exits:
         anywhere
         rep stosb
         left
-        lands handler, "... at the handler of #PF"
+        lands "... at the handler of #PF", handler
         ; HLT
         controls 0, MTF, 0
         exits "HLT: MTF is not blocked in HLT", 37
@@ -92,7 +92,7 @@ checks_of_exits:
         anywhere
         nop
         left
-        lands handler, "... at the handler of #DB"
+        lands "... at the handler of #DB", handler
         ; an interrupt that is pending comes first
         mov dword [rbp + 0xf0], 0x1ff
         mov eax, [rbp + 0x20]
@@ -105,7 +105,7 @@ checks_of_exits:
         anywhere
         nop
         left
-        lands handler, "... at the handler of the interrupt"
+        lands "... at the handler of the interrupt", handler
         mov dword [rbp + 0xb0], 0
         ; MTF injected, control 0, into HLT: the exit keeps HLT
         controls 0, 0, 0

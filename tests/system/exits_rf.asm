@@ -1,8 +1,8 @@
 ; Owns the checks of RF between the rounds of repeated string instructions: in the frames of interrupts and in what VM exits save.
 %include "exits_start.inc"
 %macro field_is 3
-        get rax, %1
-        is %2, rax, %3
+        get rax, %2
+        is %1, rax, %3
 %endmacro
 vec equ 0x70
 RF  equ 1 << 16
@@ -175,7 +175,8 @@ checks_of_exits:
         rf_is "saves RF as 1 there", 1
         is "with three rounds left", rcx, 3
         finish
-drain:  faults "the interrupt waits for the host", vec
+drain:
+        faults "the interrupt waits for the host", vec
         sti
         nop
         anywhere

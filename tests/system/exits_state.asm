@@ -3,8 +3,8 @@
 %include "exits_start.inc"
 vec equ 0x70
 %macro field_is 3
-        get rax, %1
-        is %2, rax, %3
+        get rax, %2
+        is %1, rax, %3
 %endmacro
 %macro self_ipi 1
         mov dword [rbp + 0x300], 1 << 18 | (%1)
@@ -22,7 +22,7 @@ checks_of_exits:
         mov dword [rbp + 0x380], 500
         after hlt
         left
-        field_is GUEST_ACTIVITY_STATE, "saves HLT", 1
+        field_is "saves HLT", GUEST_ACTIVITY_STATE, 1
         ; the same with IF 0: the interrupt exits all the same
         mov dword [rbp + 0x320], 1 << 16
         call drain
@@ -33,7 +33,7 @@ checks_of_exits:
         mov dword [rbp + 0x380], 500
         after hlt
         left
-        field_is GUEST_ACTIVITY_STATE, "saves HLT, too", 1
+        field_is "saves HLT, too", GUEST_ACTIVITY_STATE, 1
         mov dword [rbp + 0x320], 1 << 16
         call drain
         ; interrupt delivered through the guest's IDT, whose limit is too small: #GP exits. Indirect: active.
@@ -45,8 +45,8 @@ checks_of_exits:
         mov dword [rbp + 0x380], 500
         after hlt
         left
-        field_is GUEST_ACTIVITY_STATE, "saves active", 0
-        field_is IDT_VECTORING_INFORMATION, "tells of the interrupt", 1 << 31 | vec
+        field_is "saves active", GUEST_ACTIVITY_STATE, 0
+        field_is "tells of the interrupt", IDT_VECTORING_INFORMATION, 1 << 31 | vec
         get rax, VM_EXIT_INTERRUPTION_ERROR_CODE
         is "the error code: IDT, EXT, vector", rax, vec * 8 + 3
         ; it was acknowledged, so it is in service
@@ -63,8 +63,8 @@ checks_of_exits:
         nop
         nop
         left
-        field_is GUEST_INTERRUPTIBILITY, "leaves NMIs blocked", 8
-        field_is IDT_VECTORING_INFORMATION, "tells of the NMI", 1 << 31 | 2 << 8 | NMI
+        field_is "leaves NMIs blocked", GUEST_INTERRUPTIBILITY, 8
+        field_is "tells of the NMI", IDT_VECTORING_INFORMATION, 1 << 31 | 2 << 8 | NMI
         get rax, VM_EXIT_INTERRUPTION_ERROR_CODE
         is "the NMI's error code", rax, NMI * 8 + 3
         ; unblock
@@ -84,7 +84,7 @@ checks_of_exits:
         exits "an injected NMI whose delivery faults", 0
         nop
         left
-        field_is GUEST_INTERRUPTIBILITY, "leaves virtual NMIs blocked", 8
+        field_is "leaves virtual NMIs blocked", GUEST_INTERRUPTIBILITY, 8
         ; an interrupt in the shadow of nothing but pending behind STI: indirect exits drop the shadow
         controls 0, 0, 0
         put GUEST_IDTR_LIMIT, 0
@@ -93,14 +93,14 @@ checks_of_exits:
         sti
         here ud2
         left
-        field_is GUEST_INTERRUPTIBILITY, "an indirect exit has no shadow", 0
-        field_is IDT_VECTORING_INFORMATION, "tells of the #UD", 1 << 31 | 3 << 8 | UD
+        field_is "an indirect exit has no shadow", GUEST_INTERRUPTIBILITY, 0
+        field_is "tells of the #UD", IDT_VECTORING_INFORMATION, 1 << 31 | 3 << 8 | UD
         controls 0, 0, 0
         exits "#UD in STI's shadow that exits", 0
         sti
         here ud2
         left
-        field_is GUEST_INTERRUPTIBILITY, "a direct exit keeps the shadow", 1
+        field_is "a direct exit keeps the shadow", GUEST_INTERRUPTIBILITY, 1
         ; #PF whose delivery faults: CR2 is written; #PF that exits: it is not
         mov eax, 0x1234
         mov cr2, rax
@@ -118,7 +118,7 @@ checks_of_exits:
         mov rcx, 0x7000000000 + 0x4567
         here mov al, [rcx]
         left
-        field_is VM_EXIT_INTERRUPTION_INFORMATION, "is that #GP that made it double, which exits itself", 1 << 31 | 1 << 11 | 3 << 8 | GP
+        field_is "is that #GP that made it double, which exits itself", VM_EXIT_INTERRUPTION_INFORMATION, 1 << 31 | 1 << 11 | 3 << 8 | GP
         mov rax, cr2
         mov rcx, 0x7000000000 + 0x4567
         is "wrote CR2", rax, rcx
@@ -127,10 +127,11 @@ checks_of_exits:
         mov rcx, 0x7000000000 + 0x4567
         here mov al, [rcx]
         left
-        field_is VM_EXIT_INTERRUPTION_INFORMATION, "it is #DF with an error code", 1 << 31 | 1 << 11 | 3 << 8 | DF
-        field_is IDT_VECTORING_INFORMATION, "which is no exit during delivery", 0
+        field_is "it is #DF with an error code", VM_EXIT_INTERRUPTION_INFORMATION, 1 << 31 | 1 << 11 | 3 << 8 | DF
+        field_is "which is no exit during delivery", IDT_VECTORING_INFORMATION, 0
         finish
-drain:  faults "the interrupt waits for the host", vec
+drain:
+        faults "the interrupt waits for the host", vec
         sti
         nop
         anywhere

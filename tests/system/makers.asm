@@ -27,13 +27,15 @@ main:   fninit
         bt ebx, 13                      ; FCS and FDS are deprecated
         jnc .fcs
         xor ecx, ecx
-.fcs:   is "FCS, as CPUID says", eax, ecx
+.fcs:
+        is "FCS, as CPUID says", eax, ecx
         mov eax, [area + 20]
         mov ecx, ones
         bt ebx, 6
         jnc .fdp
         xor ecx, ecx
-.fdp:   is "32-bit FNSTENV: FDP, as CPUID says", eax, ecx
+.fdp:
+        is "32-bit FNSTENV: FDP, as CPUID says", eax, ecx
         fninit
         fld1
 .ctl:   fldcw [area]
@@ -48,7 +50,8 @@ main:   fninit
         xor ebx, ebx
         push dword .back
         jmp jump
-.back:  is "66 EB in 32-bit code masks EIP", ebx, 0
+.back:
+        is "66 EB in 32-bit code masks EIP", ebx, 0
         mov eax, main64
         jmp enter_long
 jump:   db 0x66, 0xeb, 0
@@ -74,7 +77,8 @@ main64: fninit
         test dword [features7], 1 << 6  ; FDP_EXCPTN_ONLY
         jz .fdp
         xor ecx, ecx
-.fdp:   is "and FDP, as CPUID says", rax, rcx
+.fdp:
+        is "and FDP, as CPUID says", rax, rcx
         ; an unmasked exception: FIP, FDP, FOP
         fninit
         mov word [area + 1024], 0x37b

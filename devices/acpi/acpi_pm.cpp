@@ -1,6 +1,8 @@
 // Owns the behaviour of the ACPI fixed hardware.
 #include "devices/acpi/acpi_pm.h"
 
+#include "devices/bus/timer_fields.h"
+
 namespace ringside {
 
 AcpiPm::AcpiPm(Clock& clock, IrqLine& sci, MachineControl& control, TimerWidth width)
@@ -11,12 +13,13 @@ AcpiPm::AcpiPm(Clock& clock, IrqLine& sci, MachineControl& control, TimerWidth w
       carry_(clock, "acpi.timer_carry", [this] { update(); }),
       smi_window_(*this, &AcpiPm::read_smi, &AcpiPm::write_smi) {}
 
-void AcpiPm::attach_to(PortBus& bus) {
-  attach(bus, ports, *this, "acpi pm");
-  attach(bus, smi_ports, smi_window_, "smi command");
+void AcpiPm::places(Places& at) {
+  at.ports(ports, *this, "acpi pm");
+  at.ports(smi_ports, smi_window_, "smi command");
+  at.irq(sci_irq);
 }
 
-void AcpiPm::reset() {
+void AcpiPm::reset(ResetKind) {
   sts_ = en_ = cnt_ = gpe_sts_ = gpe_en_ = 0;
   apm_control_ = apm_status_ = 0;
   halves_ = timer_clocks() >> (width_ - 1);
@@ -117,9 +120,8 @@ void AcpiPm::fields(Fields& fields) {
   fields("apm_control", apm_control_);
   fields("apm_status", apm_status_);
   fields("timer_halves", halves_);
+  timer_fields(fields, carry_);
   fields.end();
 }
-
-void AcpiPm::restored() { update(); }
 
 }  // namespace ringside

@@ -3,17 +3,17 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
 // There is no system-management mode behind the SMI command port: writing `acpi_enable` sets SCI_EN by
 // itself, as the firmware's handler would. Sleep types other than S5's are not there and do nothing. Source:
 // ACPI Specification, "ACPI Hardware Specification", "Fixed Hardware Registers".
-class AcpiPm final : public PortDevice {
+class AcpiPm final : public Device, public PortDevice {
  public:
   static constexpr u16 base = 0x600;
-  static constexpr PortSpan ports{base, 0x10, PortBus::Width::any};
+  static constexpr PortSpan ports{base, 0x10, PortSpan::Width::any};
   static constexpr PortSpan smi_ports{0xb2, 2};
   // For the FADT and the DSDT.
   static constexpr u16 pm1a_evt_blk = base + 0x0, pm1_evt_len = 4;
@@ -32,15 +32,17 @@ class AcpiPm final : public PortDevice {
 
   u32 io_read(u16 offset, unsigned size) override;
   void io_write(u16 offset, unsigned size, u32 value) override;
-  void attach_to(PortBus& bus);
 
   void press_power_button();
   void raise_gpe(unsigned event);  // 0..15: sets its status bit
   bool acpi_mode() const { return (cnt_ & sci_en) != 0; }
 
-  void reset();
-  void fields(Fields& fields);
-  void restored();
+  Description describe() const override {
+    return {"ACPI PM", "PM1a event and control, PM timer, GPE0, power-off (S5)"};
+  }
+  void places(Places& at) override;
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   static constexpr u16 tmr_sts = 0x0001, pwrbtn_sts = 0x0100;

@@ -40,7 +40,6 @@ class ApicBus {
 
   void reset() { last_lowest_ = 0; }
   void fields(Fields& fields);
-  void restored() {}
 
  private:
   bool deliver(const ApicMessage& message, ApicShorthand shorthand, const LocalApic* sender);

@@ -19,6 +19,14 @@ enum class ApicDelivery : u8 {
   ExtINT = 7,
 };
 
+// An entry of the local vector table or of the I/O APIC by which something reaches the CPU whatever EFLAGS.IF
+// says.
+constexpr bool is_unmaskable_source(u64 entry) {
+  const auto delivery = static_cast<ApicDelivery>(entry >> 8 & 7);
+  return !(entry & bit(16)) &&
+         (delivery == ApicDelivery::NMI || delivery == ApicDelivery::SMI || delivery == ApicDelivery::INIT);
+}
+
 // The destination shorthand of the ICR.
 enum class ApicShorthand : u8 { None = 0, Self = 1, AllIncludingSelf = 2, AllExcludingSelf = 3 };
 

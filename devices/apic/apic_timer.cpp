@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "devices/bus/timer_fields.h"
+
 namespace ringside {
 
 ApicTimer::ApicTimer(Clock& clock, std::string name, u64 hertz, std::function<void()> expired)
@@ -114,7 +116,6 @@ void ApicTimer::rearm() {
 void ApicTimer::restored() {
   // A snapshot from outside may claim a periodic timer without a period.
   running_ = running_ && initial_ != 0;
-  rearm();
 }
 
 void ApicTimer::alarm() {
@@ -137,6 +138,7 @@ void ApicTimer::fields(Fields& fields) {
   fields("first", first_);
   fields("deadline", deadline_);
   fields("tsc_offset", offset_);
+  timer_fields(fields, timer_);
   fields.end();
 }
 

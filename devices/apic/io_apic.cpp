@@ -35,12 +35,12 @@ IoApic::IoApic(ApicBus& bus) : bus_(bus) {
     pins_[i].number = i;
   }
   bus_.attach(*this);
-  reset();
+  reset(ResetKind::power_on);
 }
 
 IoApic::~IoApic() { bus_.detach(*this); }
 
-void IoApic::reset() {
+void IoApic::reset(ResetKind) {
   select_ = 0;
   id_ = 0;
   entries_.fill(masked);

@@ -7,10 +7,11 @@
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
 #include "devices/apic/apic_bus.h"
+#include "devices/bus/device.h"
 
 namespace ringside {
 
-class IoApic final : public MmioDevice, public EoiListener {
+class IoApic final : public Device, public MmioDevice, public EoiListener {
  public:
   static constexpr unsigned pin_count = 24;
   static constexpr u64 default_address = 0xfec00000;
@@ -20,8 +21,10 @@ class IoApic final : public MmioDevice, public EoiListener {
   IoApic(const IoApic&) = delete;
   IoApic& operator=(const IoApic&) = delete;
 
+  Description describe() const override { return {"I/O APIC", "24 inputs"}; }
+  void places(Places& at) override { at.memory(HostPhys(default_address), page_bytes, *this, "ioapic"); }
   // Pins keep their levels: they are wires.
-  void reset();
+  void reset(ResetKind kind) override;
 
   // number: 0..23. The level is the request's: true asks for service. The entry's polarity bit is kept but
   // turns nothing round, because a line here carries "asserted", not volts.
@@ -40,8 +43,7 @@ class IoApic final : public MmioDevice, public EoiListener {
   bool asserted(unsigned number) const { return levels_ >> number & 1; }
   u32 peek(u8 index) const;                                      // an indirect register, without side effects
 
-  void fields(Fields& fields);
-  void restored() {}
+  void fields(Fields& fields) override;
 
  private:
   class Pin final : public IrqLine {

@@ -111,10 +111,14 @@ bool LocalApic::request_pending() const {
 }
 
 void LocalApic::update() {
-  const bool pending = enabled() ? external_request() || request_pending() : lint_level_[0];
+  const bool pending = asks_cpu();
   if (pending == pending_) return;
   pending_ = pending;
   cpu_.interrupts_changed();
+}
+
+bool LocalApic::asks_cpu() const {
+  return enabled() ? external_request() || request_pending() : lint_level_[0];
 }
 
 // --- Acknowledge and end ---
@@ -307,9 +311,7 @@ void LocalApic::fields(Fields& fields) {
 
 void LocalApic::restored() {
   timer_.restored();
-  pending_ = false;
-  update();
-  cpu_.interrupts_changed();
+  pending_ = asks_cpu();
   if (base_changed_) base_changed_();
 }
 

@@ -126,7 +126,8 @@ class LocalApic final : public InterruptSource, public MmioDevice {
   static ApicDelivery delivery_of(u32 lvt_value) { return static_cast<ApicDelivery>((lvt_value >> 8) & 7); }
 
   void reset_registers();
-  void update();  // after any change that may raise or drop the request to the CPU
+  void update();          // after any change that may raise or drop the request to the CPU
+  bool asks_cpu() const;  // what pending_ must be
   bool external_request() const;
   bool request_pending() const;
   u8 pic_vector();

@@ -1,16 +1,11 @@
 // Owns the routing of port accesses to chips.
 #include "devices/bus/ports.h"
 
-#include <algorithm>
-
 namespace ringside {
 
-void PortBus::map(u16 first, u16 count, PortDevice& device, std::string name, Width width) {
-  ranges_.push_back({first, static_cast<u16>(first + count - 1), width, &device, std::move(name)});
-}
-
-void PortBus::unmap(PortDevice& device) {
-  std::erase_if(ranges_, [&](const Range& range) { return range.device == &device; });
+void PortBus::map(PortSpan span, PortDevice& device, std::string name) {
+  ranges_.push_back(
+      {span.first, static_cast<u16>(span.first + span.count - 1), span.width, &device, std::move(name)});
 }
 
 const PortBus::Range* PortBus::find(u16 port) const {
@@ -22,7 +17,8 @@ const PortBus::Range* PortBus::find(u16 port) const {
 
 u32 PortBus::port_read(u16 port, unsigned size) {
   const Range* range = find(port);
-  const bool whole = range && port + size - 1 <= range->last && (size == 1 || range->width == Width::any);
+  const bool whole =
+      range && port + size - 1 <= range->last && (size == 1 || range->width == PortSpan::Width::any);
   if (whole) return range->device->io_read(static_cast<u16>(port - range->first), size);
   if (size == 1) return 0xff;
   u32 value = 0;
@@ -32,7 +28,8 @@ u32 PortBus::port_read(u16 port, unsigned size) {
 
 void PortBus::port_write(u16 port, unsigned size, u32 value) {
   const Range* range = find(port);
-  const bool whole = range && port + size - 1 <= range->last && (size == 1 || range->width == Width::any);
+  const bool whole =
+      range && port + size - 1 <= range->last && (size == 1 || range->width == PortSpan::Width::any);
   if (whole) return range->device->io_write(static_cast<u16>(port - range->first), size, value);
   if (size == 1) return;
   for (unsigned i = 0; i < size; ++i) port_write(static_cast<u16>(port + i), 1, (value >> (8 * i)) & 0xff);

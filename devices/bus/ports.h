@@ -18,21 +18,26 @@ class PortDevice {
   virtual void io_write(u16 offset, unsigned size, u32 value) = 0;
 };
 
+// A range of ports that a chip answers. Each chip has its own as constants.
+struct PortSpan {
+  enum class Width : u8 { bytes, any };  // bytes: the chip sees single bytes only
+  u16 first;
+  u16 count;
+  Width width = Width::bytes;
+};
+
 class PortBus final : public PortSpace {
  public:
-  enum class Width : u8 { bytes, any };  // bytes: the chip sees single bytes only
-
   struct Range {
     u16 first;
     u16 last;
-    Width width;
+    PortSpan::Width width;
     PortDevice* device;
     std::string name;
   };
 
-  // Maps ports first..first+count-1. A later mapping over an earlier one wins.
-  void map(u16 first, u16 count, PortDevice& device, std::string name, Width width = Width::bytes);
-  void unmap(PortDevice& device);
+  // A later mapping over an earlier one wins.
+  void map(PortSpan span, PortDevice& device, std::string name);
 
   u32 port_read(u16 port, unsigned size) override;
   void port_write(u16 port, unsigned size, u32 value) override;

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "cpu/arch/fields.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
-class PostPort final : public PortDevice {
+class PostPort final : public Device, public PortDevice {
  public:
   static constexpr PortSpan ports{0x80, 1};
 
@@ -14,13 +14,14 @@ class PostPort final : public PortDevice {
   void io_write(u16, unsigned, u32 value) override { code_ = static_cast<u8>(value); }
   u8 code() const { return code_; }
 
-  void reset() { code_ = 0; }
-  void fields(Fields& fields) {
+  Description describe() const override { return {"POST", "progress codes"}; }
+  void places(Places& at) override { at.ports(ports, *this, "post"); }
+  void reset(ResetKind) override { code_ = 0; }
+  void fields(Fields& fields) override {
     fields.group("post");
     fields("code", code_);
     fields.end();
   }
-  void restored() {}
 
  private:
   u8 code_ = 0;

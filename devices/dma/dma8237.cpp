@@ -8,13 +8,13 @@ Dma8237::Dma8237()
       second_window_(*this, &Dma8237::read_second, &Dma8237::write_second),
       page_window_(*this, &Dma8237::read_page, &Dma8237::write_page) {}
 
-void Dma8237::attach_to(PortBus& bus) {
-  attach(bus, first_ports, first_window_, "dma 1");
-  attach(bus, second_ports, second_window_, "dma 2");
-  attach(bus, page_ports, page_window_, "dma pages");
+void Dma8237::places(Places& at) {
+  at.ports(first_ports, first_window_, "dma 1");
+  at.ports(second_ports, second_window_, "dma 2");
+  at.ports(page_ports, page_window_, "dma pages");
 }
 
-void Dma8237::reset() {
+void Dma8237::reset(ResetKind) {
   chips_ = {};
   pages_ = {};
 }

@@ -4,14 +4,14 @@
 #include <array>
 
 #include "cpu/arch/fields.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
 // Registers only: no device here moves data through ISA DMA, so that counts stand where the guest put them
 // and no channel ever reaches terminal count. Port 0x80 lies among the page registers and is PostPort's. Data
 // sheet: Intel 8237A High Performance Programmable DMA Controller.
-class Dma8237 final {
+class Dma8237 final : public Device {
  public:
   static constexpr PortSpan first_ports{0x00, 0x10};   // channels 0..3
   static constexpr PortSpan second_ports{0xc0, 0x20};  // channels 4..7, every other port
@@ -19,11 +19,10 @@ class Dma8237 final {
 
   Dma8237();
 
-  void attach_to(PortBus& bus);
-
-  void reset();
-  void fields(Fields& fields);
-  void restored() {}
+  Description describe() const override { return {"8237", "registers of the DMA controllers"}; }
+  void places(Places& at) override;
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   struct Chip {

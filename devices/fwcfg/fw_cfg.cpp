@@ -30,9 +30,9 @@ FwCfg::FwCfg(DmaMemory& memory)
   rebuild_directory();
 }
 
-void FwCfg::attach_to(PortBus& bus) {
-  attach(bus, register_ports, register_window_, "fw_cfg");
-  attach(bus, dma_ports, dma_window_, "fw_cfg dma");
+void FwCfg::places(Places& at) {
+  at.ports(register_ports, register_window_, "fw_cfg");
+  at.ports(dma_ports, dma_window_, "fw_cfg dma");
 }
 
 // --- What the machine puts in ---
@@ -175,7 +175,7 @@ void FwCfg::transfer(HostPhys descriptor) {
   memory_.dma_write(descriptor, result);
 }
 
-void FwCfg::reset() {
+void FwCfg::reset(ResetKind) {
   select(0);
   dma_high_ = 0;
 }

@@ -10,16 +10,16 @@
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
 #include "devices/dma_memory.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
 // The machine adds items before the run; the guest can only read them, so that they are configuration and not
 // state. Source: "QEMU Firmware Configuration (fw_cfg) Device".
-class FwCfg final {
+class FwCfg final : public Device {
  public:
-  static constexpr PortSpan register_ports{0x510, 2, PortBus::Width::any};
-  static constexpr PortSpan dma_ports{0x514, 8, PortBus::Width::any};
+  static constexpr PortSpan register_ports{0x510, 2, PortSpan::Width::any};
+  static constexpr PortSpan dma_ports{0x514, 8, PortSpan::Width::any};
 
   enum Key : u16 {
     signature = 0x00,
@@ -76,11 +76,10 @@ class FwCfg final {
   };
   void set_kernel(Kernel kernel);
 
-  void attach_to(PortBus& bus);
-
-  void reset();
-  void fields(Fields& fields);
-  void restored() {}
+  Description describe() const override { return {"fw_cfg", "QEMU's configuration interface"}; }
+  void places(Places& at) override;
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   struct Control {

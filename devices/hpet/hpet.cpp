@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "devices/bus/timer_fields.h"
+
 namespace ringside {
 
 Hpet::Hpet(Clock& clock, HpetRouting& routing)
@@ -11,7 +13,7 @@ Hpet::Hpet(Clock& clock, HpetRouting& routing)
         schedule();
       }) {}
 
-void Hpet::reset() {
+void Hpet::reset(ResetKind) {
   for (unsigned i = 0; i < timers; ++i) drive(i, false);
   if (config_ & Config::legacy) routing_.legacy_replacement(false);
   config_ = status_ = stopped_at_ = started_ = seen_ = 0;
@@ -202,17 +204,8 @@ void Hpet::fields(Fields& fields) {
     fields("line", timer.line);
     fields.end();
   }
+  timer_fields(fields, alarm_);
   fields.end();
-}
-
-void Hpet::restored() {
-  routing_.legacy_replacement((config_ & Config::legacy) != 0);
-  for (unsigned i = 0; i < timers; ++i) {
-    const bool level = comparators_[i].line;
-    comparators_[i].line = !level;
-    drive(i, level);
-  }
-  schedule();
 }
 
 }  // namespace ringside

@@ -5,6 +5,7 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
+#include "devices/bus/device.h"
 
 namespace ringside {
 
@@ -24,7 +25,7 @@ class HpetRouting {
 // is a whole number of femtoseconds and of most clocks' ticks. Writes must be whole, aligned 32- or 64-bit
 // ones, as the specification demands; others are ignored. Source: IA-PC HPET Specification 1.0a, "Register
 // Overview".
-class Hpet final : public MmioDevice {
+class Hpet final : public Device, public MmioDevice {
  public:
   static constexpr HostPhys base{0xfed00000};
   static constexpr u64 bytes = 0x400;
@@ -40,9 +41,10 @@ class Hpet final : public MmioDevice {
   void mmio_write(u64 offset, unsigned size, u64 value) override;
   static constexpr u32 block_id() { return static_cast<u32>(capabilities()); }  // for the ACPI table
 
-  void reset();
-  void fields(Fields& fields);
-  void restored();
+  Description describe() const override { return {"HPET", "high-precision event timer"}; }
+  void places(Places& at) override { at.memory(base, bytes, *this, "hpet"); }
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   struct Config {

@@ -5,7 +5,7 @@
 
 namespace ringside {
 
-I8042::I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, MachineControl& control)
+I8042::I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, ResetControl& control)
     : irq1_(irq1),
       irq12_(irq12),
       a20_(a20),
@@ -13,16 +13,18 @@ I8042::I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, MachineControl& contro
       data_window_(*this, &I8042::read_data, &I8042::write_data),
       command_window_(*this, &I8042::read_status, &I8042::write_command),
       system_window_(*this, &I8042::read_system, &I8042::write_system) {
-  reset();
+  reset(ResetKind::power_on);
 }
 
-void I8042::attach_to(PortBus& bus) {
-  attach(bus, data_port, data_window_, "i8042 data");
-  attach(bus, command_port, command_window_, "i8042 command");
-  attach(bus, system_port, system_window_, "system control a");
+void I8042::places(Places& at) {
+  at.ports(data_port, data_window_, "i8042 data");
+  at.ports(command_port, command_window_, "i8042 command");
+  at.ports(system_port, system_window_, "system control a");
+  at.irq(keyboard_irq);
+  at.irq(mouse_irq);
 }
 
-void I8042::reset() {
+void I8042::reset(ResetKind) {
   keyboard_.reset();
   mouse_.reset();
   ram_ = {};
@@ -102,7 +104,7 @@ void I8042::set_a20(bool open) {
 
 void I8042::write_output_port(u8 value) {
   set_a20((value & 2) != 0);
-  if (!(value & 1)) control_.reset("keyboard controller's output port");
+  if (!(value & 1)) control_.init_cpus("keyboard controller's output port");
 }
 
 // --- The ports ---
@@ -148,7 +150,7 @@ void I8042::command(u8 byte) {
   if (byte >= 0x20 && byte < 0x40) return answer(ram_[byte & 0x1f]);
   if (byte >= 0xf0) {
     // The low bits pulse lines of the output port; bit 0 is the CPU's reset.
-    if (!(byte & 1)) control_.reset("keyboard controller's reset pulse");
+    if (!(byte & 1)) control_.init_cpus("keyboard controller's reset pulse");
     return;
   }
   if (byte >= 0x60 && byte < 0x80) {
@@ -198,7 +200,7 @@ void I8042::write_system(u16, unsigned, u32 value) {
   set_a20((value & 2) != 0);
   const bool rises = !fast_reset_ && (value & 1);
   fast_reset_ = (value & 1) != 0;
-  if (rises) control_.reset("port 0x92");
+  if (rises) control_.init_cpus("port 0x92");
 }
 
 void I8042::fields(Fields& fields) {
@@ -218,11 +220,6 @@ void I8042::fields(Fields& fields) {
   keyboard_.fields(fields);
   mouse_.fields(fields);
   fields.end();
-}
-
-void I8042::restored() {
-  a20_.set(a20_open_);
-  update_irqs();
 }
 
 }  // namespace ringside

@@ -5,10 +5,10 @@
 #include <array>
 
 #include "cpu/arch/fields.h"
-#include "cpu/arch/seams.h"
+#include "devices/bus/reset_control.h"
 #include "devices/i8042/ps2_keyboard.h"
 #include "devices/i8042/ps2_mouse.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
@@ -16,7 +16,7 @@ namespace ringside {
 // keyboard's interrupt on, mouse off, A20 open), so that a kernel may be started without firmware. The A20
 // gate is one latch: the output port and port 0x92 show and set the same bit. Source: IBM PS/2 Hardware
 // Interface Technical Reference, "Keyboard and Auxiliary Device Controller".
-class I8042 final {
+class I8042 final : public Device {
  public:
   static constexpr PortSpan data_port{0x60, 1};
   static constexpr PortSpan command_port{0x64, 1};
@@ -24,10 +24,8 @@ class I8042 final {
   static constexpr unsigned keyboard_irq = 1;
   static constexpr unsigned mouse_irq = 12;
 
-  // `a20`: high while address line 20 is let through.
-  I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, MachineControl& control);
-
-  void attach_to(PortBus& bus);
+  // `a20`: high while address line 20 is let through. Every reset opens it.
+  I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, ResetControl& control);
 
   // See Ps2Keyboard and Ps2Mouse.
   bool key(u8 set1_code, bool extended, bool down);
@@ -36,10 +34,15 @@ class I8042 final {
   const Ps2Keyboard& keyboard() const { return keyboard_; }
   const Ps2Mouse& mouse() const { return mouse_; }
   bool a20_open() const { return a20_open_; }
+  // A CPU that starts at FFFFFFF0H must meet the ROM there.
+  void open_a20() { set_a20(true); }
 
-  void reset();
-  void fields(Fields& fields);
-  void restored();
+  Description describe() const override {
+    return {"8042", "keyboard controller: keyboard, mouse, reset and A20; port 0x92 too"};
+  }
+  void places(Places& at) override;
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   enum class Source : u8 { controller, keyboard, mouse };
@@ -66,7 +69,7 @@ class I8042 final {
   IrqLine& irq1_;
   IrqLine& irq12_;
   IrqLine& a20_;
-  MachineControl& control_;
+  ResetControl& control_;
   Ps2Keyboard keyboard_;
   Ps2Mouse mouse_;
   std::array<u8, 32> ram_{};  // byte 0 is the command byte

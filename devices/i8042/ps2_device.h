@@ -38,6 +38,10 @@ class Ps2Device {
     events_.insert(events_.end(), std::begin(bytes), std::end(bytes));
     return true;
   }
+  void reset_link() {
+    forget();
+    last_ = 0;
+  }
   void forget() {
     replies_.clear();
     events_.clear();

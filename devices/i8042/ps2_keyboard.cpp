@@ -18,7 +18,7 @@ void Ps2Keyboard::reset() {
   set_defaults();
   leds_ = 0;
   scanning_ = true;
-  forget();
+  reset_link();
 }
 
 bool Ps2Keyboard::key(u8 code, bool extended, bool down) {

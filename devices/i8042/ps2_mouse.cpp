@@ -23,7 +23,7 @@ void Ps2Mouse::reset() {
   rates_ = {};
   id_ = 0;
   buttons_ = sent_buttons_ = 0;
-  forget();
+  reset_link();
 }
 
 bool Ps2Mouse::send_packet(bool asked) {

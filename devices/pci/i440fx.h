@@ -21,6 +21,9 @@ class I440fx final : public PciFunction {
 
   explicit I440fx(ShadowSink* shadow = nullptr);
 
+  Description describe() const override { return {"82441FX", "host bridge"}; }
+  void places(Places& at) override { at.pci(device, function, *this); }
+
  private:
   void config_written(u8 first, u8 last) override;
   ShadowSink* shadow_;

@@ -66,30 +66,11 @@ void PciBus::io_write(u16 offset, unsigned size, u32 value) {
                static_cast<u8>((address_ & 0xfc) | (offset & 3)), size, value);
 }
 
-template <class Visit>
-void PciBus::each(Visit visit) const {
-  for (const auto& device : functions_) {
-    for (PciFunction* function : device) {
-      if (function) visit(*function);
-    }
-  }
-}
-
-void PciBus::reset() {
-  address_ = 0;
-  each([](PciFunction& function) { function.reset(); });
-}
-
 void PciBus::fields(Fields& fields) {
   fields.group("pci");
   fields("address", address_);
-  each([&](PciFunction& function) { function.fields(fields); });
+  for (Pin& pin : pins_) fields("pin", pin.level);
   fields.end();
-}
-
-void PciBus::restored() {
-  each([](PciFunction& function) { function.restored(); });
-  for (unsigned pirq = 0; pirq < 4; ++pirq) update_pirq(pirq);
 }
 
 }  // namespace ringside

@@ -7,7 +7,7 @@
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
 #include "devices/pci/pci_function.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
@@ -21,9 +21,9 @@ class PirqSink {
 // INTx# of device d is wired to PIRQ (x + d - 1) mod 4, as on Intel's 440FX boards.
 // CONFIG_ADDRESS takes 32-bit accesses only; CONFIG_DATA any that stays inside the register.
 // Source: PCI Local Bus Specification, "Software Generation of Configuration Transactions".
-class PciBus final : public PortDevice {
+class PciBus final : public Device, public PortDevice {
  public:
-  static constexpr PortSpan ports{0xcf8, 8, PortBus::Width::any};
+  static constexpr PortSpan ports{0xcf8, 8, PortSpan::Width::any};
 
   PciBus() = default;
   PciBus(const PciBus&) = delete;
@@ -46,9 +46,11 @@ class PciBus final : public PortDevice {
   void config_write(u8 bus, u8 device, u8 function, u8 offset, unsigned size, u32 value);
   PciFunction* function_at(u8 bus, u8 device, u8 function) const;
 
-  void reset();                 // the functions too
-  void fields(Fields& fields);  // the functions too
-  void restored();
+  Description describe() const override { return {"PCI", "configuration mechanism #1"}; }
+  void places(Places& at) override { at.ports(ports, *this, "pci"); }
+  // The functions are devices of their own.
+  void reset(ResetKind) override { address_ = 0; }
+  void fields(Fields& fields) override;
 
  private:
   struct Pin final : IrqLine {
@@ -60,9 +62,6 @@ class PciBus final : public PortDevice {
   };
 
   void update_pirq(unsigned pirq);
-  template <class Visit>
-  void each(Visit visit) const;
-
   std::array<std::array<PciFunction*, 8>, 32> functions_{};
   std::deque<Pin> pins_;
   PirqSink* sink_ = nullptr;

@@ -71,7 +71,7 @@ void PciFunction::config_write(u8 offset, unsigned size, u32 value) {
   config_written(offset, static_cast<u8>(last));
 }
 
-void PciFunction::reset() {
+void PciFunction::reset(ResetKind) {
   config_ = initial_;
   request_ = false;
   update_bars();
@@ -142,7 +142,6 @@ void PciFunction::fields(Fields& fields) {
 
 void PciFunction::restored() {
   update_bars();
-  update_pin();
   config_written(0, 0xff);
 }
 

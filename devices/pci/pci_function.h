@@ -7,11 +7,12 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
+#include "devices/bus/device.h"
 
 namespace ringside {
 
 // Source: PCI Local Bus Specification 3.0, "Configuration Space".
-class PciFunction {
+class PciFunction : public Device {
  public:
   struct Identity {
     u16 vendor, device;
@@ -24,7 +25,6 @@ class PciFunction {
 
   // `name` is for dumps.
   PciFunction(std::string name, Identity identity);
-  virtual ~PciFunction() = default;
   PciFunction(const PciFunction&) = delete;
   PciFunction& operator=(const PciFunction&) = delete;
 
@@ -39,9 +39,9 @@ class PciFunction {
   void connect(IrqLine* pin) { pin_ = pin; }
   void set_multifunction() { config_[0x0e] |= 0x80, initial_[0x0e] |= 0x80; }
 
-  void reset();
-  virtual void fields(Fields& fields);
-  virtual void restored();
+  void reset(ResetKind kind) final;
+  void fields(Fields& fields) override;
+  void restored() override;
 
  protected:
   // A register of the device: its value after reset, which bits can be written, which are cleared by writing
@@ -51,7 +51,7 @@ class PciFunction {
   void define_bar(unsigned index, BarKind kind, u64 size, bool prefetchable = false);
   u8 config(u8 offset) const { return config_[offset]; }
 
-  // After a write to (or a reset of) the registers first..last.
+  // After a write to (or a reset or restore of) the registers first..last.
   virtual void config_written(u8 /*first*/, u8 /*last*/) {}
   // A base address is now decoded at `address`, or no longer (then `address` is the old one).
   virtual void bar_mapped(unsigned /*index*/, bool /*decoded*/, u64 /*address*/) {}

@@ -51,6 +51,7 @@ void Piix3Isa::fields(Fields& fields) {
   PciFunction::fields(fields);
   fields.group("piix3_routing");
   fields("pirqs", pirqs_);
+  fields("driven", driven_);
   fields.end();
 }
 

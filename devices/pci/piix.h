@@ -21,6 +21,9 @@ class Piix3Isa final : public PciFunction, public PirqSink {
   explicit Piix3Isa(std::array<IrqLine*, 16> lines);
 
   void set_pirq(unsigned pirq, bool level) override;
+
+  Description describe() const override { return {"PIIX3", "ISA bridge"}; }
+  void places(Places& at) override { at.pci(device, function, *this); }
   void fields(Fields& fields) override;
 
  private:
@@ -45,6 +48,9 @@ class Piix4Pm final : public PciFunction {
     define(0x80, 1, 0x01, 0);
     define(0x90, 4, 0x00000001, 0);
   }
+
+  Description describe() const override { return {"PIIX4 PM", "power management function"}; }
+  void places(Places& at) override { at.pci(device, function, *this); }
 };
 
 }  // namespace ringside

@@ -160,13 +160,13 @@ PicPair::PicPair(IrqLine& intr)
   }
 }
 
-void PicPair::attach_to(PortBus& bus) {
-  attach(bus, master_ports, master_window_, "pic master");
-  attach(bus, slave_ports, slave_window_, "pic slave");
-  attach(bus, elcr_ports, elcr_window_, "pic elcr");
+void PicPair::places(Places& at) {
+  at.ports(master_ports, master_window_, "pic master");
+  at.ports(slave_ports, slave_window_, "pic slave");
+  at.ports(elcr_ports, elcr_window_, "pic elcr");
 }
 
-void PicPair::reset() {
+void PicPair::reset(ResetKind) {
   master_ = Pic8259(true);
   slave_ = Pic8259(false);
   for (unsigned irq = 0; irq < 16; ++irq) {

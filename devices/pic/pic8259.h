@@ -5,7 +5,7 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
@@ -55,7 +55,7 @@ class Pic8259 {
 };
 
 // The pair, cascaded through the master's input 2.
-class PicPair {
+class PicPair final : public Device {
  public:
   static constexpr PortSpan master_ports{0x20, 2};
   static constexpr PortSpan slave_ports{0xa0, 2};
@@ -74,14 +74,13 @@ class PicPair {
   // The INTA cycle: a vector, always; with nothing pending, that of input 7 (spurious).
   u8 acknowledge();
 
-  void attach_to(PortBus& bus);
-
   const Pic8259& master() const { return master_; }
   const Pic8259& slave() const { return slave_; }
 
-  void reset();  // the levels of the inputs stay
-  void fields(Fields& fields);
-  void restored() { intr_.set(pending()); }
+  Description describe() const override { return {"8259", "the pair of interrupt controllers"}; }
+  void places(Places& at) override;
+  void reset(ResetKind kind) override;  // the levels of the inputs stay
+  void fields(Fields& fields) override;
 
  private:
   struct Line final : IrqLine {

@@ -1,6 +1,8 @@
 // Owns the ports of the interval timer and the interrupt of channel 0.
 #include "devices/pit/pit8254.h"
 
+#include "devices/bus/timer_fields.h"
+
 namespace ringside {
 
 Pit8254::Pit8254(Clock& clock, IrqLine& irq0)
@@ -16,12 +18,13 @@ Pit8254::Pit8254(Clock& clock, IrqLine& irq0)
   channels_[2].set_gate(0, false);
 }
 
-void Pit8254::attach_to(PortBus& bus) {
-  attach(bus, counter_ports, counter_window_, "pit");
-  attach(bus, control_port, control_window_, "system control");
+void Pit8254::places(Places& at) {
+  at.ports(counter_ports, counter_window_, "pit");
+  at.ports(control_port, control_window_, "system control");
+  at.irq(irq);
 }
 
-void Pit8254::reset() {
+void Pit8254::reset(ResetKind) {
   const u64 now = clocks();
   for (PitChannel& channel : channels_) {
     channel = PitChannel();
@@ -109,12 +112,8 @@ void Pit8254::fields(Fields& fields) {
     fields.end();
   }
   fields("port_61", port_61_);
+  timer_fields(fields, timer_);
   fields.end();
-}
-
-void Pit8254::restored() {
-  irq0_.set(channels_[0].out());
-  schedule();
 }
 
 }  // namespace ringside

@@ -7,13 +7,13 @@
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
 #include "devices/pit/pit_channel.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
 // Channel 0's OUT is IRQ 0. Channel 2's GATE is bit 0 of port 0x61, and its OUT can be read there. Virtual
 // time is divided exactly: CLK n is at the first tick that is not before n / hertz seconds, without drift.
-class Pit8254 final {
+class Pit8254 final : public Device {
  public:
   static constexpr PortSpan counter_ports{0x40, 4};
   static constexpr PortSpan control_port{0x61, 1};
@@ -22,15 +22,14 @@ class Pit8254 final {
 
   Pit8254(Clock& clock, IrqLine& irq0);
 
-  void attach_to(PortBus& bus);
-
   // What the loudspeaker sees: channel 2's OUT and bit 1 of port 0x61. Looking changes nothing.
   bool speaker() const;
   const PitChannel& channel(unsigned index) const { return channels_.at(index); }
 
-  void reset();
-  void fields(Fields& fields);
-  void restored();
+  Description describe() const override { return {"8254", "interval timer and speaker"}; }
+  void places(Places& at) override;
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   u64 clocks() const { return clock_.periods_in(clock_.now(), hertz); }

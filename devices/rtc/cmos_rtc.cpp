@@ -4,20 +4,29 @@
 #include <algorithm>
 #include <chrono>
 
+#include "devices/bus/timer_fields.h"
+
 namespace ringside {
 
 CmosRtc::CmosRtc(Clock& clock, IrqLine& irq8, s64 seconds_since_1970)
-    : clock_(clock), irq8_(irq8), timer_(clock, "rtc", [this] {
+    : clock_(clock), irq8_(irq8), first_second_(seconds_since_1970), timer_(clock, "rtc", [this] {
         catch_up();
         update();
       }) {
+  fill_registers();
+}
+
+void CmosRtc::fill_registers() {
+  registers_ = {};
   registers_[a] = 0x26;  // 32,768 Hz, 1,024 periodic interrupts a second, as the BIOS leaves it
   registers_[b] = B::h24;
   registers_[d] = 0x80;  // the battery is good
-  start_date(seconds_since_1970);
+  start_date(first_second_);
+  divider_start_ = seen_ = crystal();
 }
 
-void CmosRtc::reset() {
+void CmosRtc::reset(ResetKind kind) {
+  if (kind == ResetKind::power_on) fill_registers();
   catch_up();
   registers_[b] &= static_cast<u8>(~(B::pie | B::aie | B::uie | B::sqwe));
   registers_[c] = 0;
@@ -238,9 +247,8 @@ void CmosRtc::fields(Fields& fields) {
   fields("index", index_);
   fields("divider_start", divider_start_);
   fields("seen", seen_);
+  timer_fields(fields, timer_);
   fields.end();
 }
-
-void CmosRtc::restored() { update(); }
 
 }  // namespace ringside

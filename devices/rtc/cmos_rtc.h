@@ -6,7 +6,7 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
@@ -14,7 +14,7 @@ namespace ringside {
 // chip does: changing between BCD and binary, or 12 and 24 hours, converts nothing. Daylight saving is not
 // kept. The clock costs no events of its own: a timer runs only while one of its interrupts is enabled. Data
 // sheet: Motorola MC146818A; the PC's uses of the RAM are those of the AT's BIOS.
-class CmosRtc final : public PortDevice {
+class CmosRtc final : public Device, public PortDevice {
  public:
   static constexpr PortSpan ports{0x70, 2};
   static constexpr unsigned irq = 8;
@@ -22,7 +22,7 @@ class CmosRtc final : public PortDevice {
   static constexpr u8 century_register = 0x32;         // for the FADT; BCD
   static constexpr s64 default_start = 1'767'225'600;  // 2026-01-01 00:00:00 UTC
 
-  // `seconds_since_1970`: the date at tick 0; years 1970..2199 (others are clamped).
+  // `seconds_since_1970`: the date at power-on; years 1970..2199 (others are clamped).
   CmosRtc(Clock& clock, IrqLine& irq8, s64 seconds_since_1970 = default_start);
 
   u32 io_read(u16 offset, unsigned size) override;
@@ -38,9 +38,14 @@ class CmosRtc final : public PortDevice {
   // Sum of 0x10..0x2d into 0x2e/0x2f, as the AT's BIOS checks it.
   void set_checksum();
 
-  void reset();  // as the RESET pin: the date, the RAM and the divider go on
-  void fields(Fields& fields);
-  void restored();
+  Description describe() const override { return {"MC146818", "real-time clock and CMOS memory"}; }
+  void places(Places& at) override {
+    at.ports(ports, *this, "rtc");
+    at.irq(irq);
+  }
+  // Power-on: the date that the host gave, RAM of zeros. The RESET pin leaves date, RAM and divider alone.
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   enum Register : u8 {
@@ -79,6 +84,7 @@ class CmosRtc final : public PortDevice {
   void next_second();
   void next_day();
   bool alarm_matches() const;
+  void fill_registers();
   void start_date(s64 seconds_since_1970);
 
   void catch_up();
@@ -86,6 +92,7 @@ class CmosRtc final : public PortDevice {
 
   Clock& clock_;
   IrqLine& irq8_;
+  s64 first_second_;
   Timer timer_;
   std::array<u8, 128> registers_{};
   u8 index_ = 0;

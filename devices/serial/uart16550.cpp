@@ -3,24 +3,22 @@
 
 #include <bit>
 
+#include "devices/bus/timer_fields.h"
+
 namespace ringside {
 
-Uart16550::Uart16550(std::string name, Clock& clock, IrqLine& irq, SerialSink& sink)
-    : name_(std::move(name)),
-      clock_(clock),
-      irq_(irq),
-      sink_(sink),
-      timeout_(clock, name_ + ".timeout", [this] {
-        timeout_running_ = false;
+Uart16550::Uart16550(const Place& place, Clock& clock, IrqLine& irq, SerialSink& sink)
+    : place_(place), clock_(clock), irq_(irq), sink_(sink), timeout_(clock, "timeout", [this] {
         timeout_pending_ = count_ != 0;
         update_irq();
       }) {}
 
-void Uart16550::reset() {
+void Uart16550::reset(ResetKind) {
   ier_ = fcr_ = lcr_ = mcr_ = scratch_ = 0;
   divisor_ = 12;
   line_errors_ = modem_delta_ = 0;
   thre_pending_ = false;
+  data_ = errors_ = {};
   clear_receiver();
   update_irq();
 }
@@ -32,7 +30,7 @@ unsigned Uart16550::trigger_level() const {
 
 void Uart16550::clear_receiver() {
   head_ = count_ = 0;
-  timeout_pending_ = timeout_running_ = false;
+  timeout_pending_ = false;
   timeout_.disarm();
 }
 
@@ -64,13 +62,11 @@ bool Uart16550::receive(Entry entry) {
 }
 
 void Uart16550::restart_timeout() {
-  timeout_running_ = fifo_enabled() && count_ != 0;
-  if (!timeout_running_) return timeout_.disarm();
+  if (!fifo_enabled() || count_ == 0) return timeout_.disarm();
   const unsigned half_bits = 2 * (1 + 5 + (lcr_ & Lcr::length) + ((lcr_ & Lcr::parity) ? 1 : 0)) +
                              ((lcr_ & Lcr::stop) ? ((lcr_ & Lcr::length) == 0 ? 3 : 4) : 2);
   const u64 clocks = u64{4} * half_bits * 8 * (divisor_ ? divisor_ : 0x10000);
-  timeout_at_ = clock_.now() + clock_.ticks_of(clocks, oscillator_hz);
-  timeout_.arm(timeout_at_);
+  timeout_.arm(clock_.now() + clock_.ticks_of(clocks, oscillator_hz));
 }
 
 u8 Uart16550::read_data() {
@@ -152,7 +148,8 @@ void Uart16550::transmit(u8 byte) {
   thre_pending_ = false;
   update_irq();
   if (mcr_ & Mcr::loop) {
-    receive({byte, 0});
+    // What the shift register never sent does not come back: a word has 5 to 8 bits.
+    receive({static_cast<u8>(byte & bit_range(0, 4 + (lcr_ & Lcr::length))), 0});
   } else {
     sink_.output(byte);
   }
@@ -219,7 +216,7 @@ void Uart16550::io_write(u16 offset, unsigned, u32 wide) {
 }
 
 void Uart16550::fields(Fields& fields) {
-  fields.group(name_);
+  fields.group(place_.name);
   fields("ier", ier_);
   fields("fcr", fcr_);
   fields("lcr", lcr_);
@@ -231,24 +228,17 @@ void Uart16550::fields(Fields& fields) {
   fields("modem_inputs", modem_inputs_);
   fields("thre_pending", thre_pending_);
   fields("timeout_pending", timeout_pending_);
-  fields("timeout_running", timeout_running_);
-  fields("timeout_at", timeout_at_);
   fields("rx_data", data_);
   fields("rx_errors", errors_);
   fields("rx_head", head_);
   fields("rx_count", count_);
+  timer_fields(fields, timeout_);
   fields.end();
 }
 
 void Uart16550::restored() {
   head_ %= fifo_bytes;
   if (count_ > fifo_bytes) count_ = fifo_bytes;
-  if (timeout_running_) {
-    timeout_.arm(timeout_at_);
-  } else {
-    timeout_.disarm();
-  }
-  update_irq();
 }
 
 }  // namespace ringside

@@ -2,11 +2,10 @@
 #pragma once
 
 #include <array>
-#include <string>
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 #include "devices/serial/serial_sink.h"
 
 namespace ringside {
@@ -14,21 +13,19 @@ namespace ringside {
 // Sending takes no time: the transmitter is empty again at once, and its interrupt follows. Receiving is
 // paced by the host, which calls `input`. The character timeout of the receive FIFO runs in virtual time,
 // from the divisor. Data sheet: National Semiconductor PC16550D.
-class Uart16550 final : public PortDevice {
+class Uart16550 final : public Device, public PortDevice {
  public:
-  static constexpr PortSpan com1{0x3f8, 8};
-  static constexpr PortSpan com2{0x2f8, 8};
-  static constexpr PortSpan com3{0x3e8, 8};
-  static constexpr PortSpan com4{0x2e8, 8};
-  static constexpr unsigned com1_irq = 4;
-  static constexpr unsigned com2_irq = 3;
-  static constexpr unsigned com3_irq = 4;
-  static constexpr unsigned com4_irq = 3;
+  struct Place {
+    const char* name;  // for dumps
+    PortSpan ports;
+    unsigned irq;
+  };
+  static constexpr std::array<Place, 4> com{
+      {{"com1", {0x3f8, 8}, 4}, {"com2", {0x2f8, 8}, 3}, {"com3", {0x3e8, 8}, 4}, {"com4", {0x2e8, 8}, 3}}};
   static constexpr u64 oscillator_hz = 1'843'200;  // 16 times the highest bit rate
   static constexpr unsigned fifo_bytes = 16;
 
-  // `name` is for dumps ("uart0").
-  Uart16550(std::string name, Clock& clock, IrqLine& irq, SerialSink& sink);
+  Uart16550(const Place& place, Clock& clock, IrqLine& irq, SerialSink& sink);
 
   u32 io_read(u16 offset, unsigned size) override;
   void io_write(u16 offset, unsigned size, u32 value) override;
@@ -43,9 +40,14 @@ class Uart16550 final : public PortDevice {
   // The modem's lines as the host wants them, in MSR's bits 4..7 (CTS, DSR, RI, DCD). Default: CTS, DSR, DCD.
   void set_modem_lines(u8 lines);
 
-  void reset();
-  void fields(Fields& fields);
-  void restored();  // arms the timeout's timer again
+  Description describe() const override { return {"16550A", "serial port: -serial"}; }
+  void places(Places& at) override {
+    at.ports(place_.ports, *this, place_.name);
+    at.irq(place_.irq);
+  }
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
+  void restored() override;
 
  private:
   struct Ier {
@@ -89,7 +91,7 @@ class Uart16550 final : public PortDevice {
   void update_irq();
   void clear_receiver();
 
-  std::string name_;
+  Place place_;
   Clock& clock_;
   IrqLine& irq_;
   SerialSink& sink_;
@@ -102,8 +104,6 @@ class Uart16550 final : public PortDevice {
   u8 modem_inputs_ = 0xb0;
   bool thre_pending_ = false;
   bool timeout_pending_ = false;
-  bool timeout_running_ = false;
-  Ticks timeout_at_ = 0;
   std::array<u8, fifo_bytes> data_{};
   std::array<u8, fifo_bytes> errors_{};
   u8 head_ = 0, count_ = 0;

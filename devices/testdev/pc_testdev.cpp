@@ -10,10 +10,11 @@ PcTestdev::PcTestdev(std::array<IrqLine*, irq_lines> lines)
       scratch_window_(*this, &PcTestdev::read_scratch, &PcTestdev::write_scratch),
       flush_window_(*this, &PcTestdev::read_flush, &PcTestdev::write_flush) {}
 
-void PcTestdev::attach_to(PortBus& bus) {
-  attach(bus, irq_ports, irq_window_, "testdev irq");
-  attach(bus, scratch_ports, scratch_window_, "testdev scratch");
-  attach(bus, flush_ports, flush_window_, "testdev flush");
+void PcTestdev::places(Places& at) {
+  at.ports(scratch_ports, scratch_window_, "testdev scratch");
+  at.ports(flush_ports, flush_window_, "testdev flush");
+  at.ports(irq_ports, irq_window_, "testdev irq");
+  at.memory(io_ram_base, io_ram_bytes, *this, "testdev");
 }
 
 u32 PcTestdev::read_irq(u16 offset, unsigned) { return offset < irq_lines ? (levels_ >> offset) & 1 : 0xff; }
@@ -47,10 +48,12 @@ void PcTestdev::mmio_write(u64 offset, unsigned size, u64 value) {
     io_ram_[(offset + i) % io_ram_bytes] = static_cast<u8>(value >> (8 * i));
 }
 
-void PcTestdev::reset() {
+void PcTestdev::reset(ResetKind) {
   levels_ = scratch_ = 0;
   io_ram_.assign(io_ram_bytes, 0);
-  restored();
+  for (IrqLine* line : lines_) {
+    if (line) line->set(false);
+  }
 }
 
 void PcTestdev::fields(Fields& fields) {
@@ -59,12 +62,6 @@ void PcTestdev::fields(Fields& fields) {
   fields("scratch", scratch_);
   fields.bytes("io_ram", io_ram_.data(), io_ram_.size());
   fields.end();
-}
-
-void PcTestdev::restored() {
-  for (unsigned i = 0; i < irq_lines; ++i) {
-    if (lines_[i]) lines_[i]->set(((levels_ >> i) & 1) != 0);
-  }
 }
 
 }  // namespace ringside

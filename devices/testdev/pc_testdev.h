@@ -6,17 +6,17 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
-#include "devices/ports_of.h"
+#include "devices/port_window.h"
 
 namespace ringside {
 
 // QEMU's pc-testdev as kvm-unit-tests uses it. The page-flush port drops a page from what QEMU has cached;
 // nothing here could go stale, so it takes the write and does nothing.
-class PcTestdev final : public MmioDevice {
+class PcTestdev final : public Device, public MmioDevice {
  public:
   static constexpr PortSpan irq_ports{0x2000, 24};
-  static constexpr PortSpan scratch_ports{0xe0, 4, PortBus::Width::any};
-  static constexpr PortSpan flush_ports{0xe4, 4, PortBus::Width::any};
+  static constexpr PortSpan scratch_ports{0xe0, 4, PortSpan::Width::any};
+  static constexpr PortSpan flush_ports{0xe4, 4, PortSpan::Width::any};
   static constexpr HostPhys io_ram_base{0xff000000};
   static constexpr u64 io_ram_bytes = 0x10000;
   static constexpr unsigned irq_lines = 24;
@@ -24,14 +24,15 @@ class PcTestdev final : public MmioDevice {
   // lines[n]: input n of the I/O APIC (and of the PICs, below 16); null: no such line.
   explicit PcTestdev(std::array<IrqLine*, irq_lines> lines);
 
-  void attach_to(PortBus& bus);
-
   u64 mmio_read(u64 offset, unsigned size) override;
   void mmio_write(u64 offset, unsigned size, u64 value) override;
 
-  void reset();
-  void fields(Fields& fields);
-  void restored();
+  Description describe() const override {
+    return {"test device", "the conformance suite's test device", "pc-testdev"};
+  }
+  void places(Places& at) override;
+  void reset(ResetKind kind) override;
+  void fields(Fields& fields) override;
 
  private:
   u32 read_irq(u16 offset, unsigned size);

@@ -104,6 +104,10 @@ bool Machine::assemble(std::string& error) {
     error = "no CPU model is chosen: name one with -cpu";
     return false;
   }
+  if (config_.serial_ports > Uart16550::com.size()) {
+    error = fmt::format("{} serial ports: a PC has at most {}", config_.serial_ports, Uart16550::com.size());
+    return false;
+  }
   if (config_.debug_exit && (config_.debug_exit->bytes < 1 || config_.debug_exit->bytes > 4 ||
                              config_.debug_exit->port + config_.debug_exit->bytes > 0x10000)) {
     error = fmt::format("isa-debug-exit with {} ports from {:#x}: give 1 to 4 ports below 10000h",
@@ -169,12 +173,8 @@ bool Machine::assemble(std::string& error) {
   } else if (!config_.boot.bios.empty()) {
     if (!load_bios(config_.boot.bios, p.memory, error)) return false;
   }
-  p.board->serial_out.call = [this](u8 byte) {
-    if (serial_) serial_(byte);
-  };
-  p.board->console_out.call = [this](u8 byte) {
-    if (console_) console_(byte);
-  };
+  for (unsigned port = 0; port < serial_.size(); ++port) p.board->serial_out[port].listener = serial_[port];
+  p.board->console_out.listener = console_;
   parts_ = std::move(made);
   ending_ = Ending{};
   return true;
@@ -281,6 +281,7 @@ void Machine::power_off() { end_with({Ending::Why::power_off, 0, "the guest powe
 void Machine::reset(const char* why) {
   end_with({Ending::Why::reset, 0, fmt::format("the guest asked for a reset: {}", why)});
 }
+void Machine::init_cpus(const char* why) { reset(why); }
 void Machine::debug_exit(int status) {
   end_with({Ending::Why::debug_exit, status,
             fmt::format("the guest ended the run by isa-debug-exit, status {}", status & 0xff)});
@@ -300,12 +301,25 @@ unsigned Machine::cpus() const { return static_cast<unsigned>(parts_->cpus.size(
 PhysicalMemory& Machine::memory() { return parts_->memory; }
 const LocalApic& Machine::local_apic(unsigned n) { return parts_->board->local_apic(n); }
 const IoApic& Machine::io_apic() { return parts_->board->io_apic(); }
+const std::vector<std::unique_ptr<Device>>& Machine::devices() const { return parts_->board->devices(); }
+
+void Machine::on_serial(std::function<void(u8)> sink, unsigned port) {
+  serial_.at(port) = std::move(sink);
+  parts_->board->serial_out.at(port).listener = serial_.at(port);
+}
+void Machine::on_debug_console(std::function<void(u8)> sink) {
+  console_ = std::move(sink);
+  parts_->board->console_out.listener = console_;
+}
+
 const PicPair& Machine::pic() { return parts_->board->pic(); }
 
 bool Machine::input(const InputEvent& event) {
   struct Receivers {
     Board& board;
-    bool operator()(const SerialByte& e) const { return e.port == 0 && board.serial().input(e.byte); }
+    bool operator()(const SerialByte& e) const {
+      return e.port < board.serial_ports() && board.serial(e.port).input(e.byte);
+    }
     bool operator()(const KeyStroke& e) const {
       return board.keyboard_controller().key(e.code, e.extended, e.down);
     }

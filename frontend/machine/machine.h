@@ -1,6 +1,7 @@
 // Owns the machine: memory, CPUs, chips and their wiring, virtual time, and running them all.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -9,11 +10,13 @@
 #include <vector>
 
 #include "cpu/exec/engine/run.h"
+#include "devices/bus/reset_control.h"
 #include "frontend/machine/boot.h"
 #include "frontend/machine/input.h"
 
 namespace ringside {
 
+class Device;
 class LocalApic;
 class IoApic;
 class PicPair;
@@ -33,6 +36,7 @@ struct MachineConfig {
   };
   std::optional<DebugExit> debug_exit;          // -device isa-debug-exit
   bool test_device = false;                     // -device pc-testdev
+  unsigned serial_ports = 1;                    // COM1.., up to 4
   Dispatcher dispatcher = Dispatcher::emitted;  // what the host cannot is not an error: see Machine
   BootRequest boot;                             // -kernel, -initrd, -append, -bios
 };
@@ -44,7 +48,7 @@ struct Ending {
   std::string reason;  // one line in words: the reset's cause, the chain of a triple fault, ...
 };
 
-class Machine final : public MachineControl {
+class Machine final : public ResetControl {
  public:
   // nullptr and one line in `error` that names the thing and the cure.
   static std::unique_ptr<Machine> create(MachineConfig config, std::string& error);
@@ -88,8 +92,10 @@ class Machine final : public MachineControl {
   const PicPair& pic();
 
   // The outside world. Serial and debug-console output is handed over byte by byte.
-  void on_serial(std::function<void(u8)> sink) { serial_ = std::move(sink); }
-  void on_debug_console(std::function<void(u8)> sink) { console_ = std::move(sink); }
+  void on_serial(std::function<void(u8)> sink, unsigned port = 0);
+  void on_debug_console(std::function<void(u8)> sink);
+  // The devices, in the order of their state.
+  const std::vector<std::unique_ptr<Device>>& devices() const;
   // The one door for what comes from outside. The machine stands still meanwhile (between two calls of run(),
   // not inside one). False: who receives it is full, or there is no such port; nothing has changed and
   // nothing is recorded. It may be offered again later.
@@ -116,9 +122,10 @@ class Machine final : public MachineControl {
   std::vector<u8> save_without_ram();
   bool restore_without_ram(std::span<const u8> saved);
 
-  // MachineControl.
+  // ResetControl.
   void power_off() override;
   void reset(const char* why) override;
+  void init_cpus(const char* why) override;
   void debug_exit(int status) override;
 
  private:
@@ -137,7 +144,8 @@ class Machine final : public MachineControl {
 
   MachineConfig config_;
   std::unique_ptr<Parts> parts_;
-  std::function<void(u8)> serial_, console_;
+  std::array<std::function<void(u8)>, 4> serial_;
+  std::function<void(u8)> console_;
   std::function<void(const InputRecord&)> recorder_;
   bool asleep_ = false;     // no CPU could run when run() returned
   Ticks wake_ = ~Ticks{0};  // run() returns from a sleep at this time, too

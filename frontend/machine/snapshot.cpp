@@ -98,18 +98,10 @@ std::vector<u8> Machine::save_without_ram() {
 bool Machine::read_state(std::span<const u8> saved) {
   u64 size = 0;
   if (!take(saved, &size, sizeof size) || size > saved.size()) return false;
-  const auto read_fields = [&] {
-    FieldReader reader(saved.first(size));
-    fields(reader);
-    return reader.ok() && reader.at_end();
-  };
-  if (!read_fields()) return false;
-  // Chips drive their lines when they are restored, which others may take for edges. The second time no line
-  // moves; the third time the CPUs forget what they were told again.
+  FieldReader state(saved.first(size));
+  fields(state);
+  if (!state.ok() || !state.at_end()) return false;
   chips_restored();
-  read_fields();
-  chips_restored();
-  read_fields();
   for (unsigned n = 0; n < cpus(); ++n) {
     restore_translation(cpu(n));
     cpu(n).restored();

@@ -3,57 +3,74 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <span>
+#include <memory>
 
 #include "cpu/state/model.h"
+#include "devices/bus/device.h"
+#include "frontend/machine/machine.h"
 
 namespace ringside {
 namespace {
 
-struct Device {
-  std::string_view name, bus, where, what;
+// Where a device sits, in words.
+class Whereabouts final : public Places {
+ public:
+  void ports(PortSpan span, PortDevice&, std::string_view) override {
+    isa_ = true;
+    const unsigned last = span.first + span.count - 1u;
+    add(span.count == 1 ? fmt::format("{:#x}", span.first) : fmt::format("{:#x}-{:#x}", span.first, last));
+  }
+  void memory(HostPhys base, u64, MmioDevice&, std::string_view) override {
+    add(fmt::format("{:#x}", base.value));
+  }
+  void movable(HostPhys base, u64, MmioDevice&, std::string_view) override {
+    add(fmt::format("{:#x}", base.value));
+  }
+  void pci(unsigned device, unsigned function, PciFunction&) override {
+    pci_ = true;
+    add(fmt::format("{:02x}.{}", device, function));
+  }
+  void irq(unsigned isa) override { add(fmt::format("IRQ {}", isa)); }
+
+  const std::string& text() const { return text_; }
+  std::string_view bus() const { return pci_ ? "PCI" : isa_ ? "ISA" : "System"; }
+
+ private:
+  void add(std::string_view what) { text_ += (text_.empty() ? "" : ", ") + std::string(what); }
+  std::string text_;
+  bool isa_ = false, pci_ = false;
 };
 
-// Those that -device adds; the others are on every board. In QEMU's form (name "X", bus Y), which test
-// runners search.
-constexpr std::array<Device, 2> optional_devices = {{
-    {"isa-debug-exit", "ISA", "port 0xf4", "a write ends the run with the status (value << 1) | 1"},
-    {"pc-testdev", "ISA", "ports 0xe0-0xeb and 0x2000-0x2017, 64 KiB at 0xff000000",
-     "the conformance suite's test device"},
-}};
-
-constexpr std::array<Device, 18> board_devices = {{
-    {"local APIC", "", "0xfee00000, one for each CPU", "xAPIC and x2APIC, every timer mode"},
-    {"I/O APIC", "", "0xfec00000", "24 inputs"},
-    {"8259", "ISA", "0x20, 0xa0, 0x4d0", "the pair of interrupt controllers"},
-    {"8254", "ISA", "0x40-0x43, 0x61", "interval timer and speaker"},
-    {"MC146818", "ISA", "0x70-0x71", "real-time clock and CMOS memory"},
-    {"HPET", "", "0xfed00000", "high-precision event timer"},
-    {"16550A", "ISA", "0x3f8, IRQ 4", "serial port: -serial"},
-    {"8042", "ISA", "0x60, 0x64", "keyboard controller: reset and A20; port 0x92 too"},
-    {"8237", "ISA", "0x00-0x0f, 0xc0-0xdf", "registers of the DMA controllers"},
-    {"ACPI PM", "ISA", "0x600-0x60f, 0xb2", "PM1a event and control, PM timer, GPE0, power-off (S5)"},
-    {"reset control", "ISA", "0xcf9", "resets of the machine"},
-    {"fw_cfg", "ISA", "0x510-0x51b", "QEMU's configuration interface"},
-    {"debug consoles", "ISA", "0xe9, 0x402", "every byte written is printed: -debugcon"},
-    {"POST", "ISA", "0x80", "progress codes"},
-    {"FERR#", "ISA", "0xf0, IRQ 13", "x87 errors the old way"},
-    {"82441FX", "PCI", "00:00.0", "host bridge; configuration by 0xcf8 and 0xcfc"},
-    {"PIIX3", "PCI", "00:01.0", "ISA bridge"},
-    {"PIIX4 PM", "PCI", "00:01.3", "power management function"},
-}};
+// A machine with all that there is.
+std::unique_ptr<Machine> full_machine() {
+  std::string error;
+  MachineConfig config;
+  config.model = *parse_cpu_model(default_cpu_model, error);
+  config.ram_bytes = 1u << 20;
+  config.test_device = true;
+  config.debug_exit = MachineConfig::DebugExit{};
+  config.dispatcher = Dispatcher::reference;
+  return Machine::create(std::move(config), error);
+}
 
 }  // namespace
 
 std::string devices_text() {
-  std::string text = "Devices that -device adds:\n";
-  for (const Device& d : optional_devices) {
-    text += fmt::format("  name \"{}\", bus {}, {}: {}\n", d.name, d.bus, d.where, d.what);
+  std::string optional, others;
+  const auto machine = full_machine();
+  for (const auto& device : machine->devices()) {
+    Whereabouts where;
+    device->places(where);
+    const Device::Description about = device->describe();
+    // In QEMU's form, which test runners search.
+    if (!about.option.empty()) {
+      optional +=
+          fmt::format("  name \"{}\", bus {}, {}: {}\n", about.option, where.bus(), where.text(), about.what);
+    } else {
+      others += fmt::format("  {:<15} {:<8} {:<38} {}\n", about.name, where.bus(), where.text(), about.what);
+    }
   }
-  text += "\nOn every board:\n";
-  for (const Device& d : board_devices) text += fmt::format("  {:<15} {:<30} {}\n", d.name, d.where, d.what);
-  return text;
+  return "Devices that -device adds:\n" + optional + "\nOn every board:\n" + others;
 }
 
 std::string cpus_text() {

@@ -18,7 +18,7 @@ struct Bench {
   AcpiPm pm;
   PortBus bus;
   explicit Bench(AcpiPm::TimerWidth width = AcpiPm::TimerWidth::bits_32) : pm(clock, sci, control, width) {
-    pm.attach_to(bus);
+    PortsOf(bus, pm);
   }
 };
 }  // namespace
@@ -110,7 +110,7 @@ TEST_CASE("reset port: RST_CPU going from 0 to 1 resets, also inside PCI's dword
   FakeControl control;
   ResetPort port(control);
   PortBus bus;
-  attach(bus, ResetPort::ports, port, "reset");
+  PortsOf(bus, port);
   bus.port_write(0xcf9, 1, 0x02);
   CHECK(control.resets == 0);
   CHECK(bus.port_read(0xcf9, 1) == 0x02);
@@ -118,6 +118,11 @@ TEST_CASE("reset port: RST_CPU going from 0 to 1 resets, also inside PCI's dword
   CHECK(control.resets == 1);
   bus.port_write(0xcf9, 1, 0x0e);
   CHECK(control.resets == 2);
+  CHECK(control.cpu_resets == 0);
+  bus.port_write(0xcf9, 1, 0x00);
+  bus.port_write(0xcf9, 1, 0x04);
+  CHECK(control.resets == 2);
+  CHECK(control.cpu_resets == 1);
 }
 
 TEST_CASE("debug ports: exit status, consoles, POST codes") {
@@ -127,10 +132,9 @@ TEST_CASE("debug ports: exit status, consoles, POST codes") {
   DebugConsole console(sink);
   PostPort post;
   PortBus bus;
-  attach(bus, DebugExit::default_ports, exit, "exit");
-  attach(bus, DebugConsole::bochs_port, console, "console");
-  attach(bus, DebugConsole::firmware_port, console, "console");
-  attach(bus, PostPort::ports, post, "post");
+  PortsOf(bus, exit);
+  PortsOf(bus, console);
+  PortsOf(bus, post);
   bus.port_write(0xf4, 4, 16);
   CHECK(control.exits == 1);
   CHECK(control.status == 33);

@@ -8,6 +8,8 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
+#include "devices/bus/device.h"
+#include "devices/bus/reset_control.h"
 #include "devices/dma_memory.h"
 #include "devices/serial/serial_sink.h"
 
@@ -65,20 +67,34 @@ struct FakeLine final : IrqLine {
   }
 };
 
-struct FakeControl final : MachineControl {
-  unsigned power_offs = 0, resets = 0, exits = 0;
+struct FakeControl final : ResetControl {
+  unsigned power_offs = 0, resets = 0, cpu_resets = 0, exits = 0;
   int status = 0;
   void power_off() override { ++power_offs; }
   void reset(const char*) override { ++resets; }
+  void init_cpus(const char*) override { ++cpu_resets; }
   void debug_exit(int code) override {
     ++exits;
     status = code;
   }
 };
 
-struct FakeSink final : SerialSink {
+struct FakeSink : SerialSink {
+  FakeSink() {
+    listener = [this](u8 byte) { text.push_back(static_cast<char>(byte)); };
+  }
+  FakeSink(const FakeSink&) = delete;
+  FakeSink& operator=(const FakeSink&) = delete;
   std::string text;
-  void output(u8 byte) override { text.push_back(static_cast<char>(byte)); }
+};
+
+// Maps a chip's ports.
+struct PortsOf final : Places {
+  PortsOf(PortBus& to, Device& device) : bus(to) { device.places(*this); }
+  void ports(PortSpan span, PortDevice& device, std::string_view name) override {
+    bus.map(span, device, std::string(name));
+  }
+  PortBus& bus;
 };
 
 // 64 KiB of memory at 0.
@@ -103,26 +119,41 @@ struct FakeMemory final : DmaMemory {
 struct Snapshot final : Fields {
   std::vector<u8> data;
   std::vector<std::string> names;
+  std::vector<std::size_t> ends;  // of the fields in `data`
+  std::vector<std::string> groups;
   std::size_t at = 0;
   bool loading = false;
 
   void bytes(std::string_view name, void* field, std::size_t size) override {
     u8* p = static_cast<u8*>(field);
     if (!loading) {
-      names.emplace_back(name);
+      std::string path;
+      for (const std::string& group : groups) path += group + ".";
+      names.push_back(path.append(name));
       data.insert(data.end(), p, p + size);
+      ends.push_back(data.size());
       return;
     }
     if (at + size <= data.size()) std::copy_n(data.begin() + static_cast<std::ptrdiff_t>(at), size, p);
     at += size;
   }
   bool restoring() const override { return loading; }
+  void group(std::string_view name) override { groups.emplace_back(name); }
+  void end() override { groups.pop_back(); }
 
   template <class Chip>
   static Snapshot of(Chip& chip) {
     Snapshot snapshot;
     chip.fields(snapshot);
     return snapshot;
+  }
+  // Groups and names of the first field that differs from that of another; empty: none does.
+  std::string first_difference(const Snapshot& other) const {
+    if (data.size() != other.data.size()) return "the number of fields";
+    const auto place = std::mismatch(data.begin(), data.end(), other.data.begin()).first;
+    const std::size_t offset = static_cast<std::size_t>(place - data.begin());
+    const auto end = std::upper_bound(ends.begin(), ends.end(), offset);
+    return end == ends.end() ? "" : names[static_cast<std::size_t>(end - ends.begin())];
   }
   template <class Chip>
   bool into(Chip& chip) {

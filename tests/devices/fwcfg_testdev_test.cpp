@@ -14,7 +14,7 @@ struct Bench {
   FakeMemory memory;
   FwCfg cfg{memory};
   PortBus bus;
-  Bench() { cfg.attach_to(bus); }
+  Bench() { PortsOf(bus, cfg); }
 
   std::string read(u16 key, unsigned length) {
     bus.port_write(0x510, 2, key);
@@ -110,7 +110,7 @@ TEST_CASE("testdev: lines, scratch register of any width, I/O RAM") {
   for (unsigned i = 0; i < 23; ++i) wires[i] = &lines[i];
   PcTestdev dev(wires);
   PortBus bus;
-  dev.attach_to(bus);
+  PortsOf(bus, dev);
   bus.port_write(0x2005, 1, 1);
   CHECK(lines[5].level);
   bus.port_write(0x2005, 1, 0);
@@ -133,7 +133,7 @@ TEST_CASE("testdev: lines, scratch register of any width, I/O RAM") {
 TEST_CASE("dma: addresses and counts go through the byte flip-flop; pages keep their bytes") {
   Dma8237 dma;
   PortBus bus;
-  dma.attach_to(bus);
+  PortsOf(bus, dma);
   bus.port_write(0x0c, 1, 0);
   bus.port_write(0x04, 1, 0x34);
   bus.port_write(0x04, 1, 0x12);
@@ -156,13 +156,13 @@ TEST_CASE("dma: addresses and counts go through the byte flip-flop; pages keep t
 TEST_CASE("ferr: an x87 error raises IRQ 13 until port 0xf0 is written, which asks to ignore it") {
   FakeLine irq13;
   FerrPort port(irq13);
-  port.ferr().set(true);
+  port.set_ferr(true);
   CHECK(irq13.level);
   CHECK_FALSE(port.ignne());
   port.io_write(0, 1, 0);
   CHECK_FALSE(irq13.level);
   CHECK(port.ignne());
-  port.ferr().set(false);
+  port.set_ferr(false);
   CHECK_FALSE(port.ignne());
   port.io_write(0, 1, 0);
   CHECK_FALSE(port.ignne());

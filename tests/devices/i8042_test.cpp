@@ -13,7 +13,7 @@ struct Bench {
   FakeControl control;
   I8042 kbc{irq1, irq12, a20, control};
   PortBus bus;
-  Bench() { kbc.attach_to(bus); }
+  Bench() { PortsOf(bus, kbc); }
   u8 in(u16 port) { return static_cast<u8>(bus.port_read(port, 1)); }
   void out(u16 port, u8 value) { bus.port_write(port, 1, value); }
   void command(u8 byte) { out(0x64, byte); }
@@ -182,21 +182,21 @@ TEST_CASE("i8042: A20 by the output port, by the short commands and by port 0x92
   CHECK_FALSE(b.a20.level);
   b.out(0x92, 0x02);
   CHECK(b.a20.level);
-  CHECK(b.control.resets == 0);
+  CHECK(b.control.cpu_resets == 0);
 }
 
 TEST_CASE("i8042: resets by pulse, by output port and by port 0x92") {
   Bench b;
   b.command(0xff);
-  CHECK(b.control.resets == 0);
+  CHECK(b.control.cpu_resets == 0);
   b.command(0xfe);
-  CHECK(b.control.resets == 1);
+  CHECK(b.control.cpu_resets == 1);
   b.command(0xd1), b.out(0x60, 0x02);
-  CHECK(b.control.resets == 2);
+  CHECK(b.control.cpu_resets == 2);
   b.out(0x92, 0x03);
-  CHECK(b.control.resets == 3);
+  CHECK(b.control.cpu_resets == 3);
   b.out(0x92, 0x03);
-  CHECK(b.control.resets == 3);  // it stands already
+  CHECK(b.control.cpu_resets == 3);  // it stands already
 }
 
 TEST_CASE("i8042: saved and restored with bytes on the way") {
@@ -204,6 +204,6 @@ TEST_CASE("i8042: saved and restored with bytes on the way") {
   a.kbc.key(0x1e, false, true), a.kbc.key(0x1e, false, false);
   auto saved = Snapshot::of(a.kbc);
   CHECK(saved.into(b.kbc));
-  CHECK(b.irq1.level);
+  CHECK(b.irq1.rises == 0);  // the line's level is the line's own state
   CHECK(b.drain() == Bytes{0x1e, 0x9e});
 }

@@ -227,7 +227,7 @@ TEST_CASE("reset masks all and keeps the wires; state survives a round trip") {
   for (unsigned i = 0; i < 0x60; ++i) CHECK(c.io.peek(static_cast<u8>(i)) == b.io.peek(static_cast<u8>(i)));
   c.io.eoi(0x70);
   CHECK(c[0].pending());  // the wire's level came along
-  b.io.reset();
+  b.io.reset(ResetKind::warm);
   CHECK(b.low(7) == masked);
   CHECK(b.read(0) == 0);
   Machine::service(b[0]);

@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "devices/acpi/reset_port.h"
-#include "devices/irq_or.h"
+#include "devices/bus/wire.h"
 #include "devices/pci/i440fx.h"
 #include "devices/pci/pci_bus.h"
 #include "devices/pci/piix.h"
@@ -29,6 +29,7 @@ struct Card final : PciFunction {
     events.push_back({bar, decoded, address});
   }
   using PciFunction::set_interrupt;
+  Description describe() const override { return {"card", "a card of the test"}; }
 };
 struct Shadow final : ShadowSink {
   std::vector<std::string> calls;
@@ -57,9 +58,13 @@ struct Bench {
     CHECK(pci.attach_function(Piix4Pm::device, Piix4Pm::function, pm));
     CHECK(pci.attach_function(3, 0, card));
     pci.set_pirq_sink(&isa);
-    attach(bus, PciBus::ports, pci, "pci");
-    attach(bus, ResetPort::ports, reset, "reset");
+    PortsOf(bus, pci);
+    PortsOf(bus, reset);
   }
+  void fields(Fields& visit) {
+    host.fields(visit), isa.fields(visit), pm.fields(visit), card.fields(visit), pci.fields(visit);
+  }
+  void restored() { host.restored(), isa.restored(), pm.restored(), card.restored(); }
   std::array<IrqLine*, 16> wires() {
     std::array<IrqLine*, 16> lines{};
     for (unsigned i = 0; i < 16; ++i) lines[i] = &irqs[i];
@@ -196,7 +201,7 @@ TEST_CASE("pci: the host bridge's PAM registers say who answers in the ROM area"
   CHECK(b.shadow.calls.size() == 8);
   CHECK(b.shadow.calls.back() == "ec000+4000 11");
   b.shadow.calls.clear();
-  b.pci.reset();
+  b.host.reset(ResetKind::warm);
   CHECK(b.shadow.calls.size() == 13);
   CHECK(b.in(0, 0, 0x59, 1) == 0);
 }
@@ -207,16 +212,21 @@ TEST_CASE("pci: saved and restored with an interrupt pending") {
   a.out(3, 0, 0x14, 0xe0000000);
   a.out(3, 0, 0x04, 2, 2);
   a.card.set_interrupt(true);
-  auto saved = Snapshot::of(a.pci);
-  CHECK(saved.into(b.pci));
-  CHECK(b.irqs[10].level);
+  auto saved = Snapshot::of(a);
+  CHECK(saved.into(b));
+  // The line is somebody else's state. What the function does next finds it high.
+  CHECK(b.irqs[10].rises == 0);
+  b.irqs[10].level = true;
+  b.card.set_interrupt(false);
+  CHECK_FALSE(b.irqs[10].level);
   CHECK(b.card.events == std::vector<Card::Event>{{1, true, 0xe0000000}});
 }
 
-TEST_CASE("a wired OR is high while one of its inputs is") {
+TEST_CASE("a wire is high while one of its drivers holds it, and is not cut off") {
   FakeLine line;
-  IrqOr both(line);
-  IrqLine &a = both.input(), &b = both.input();
+  Wire both;
+  both.to(line);
+  Wire::Driver &a = both.driver(), &b = both.driver();
   a.set(true);
   b.set(true);
   a.set(false);
@@ -224,4 +234,9 @@ TEST_CASE("a wired OR is high while one of its inputs is") {
   b.set(false);
   CHECK_FALSE(line.level);
   CHECK(line.rises == 1);
+  a.cut(true);
+  a.set(true);
+  CHECK_FALSE(line.level);
+  a.cut(false);
+  CHECK(line.level);
 }

@@ -15,7 +15,7 @@ struct Bench {
   PortBus bus;
 
   Bench() {
-    pic.attach_to(bus);
+    PortsOf(bus, pic);
     initialise(0x01);
   }
   void initialise(u8 master_icw4) {

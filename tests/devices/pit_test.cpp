@@ -47,7 +47,7 @@ struct Bench {
   FakeLine irq0;
   Pit8254 pit{clock, irq0};
   PortBus bus;
-  Bench() { pit.attach_to(bus); }
+  Bench() { PortsOf(bus, pit); }
   u8 in(u16 port) { return static_cast<u8>(bus.port_read(port, 1)); }
   void out(u16 port, u8 value) { bus.port_write(port, 1, value); }
   u16 in16(u16 port) {
@@ -241,6 +241,7 @@ TEST_CASE("pit: restored, it interrupts when the saved one would have") {
   auto saved = Snapshot::of(a.pit);
   b.clock.now_ = a.clock.now_;
   CHECK(saved.into(b.pit));
+  b.irq0.level = a.irq0.level;
   for (int i = 0; i < 3; ++i) {
     a.clock.advance(1'000'000), b.clock.advance(1'000'000);
     CHECK(a.irq0.level == b.irq0.level);

@@ -16,7 +16,7 @@ struct Chip : PortDevice {
 TEST_CASE("a wide access to a byte-wide chip is split, lowest byte first") {
   PortBus bus;
   Chip chip;
-  bus.map(0x60, 4, chip, "chip");
+  bus.map({0x60, 4}, chip, "chip");
   CHECK(bus.port_read(0x60, 4) == 0x04030201);
   bus.port_write(0x61, 2, 0xbbaa);
   CHECK(chip.bytes[1] == 0xaa);
@@ -26,9 +26,7 @@ TEST_CASE("a wide access to a byte-wide chip is split, lowest byte first") {
 TEST_CASE("nobody at home reads as ones, also for the part of an access that leaves a chip") {
   PortBus bus;
   Chip chip;
-  bus.map(0x60, 4, chip, "chip");
+  bus.map({0x60, 4}, chip, "chip");
   CHECK(bus.port_read(0x80, 4) == 0xffffffff);
   CHECK(bus.port_read(0x63, 2) == 0xff04);
-  bus.unmap(chip);
-  CHECK(bus.port_read(0x60, 1) == 0xff);
 }

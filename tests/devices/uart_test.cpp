@@ -12,7 +12,7 @@ struct Bench {
   FakeClock clock;
   FakeLine irq;
   FakeSink sink;
-  Uart16550 uart{"uart0", clock, irq, sink};
+  Uart16550 uart{Uart16550::com[0], clock, irq, sink};
 
   u8 in(u16 reg) { return static_cast<u8>(uart.io_read(reg, 1)); }
   void out(u16 reg, u8 value) { uart.io_write(reg, 1, value); }

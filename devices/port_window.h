@@ -1,24 +1,9 @@
-// Owns how a chip states the ports it answers, and the small window through which a chip with several
-// separate port ranges sits on the I/O bus.
+// Owns the small window through which a chip with several separate port ranges sits on the I/O bus.
 #pragma once
 
-#include <string>
-
-#include "devices/bus/ports.h"
+#include "devices/bus/device.h"
 
 namespace ringside {
-
-// A range of ports that a chip answers. Each chip has its own as constants, for the machine and for
-// documents.
-struct PortSpan {
-  u16 first;
-  u16 count;
-  PortBus::Width width = PortBus::Width::bytes;
-};
-
-inline void attach(PortBus& bus, PortSpan span, PortDevice& device, std::string name) {
-  bus.map(span.first, span.count, device, std::move(name), span.width);
-}
 
 // One range of a chip that has several: forwards to two members of the chip. Holds no state.
 template <class Chip>

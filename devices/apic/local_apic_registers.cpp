@@ -147,9 +147,9 @@ void LocalApic::write_lvt(Lvt source, u32 value) {
 
 // --- Interprocessor interrupts ---
 
-// "Interrupt Command Register (ICR)". Combinations that the manual's table calls invalid for a shorthand are
-// sent as processors send them; a trigger mode of level is overridden to edge; INIT level de-assert asks for
-// nothing.
+// "Interrupt Command Register (ICR)", "Valid Combinations for the ... Local xAPIC Interrupt Command
+// Register": a shorthand that includes the sender takes fixed interrupts only, and all else sends nothing,
+// without an error bit. A trigger mode of level is overridden to edge; INIT level de-assert asks for nothing.
 void LocalApic::send_ipi(u32 command, u32 destination) {
   ApicMessage message;
   message.destination = destination;
@@ -162,6 +162,9 @@ void LocalApic::send_ipi(u32 command, u32 destination) {
 
   if (message.delivery == ApicDelivery::Reserved || message.delivery == ApicDelivery::ExtINT) return;
   if (message.delivery == ApicDelivery::INIT && deassert) return;
+  const bool includes_sender =
+      shorthand == ApicShorthand::Self || shorthand == ApicShorthand::AllIncludingSelf;
+  if (includes_sender && message.delivery != ApicDelivery::Fixed) return;
   if (message.has_vector() && message.vector < 16) {
     const bool to_self = shorthand == ApicShorthand::Self;
     error(apic_esr::SEND_ILLEGAL_VECTOR | (to_self ? apic_esr::RECEIVE_ILLEGAL_VECTOR : 0));

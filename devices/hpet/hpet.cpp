@@ -45,7 +45,7 @@ void Hpet::pulse(unsigned index) {
 
 void Hpet::update_level(unsigned index) {
   const Comparator& timer = comparators_[index];
-  if (!(timer.config & Tn::enable)) return drive(index, false);
+  if (!(timer.config & Tn::enable) || (timer.config & Tn::fsb)) return drive(index, false);
   if (timer.config & Tn::level) drive(index, ((status_ >> index) & 1) != 0);
 }
 
@@ -66,7 +66,10 @@ void Hpet::catch_up() {
       if (period != 0)
         timer.value = (timer.value + ((passed - distance) / period + 1) * period) & timer.mask();
     }
-    if (timer.config & Tn::level) {
+    if (timer.config & Tn::fsb) {
+      if (timer.config & Tn::enable)
+        routing_.send_message(HostPhys(timer.message >> 32), static_cast<u32>(timer.message));
+    } else if (timer.config & Tn::level) {
       status_ |= bit(i);
       update_level(i);
     } else if (timer.config & Tn::enable) {
@@ -103,6 +106,7 @@ u64 Hpet::read_register(u64 offset) {
   switch (offset & 0x18) {
     case 0x00: return u64{allowed_gsis} << 32 | timer.config;
     case 0x08: return timer.value & timer.mask();
+    case 0x10: return timer.message;
     default: return 0;
   }
 }
@@ -145,6 +149,7 @@ void Hpet::write_register(u64 offset, unsigned size, u64 value) {
   const unsigned index = static_cast<unsigned>((at - 0x100) / 0x20);
   if ((at & 0x18) == 0x00) return write_timer_config(index, (comparators_[index].config & ~mask) | bits);
   if ((at & 0x18) == 0x08) write_comparator(index, bits, mask);
+  if ((at & 0x18) == 0x10) comparators_[index].message = (comparators_[index].message & ~mask) | bits;
 }
 
 void Hpet::write_config(u64 value) {
@@ -171,7 +176,7 @@ void Hpet::write_timer_config(unsigned index, u64 value) {
   // A route that the timer has not got is not taken over; software reads back to find out.
   if (!((allowed_gsis >> ((next & Tn::route) >> 9)) & 1))
     next = (next & ~Tn::route) | (timer.config & Tn::route);
-  if ((next ^ timer.config) & (Tn::route | Tn::level)) drive(index, false);
+  if ((next ^ timer.config) & (Tn::route | Tn::level | Tn::fsb)) drive(index, false);
   if (!(next & Tn::level)) status_ &= ~bit(index);
   timer.config = next;
   timer.value &= timer.mask();
@@ -201,6 +206,7 @@ void Hpet::fields(Fields& fields) {
     fields("config", timer.config);
     fields("value", timer.value);
     fields("period", timer.period);
+    fields("message", timer.message);
     fields("line", timer.line);
     fields.end();
   }

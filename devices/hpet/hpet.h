@@ -18,9 +18,12 @@ class HpetRouting {
   virtual void set_legacy(unsigned irq, bool level) = 0;
   // On: the PIT and the real-time clock are cut off from their lines.
   virtual void legacy_replacement(bool on) = 0;
+  // A comparator's interrupt message: a 32-bit write.
+  virtual void send_message(HostPhys address, u32 data) = 0;
 };
 
-// All comparators are 64 bits wide and can be periodic; none sends messages (FSB). An edge-triggered
+// All comparators are 64 bits wide, can be periodic, and can send messages (FSB) in place of moving a line; a
+// message is sent at each match, level-triggered or not. An edge-triggered
 // interrupt is a rising edge: the line falls just before it and then stays high. 100 MHz, so that the period
 // is a whole number of femtoseconds and of most clocks' ticks. Writes must be whole, aligned 32- or 64-bit
 // ones, as the specification demands; others are ignored. Source: IA-PC HPET Specification 1.0a, "Register
@@ -58,8 +61,9 @@ class Hpet final : public Device, public MmioDevice {
       set_value = 0x40,
       mode32 = 0x100,
       route = 0x3e00,
-      writable = 0x3f4e,
-      fixed = 0x30
+      fsb = 0x4000,
+      writable = 0x7f4e,
+      fixed = 0x8030
     };
   };
 
@@ -67,6 +71,7 @@ class Hpet final : public Device, public MmioDevice {
     u32 config = Tn::fixed;
     u64 value = ~u64{0};
     u64 period = 0;
+    u64 message = 0;    // the FSB route: address in the high half, data in the low one
     bool line = false;  // what the routing was told last
     unsigned gsi() const { return (config >> 9) & 31; }
     u64 mask() const { return (config & Tn::mode32) ? 0xffffffff : ~u64{0}; }

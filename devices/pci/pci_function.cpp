@@ -120,7 +120,29 @@ void PciFunction::update_bars() {
 
 // --- The interrupt pin ---
 
-bool PciFunction::interrupt() const { return request_ && !(config_read(command, 2) & interrupt_disable); }
+bool PciFunction::interrupt() const {
+  return request_ && !msi_enabled() && !(config_read(command, 2) & interrupt_disable);
+}
+
+void PciFunction::define_msi(u8 offset) {
+  constexpr u8 capability_list = 0x10, pointer = 0x34;
+  msi_ = offset;
+  define(status, 1, config_[status] | capability_list, 0);
+  define(pointer, 1, offset, 0);
+  define(offset, 2, 0x0005, 0);  // MSI, and no further capability
+  define(static_cast<u8>(offset + 2), 2, 0x0080, 0x0001);
+  define(static_cast<u8>(offset + 4), 4, 0, 0xfffffffc);
+  define(static_cast<u8>(offset + 8), 4, 0, 0xffffffff);
+  define(static_cast<u8>(offset + 12), 2, 0, 0xffff);
+}
+
+bool PciFunction::send_msi(DmaMemory& memory) const {
+  if (!msi_enabled()) return false;
+  const u64 address =
+      u64{config_read(static_cast<u8>(msi_ + 8), 4)} << 32 | config_read(static_cast<u8>(msi_ + 4), 4);
+  const std::array<u8, 4> data{config_[msi_ + 12u], config_[msi_ + 13u], 0, 0};
+  return memory.dma_write(HostPhys(address), data);
+}
 
 void PciFunction::update_pin() {
   config_[status] =

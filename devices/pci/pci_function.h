@@ -8,6 +8,7 @@
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
 #include "devices/bus/device.h"
+#include "devices/dma_memory.h"
 
 namespace ringside {
 
@@ -34,7 +35,8 @@ class PciFunction : public Device {
 
   const std::string& name() const { return name_; }
   u8 interrupt_pin() const { return config_[0x3d]; }
-  bool interrupt() const;  // what the pin shows: the request, unless the command register switches it off
+  // What the pin shows: the request, unless the command register or MSI switches it off.
+  bool interrupt() const;
   // For the bus: called when the pin changes.
   void connect(IrqLine* pin) { pin_ = pin; }
   void set_multifunction() { config_[0x0e] |= 0x80, initial_[0x0e] |= 0x80; }
@@ -59,6 +61,14 @@ class PciFunction : public Device {
 
   void set_interrupt(bool level);
 
+  // The capability of message-signalled interrupts at `offset` (a multiple of 4): one message, 64-bit
+  // address.
+  void define_msi(u8 offset);
+  // While software has switched it on, the pin is silent and the device sends its message.
+  bool msi_enabled() const { return msi_ != 0 && (config_[msi_ + 2u] & 1) != 0; }
+  // The write that is the interrupt. False: it is switched off, or nobody took it.
+  bool send_msi(DmaMemory& memory) const;
+
  private:
   struct Bar {
     BarKind kind = BarKind::none;
@@ -76,6 +86,7 @@ class PciFunction : public Device {
   std::array<Bar, 6> bars_;
   IrqLine* pin_ = nullptr;
   bool request_ = false;
+  u8 msi_ = 0;  // the capability's offset; 0: none
 };
 
 }  // namespace ringside

@@ -2,6 +2,7 @@
 #include "frontend/machine/board.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "devices/acpi/reset_port.h"
 #include "devices/debug/debug_console.h"
@@ -161,7 +162,20 @@ bool Board::dma_read(HostPhys from, std::span<u8> to) {
   memory_.read_block(from, to.data(), to.size());
   return true;
 }
+void Board::send_message(HostPhys address, u32 data) {
+  std::array<u8, sizeof data> bytes;
+  std::memcpy(bytes.data(), &data, sizeof data);
+  dma_write(address, bytes);
+}
+
 bool Board::dma_write(HostPhys to, std::span<const u8> from) {
+  // What a device writes there is an interrupt message, and reaches no local APIC's registers.
+  if (to.value >> 20 == 0xfee) {
+    u32 data = 0;
+    if (from.size() != sizeof data || to.value % sizeof data != 0) return false;
+    std::memcpy(&data, from.data(), sizeof data);
+    return local_apics_->bus().msi_write(to, data);
+  }
   if (!dma_reaches(to, from.size())) return false;
   memory_.write_block(to, from.data(), from.size());
   return true;

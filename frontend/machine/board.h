@@ -80,6 +80,7 @@ class Board final : public HpetRouting, public DmaMemory {
   }
   void set_legacy(unsigned irq, bool level) override { hpet_irqs_[irq]->set(level); }
   void legacy_replacement(bool on) override;
+  void send_message(HostPhys address, u32 data) override;
   bool dma_reaches(HostPhys first, u64 bytes);
   bool dma_read(HostPhys from, std::span<u8> to) override;
   bool dma_write(HostPhys to, std::span<const u8> from) override;

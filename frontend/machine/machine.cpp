@@ -155,24 +155,11 @@ bool Machine::assemble(std::string& error) {
     }
   }
   p.board = std::make_unique<Board>(config_, p.memory, p.clock, *this, p.cpus);
-  for (auto& cpu : p.cpus) cpu->reset(false);
-  // The firmware enables VMX outside SMX and locks the MSR, unless the guest is to do it.
-  if (config_.model.has(Feature::vmx) && config_.lock_feature_control)
-    for (auto& cpu : p.cpus)
-      cpu->msr.feature_control = FeatureControl::lock | FeatureControl::vmx_outside_smx;
-  if (!config_.boot.kernel.empty()) {
-    BootPlatform platform;
-    platform.memory = &p.memory;
-    platform.bsp = p.cpus[0].get();
-    platform.memory_map = standard_memory_map(config_.ram_bytes);
-    platform.low_ram_end = low;
-    platform.rsdp = write_acpi_tables(p.memory, config_.cpus);
-    p.board->prepare_direct_boot();
-    for (auto& cpu : p.cpus) set_memory_types(*cpu);
-    if (!load_kernel(config_.boot, platform, error)) return false;
-  } else if (!config_.boot.bios.empty()) {
-    if (!load_bios(config_.boot.bios, p.memory, error)) return false;
-  }
+  if (config_.boot.kernel.empty() && !config_.boot.bios.empty() &&
+      !load_bios(config_.boot.bios, p.memory, error))
+    return false;
+  reset_cpus(p);
+  if (!boot(p, error)) return false;
   for (unsigned port = 0; port < serial_.size(); ++port) p.board->serial_out[port].listener = serial_[port];
   p.board->console_out.listener = console_;
   parts_ = std::move(made);
@@ -180,7 +167,45 @@ bool Machine::assemble(std::string& error) {
   return true;
 }
 
+// RESET# of all CPUs, and what is found in them afterwards.
+void Machine::reset_cpus(Parts& p) const {
+  for (auto& vmx : p.vmx) vmx->reset();
+  for (auto& cpu : p.cpus) cpu->reset(false);
+  // The firmware enables VMX outside SMX and locks the MSR, unless the guest is to do it.
+  if (config_.model.has(Feature::vmx) && config_.lock_feature_control)
+    for (auto& cpu : p.cpus)
+      cpu->msr.feature_control = FeatureControl::lock | FeatureControl::vmx_outside_smx;
+}
+
+// After a reset: what takes the place of firmware, where there is none.
+bool Machine::boot(Parts& p, std::string& error) const {
+  if (config_.boot.kernel.empty()) return true;
+  p.board->prepare_direct_boot();
+  BootPlatform platform;
+  platform.memory = &p.memory;
+  platform.bsp = p.cpus[0].get();
+  platform.memory_map = standard_memory_map(config_.ram_bytes);
+  platform.low_ram_end = std::min(config_.ram_bytes, low_ram_limit);
+  platform.rsdp = write_acpi_tables(p.memory, config_.cpus);
+  for (auto& cpu : p.cpus) set_memory_types(*cpu);
+  return load_kernel(config_.boot, platform, error);
+}
+
 bool Machine::reboot(std::string& error) { return assemble(error); }
+
+bool Machine::perform_reset(std::string& error) {
+  Parts& p = *parts_;
+  if (init_asked_ && config_.boot.kernel.empty()) {
+    p.board->init_cpus();
+  } else {
+    p.board->reset(ResetKind::warm);
+    reset_cpus(p);
+    if (!boot(p, error)) return false;
+  }
+  for (auto& cpu : p.cpus) cpu->attention &= ~Attention::stop;
+  ending_ = Ending{};
+  return true;
+}
 
 const Ending& Machine::run(u64 instructions) {
   Parts& p = *parts_;
@@ -279,9 +304,13 @@ void Machine::end_with(Ending ending) {
 
 void Machine::power_off() { end_with({Ending::Why::power_off, 0, "the guest powered the machine off"}); }
 void Machine::reset(const char* why) {
+  if (ending_.why == Ending::Why::running) init_asked_ = false;
   end_with({Ending::Why::reset, 0, fmt::format("the guest asked for a reset: {}", why)});
 }
-void Machine::init_cpus(const char* why) { reset(why); }
+void Machine::init_cpus(const char* why) {
+  if (ending_.why == Ending::Why::running) init_asked_ = true;
+  end_with({Ending::Why::reset, 0, fmt::format("the guest asked for a reset of the CPU: {}", why)});
+}
 void Machine::debug_exit(int status) {
   end_with({Ending::Why::debug_exit, status,
             fmt::format("the guest ended the run by isa-debug-exit, status {}", status & 0xff)});

@@ -76,7 +76,13 @@ class Machine final : public ResetControl {
   // run.
   void set_stop_offsets(std::span<const u16> offsets);
   const Ending& ending() const { return ending_; }
-  // After Why::reset: to the state after create(). False: the files to load have changed under us; see
+  // After Why::reset: does what the guest asked for, and the run can go on. The pins that it pulled are those
+  // of the CPUs alone, or of the chips, too; RAM, the CMOS RAM and the clocks are kept either way. Where a
+  // kernel is booted there is no firmware that could start again: chips and CPUs are reset, whatever was
+  // asked for, and the kernel is loaded once more into RAM as it is. False: the files to load have changed;
+  // see `error`.
+  bool perform_reset(std::string& error);
+  // Off and on again: to the state after create(). False: the files to load have changed under us; see
   // `error`.
   bool reboot(std::string& error);
 
@@ -132,6 +138,8 @@ class Machine final : public ResetControl {
   struct Parts;
   explicit Machine(MachineConfig config);
   bool assemble(std::string& error);
+  void reset_cpus(Parts& parts) const;
+  bool boot(Parts& parts, std::string& error) const;
   u64 run_stretch(u64 most);
   Ticks jump_to_next_alarm();
   const char* why_nobody_wakes() const;
@@ -150,6 +158,7 @@ class Machine final : public ResetControl {
   bool asleep_ = false;     // no CPU could run when run() returned
   Ticks wake_ = ~Ticks{0};  // run() returns from a sleep at this time, too
   Ending ending_, idle_;
+  bool init_asked_ = false;  // of Why::reset: INIT# of the CPUs alone
   volatile bool interrupted_ = false;
   bool held_ = false;
   u32 still_ = 0;

@@ -65,6 +65,7 @@ class Run {
   bool sleeps_for_ever(const Input& input);
   void keep_pace(Input& input);
   bool restart(const std::string& why);
+  bool reset(const std::string& why);
 
   GdbServer* gdb() { return session_.gdb(); }
   bool watched() { return gdb() && gdb()->client(); }  // a gdb is there
@@ -234,6 +235,13 @@ bool Run::restart(const std::string& why) {
   return true;
 }
 
+// The same of a reset by the guest.
+bool Run::reset(const std::string& why) {
+  std::string error;
+  if (session_.perform_reset(error)) return true;
+  return !end("reset", fmt::format("{}; it cannot be started again: {}", why, error), exit_failed);
+}
+
 // True: the run is over.
 bool Run::machine_ended(const Ending& ending, Input& input) {
   switch (ending.why) {
@@ -243,7 +251,7 @@ bool Run::machine_ended(const Ending& ending, Input& input) {
     case Ending::Why::shutdown: return end("shutdown", ending.reason, exit_failed);
     case Ending::Why::reset:
       if (session_.options().no_reboot) return end("reset", ending.reason, exit_ok);
-      return !restart(ending.reason);
+      return !reset(ending.reason);
     case Ending::Why::idle: break;
   }
   return wait_for_input(ending, input);

@@ -257,6 +257,12 @@ bool Session::ended_from_outside() {
   return limit_reached();
 }
 
+bool Session::perform_reset(std::string& error) {
+  if (!machine_->perform_reset(error)) return false;
+  ++summary_.reboots;
+  return true;
+}
+
 bool Session::restart(std::string& error) {
   const u64 retired = machine_->retired();
   if (!machine_->reboot(error)) return false;

@@ -80,6 +80,8 @@ class Session {
   // From the beginning, after a reset or because somebody asks. False: it cannot, and the machine is as it
   // was.
   bool restart(std::string& error);
+  // What a guest that ended the run by a reset asked for: the machine goes on from there.
+  bool perform_reset(std::string& error);
 
   // The first end that is told is the session's; `ending` is a word of RunSummary's.
   void end(std::string ending, std::string reason, int status);

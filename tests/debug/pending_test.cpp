@@ -23,7 +23,7 @@ struct Chips : SmallMachine {
   Chips() {
     long_mode();
     cpu.interrupts = &apic;
-    pic.attach_to(ports);
+    PortsOf(ports, pic);
     apic.on_pic_acknowledge([this] { return pic.acknowledge(); });
     for (const auto& [port, value] : {std::pair{0x20, 0x11},
                                       {0x21, 0x30},

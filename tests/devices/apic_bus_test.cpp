@@ -165,8 +165,15 @@ TEST_CASE("NMI, SMI, INIT, its de-assertion, start-up; also to a software-disabl
   ipi(m[0], others | start_up | 0x9a, 0);
   CHECK(m.cpus[1]->start_ups == std::vector<u8>{0x9a});
   CHECK(m.cpus[0]->start_ups.empty());
-  ipi(m[0], init | self, 0);
-  CHECK(m.cpus[0]->inits == 1);
+  // No valid combinations: shorthands that include the sender take fixed interrupts only.
+  for (const u32 shorthand : {self, all}) {
+    for (const u32 mode : {0x100u, 0x200u, nmi, init | assert_level, start_up}) {
+      ipi(m[0], mode | shorthand | 0x60, 0);
+      CHECK(m.cpus[0]->inits + m.cpus[0]->smis + m.cpus[0]->nmis + m.cpus[0]->start_ups.size() == 0);
+      CHECK_FALSE(m[0].pending());
+    }
+  }
+  CHECK(m[0].pending_errors() == 0);
   ipi(m[0], 0x300 | 0x40, 1);
   ipi(m[0], 0x700 | 0x40, 1);
   ipi(m[0], 0x40, 1);  // a fixed one is not taken

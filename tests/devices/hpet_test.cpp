@@ -17,6 +17,8 @@ struct Wires final : HpetRouting {
   void set_gsi(unsigned n, bool level) override { gsi[n].set(level); }
   void set_legacy(unsigned n, bool level) override { legacy[n].set(level); }
   void legacy_replacement(bool on) override { replaced = on; }
+  std::vector<std::pair<u64, u32>> messages;
+  void send_message(HostPhys address, u32 data) override { messages.emplace_back(address.value, data); }
 };
 struct Bench {
   FakeClock clock;  // 10 ticks are one count
@@ -36,7 +38,7 @@ TEST_CASE("hpet: capabilities say period, width, timers and legacy replacement")
   CHECK((b.in(0) & 0xffffffff) == 0x8086a201);
   CHECK(b.in(4, 4) == 10'000'000);
   CHECK(b.hpet.block_id() == 0x8086a201);
-  CHECK(b.in(0x100) == (u64{0x00f00104} << 32 | 0x30));
+  CHECK(b.in(0x100) == (u64{0x00f00104} << 32 | 0x8030));
   b.out(0, 0);
   CHECK((b.in(0) >> 32) == 10'000'000);
 }
@@ -183,4 +185,21 @@ TEST_CASE("hpet: restored, it interrupts when the saved one would have") {
   CHECK(b.wires.gsi[20].rises == before);
   b.counts(1);
   CHECK(b.wires.gsi[20].rises == before + 1);
+}
+
+TEST_CASE("hpet: a comparator with FSB delivery sends its message at each match and moves no line") {
+  Bench b;
+  b.out(0x110, u64{0xfee01004} << 32 | 0x4051);
+  CHECK(b.in(0x110) == (u64{0xfee01004} << 32 | 0x4051));
+  b.out(0x100, 0x4000 | enable | periodic | set_value | gsi_20);
+  b.out(0x108, 100);
+  b.out(0x10, 1);
+  b.counts(250);
+  CHECK(b.in(0xf0) == 250);
+  CHECK(b.wires.messages == std::vector<std::pair<u64, u32>>(2, {0xfee01004, 0x4051}));
+  CHECK(b.wires.gsi[20].rises == 0);
+  b.out(0x100, enable | periodic | gsi_20);
+  b.counts(100);
+  CHECK(b.wires.messages.size() == 2);
+  CHECK(b.wires.gsi[20].level);
 }

@@ -208,6 +208,35 @@ TEST_CASE("a warm reset keeps the CMOS RAM and the date; power-on does not keep 
   CHECK(cmos(0x15) == memory_low);
 }
 
+TEST_CASE("a PCI function's MSI reaches a local APIC, which the CPU's own writes do not") {
+  struct Card final : PciFunction {
+    Card() : PciFunction("card", {0x1234, 0x5678, 1, 0x020000, 1}) { define_msi(0x50); }
+    Description describe() const override { return {"card", "a card of the test"}; }
+    using PciFunction::send_msi;
+    using PciFunction::set_interrupt;
+  } card;
+  RealBoard b;
+  FakeLine pin;
+  card.connect(&pin);
+  b.memory.write(HostPhys(0xfee000f0), 4, 0x1ff);
+  CHECK(card.config_read(0x34, 1) == 0x50);
+  CHECK((card.config_read(0x06, 2) & 0x10) != 0);
+  CHECK(card.config_read(0x50, 4) == 0x00800005);
+  card.config_write(0x54, 4, 0xfee00000);
+  card.config_write(0x5c, 2, 0x4051);
+  CHECK_FALSE(card.send_msi(*b.board));
+  card.config_write(0x52, 2, 1);
+  card.set_interrupt(true);
+  CHECK_FALSE(pin.level);
+  CHECK(card.send_msi(*b.board));
+  CHECK(b.board->local_apic(0).highest_requested() == 0x51);
+  card.config_write(0x54, 4, 0xfee01000);
+  card.config_write(0x5c, 2, 0x4062);
+  CHECK_FALSE(card.send_msi(*b.board));  // the other APIC is software-disabled
+  b.memory.write(HostPhys(0xfee01000), 4, 0x4073);
+  CHECK(b.board->local_apic(0).highest_requested() == 0x51);
+}
+
 TEST_CASE("no two chips claim a port, but for the reset register inside PCI's dwords") {
   RealBoard b;
   const std::vector<PortBus::Range>& ranges = b.board->ports.ranges();

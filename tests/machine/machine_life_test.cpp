@@ -141,6 +141,30 @@ TEST_CASE("a reboot leads to the state after create") {
   CHECK(g.machine->retired() == 0);
 }
 
+TEST_CASE("a reset keeps RAM and the time; the CPUs start again, with their chips or alone") {
+  for (const bool chips : {false, true}) {
+    CAPTURE(chips);
+    Guest g;
+    std::string error;
+    g.store(Guest::data, 0x12345678).out(0x21, 0xa5).forever();
+    g.machine->run(1000);
+    Cpu& cpu = g.machine->cpu(0);
+    cpu.msr.sysenter_cs = 8;
+    const u64 retired = g.machine->retired();
+    chips ? g.machine->reset("test") : g.machine->init_cpus("test");
+    CHECK(g.machine->run(1000).why == Ending::Why::reset);
+    REQUIRE(g.machine->perform_reset(error));
+    CHECK(g.machine->ending().why == Ending::Why::running);
+    g.machine->run(1);
+    CHECK(g.machine->memory().read(HostPhys(Guest::data), 4) == 0x12345678);
+    CHECK(g.machine->retired() > retired);
+    CHECK(cpu.segment[CS].selector == 0xf000);
+    CHECK(cpu.cr0 == (chips ? 0x60000010 : 0x10));
+    CHECK(cpu.msr.sysenter_cs == (chips ? 0 : 8));
+    CHECK(cpu.ports->port_read(0x21, 1) == (chips ? 0 : 0xa5));
+  }
+}
+
 TEST_CASE("INIT and SIPI start the other CPU; it answers with an IPI") {
   Guest g(Guest::config(2));
   g.count_interrupts(0x50, false).store(Guest::apic + 0xf0, 0x1ff);

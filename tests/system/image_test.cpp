@@ -88,7 +88,11 @@ Run run_image(const std::string& name, Dispatcher dispatcher, u64 slice) {
   const auto machine = Machine::create(config, error);
   REQUIRE_MESSAGE(machine, error);
   machine->on_serial([&](u8 byte) { text += static_cast<char>(byte); });
-  while (machine->retired() < longest_run && machine->run(slice).why == Ending::Why::running) {
+  const auto goes_on = [&](const Ending& ending) {
+    if (ending.why == Ending::Why::reset) return machine->perform_reset(error);
+    return ending.why == Ending::Why::running;
+  };
+  while (machine->retired() < longest_run && goes_on(machine->run(slice))) {
   }
   std::istringstream stream(text);
   return {lines_of(stream), machine->ending(), machine->retired()};

@@ -52,6 +52,7 @@ bool settle_chardevs(RunOptions& run, std::string& error) {
     if (!run.no_defaults || run.nographic) usual.kind = Chardev::Kind::standard;
     run.serials.push_back(usual);
   }
+  run.machine.serial_ports = static_cast<unsigned>(run.serials.size());
   unsigned typed = 0;
   for (Chardev& device : run.serials) {
     if (!resolve(run, "-serial", device, error)) return false;

@@ -145,7 +145,7 @@ constexpr Option options[] = {
 
     {"", "", "Input and output", nullptr},
     {"serial", "PLACE",
-     "the serial port: stdio, file:PATH, null, pty, tcp:HOST:PORT or unix:PATH (with "
+     "the next serial port, COM1 to COM4: stdio, file:PATH, null, pty, tcp:HOST:PORT or unix:PATH (with "
      ",server it listens, with ,nowait it does not wait for somebody), chardev:ID (stdio)",
      serial},
     {"debugcon", "PLACE", "the debug consoles, ports 0xe9 and 0x402: places as for -serial (null)", debugcon},

@@ -1,6 +1,7 @@
 // Owns what the flags that describe a run do: its inputs and outputs, limits, expectations.
 #include <fmt/format.h>
 
+#include "devices/serial/uart16550.h"
 #include "frontend/program/expect.h"
 #include "frontend/program/option_functions.h"
 #include "frontend/program/option_values.h"
@@ -14,8 +15,8 @@ bool file_name(std::string_view flag, std::string_view value, std::string& to, s
 }
 
 bool serial(Parsed& p, std::string_view v, std::string& e) {
-  if (!p.run.serials.empty())
-    return fail(e, fmt::format("-serial {}: there is one serial port; give -serial once", v));
+  if (p.run.serials.size() == Uart16550::com.size())
+    return fail(e, fmt::format("-serial {}: a PC has four serial ports; give -serial four times at most", v));
   const auto device = parse_chardev_place("-serial", v, e);
   if (device) p.run.serials.push_back(*device);
   return device.has_value();

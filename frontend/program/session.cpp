@@ -142,7 +142,8 @@ bool Session::let_gdb_in(std::string& error) {
 }
 
 void Session::connect() {
-  machine_->on_serial([this](u8 byte) { printed(0, byte); });
+  for (unsigned port = 0; port < serials_.size(); ++port)
+    machine_->on_serial([this, port](u8 byte) { printed(port, byte); }, port);
   // Both on standard output: one order, that of the guest.
   const bool shown = options_.debugcon.kind == Chardev::Kind::standard;
   Channel& to = shown && typed_port_ ? *serials_[*typed_port_] : console_;

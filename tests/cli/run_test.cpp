@@ -65,6 +65,21 @@ TEST_CASE("the first guest") {
   CHECK(result.out.find("still on") == std::string::npos);
 }
 
+TEST_CASE("each -serial is the next serial port") {
+  const Folder folder;
+  // 'A' to COM1, 'B' to COM2, end.
+  const std::string rom = firmware({0xba, 0xf8, 0x03, 0xb0, 'A', 0xee, 0xba, 0xf8, 0x02, 0xb0, 'B', 0xee,
+                                    0xb0, 0x00, 0xe6, 0xf4, 0xeb, 0xfe});
+  const Result result = run({"-bios", folder.write("rom", rom), "-device", "isa-debug-exit", "-serial",
+                             "file:" + (folder / "first"), "-serial", "file:" + (folder / "second")});
+  CHECK(result.status == 1);
+  CHECK(read_file(folder / "first") == "A");
+  CHECK(read_file(folder / "second") == "B");
+  std::vector<std::string> five;
+  for (int n = 0; n < 5; ++n) five.insert(five.end(), {"-serial", "null"});
+  CHECK(run(five).err.find("four serial ports") != std::string::npos);
+}
+
 TEST_CASE("exit statuses") {
   const Folder folder;
   CHECK(run({"-bios", folder.write("exit", debug_exit), "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"})

@@ -222,7 +222,7 @@ const Ending& Machine::run(u64 instructions) {
     const u64 ran = run_stretch(first_alone ? 1 : end - p.retired);
     if (ran != 0) asleep_ = false;
     if (held_ || (first_alone && ran > 0)) break;
-    if (!p.turns.nobody_runs()) continue;
+    if (ending_.why != Ending::Why::running || !p.turns.nobody_runs()) continue;
     p.turns.forget_waits();
     asleep_ = true;
     if (const char* const why = why_nobody_wakes()) {
@@ -253,9 +253,10 @@ u64 Machine::run_stretch(u64 most) {
   // In VMX non-root operation shutdown is an activity state that a VM exit may end.
   if (cpu.activity == Activity::shutdown && !cpu.non_root && ending_.why == Ending::Why::running)
     end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
-  // Nothing follows the machine's end.
-  const bool stopped = ending_.why == Ending::Why::running && ran < limit && (ran == most || held_);
-  p.turns.spend({ran, stopped, cpu.activity != Activity::active});
+  if (ending_.why == Ending::Why::running)
+    p.turns.spend({ran, ran < limit && (ran == most || held_), cpu.activity != Activity::active});
+  else
+    p.turns.end(ran);
   return ran;
 }
 

@@ -49,6 +49,12 @@ void Turns::spend(const Stretch& stretch) {
   if (left_ == 0 || rests || could_not) pass();
 }
 
+void Turns::end(u64 ran) {
+  left_ -= ran;
+  cut_ = false;
+  if (left_ == 0) pass();
+}
+
 void Turns::fields(Fields& visit) {
   visit.group("turns");
   visit("cpu", cpu_);

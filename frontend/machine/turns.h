@@ -25,6 +25,8 @@ class Turns {
   };
   // The turn goes on to the next CPU where this one's ended: its instructions are used up, or it rests.
   void spend(const Stretch& stretch);
+  // The machine ended when the CPU whose turn it is had retired `ran` instructions: nothing follows.
+  void end(u64 ran);
 
   // The turn began in this run with the last spend() or begin_run(); nothing of it has run.
   bool fresh() const { return fresh_; }

@@ -1,5 +1,5 @@
 // Owns the fuzzing of whole machines: random code, tables, registers and modes. Nothing may crash, and a run
-// in slices must end as a run in one go.
+// in slices, by the other dispatcher, must end as a run in one go.
 #include <cstdio>
 #include <cstdlib>
 
@@ -87,8 +87,9 @@ void set_up(Machine& machine, Input in) {
   if (room) machine.memory().write_block(HostPhys(cpu.rip), in.data, room);
 }
 
-MachineConfig config() {
+MachineConfig config(Dispatcher dispatcher) {
   MachineConfig config;
+  config.dispatcher = dispatcher;
   std::string error;
   config.model = *parse_cpu_model("max", error);
   config.ram_bytes = 1 << 20;
@@ -98,7 +99,7 @@ MachineConfig config() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
-  static Fresh first(config()), second(config());
+  static Fresh first(config(Dispatcher::emitted)), second(config(Dispatcher::reference));
   const Input in{data, size};
   constexpr u64 compared = 600, length = 3'000;
   Machine& one = first.again();

@@ -351,6 +351,17 @@ TEST_CASE("a machine that ended goes on from a saved state") {
   CHECK(g.machine->run(100).why == Ending::Why::power_off);
 }
 
+TEST_CASE("a machine that was saved behind its shutdown ends in it again") {
+  Guest g;
+  g.bytes({0x0f, 0x01, 0x1d}).number(Guest::data, 4).bytes({0x0f, 0x0b});  // lidt [zero]; ud2
+  const std::string reason = ended(g, Ending::Why::shutdown);
+  Guest restored;
+  REQUIRE(restored.machine->restore(g.machine->save(), restored.error));
+  CHECK(restored.machine->run(100).why == Ending::Why::shutdown);
+  CHECK(restored.machine->ending().reason == reason);
+  CHECK(restored.machine->state_hash() == g.machine->state_hash());
+}
+
 TEST_CASE("bytes that are no saved state of this machine are refused and change nothing") {
   Guest g;
   busy(g);

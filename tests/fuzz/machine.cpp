@@ -99,9 +99,9 @@ MachineConfig config(Dispatcher dispatcher) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
-  static Fresh first(config(Dispatcher::emitted)), second(config(Dispatcher::reference));
+  static Fresh first(config(Dispatcher::reference)), second(config(Dispatcher::emitted));
   const Input in{data, size};
-  constexpr u64 compared = 600, length = 3'000;
+  constexpr u64 compared = 600, length = 1'500;
   Machine& one = first.again();
   set_up(one, in);
   if (!run_to(one, compared, whole)) return 0;

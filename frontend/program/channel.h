@@ -29,6 +29,8 @@ class Channel {
 
   // More may come from here, now or later.
   bool listens() const { return terminal_ >= 0 || client_ >= 0 || server_ >= 0; }
+  // Somebody is there now.
+  bool attended() const { return client_ >= 0 || (terminal_ >= 0 && terminal_used()); }
   // What is to be waited for.
   void add_descriptors(std::vector<int>& to) const;
   // Takes whoever comes and what has come. Never waits.

@@ -193,7 +193,6 @@ class Conversation {
     const Stop here = debugger().here();
     std::string reason = "the debugger's session ended";
     if (here.kind == Stop::Kind::ended) reason = here.text;
-    if (session_.decided()) return session_.end("expected", session_.decision(), status);
     session_.end("debugger", reason, status);
   }
 

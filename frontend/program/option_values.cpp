@@ -115,8 +115,7 @@ std::optional<std::string_view> nearest(std::string_view word, const std::vector
   constexpr std::size_t longest = 64, shortest = 3, most = 3;
   if (word.size() > longest || word.size() < shortest) return std::nullopt;
   std::optional<std::string_view> best;
-  std::size_t least = std::min(most, (word.size() + 1) / 4 + 1) + 1;
-  if (word.size() <= 5) least = 2;
+  std::size_t least = std::min(most, word.size() / 6 + 1) + 1;
   for (const std::string_view candidate : known) {
     if (candidate.size() < shortest) continue;
     if (const std::size_t d = distance(word, candidate); d < least) {

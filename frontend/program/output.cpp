@@ -37,7 +37,7 @@ bool write_all(int file, const char* data, std::size_t size) {
     const bool stopping = asked_to_stop();
     pollfd wait{file, POLLOUT, 0};
     const int ready = ::poll(&wait, 1, stopping ? last_chance : -1);
-    if (ready == 0 && stopping) {
+    if (ready <= 0 && stopping) {
       errno = ETIMEDOUT;
       return false;
     }

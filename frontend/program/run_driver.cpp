@@ -125,7 +125,7 @@ bool Run::step(Input& input) {
   input.poll(0);
   if (over(input)) return false;
   offer(input);
-  if (input.interactive() || session_.listens()) keep_pace(input);
+  if (input.interactive() || session_.attended()) keep_pace(input);
   return true;
 }
 

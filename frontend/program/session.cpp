@@ -195,6 +195,10 @@ std::vector<int> Session::input_descriptors() const {
   return all;
 }
 
+bool Session::attended() const {
+  return std::any_of(serials_.begin(), serials_.end(), [](const auto& serial) { return serial->attended(); });
+}
+
 bool Session::listens() const {
   return std::any_of(serials_.begin(), serials_.end(), [](const auto& serial) { return serial->listens(); });
 }
@@ -251,8 +255,7 @@ bool Session::ended_from_outside() {
     return true;
   }
   if (decided()) {
-    const bool good = expect_.matched();
-    end(good ? "expected" : "failed", decision(), good ? exit_ok : exit_failed);
+    end("expected", decision(), exit_ok);
     return true;
   }
   return limit_reached();
@@ -278,6 +281,13 @@ bool Session::restart(std::string& error) {
 
 void Session::end(std::string ending, std::string reason, int status) {
   if (over()) return;
+  // What decides may come in a line that has no end any more.
+  if (expect_.decided() && ending != "output") {
+    const bool good = expect_.matched();
+    status = !good ? exit_failed : ending == "debugger" ? status : exit_ok;
+    reason = decision();
+    ending = good ? "expected" : "failed";
+  }
   summary_.ending = std::move(ending);
   summary_.reason = std::move(reason);
   summary_.status = status;

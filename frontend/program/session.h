@@ -60,6 +60,7 @@ class Session {
   // What input may come from, beside standard input; `listens`: though there may be no descriptor yet.
   std::vector<int> input_descriptors() const;
   bool listens() const;
+  bool attended() const;  // somebody is at the other end of one of them
   bool has_terminal() const { return typed_port_.has_value(); }  // a serial port is on standard input
 
   // How many instructions of a slice --max-instructions leaves. 0: none, and the session has ended.
@@ -106,11 +107,12 @@ class Session {
   void tell_end();
 
   RunOptions options_;
+  const HostClock::time_point made_ = HostClock::now();
+  TimeLimit limit_;  // begins no earlier than made_
   std::unique_ptr<Machine> machine_;
   std::vector<std::unique_ptr<Channel>> serials_;  // COM1 on
   Channel console_;
   std::optional<unsigned> typed_port_;
-  TimeLimit limit_;
   std::string pidfile_;  // that was written, and goes away
   Symbols symbols_;
   bool own_symbols_ = false;  // the guest's are loaded, or cannot be
@@ -125,7 +127,6 @@ class Session {
   u64 bytes_printed_ = 0;   // by all serial ports
   u64 decided_at_ = 0;      // the instructions when decided() was first seen; 0: not yet
   HostClock::time_point began_ = HostClock::now();
-  const HostClock::time_point made_ = HostClock::now();
 };
 
 }  // namespace ringside

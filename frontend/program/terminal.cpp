@@ -114,9 +114,9 @@ TimeLimit::TimeLimit(double seconds) {
   handle(SIGALRM, on_alarm);
   // Again and again: a wait that begins when the time has passed is to end, too.
   constexpr suseconds_t again = 100'000, million = 1'000'000;
-  const auto whole = static_cast<time_t>(seconds);
-  const auto rest = static_cast<suseconds_t>((seconds - static_cast<double>(whole)) * million);
-  const itimerval times = {{0, again}, {whole, std::min(std::max(rest, again), million - 1)}};
+  // A millisecond later, so that whoever looks at the clock then finds that the time has passed.
+  const auto all = static_cast<s64>(seconds * million) + 1000;
+  const itimerval times = {{0, again}, {all / million, all % million}};
   setitimer(ITIMER_REAL, &times, nullptr);
 }
 

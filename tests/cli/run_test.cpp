@@ -168,6 +168,12 @@ TEST_CASE("several expectations in their order, and what must not be printed") {
   CHECK(ends({"--expect", "c3", "--fail-on", "Oops"}).status == 0);
   CHECK(ends({"--fail-on", "nothing", "--fail-on", "^a1"}).status == 1);
   CHECK(ends({"--fail-on", "nothing"}).status == 124);
+  // What decides counts also when the machine ends before the line does.
+  const std::string last =
+      folder.write("last", firmware({0xba, 0xf8, 0x03, 0xb0, '!', 0xee, 0xb0, 0x21, 0xe6, 0xf4}));
+  CHECK(run({"-bios", last, "-device", "isa-debug-exit", "--expect", "!"}).status == 0);
+  CHECK(run({"-bios", last, "-device", "isa-debug-exit", "--fail-on", "!"}).status == 1);
+  CHECK(run({"-bios", last, "-device", "isa-debug-exit"}).status == 0x43);
   const Result missed = run({"--expect", "VMXOFF", "--expect", "and then"});
   CHECK(missed.status == 1);
   CHECK(missed.err.find("--expect and then: the run ended without a match") != std::string::npos);

@@ -28,6 +28,10 @@ std::string cannot_write(const std::string& flag, const std::string& path, const
                      path, why);
 }
 
+std::string nobody_reads(const std::string& flag, const std::string& path) {
+  return fmt::format("{} {}: nobody reads this pipe; start its reader first", flag, path);
+}
+
 // All of it, or false with errno. A reader who does not read is waited for, until the program is asked to
 // stop: then it has one more second, and errno is ETIMEDOUT.
 bool write_all(int file, const char* data, std::size_t size) {
@@ -117,7 +121,7 @@ bool write_whole_file(const std::string& flag, const std::string& path, const st
   if (good && !direct) good = ::rename(name.c_str(), path.c_str()) == 0;
   if (good) return true;
   const bool unread = file < 0 && why == ENXIO;
-  error = cannot_write(flag, path, unread ? "nobody reads this pipe" : std::strerror(why ? why : errno));
+  error = unread ? nobody_reads(flag, path) : cannot_write(flag, path, std::strerror(why ? why : errno));
   if (!direct && file >= 0) ::unlink(name.c_str());
   return false;
 }
@@ -131,7 +135,7 @@ bool Stream::open_file(const std::string& flag, const std::string& path, bool ap
   if (is_fifo(path)) say(fmt::format("{} {}: waiting for a reader of the pipe", flag, path));
   file_ = open_patiently(path.c_str(), O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC));
   if (file_ < 0) {
-    error = cannot_write(flag, path, std::strerror(errno));
+    error = errno == EINTR ? nobody_reads(flag, path) : cannot_write(flag, path, std::strerror(errno));
     return false;
   }
   owned_ = true;

@@ -188,7 +188,7 @@ void Input::typed(u8 byte) {
     if (!escaped_) bytes_.push_back(byte);
     constexpr u8 control_c = 0x03;
     if (byte == control_c && !std::exchange(told_the_way_out_, true))
-      tell("\r\nringside: Ctrl-C went to the guest; Ctrl-A x ends the run\r\n");
+      tell("\nringside: Ctrl-C went to the guest; Ctrl-A x ends the run\n");
     return;
   }
   escaped_ = false;

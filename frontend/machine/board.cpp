@@ -74,7 +74,7 @@ Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, 
   ferr_ = &add<FerrPort>(isa(FerrPort::irq));
   add_pci(control);
   add<DebugConsole>(console_out);
-  add<FwCfg>(*this).set_machine(config.ram_bytes, config.cpus, config.cpus);
+  add_fw_cfg(config);
   add_options(config, control);
   reset(ResetKind::power_on);
 }
@@ -103,6 +103,13 @@ void Board::add_pci(ResetControl& control) {
   add<Piix4Pm>();
   // The reset port lies inside CONFIG_ADDRESS's four bytes; the later mapping wins.
   add<ResetPort>(control);
+}
+
+void Board::add_fw_cfg(const MachineConfig& config) {
+  FwCfg& items = add<FwCfg>(*this);
+  items.set_machine(config.ram_bytes, config.cpus, config.cpus);
+  if (config.uuid) items.set_bytes(FwCfg::uuid, {config.uuid->begin(), config.uuid->end()});
+  for (const MachineConfig::FwCfgFile& file : config.fw_cfg) items.add_file(file.name, file.bytes);
 }
 
 void Board::add_options(const MachineConfig& config, ResetControl& control) {

@@ -73,6 +73,7 @@ class Board final : public HpetRouting, public DmaMemory {
   Chip& add(Arguments&&... arguments);
   void wire_interrupts();
   void add_pci(ResetControl& control);
+  void add_fw_cfg(const MachineConfig& config);
   void add_options(const MachineConfig& config, ResetControl& control);
 
   void set_gsi(unsigned gsi, bool level) override {

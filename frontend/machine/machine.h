@@ -34,9 +34,17 @@ struct MachineConfig {
   struct DebugExit {
     u16 port = 0xf4, bytes = 4;
   };
-  std::optional<DebugExit> debug_exit;          // -device isa-debug-exit
-  bool test_device = false;                     // -device pc-testdev
-  unsigned serial_ports = 1;                    // COM1.., up to 4
+  std::optional<DebugExit> debug_exit;  // -device isa-debug-exit
+  bool test_device = false;             // -device pc-testdev
+  unsigned serial_ports = 1;            // COM1.., up to 4
+  // An item that firmware and suites find by its name: a file's bytes, or these if there is no path.
+  struct FwCfgFile {
+    std::string name, path;
+    std::vector<u8> bytes;
+  };
+  static constexpr std::size_t longest_fw_cfg_name = 55;
+  std::vector<FwCfgFile> fw_cfg;                // -fw_cfg
+  std::optional<std::array<u8, 16>> uuid;       // -uuid
   Dispatcher dispatcher = Dispatcher::emitted;  // what the host cannot is not an error: see Machine
   BootRequest boot;                             // -kernel, -initrd, -append, -bios
 };

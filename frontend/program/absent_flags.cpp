@@ -45,8 +45,6 @@ constexpr Row rows[] = {
     {"enable-kvm", emulated},
     {"enable-hax", emulated},
     {"smbios", no_smbios},
-    {"uuid", no_smbios},
-    {"fw_cfg", "the items of fw_cfg are the machine's own; leave it out"},
     {"no-acpi", "kernels find ACPI tables; tell Linux acpi=off by -append"},
     {"no-hpet", "the HPET is on the board; tell Linux nohpet by -append"},
     {"acpitable", "the ACPI tables are the machine's own; leave it out"},

@@ -62,6 +62,7 @@ std::vector<Role> roles_of(const RunOptions& options) {
   add("-bios", boot.bios, false);
   for (const SymbolFile& file : options.symbols) add("--symbols", file.path, false);
   for (const LoadedBytes& load : options.loads) add("-device loader", load.path, false);
+  for (const MachineConfig::FwCfgFile& file : options.machine.fw_cfg) add("-fw_cfg", file.path, false);
   for (const std::string& script : options.scripts) add("-x", script, false);
 
   const auto add_device = [&](const char* flag, const Chardev& device) {

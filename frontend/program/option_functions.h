@@ -26,6 +26,8 @@ bool msrs(Parsed& parsed, std::string_view value, std::string& error);
 bool real_time_clock(Parsed& parsed, std::string_view value, std::string& error);
 bool feature_control(Parsed& parsed, std::string_view value, std::string& error);
 bool device(Parsed& parsed, std::string_view value, std::string& error);
+bool fw_cfg(Parsed& parsed, std::string_view value, std::string& error);
+bool uuid(Parsed& parsed, std::string_view value, std::string& error);
 bool action(Parsed& parsed, std::string_view value, std::string& error);
 
 // options_run.cpp

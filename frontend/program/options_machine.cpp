@@ -216,6 +216,53 @@ bool device(Parsed& p, std::string_view v, std::string& e) {
   return fail(e, fmt::format("-device {}: no such device; \"ringside devices\" lists those there are", kind));
 }
 
+// "name=opt/org.test/x,file=PATH" or "...,string=TEXT"; the name's own "name=" may be left out.
+bool fw_cfg(Parsed& p, std::string_view v, std::string& e) {
+  MachineConfig::FwCfgFile file;
+  bool given = false;
+  for (const auto& [name, value] : parse_properties(v)) {
+    if (name == "name" || (value.empty() && file.name.empty())) {
+      file.name = name == "name" ? value : name;
+    } else if (name == "file") {
+      given = !value.empty();
+      file.path = value;
+    } else if (name == "string") {
+      given = true;
+      file.bytes.assign(value.begin(), value.end());
+    } else {
+      return fail(
+          e, fmt::format("-fw_cfg {}: {} is unknown; write name=NAME,file=PATH or name=NAME,string=TEXT", v,
+                         name));
+    }
+  }
+  if (file.name.empty() || file.name.size() > MachineConfig::longest_fw_cfg_name || !given)
+    return fail(e,
+                fmt::format("-fw_cfg {}: write name=NAME,file=PATH or name=NAME,string=TEXT, the name of at "
+                            "most {} letters",
+                            v, MachineConfig::longest_fw_cfg_name));
+  p.run.machine.fw_cfg.push_back(std::move(file));
+  return true;
+}
+
+// "8ee0d8c2-...": 32 hexadecimal digits in groups of 8, 4, 4, 4 and 12.
+bool uuid(Parsed& p, std::string_view v, std::string& e) {
+  constexpr std::string_view shape = "dddddddd-dddd-dddd-dddd-dddddddddddd";
+  std::string digits;
+  bool good = v.size() == shape.size();
+  for (std::size_t n = 0; good && n < shape.size(); ++n) {
+    good = shape[n] == 'd' ? std::isxdigit(static_cast<unsigned char>(v[n])) : v[n] == '-';
+    if (shape[n] == 'd') digits += v[n];
+  }
+  if (!good)
+    return fail(
+        e, fmt::format("-uuid {}: not a UUID; write 550e8400-e29b-41d4-a716-446655440000 or the like", v));
+  std::array<u8, 16> bytes{};
+  for (std::size_t n = 0; n < bytes.size(); ++n)
+    bytes[n] = static_cast<u8>(parse_number("0x" + digits.substr(2 * n, 2)).value_or(0));
+  p.run.machine.uuid = bytes;
+  return true;
+}
+
 // "reboot=shutdown,shutdown=pause"
 bool action(Parsed& p, std::string_view v, std::string& e) {
   for (const auto& [name, value] : parse_properties(v)) {

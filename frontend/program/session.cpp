@@ -62,6 +62,13 @@ bool Session::prepare_expectations(std::string& error) {
 bool Session::prepare(std::string& error) {
   for (const std::string& warning : options_.warnings) say("warning: " + warning);
   if (!prepare_expectations(error) || !check_files(options_, error) || !check_outputs(error)) return false;
+  for (MachineConfig::FwCfgFile& file : options_.machine.fw_cfg) {
+    constexpr u64 most = 64u << 20;
+    Image image;
+    if (file.path.empty()) continue;
+    if (!read_image(file.path, "fw_cfg item", most, image, error)) return false;
+    file.bytes = std::move(image.bytes);
+  }
   machine_ = Machine::create(options_.machine, error);
   if (!machine_) return false;
   if (machine_->dispatcher() != options_.machine.dispatcher)

@@ -87,6 +87,44 @@ TEST_CASE("a serial port on a socket: it connects") {
   CHECK(program.finish() == 128 + SIGTERM);
 }
 
+TEST_CASE("four serial ports, each with its place") {
+  const Folder folder;
+  // OUT '1' to COM1, '2' to COM2 and so on; a byte of COM3 comes back on COM4 and ends the run.
+  const std::string rom = folder.write(
+      "rom",
+      firmware({0xba, 0xf8, 0x03, 0xb0, '1',  0xee, 0xba, 0xf8, 0x02, 0xb0, '2',  0xee, 0xba, 0xe8, 0x03,
+                0xb0, '3',  0xee, 0xba, 0xe8, 0x02, 0xb0, '4',  0xee, 0xba, 0xed, 0x03, 0xec, 0xa8, 0x01,
+                0x74, 0xfb, 0xba, 0xe8, 0x03, 0xec, 0xba, 0xe8, 0x02, 0xee, 0xb0, 0x00, 0xe6, 0xf4}));
+  const std::string one = folder / "1", two = folder / "2", four = folder / "4";
+  const Result result = run({"-bios", rom, "-serial", "file:" + one, "-serial", "file:" + two, "-serial",
+                             "stdio", "-serial", "file:" + four, "-device", "isa-debug-exit"},
+                            "x");
+  CHECK(result.status == 1);
+  CHECK(result.out == "3");
+  CHECK(read_file(one) == "1");
+  CHECK(read_file(two) == "2");
+  CHECK(read_file(four) == "4x");
+}
+
+TEST_CASE("items of the configuration interface") {
+  const Folder folder;
+  // Prints the UUID (item 2) and the file that came first after the machine's own.
+  const auto prints = [&](int key, int count) {
+    return firmware(
+        {0xba, 0x10, 0x05, 0xb8, key & 0xff, key >> 8, 0xef, 0xb9, count, 0x00,  // OUT 510h; MOV CX
+         0xba, 0x11, 0x05, 0xec, 0xba,       0xf8,     0x03, 0xee, 0xe2,  0xf6, 0xb0, 0x00, 0xe6, 0xf4});
+  };
+  const Result uuid = run({"-bios", folder.write("rom", prints(2, 16)), "-device", "isa-debug-exit", "-uuid",
+                           "41424344-4546-4748-494a-4b4c4d4e4f50"});
+  CHECK(uuid.out == "ABCDEFGHIJKLMNOP");
+  const Result file = run({"-bios", folder.write("rom2", prints(0x20, 3)), "-device", "isa-debug-exit",
+                           "-fw_cfg", "name=opt/org.test/x,file=" + folder.write("item", "xyz")});
+  CHECK(file.out == "xyz");
+  const Result text =
+      run({"-bios", folder / "rom2", "-device", "isa-debug-exit", "-fw_cfg", "opt/x,string=abc"});
+  CHECK(text.out == "abc");
+}
+
 TEST_CASE("a serial port on TCP") {
   const Folder folder;
   Running program({"-bios", folder.write("rom", echo), "-serial", "tcp:127.0.0.1:0,server=on,wait=off"},

@@ -100,6 +100,13 @@ TEST_CASE("values that are wrong") {
   refused({"-serial", "telnet::1,server"}, 2, {"tcp:HOST:PORT,server"});
   refused({"-serial", "/dev/ttyS0"}, 2, {"pty"});
   refused({"-serial", "printer"}, 2, {"no such place", "stdio"});
+  refused({"-serial", "stdio", "-serial", "mon:stdio"}, 2, {"has the terminal already"});
+  refused({"-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null", "-serial", "null"}, 2,
+          {"four serial ports"});
+  refused({"-fw_cfg", "opt/x"}, 2, {"write name=NAME,file=PATH"});
+  refused({"-fw_cfg", "name=" + std::string(60, 'x') + ",string=y"}, 2, {"at most 55"});
+  refused({"-fw_cfg", "opt/x,file=/no/such"}, 1, {"/no/such: no such file"});
+  refused({"-uuid", "550e8400-e29b-41d4-a716-44665544000"}, 2, {"not a UUID"});
   refused({"-chardev", "stdio"}, 2, {"no id"});
   refused({"-chardev", "udp,id=x"}, 2, {"no kind udp"});
   refused({"-chardev", "file,id=x"}, 2, {"no path"});

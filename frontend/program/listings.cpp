@@ -106,7 +106,8 @@ std::string machines_text() { return "Machine types:\n  pc    PC of the i440FX k
 
 std::string accelerators_text() {
   return "Accelerators:\n"
-         "  emitted      host code made for each block of the guest's; x86-64 hosts only (default)\n"
+         "  emitted      host code made for each block of the guest's; x86-64 hosts with executable memory "
+         "(default there)\n"
          "  reference    the portable dispatcher\n"
          "  tcg          QEMU's name for emulation: the best there is, emitted\n";
 }

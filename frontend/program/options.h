@@ -56,6 +56,7 @@ struct RunOptions {
   std::vector<std::string> scripts;  // of the debugger: files that are read
   bool start_stopped = false;        // until that gdb says otherwise
   std::string name = "ringside";
+  bool emitted_by_name = false;       // so that a host without is not passed over in silence
   std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
 };
 

@@ -126,6 +126,11 @@ bool cpu_model(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 
+bool choose_accelerator(Parsed& p, std::string_view name, std::string& e) {
+  p.run.emitted_by_name = name == "emitted";
+  return known_accelerator(name, p.run.machine.dispatcher, e);
+}
+
 bool machine_type(Parsed& p, std::string_view v, std::string& e) {
   if (v == "help" || v == "?") {
     p.answer = Answer::machines;
@@ -133,7 +138,7 @@ bool machine_type(Parsed& p, std::string_view v, std::string& e) {
   }
   for (const Property& property : parse_properties(v)) {
     if (property.name == "accel") {
-      if (!known_accelerator(property.value, p.run.machine.dispatcher, e)) return false;
+      if (!choose_accelerator(p, property.value, e)) return false;
     } else if (property.value.empty() || property.name == "type") {
       const std::string& type = property.value.empty() ? property.name : property.value;
       if (type != "pc" && !type.starts_with("pc-i440fx")) {
@@ -153,7 +158,7 @@ bool accelerator(Parsed& p, std::string_view v, std::string& e) {
   }
   const auto properties = parse_properties(v);
   const Property& first = properties.front();
-  return known_accelerator(first.name == "accel" ? first.value : first.name, p.run.machine.dispatcher, e);
+  return choose_accelerator(p, first.name == "accel" ? first.value : first.name, e);
 }
 
 bool msrs(Parsed& p, std::string_view v, std::string& e) {

@@ -71,7 +71,7 @@ bool Session::prepare(std::string& error) {
   }
   machine_ = Machine::create(options_.machine, error);
   if (!machine_) return false;
-  if (machine_->dispatcher() != options_.machine.dispatcher)
+  if (options_.emitted_by_name && machine_->dispatcher() != Dispatcher::emitted)
     say("-accel emitted: not on this host, which is no x86-64 or gives no executable memory; using "
         "reference");
   if (!install(error) || !load_named_symbols(options_, symbols_, error)) return false;

@@ -22,7 +22,7 @@ Result run(std::vector<std::string> arguments, std::string_view input = "");
 // The same by the shell, which redirects: `words` follow the program's name. The exit status.
 int shell(const std::string& words);
 
-// False where /dev/pts is not mounted, as in a bare chroot.
+// False, with a message, where /dev/pts is not mounted, as in a bare chroot.
 bool has_terminals();
 
 // A program that goes on while the test looks at it, with pipes or with a terminal of its own.

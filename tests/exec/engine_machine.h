@@ -74,6 +74,13 @@ class StateImage final : public Fields {
   std::map<u64, std::string> pages_;
 };
 
+// False, with a message, on a host without the emitted dispatcher: a comparison with it would say nothing.
+inline bool has_two_dispatchers() {
+  if (RunningMachine().cache.dispatcher() == Dispatcher::emitted) return true;
+  MESSAGE("skipped: this host is no x86-64, or gives no executable memory");
+  return false;
+}
+
 struct EngineMachine : RunningMachine {
   static constexpr u64 mmio = 0xa00000, table = 0xc000;  // the device; the page table of the first 2 MiB
   LoggingDevice device;

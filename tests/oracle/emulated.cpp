@@ -80,7 +80,7 @@ CpuModel Emulated::everything() {
   return model;
 }
 
-Emulated::Emulated() {
+Emulated::Emulated(Descriptors host) : host_(host) {
   memory_.add_ram(HostPhys(0), 0x10000, "low");
   memory_.add_ram(HostPhys(data_base & ~u64{0x1fffff}), 0x200000, "data");
   constexpr u64 user = 7, system = 3;
@@ -116,13 +116,14 @@ void Emulated::build_tables() {
     segment.update();
   };
   for (unsigned n = 0; n < gdt_count; ++n)
-    descriptor(gdt_at, n, gdt_descriptor(n, tss_at, ldt_at), static_cast<u16>(n * 8 + 3), segments_[n]);
+    descriptor(gdt_at, n, gdt_descriptor(host_, n, tss_at, ldt_at), static_cast<u16>(n * 8 + 3),
+               segments_[n]);
   for (unsigned n = 0; n < ldt::count; ++n)
     descriptor(ldt_at, n, ldt_entries()[n].descriptor(), ldt_selector(n), segments_[gdt_count + n]);
   cpu_.gdtr = {gdt_at, gdt_count * 8 - 1};
   cpu_.idtr = {idt_at, 256 * 16 - 1};
   cpu_.segment[LDTR] = segments_[10];
-  cpu_.segment[LDTR].selector = 0x50;
+  cpu_.segment[LDTR].selector = host_.local ? 0x50 : 0;
   cpu_.segment[TR] = segments_[8];
   cpu_.segment[TR].selector = 0x40;
   memory_.write(HostPhys(tss_at + 4), 8, stack_top);

@@ -10,8 +10,9 @@ namespace oracle {
 
 class Emulated {
  public:
-  Emulated();
+  explicit Emulated(Descriptors host = {});
 
+  Descriptors descriptors() const { return host_; }
   const CpuModel& model() const { return model_; }
   // The bytes of guest memory at data_base.
   u8* data() { return memory_.pointer(HostPhys(data_base), true); }
@@ -33,6 +34,7 @@ class Emulated {
   Outcome outcome();
   void take_delivered(Outcome& out);
 
+  Descriptors host_;
   PhysicalMemory memory_;
   Mmu mmu_{memory_, 46};
   CpuModel model_ = everything();

@@ -2,6 +2,7 @@
 // needs itself before the first instruction runs.
 #include "tests/oracle/native.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -105,14 +106,14 @@ void on_signal(int number, siginfo_t*, void* context) {
   leave_case(registers);
 }
 
-void try_once(Case& c, const VectorImage& vectors, unsigned length, const Program& program) {
+void run_one(Case& c, unsigned length, const Program& program) {
   frame::Variables& v = frame::variables();
   std::memcpy(reinterpret_cast<void*>(data_base), c.memory.data(), data_bytes);
   v.gpr = c.in.gpr;
   v.flags = c.in.flags;
   v.segment = c.in.segment;
   v.vectors = program.vectors;
-  if (program.vectors) v.image = vectors;
+  if (program.vectors) v.image = c.vectors;
   v.start.selector = program.cs;
   v.start.offset = static_cast<u32>(code_at - code_base(program.cs));
   c.judged = true;
@@ -122,6 +123,7 @@ void try_once(Case& c, const VectorImage& vectors, unsigned length, const Progra
   running = &c;
   frame::enter();
   running = nullptr;
+  std::memcpy(c.memory.data(), reinterpret_cast<void*>(data_base), data_bytes);
   if (!c.judged || caught) return;
   c.out = Outcome();
   c.out.registers.gpr = v.gpr;
@@ -130,28 +132,6 @@ void try_once(Case& c, const VectorImage& vectors, unsigned length, const Progra
   c.out.registers.segment[CS] = program.cs;
   if (program.vectors) c.vectors = v.image;
   c.out.rip = v.way ? program.target : code_at + length;
-}
-
-bool stack_is_canonical(const Outcome& out) {
-  const u64 rsp = out.registers.gpr[RSP];
-  return static_cast<u64>(static_cast<s64>(rsp << 16) >> 16) == rsp;
-}
-
-// A fault that may have come from the host's return to the instruction counts only if it comes again.
-void run_one(Case& c, unsigned length, const Program& program) {
-  constexpr unsigned attempts = 5;
-  const VectorImage vectors = program.vectors ? c.vectors : VectorImage();
-  bool faulted = false;
-  for (unsigned n = 0; n < attempts; ++n) {
-    try_once(c, vectors, length, program);
-    if (!c.judged) continue;
-    const Outcome& out = c.out;
-    const bool doubtful = out.trapped && may_be_of_a_return(out.fault) &&
-                          out.registers.segment[CS] == user_code64 && !stack_is_canonical(out);
-    if (!doubtful || faulted) break;
-    faulted = true;
-  }
-  std::memcpy(c.memory.data(), reinterpret_cast<void*>(data_base), data_bytes);
 }
 
 // 0, or the error.
@@ -264,7 +244,7 @@ bool has_fsgsbase() {
 
 }  // namespace
 
-Native::Native() {
+Native::Native(bool segments) : segments_(segments) {
   void* p = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) return;
   shared_ = new (p) Shared;
@@ -289,9 +269,9 @@ void Native::start() {
       shared_->empty_ldt = !has_code32(ldt_selector(ldt::code32));
       syscall(SYS_arch_prctl, ARCH_GET_FS, &v.fs_base);
       v.mxcsr = 0x1f80;
-      frame::emit(shared_->empty_ldt ? frame::Segments::left_alone
-                  : has_fsgsbase()   ? frame::Segments::by_instruction
-                                     : frame::Segments::by_system_call);
+      frame::emit(!segments_       ? frame::Segments::left_alone
+                  : has_fsgsbase() ? frame::Segments::by_instruction
+                                   : frame::Segments::by_system_call);
       catch_signals();
       give_up_system_calls();
     }
@@ -340,7 +320,9 @@ std::string Native::absent() const {
   return deaths_ ? "this host ended the child process too often" : "this host refuses a child process";
 }
 
-std::string Native::without_segments() const {
+Descriptors Native::descriptors() const { return {!shared_->empty_ldt, !shared_->no_code32}; }
+
+std::string Native::without_descriptors() const {
   if (!ready()) return absent();
   if (shared_->no_ldt)
     return fmt::format("this host's kernel refuses modify_ldt: {}", std::strerror(shared_->no_ldt));
@@ -350,12 +332,23 @@ std::string Native::without_segments() const {
 }
 
 bool Native::run(const Program& program, unsigned count) {
-  constexpr unsigned too_many = 64;
-  shared_->count = count;
+  std::copy_n(shared_->cases.begin(), count, inputs_.begin());
   shared_->next = 0;
   shared_->length = static_cast<u32>(program.code.size());
   shared_->program = program;
   std::memcpy(shared_->code.data(), program.code.data(), program.code.size());
+  return finish(count);
+}
+
+bool Native::repeat(unsigned number) {
+  shared_->cases[number] = inputs_[number];
+  shared_->next = number;
+  return finish(number + 1);
+}
+
+bool Native::finish(u32 count) {
+  constexpr unsigned too_many = 64;
+  shared_->count = count;
   while (ready()) {
     u8 byte = 0;
     if (send(socket_, &byte, 1, MSG_NOSIGNAL) == 1 && read(socket_, &byte, 1) == 1) return true;
@@ -373,12 +366,14 @@ bool Native::run(const Program& program, unsigned count) {
 }
 #else
 struct Native::Shared {};
-Native::Native() = default;
+Native::Native(bool segments) : segments_(segments) {}
 Native::~Native() = default;
 std::span<Case> Native::cases() const { return {}; }
 std::string Native::absent() const { return "this host is no x86-64 Linux"; }
-std::string Native::without_segments() const { return absent(); }
+Descriptors Native::descriptors() const { return {}; }
+std::string Native::without_descriptors() const { return absent(); }
 bool Native::run(const Program&, unsigned) { return false; }
+bool Native::repeat(unsigned) { return false; }
 #endif
 
 }  // namespace oracle

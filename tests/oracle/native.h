@@ -8,6 +8,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "cpu/arch/fault.h"
 #include "cpu/arch/registers.h"
@@ -93,7 +94,8 @@ std::string text(const Stray& stray);
 class Native {
  public:
   static constexpr unsigned batch = 64;
-  Native();
+  // `segments`: the cases' selectors are loaded, as far as the host has them.
+  explicit Native(bool segments = false);
   ~Native();
   Native(const Native&) = delete;
   Native& operator=(const Native&) = delete;
@@ -101,18 +103,26 @@ class Native {
   // False: this host cannot run the tests, and absent() says why.
   bool ready() const { return child_ > 0; }
   std::string absent() const;
-  // Why this host runs no code outside 64-bit mode, and loads no segments; empty: it does.
-  std::string without_segments() const;
+  // Of the descriptors, those that there are; and why not all; empty: all of them.
+  Descriptors descriptors() const;
+  std::string without_descriptors() const;
   std::span<Case> cases() const;
   // Runs the instruction on the first `count` cases. Those that the host does not judge say so, and a child
   // that dies of one is replaced. False: too many have died, and ready() is false from now on.
   bool run(const Program& program, unsigned count);
+  // Runs one of them once more, from the same input. An interrupt's return may disturb what a program did: a
+  // hypervisor clears NT, or refuses a stack pointer. So only what comes again is the instruction's.
+  bool repeat(unsigned number);
+  static constexpr unsigned attempts = 4;
 
  private:
   struct Shared;
   void start();
+  bool finish(u32 count);
   int stop();  // gives the child's status, as waitpid() has it
+  const bool segments_;
   Shared* shared_ = nullptr;
+  std::vector<Case> inputs_{batch};
   int socket_ = -1;
   int child_ = -1;
   unsigned deaths_ = 0;

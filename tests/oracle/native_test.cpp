@@ -21,7 +21,10 @@ TEST_CASE("a fault with a stack pointer that is not canonical is judged, whateve
   static constexpr u8 push[] = {0x50};
   for (unsigned n = 0; n < Native::batch; ++n) native.cases()[n].in.gpr[RSP] = bit(62) + n * 8;
   REQUIRE(native.run({.code = push}, Native::batch));
-  for (const Case& c : native.cases()) {
+  for (unsigned n = 0; n < Native::batch; ++n) {
+    const Case& c = native.cases()[n];
+    for (unsigned k = 1; k < Native::attempts && fault_name(c.out) != "vector 12, error 0"; ++k)
+      REQUIRE(native.repeat(n));
     REQUIRE_MESSAGE(c.judged, text(c.stray));
     CHECK(fault_name(c.out) == "vector 12, error 0");
     CHECK(c.out.rip == code_at);
@@ -71,4 +74,18 @@ TEST_CASE("an instruction that goes astray is judged by where it went") {
   CHECK(fault_name(native.cases()[0].out) == "vector 14, error 14, address 1000f000");
   CHECK(native.cases()[0].out.rip == data_base - 0x1000);
   CHECK(fault_name(native.cases()[1].out).starts_with("vector 3"));
+}
+
+TEST_CASE("a case is repeated from its own input") {
+  Native native;
+  if (skipped(native)) return;
+  static constexpr u8 increment[] = {0xff, 0x00};  // inc dword [rax]
+  for (unsigned n = 0; n < 2; ++n) {
+    native.cases()[n].in.gpr[RAX] = data_base;
+    native.cases()[n].memory[0] = static_cast<u8>(n);
+  }
+  REQUIRE(native.run({.code = increment}, 2));
+  REQUIRE(native.repeat(1));
+  CHECK(native.cases()[0].memory[0] == 1);
+  CHECK(native.cases()[1].memory[0] == 2);
 }

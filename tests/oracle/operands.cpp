@@ -112,6 +112,12 @@ void Operands::choose_segments(const Sample& s, Registers& in) {
                                 down32, down16, read_only, last,   code_as_data, wide32,   wide16};
   static constexpr u8 stacks[] = {data32, data32, data16, data16, window32, window16,
                                   odd,    down32, down16, last,   wide32,   wide16};
+  if (!emulated_.descriptors().local) {
+    for (const SegReg r : {ES, SS, DS, FS, GS}) in.segment[r] = user_data;
+    good_ = one_in(2) || s.source == SS ? ES : s.source;
+    if (one_in(8)) in.segment[one_in(2) ? ES : DS] = static_cast<u16>(below(4));
+    return;
+  }
   const bool strings = is_string(s) || is(s, "xlat") || starts(s, "maskmov");
   // One of a string's operands only: of two that fault, processors differ in which they read first.
   good_ = one_in(2) || s.source == SS ? ES : s.source;
@@ -265,6 +271,7 @@ void Operands::choose_stack(const Sample& s, Case& c) {
       put(c, top + 3 * width, data_base + 0x2000, width);
       put(c, top + 4 * width,
           !wrong_code && !too_far && one_in(4) ? selector()
+          : !emulated_.descriptors().local     ? user_data
                                                : ldt_selector(one_in(2) ? ldt::data32 : ldt::data16),
           2);
     }

@@ -95,13 +95,15 @@ class Search {
     if (row == Decoder::no_row || proof_of(row).oracle == Oracle::none) return;
     s.number = row;
     s.row = &rows()[row];
+    const bool far = s.row->attrs & RowAttr::far || s.row->body == "iret";
+    if (far && s.operand_bytes == 2 && !emulated_.descriptors().local) return;
     if (s.row->attrs & RowAttr::far && !s.target) {
-      const FarTarget to = far_target(random_, s.operand_bytes);
+      const FarTarget to = far_target(random_, emulated_.descriptors(), s.operand_bytes);
       s.far = to;
       s.target = branch_target;
       s.target_bits = to.bits;
     } else if (s.row->body == "iret") {
-      s.far = far_target(random_, s.operand_bytes);
+      s.far = far_target(random_, emulated_.descriptors(), s.operand_bytes);
       s.target = branch_target;
       s.target_bits = s.far.bits;
     }
@@ -209,7 +211,7 @@ class Search {
       if (target < end_of_targets) s.target = target;
       s.target_bits = bits_;
     } else if (insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR && insn.raw.imm[1].size) {
-      const FarTarget to = far_target(random_, s.operand_bytes);
+      const FarTarget to = far_target(random_, emulated_.descriptors(), s.operand_bytes);
       std::memcpy(&s.bytes[imm.offset], &to.offset, imm.size / 8u);
       std::memcpy(&s.bytes[insn.raw.imm[1].offset], &to.selector, 2);
       s.target = branch_target;
@@ -252,10 +254,11 @@ class Search {
 
 }  // namespace
 
-FarTarget far_target(std::mt19937_64& random, unsigned operand_bytes) {
+FarTarget far_target(std::mt19937_64& random, Descriptors host, unsigned operand_bytes) {
   FarTarget to;
-  const u64 r = random();
-  switch (r % (operand_bytes == 2 ? 2 : 4)) {
+  u64 choice = random() % (operand_bytes == 2 ? 2 : 4);
+  if ((choice < 2 && !host.local) || (choice == 2 && !host.code32)) choice = 3;
+  switch (choice) {
     case 0: to = {ldt_selector(ldt::code32), 32, 0}; break;
     case 1: to = {ldt_selector(ldt::code16), 16, 0}; break;
     case 2: to = {user_code32, 32, 0}; break;

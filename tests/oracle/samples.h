@@ -11,13 +11,14 @@
 
 namespace oracle {
 
-// A place that a far branch may go to: branch_target, in one of the code segments.
+// A place that a far branch may go to: branch_target, in one of the code segments. With a 16-bit operand,
+// that takes one of the local table's.
 struct FarTarget {
   u16 selector = user_code64;
   unsigned bits = 64;
   u32 offset = 0;
 };
-FarTarget far_target(std::mt19937_64& random, unsigned operand_bytes);
+FarTarget far_target(std::mt19937_64& random, Descriptors host, unsigned operand_bytes);
 
 // An instruction, and what the tests have to know of it to give it operands.
 struct Sample {

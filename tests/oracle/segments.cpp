@@ -49,16 +49,16 @@ u64 LdtEntry::descriptor() const {
   return make(base, limit, type | 0x70 | (absent ? 0 : 0x80) | flags << 12);
 }
 
-u64 gdt_descriptor(unsigned entry, u64 tss_at, u64 ldt_at) {
+u64 gdt_descriptor(Descriptors host, unsigned entry, u64 tss_at, u64 ldt_at) {
   switch (entry) {
     case 1: return make(0, 0xfffff, 0xc09b);
     case 2: return make(0, 0xfffff, 0xa09b);
     case 3: return make(0, 0xfffff, 0xc093);
-    case 4: return make(0, 0xfffff, 0xc0fb);
+    case 4: return host.code32 ? make(0, 0xfffff, 0xc0fb) : 0;
     case 5: return make(0, 0xfffff, 0xc0f3);
     case 6: return make(0, 0xfffff, 0xa0fb);
     case 8: return make(static_cast<u32>(tss_at), 0x206f, 0x8b);
-    case 10: return make(static_cast<u32>(ldt_at), ldt::count * 8 - 1, 0x82);
+    case 10: return !host.local ? 0 : make(static_cast<u32>(ldt_at), ldt::count * 8 - 1, 0x82);
     default: return 0;  // the upper halves of the two above; thread-local storage, which nobody asked for
   }
 }

@@ -12,6 +12,13 @@ namespace oracle {
 
 using namespace ringside;
 
+// Which of the descriptors that programs may use this host has. Those that are missing are missing in the
+// emulated machine, too.
+struct Descriptors {
+  bool local = true;   // the table below
+  bool code32 = true;  // the global table's segment for 32-bit code
+};
+
 // A descriptor of privilege level 3, as modify_ldt takes it. `limit` in bytes, or in pages.
 struct LdtEntry {
   enum class Contents : u8 { data = 0, expand_down = 1, code = 2 };
@@ -41,7 +48,7 @@ constexpr u16 user_code32 = 0x23, user_data = 0x2b, user_code64 = 0x33;
 // That table as Linux fills it, as far as a program can tell. Of its last entry only that it is not to be
 // touched: it differs from processor to processor.
 constexpr unsigned gdt_count = 16;
-u64 gdt_descriptor(unsigned entry, u64 tss_at, u64 ldt_at);
+u64 gdt_descriptor(Descriptors host, unsigned entry, u64 tss_at, u64 ldt_at);
 constexpr u16 not_to_be_touched = 0x78;
 
 }  // namespace oracle

@@ -14,7 +14,6 @@ compiler=${CXX:-clang++-19}
 packages=(
   clang-19 g++ cmake ninja-build             # the build
   libzydis-dev libzycore-dev                 # decoding
-  libxbyak-dev                               # the emitted dispatcher
   libcapstone-dev                            # disassembly, and the decoder's cross-check
   libdw-dev libelf-dev                       # the debugger's symbols and source lines
   libedit-dev                                # the debugger's line editing
@@ -23,6 +22,8 @@ packages=(
   acpica-tools nasm                          # ACPI tables, guests
   doctest-dev gdb                            # tests
 )
+# The emitted dispatcher's assembler. Other hosts have none, and no package of it.
+[ "$(uname -m)" != x86_64 ] || packages+=(libxbyak-dev)
 
 install_packages() {
   local missing=() package

@@ -160,8 +160,16 @@ int map_code() {
   return map(code_page, frame::code_bytes, rights | PROT_EXEC);
 }
 
+// 0, or the error. The kernel gives it as 32 bits, which the library does not take for one.
+int set_local(user_desc& d) {
+  const int result = static_cast<int>(syscall(SYS_modify_ldt, 0x11, &d, sizeof d));
+  return result == -1 ? errno : -result;
+}
+
+// All of them or, where the kernel refuses one, none.
 int install_segments() {
   unsigned number = 0;
+  int error = 0;
   for (const LdtEntry& entry : ldt_entries()) {
     user_desc d{};
     d.entry_number = number++;
@@ -173,9 +181,15 @@ int install_segments() {
     d.limit_in_pages = entry.pages;
     d.seg_not_present = entry.absent;
     d.useable = 1;
-    if (!entry.empty && syscall(SYS_modify_ldt, 0x11, &d, sizeof d) != 0) return errno;
+    if (!entry.empty && !error) error = set_local(d);
   }
-  return 0;
+  for (number = 0; error && number < ldt::count; ++number) {
+    user_desc empty{};
+    empty.entry_number = number;
+    empty.read_exec_only = empty.seg_not_present = 1;
+    set_local(empty);
+  }
+  return error;
 }
 
 // Whether a program may jump to the selector for 32-bit code: LAR knows.
@@ -320,7 +334,9 @@ std::string Native::absent() const {
   return deaths_ ? "this host ended the child process too often" : "this host refuses a child process";
 }
 
-Descriptors Native::descriptors() const { return {!shared_->empty_ldt, !shared_->no_code32}; }
+Descriptors Native::descriptors() const {
+  return {!shared_->no_ldt && !shared_->empty_ldt, !shared_->no_code32};
+}
 
 std::string Native::without_descriptors() const {
   if (!ready()) return absent();
@@ -338,6 +354,13 @@ bool Native::run(const Program& program, unsigned count) {
   shared_->program = program;
   std::memcpy(shared_->code.data(), program.code.data(), program.code.size());
   return finish(count);
+}
+
+bool Native::counts_zeros(bool leading) {
+  const u8 count_in_ecx[] = {0xf3, 0x0f, static_cast<u8>(leading ? 0xbd : 0xbc), 0xc1};
+  Case& c = cases()[0];
+  c.in = {};
+  return run({.code = count_in_ecx}, 1) && c.judged && c.out.registers.gpr[RAX] == 32;
 }
 
 bool Native::repeat(unsigned number) {
@@ -374,6 +397,7 @@ Descriptors Native::descriptors() const { return {}; }
 std::string Native::without_descriptors() const { return absent(); }
 bool Native::run(const Program&, unsigned) { return false; }
 bool Native::repeat(unsigned) { return false; }
+bool Native::counts_zeros(bool) { return false; }
 #endif
 
 }  // namespace oracle

@@ -114,6 +114,8 @@ class Native {
   // hypervisor clears NT, or refuses a stack pointer. So only what comes again is the instruction's.
   bool repeat(unsigned number);
   static constexpr unsigned attempts = 4;
+  // False: LZCNT, or TZCNT, is not refused by this host, but means BSR, or BSF. Runs a case.
+  bool counts_zeros(bool leading);
 
  private:
   struct Shared;

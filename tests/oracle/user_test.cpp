@@ -57,12 +57,14 @@ class Comparison {
   std::string partial() const { return native_.without_descriptors(); }
 
   void run(unsigned samples, unsigned batches) {
+    if (!native_.counts_zeros(true)) lacking.insert("LZCNT");
+    if (!native_.counts_zeros(false)) lacking.insert("TZCNT");
     const Samples found = sample(emulated_, bits_, samples, random_);
     for (const auto& [key, list] : found)
       for (const Sample& s : list) {
+        ran.insert(s.number);
         if (lacking.contains(s.row->mnemonic) || !native_.ready()) continue;
         const u32 open = open_for(s);
-        ran.insert(s.number);
         if (open & Open::everything) continue;
         for (unsigned k = 0; k < batches; ++k)
           if (!batch(s, open)) break;

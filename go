@@ -1,5 +1,5 @@
 #!/bin/bash
-# Owns the way from a fresh Debian 12 to a running Ringside: missing packages, build, then the act.
+# Owns the way from a fresh Debian or Ubuntu to a running Ringside: missing packages, build, then the act.
 #
 #   ./go [run] [FLAG...]   build and run; without flags, the built-in guest, explained
 #   ./go test              build everything and run all tests
@@ -7,44 +7,67 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# The release compiler, that of all measurements. CXX=... chooses another for a
-# build folder that is not there yet.
-compiler=${CXX:-clang++-19}
-
 packages=(
-  clang-19 g++ cmake ninja-build             # the build
+  g++ cmake ninja-build                      # the build
   libzydis-dev libzycore-dev                 # decoding
   libcapstone-dev                            # disassembly, and the decoder's cross-check
   libdw-dev libelf-dev                       # the debugger's symbols and source lines
   libedit-dev                                # the debugger's line editing
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, statistics, state hash
-  acpica-tools nasm                          # ACPI tables, guests
-  doctest-dev gdb                            # tests
+  acpica-tools nasm doctest-dev              # ACPI tables, guests, tests
 )
-# The emitted dispatcher's assembler. Other hosts have none, and no package of it.
+# The emitted dispatcher is for hosts of this kind only.
 [ "$(uname -m)" != x86_64 ] || packages+=(libxbyak-dev)
 
-install_packages() {
-  local missing=() package
-  for package in "${packages[@]}"; do
-    [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
-  done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  echo "Installing ${missing[*]}" >&2
-  local as_root=()
-  if [ "$(id -u)" -ne 0 ]; then
-    command -v sudo >/dev/null || { echo "go: as root, install: ${missing[*]}" >&2; exit 1; }
-    as_root=(sudo)
+# The release compiler, that of all measurements, is clang 19, where the system packages it (Debian 12 and 13, Ubuntu 24.04); else
+# it is g++. CXX=... chooses another for a build folder that is not there yet.
+choose_compiler() {
+  if [ -n "${CXX:-}" ]; then
+    compiler=$CXX
+  elif command -v clang++-19 >/dev/null || packaged clang-19; then
+    compiler=clang++-19
+    packages+=(clang-19)
+  else
+    compiler=g++
   fi
-  "${as_root[@]}" apt-get update -qq >&2
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+packaged() { apt-cache show --no-all-versions "$1" 2>/dev/null | grep -q '^Package:'; }
+installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+need_root() {
+  [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null || return 0
+  echo "go: as root, install: ${missing[*]}" >&2
+  exit 1
+}
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() {
+  command -v apt-get >/dev/null || return 0  # another system: the build names what it does not find
+  local missing=() package
+  for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
+  if [ ${#missing[@]} -gt 0 ]; then
+    need_root
+    as_root apt-get update -qq >&2
+  fi
+  # Whether clang 19 is packaged is known only now.
+  choose_compiler
+  missing=()
+  for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  need_root
+  echo "Installing ${missing[*]}" >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
 }
 
 # build TARGET...: what the build says goes to stderr, so that stdout is the guest's.
 build() {
-  if [ ! -f build/build.ninja ]; then cmake --preset release -DCMAKE_CXX_COMPILER="$compiler" >&2; fi
+  if [ ! -f build/build.ninja ]; then
+    [ -n "${compiler:-}" ] || choose_compiler
+    cmake --preset release -DCMAKE_CXX_COMPILER="$compiler" >&2
+  fi
   cmake --build build --target "$@" >&2
 }
 
@@ -52,6 +75,7 @@ act=run
 case ${1:-} in
   run | build | test) act=$1; shift ;;
 esac
+[ "$act" != test ] || packages+=(gdb)
 install_packages
 case $act in
   build) build all ;;

@@ -72,7 +72,8 @@ if(TARGET test-gdb)
 endif()
 room_tests(cli arch)
 if(TARGET test-cli)
-  add_dependencies(test-cli ringside rom-images)
+  add_dependencies(test-cli ringside rom-images manual)
+  target_compile_definitions(test-cli PRIVATE CMAKE_PROGRAM="${CMAKE_COMMAND}")
   # The line editor keeps its last lines for ever.
   set_tests_properties(cli PROPERTIES ENVIRONMENT
                        "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/cli/leaks.txt:print_suppressions=0")

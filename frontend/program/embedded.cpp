@@ -43,6 +43,14 @@ void install_embedded(Machine& machine) {
   machine.memory().write_block(HostPhys(0x100000 - rom.size()), rom.data(), rom.size());
 }
 
+std::string firmware_path(const std::string& name) {
+  std::error_code none;
+  if (name.find('/') != name.npos || fs::exists(name, none)) return name;
+  const fs::path program = fs::read_symlink("/proc/self/exe", none);
+  const fs::path installed = program.parent_path().parent_path() / "share/ringside/roms" / name;
+  return !program.empty() && fs::is_regular_file(installed, none) ? installed.string() : name;
+}
+
 bool load_named_symbols(const RunOptions& options, Symbols& symbols, std::string& error) {
   for (const SymbolFile& file : options.symbols) {
     std::string why;

@@ -10,6 +10,7 @@
 #include "frontend/program/debug_driver.h"
 #include "frontend/program/isa.h"
 #include "frontend/program/listings.h"
+#include "frontend/program/manual.h"
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
@@ -27,6 +28,7 @@ int refuse(const std::string& error) {
 int show(const std::string& text) { return print(text) ? exit_ok : exit_failed; }
 
 std::string usage();
+std::vector<SubcommandHelp> subcommand_helps();
 
 int answer(Answer question) { return show(question == Answer::help ? usage() : answer_text(question)); }
 
@@ -57,7 +59,10 @@ int vmx(Words arguments) {
 int help(Words arguments) {
   if (arguments.empty()) return show(usage());
   if (arguments.size() == 1 && arguments[0] == "markdown") return show(help_markdown());
-  return refuse(fmt::format("help {}: unknown; write ringside help or ringside help markdown", arguments[0]));
+  if (arguments.size() == 1 && arguments[0] == "man") return show(man_page(subcommand_helps()));
+  if (arguments.size() == 1 && arguments[0] == "bash") return show(bash_completion(subcommand_helps()));
+  return refuse(
+      fmt::format("help {}: unknown; write ringside help, or help markdown, man or bash", arguments[0]));
 }
 int isa(Words arguments) {
   const bool missing = !arguments.empty() && arguments[0] == "missing";
@@ -86,7 +91,14 @@ constexpr Subcommand subcommands[] = {
     {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
     {"devices", "", "the machine's devices", devices},
     {"cpus", "", "CPU models and features", cpus},
-    {"help", "[markdown]", "this text; markdown: the flags as a table for the README", help}};
+    {"help", "[markdown|man|bash]",
+     "this text; the flags as a table for the README, the man page, completion for bash", help}};
+
+std::vector<SubcommandHelp> subcommand_helps() {
+  std::vector<SubcommandHelp> helps;
+  for (const Subcommand& s : subcommands) helps.push_back({s.name, s.arguments, s.help});
+  return helps;
+}
 
 std::string usage() {
   std::string text;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "frontend/program/embedded.h"
 #include "frontend/program/option_functions.h"
 
 namespace ringside {
@@ -19,7 +20,9 @@ bool initrd(Parsed& p, std::string_view v, std::string& e) {
   return file_name("-initrd", v, p.run.machine.boot.initrd, e);
 }
 bool bios(Parsed& p, std::string_view v, std::string& e) {
-  return file_name("-bios", v, p.run.machine.boot.bios, e);
+  if (!file_name("-bios", v, p.run.machine.boot.bios, e)) return false;
+  p.run.machine.boot.bios = firmware_path(p.run.machine.boot.bios);
+  return true;
 }
 bool stats(Parsed& p, std::string_view v, std::string& e) { return file_name("--stats", v, p.run.stats, e); }
 

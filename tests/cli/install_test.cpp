@@ -1,0 +1,132 @@
+// Owns the tests of an installation: the program runs from there and finds its guests, the man page renders,
+// completion completes.
+#include <doctest/doctest.h>
+
+#include <filesystem>
+#include <sstream>
+
+#include "tests/cli/program.h"
+
+using namespace ringside::cli;
+
+namespace {
+
+// By a shell, whose standard error goes to a file of the folder.
+Result by_shell(const Folder& folder, const std::string& command) {
+  const std::string out = folder / "out", err = folder / "err";
+  Result result;
+  const int status = std::system(("{ " + command + "\n} > " + out + " 2> " + err).c_str());
+  result.status = status < 0 ? status : status >> 8;
+  result.out = read_file(out);
+  result.err = read_file(err);
+  return result;
+}
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+// What bash offers for the last of the words, one a line.
+std::string completed(const Folder& folder, const std::string& words) {
+  const std::string script = folder / "completion";
+  by_shell(folder, RINGSIDE_BINARY_DIR "/ringside help bash > " + script);
+  std::istringstream each(words);
+  int count = 0;
+  for (std::string word; each >> word;) ++count;
+  const Result result = by_shell(folder, "bash --norc -c '. " + script + "; COMP_WORDS=(" + words +
+                                             ") COMP_CWORD=" + std::to_string(count - 1) +
+                                             "; _ringside; printf \"%s\\n\" \"${COMPREPLY[@]}\"'");
+  CHECK(result.err == "");
+  return "\n" + result.out;
+}
+
+}  // namespace
+
+TEST_CASE("what is installed runs from its place and finds its guests") {
+  const Folder folder;
+  const std::string prefix = folder / "prefix";
+  const Result installed =
+      by_shell(folder, CMAKE_PROGRAM " --install " RINGSIDE_BINARY_DIR " --prefix " + prefix);
+  REQUIRE_MESSAGE(installed.status == 0, installed.err);
+  const std::string program = "cd / && " + prefix + "/bin/ringside ";
+  const Result visor = by_shell(folder, program);
+  CHECK(visor.status == 0);
+  CHECK(has(visor.out, "VMXOFF, power off"));
+  const Result hello = by_shell(folder, program + "-bios hello.bin");
+  CHECK(hello.status == 0);
+  CHECK(hello.out != visor.out);
+  CHECK(hello.out.size() > 100);
+  const Result absent = by_shell(folder, program + "-bios absent.bin");
+  CHECK(absent.status == 1);
+  CHECK(has(absent.err, "absent.bin"));
+  CHECK(read_file(prefix + "/share/man/man1/ringside.1") == run({"help", "man"}).out);
+  CHECK(read_file(prefix + "/share/bash-completion/completions/ringside") == run({"help", "bash"}).out);
+}
+
+TEST_CASE("the man page is roff without a fault, and has every flag and exit status") {
+  const std::string page = run({"help", "man"}).out;
+  const std::string markdown = run({"help", "markdown"}).out;
+  std::istringstream lines(markdown);
+  int flags = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| `")) continue;
+    std::string name;
+    for (const char c : line.substr(3, line.find_first_of(" `", 3) - 3))
+      name += c == '-' ? "\\-" : std::string(1, c);
+    CHECK_MESSAGE(has(page, "\n\\fB" + name + "\\fR"), name);
+    ++flags;
+  }
+  CHECK(flags > 30);
+  // The README's table of exit statuses is that of the man page.
+  const std::string readme = read_file(RINGSIDE_SOURCE_DIR "/README.md");
+  std::istringstream table(readme.substr(readme.find("## Exit statuses")));
+  int statuses = 0;
+  for (std::string line; std::getline(table, line) && !line.starts_with("Every failure");) {
+    if (!line.starts_with("| ") || line.starts_with("| status")) continue;
+    std::string text;
+    bool bold = false;
+    for (std::size_t n = 2; n + 2 < line.size(); ++n) {
+      const char c = line[n];
+      if (c == '\\') continue;
+      if (c == '`') bold = !bold;
+      text += c == '-' ? "\\-" : c == '`' ? (bold ? "\\fB" : "\\fR") : std::string(1, c);
+    }
+    const std::size_t bar = text.rfind(" | ");
+    CHECK_MESSAGE(has(page, ".TP\n\\fB" + text.substr(0, bar) + "\\fR\n" + text.substr(bar + 3) + "\n"),
+                  text);
+    ++statuses;
+  }
+  CHECK(statuses == 6);
+  const Folder folder;
+  if (by_shell(folder, "command -v groff").status != 0) {
+    MESSAGE("groff is not here: the page was not rendered");
+    return;
+  }
+  const std::string file = folder.write("ringside.1", page);
+  const Result rendered = by_shell(folder, "groff -man -ww -Tascii " + file);
+  CHECK(rendered.status == 0);
+  CHECK(rendered.err == "");
+  CHECK(has(rendered.out, "the command line is wrong"));
+}
+
+TEST_CASE("bash completes subcommands, flags, files, CPU models, features and devices") {
+  const Folder folder;
+  if (by_shell(folder, "command -v bash").status != 0) {
+    MESSAGE("bash is not here: nothing was completed");
+    return;
+  }
+  CHECK(completed(folder, "ringside exp") == "\nexplain\n");
+  CHECK(completed(folder, "ringside -ker") == "\n-kernel\n");
+  CHECK(completed(folder, "ringside run --time") == "\n--timeout\n");
+  CHECK(completed(folder, "ringside help ma") == "\nmarkdown\nman\n");
+  CHECK(completed(folder, "ringside --msrs stri") == "\nstrict\n");
+  CHECK(completed(folder, "ringside --msrs = len") == "\nlenient\n");
+  CHECK(has(completed(folder, "ringside -cpu m"), "\nmax\n"));
+  CHECK(has(completed(folder, "ringside -cpu max,+vm"), "\nmax,+vmx\n"));
+  CHECK(has(completed(folder, "ringside -cpu max,+vmx,-avx"), "\nmax,+vmx,-avx\n") ==
+        has(run({"cpus"}).out, " avx"));
+  CHECK(completed(folder, "ringside -device isa") == "\nisa-debug-exit\n");
+  CHECK(completed(folder, "ringside -m 5") == "\n\n");
+  folder.write("kernel.elf", "");
+  CHECK(completed(folder, "ringside -kernel " + (folder / "ker")) == "\n" + (folder / "kernel.elf") + "\n");
+  CHECK(completed(folder, "ringside -serial file : " + (folder / "ker")) ==
+        "\n" + (folder / "kernel.elf") + "\n");
+}

@@ -34,8 +34,9 @@ class Mmu : private MapListener {
 
   // -- The fast path's side. Pointers change only inside the functions below.
   TlbView* data_view() const { return data_view_; }  // explicit accesses at the present privilege
-  // Whoever needs data_view() at hand gets it written to `place`, now and whenever it changes, so that no change
-  // of the translation can leave him with the view of another context. `place` has to outlive the Mmu's use.
+  // Whoever needs data_view() at hand gets it written to `place`, now and whenever it changes, so that no
+  // change of the translation can leave him with the view of another context. `place` has to outlive the
+  // Mmu's use.
   void publish_data_view(TlbView*& place) {
     published_ = &place;
     place = data_view_;

@@ -48,37 +48,54 @@ const MapSegment& PhysicalMemory::Impl::search(u64 address) {
   return map[last_hit];
 }
 
+MapSegment PhysicalMemory::Impl::segment_of(u64 first, u64 last) const {
+  const Layer *top = nullptr, *ram = nullptr, *above_ram = nullptr;
+  for (const Layer& layer : layers) {
+    if (layer.first > first || last > layer.last) continue;
+    top = &layer;
+    (layer.kind == Region::Kind::ram ? ram : above_ram) = &layer;
+  }
+  const Layer* read = top;
+  const Layer* write = top != nullptr && top == ram ? ram : nullptr;
+  for (const Shadow& shadow : shadows) {
+    if (shadow.first > first || last > shadow.last) continue;
+    read = shadow.read_ram ? ram : above_ram;
+    write = shadow.write_ram ? ram : nullptr;
+  }
+  MapSegment segment{first, last};
+  if (read != nullptr) {
+    segment.backing = read->backing.get();
+    segment.device = read->device;
+    if (segment.device != nullptr) segment.device_offset = first - read->first;
+    if (segment.backing != nullptr) segment.bytes = segment.backing->bytes.data() + (first - read->first);
+  }
+  if (write != nullptr) {
+    segment.target = write->backing.get();
+    segment.target_bytes = segment.target->bytes.data() + (first - write->first);
+  }
+  return segment;
+}
+
 void PhysicalMemory::Impl::rebuild() {
   std::vector<u64> starts{0};
-  for (const Layer& layer : layers) {
-    starts.push_back(layer.first);
-    if (layer.last != ~u64{0}) starts.push_back(layer.last + 1);
-  }
+  const auto borders = [&](u64 first, u64 last) {
+    starts.push_back(first);
+    if (last != ~u64{0}) starts.push_back(last + 1);
+  };
+  for (const Layer& layer : layers) borders(layer.first, layer.last);
+  for (const Shadow& shadow : shadows) borders(shadow.first, shadow.last);
   std::sort(starts.begin(), starts.end());
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
 
   map.clear();
   last_hit = 0;
-  const Layer* previous = nullptr;
   for (std::size_t i = 0; i < starts.size(); ++i) {
-    const u64 first = starts[i];
-    const u64 last = i + 1 < starts.size() ? starts[i + 1] - 1 : ~u64{0};
-    const auto top = std::find_if(layers.rbegin(), layers.rend(),
-                                  [&](const Layer& l) { return l.first <= first && last <= l.last; });
-    const Layer* layer = top == layers.rend() ? nullptr : &*top;
-    if (!map.empty() && layer == previous) {
-      map.back().last = last;
-      continue;
+    const MapSegment next = segment_of(starts[i], i + 1 < starts.size() ? starts[i + 1] - 1 : ~u64{0});
+    if (!map.empty() && map.back().goes_on_in(next)) {
+      map.back().last = next.last;
+    } else {
+      map.push_back(next);
     }
-    previous = layer;
-    MapSegment segment{first, last};
-    if (layer != nullptr) {
-      segment.backing = layer->backing.get();
-      segment.device = layer->device;
-      if (segment.device != nullptr) segment.device_offset = first - layer->first;
-      if (segment.backing != nullptr) segment.bytes = segment.backing->bytes.data() + (first - layer->first);
-    }
-    map.push_back(segment);
   }
 }
 

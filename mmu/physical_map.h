@@ -64,16 +64,33 @@ struct Layer {
 // A piece of the address space that one layer (or none) shows.
 struct MapSegment {
   u64 first = 0, last = ~u64{0};
-  Backing* backing = nullptr;    // RAM or ROM
+  Backing* backing = nullptr;    // RAM or ROM that is read
   MmioDevice* device = nullptr;  // neither: a hole
   u64 device_offset = 0;         // of `first`
   u8* bytes = nullptr;           // host address of `first`
+  Backing* target = nullptr;     // RAM that takes the writes: `backing` itself, but for shadows
+  u8* target_bytes = nullptr;    // host address of `first` there
 
+  bool writable() const { return target != nullptr && target == backing; }
+  // `next` shows the same things' next bytes.
+  bool goes_on_in(const MapSegment& next) const {
+    const u64 bytes_here = next.first - first;
+    return backing == next.backing && device == next.device && target == next.target &&
+           (backing == nullptr || bytes + bytes_here == next.bytes) &&
+           (device == nullptr || device_offset + bytes_here == next.device_offset);
+  }
   bool covers(u64 address, u64 size) const { return address >= first && last - address >= size - 1; }
+};
+
+// A stretch in which RAM and what lies above it share the accesses.
+struct Shadow {
+  u64 first, last;
+  bool read_ram, write_ram;
 };
 
 struct PhysicalMemory::Impl {
   std::vector<Layer> layers;
+  std::vector<Shadow> shadows;
   std::vector<MapSegment> map{MapSegment{}};  // tiles the whole of 2^64, in address order
   std::size_t last_hit = 0;
   u64 ram_pages = 0;
@@ -98,6 +115,10 @@ struct PhysicalMemory::Impl {
   // RAM by its own address, and by its dense number; nullptr: there is none.
   Backing* ram_at(u64 address) const;
   Backing* ram_of(u64 number) const;
+
+ private:
+  // What is seen of first..last, which no layer's and no shadow's border divides.
+  MapSegment segment_of(u64 first, u64 last) const;
 };
 
 }  // namespace ringside

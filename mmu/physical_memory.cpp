@@ -82,6 +82,21 @@ void PhysicalMemory::remove_mmio(MmioDevice& device) {
   map_moved();
 }
 
+void PhysicalMemory::set_shadow(HostPhys base, u64 bytes, bool read_ram, bool write_ram) {
+  const Shadow wanted{base.value, base.value + bytes - 1, read_ram, write_ram};
+  const auto known = std::find_if(impl_->shadows.begin(), impl_->shadows.end(),
+                                  [&](const Shadow& s) { return s.first == wanted.first; });
+  if (known == impl_->shadows.end()) {
+    impl_->shadows.push_back(wanted);
+  } else if (known->read_ram == read_ram && known->write_ram == write_ram) {
+    return;
+  } else {
+    *known = wanted;
+  }
+  impl_->rebuild();
+  map_moved();
+}
+
 void PhysicalMemory::set_a20(bool open) {
   a20_line_ = open;
   apply_a20();
@@ -106,7 +121,7 @@ bool PhysicalMemory::page(HostPhys address, Page& result) {
   const Backing& backing = *segment.backing;
   const u64 index = backing.index(at);
   result.bytes = segment.bytes + (at - segment.first);
-  result.ram = backing.ram;
+  result.ram = segment.writable();
   result.code_lines = &backing.code_lines(index);
   result.has_code = *result.code_lines != 0;
   result.marked = Backing::has(backing.marked, index);
@@ -122,7 +137,7 @@ u8* PhysicalMemory::pointer(HostPhys address, bool write) {
   const MapSegment& segment = impl_->find(at);
   if (segment.backing == nullptr || !segment.covers(at, page_bytes)) return nullptr;
   if (write) {
-    if (!segment.backing->ram) return nullptr;
+    if (!segment.writable()) return nullptr;
     impl_->mark_written(*segment.backing, segment.backing->index(at));
   }
   return segment.bytes + (address.value - segment.first);
@@ -159,21 +174,20 @@ void PhysicalMemory::write(HostPhys address, unsigned size, u64 value) {
   if (size == 0 || size > 8) return;
   const MapSegment& segment = impl_->find(at);
   const bool one_piece = segment.covers(at, size) && left_in_page(place) >= size;
-  if (one_piece && segment.backing == nullptr) {
-    if (segment.device == nullptr) return;
+  if (one_piece && segment.device != nullptr) {
     if (std::has_single_bit(size)) {
       segment.device->mmio_write(at - segment.first + segment.device_offset, size, low_bytes(value, size));
       return;
     }
   } else if (one_piece) {
-    Backing& backing = *segment.backing;
-    if (!backing.ram) return;
+    if (segment.target == nullptr) return;
+    Backing& backing = *segment.target;
     const u64 index = backing.index(at);
     if (backing.code_lines(index) & line_mask(place.page_offset(), size)) [[unlikely]] {
       if (watcher_ != nullptr) watcher_->code_written(place, size);
     }
     impl_->mark_written(backing, index);
-    std::memcpy(segment.bytes + (at - segment.first), &value, size);
+    std::memcpy(segment.target_bytes + (at - segment.first), &value, size);
     return;
   }
   if (size == 1) return;
@@ -207,14 +221,14 @@ void PhysicalMemory::write_block(HostPhys address, const void* in, u64 bytes) {
     const MapSegment& segment = impl_->find(place.value);
     u64 chunk = std::min(bytes, left_in_page(place));
     if (segment.last - place.value < chunk - 1) chunk = segment.last - place.value + 1;
-    if (segment.backing != nullptr && segment.backing->ram) {
-      Backing& backing = *segment.backing;
+    if (segment.target != nullptr) {
+      Backing& backing = *segment.target;
       const u64 index = backing.index(place.value);
       if ((backing.code_lines(index) & line_mask(place.page_offset(), chunk)) != 0 && watcher_ != nullptr) {
         watcher_->code_written(place, chunk);
       }
       impl_->mark_written(backing, index);
-      std::memcpy(segment.bytes + (place.value - segment.first), from, chunk);
+      std::memcpy(segment.target_bytes + (place.value - segment.first), from, chunk);
     }
     from += chunk;
     address = address + chunk;

@@ -54,13 +54,18 @@ class PhysicalMemory {
   // lies below it. remove_mmio takes it away again (IA32_APIC_BASE moves, BARs are programmed).
   void add_mmio(HostPhys base, u64 bytes, MmioDevice& device, std::string name);
   void remove_mmio(MmioDevice& device);
+  // Who answers between `base` and `base` + `bytes` (multiples of 4 KiB): the RAM that lies below, or what
+  // lies above it, apart for reads and for writes. Reads that do not go to RAM see what was added above it,
+  // or nothing; writes that do not go to RAM meet a device there, or vanish. The PAM registers of a host
+  // bridge.
+  void set_shadow(HostPhys base, u64 bytes, bool read_ram, bool write_ram);
   // Increments with every change of the map: whoever caches host pointers flushes when it moves.
   u64 map_generation() const { return map_generation_; }
   void add_listener(MapListener& listener);
   void remove_listener(MapListener& listener);
 
-  // Address bit 20 is forced to 0 while the gate is closed (A20M# is low) and nobody blocks it: VMX operation does.
-  // Reset state here: open.
+  // Address bit 20 is forced to 0 while the gate is closed (A20M# is low) and nobody blocks it: VMX operation
+  // does. Reset state here: open.
   void set_a20(bool open);
   bool a20() const { return a20_line_; }
   // Each `true` of a CPU wants its `false`.
@@ -76,7 +81,7 @@ class PhysicalMemory {
   // All that a TLB fill wants to know of the page that holds an address; marks nothing.
   struct Page {
     u8* bytes = nullptr;  // of the page's start
-    bool ram = false;     // RAM, else ROM
+    bool ram = false;     // RAM that can be written; else ROM, or RAM in its role
     bool has_code = false;
     bool marked = false;              // written, and every mark knows it: one more write has nothing to tell
     const u32* code_lines = nullptr;  // a bit a line, as long as the map does not change

@@ -47,7 +47,8 @@ class Clock {
   virtual Ticks now() const = 0;
   // Ticks per second; constant for a machine's life.
   virtual u64 frequency() const = 0;
-  // From inside an instruction: it takes so much longer than others. A clock that nobody moves takes no notice.
+  // From inside an instruction: it takes so much longer than others. A clock that nobody moves takes no
+  // notice.
   virtual void spend(Ticks) {}
 
   // Ticks that `count` periods of a `hertz` clock take, rounded up; and how many whole periods fit into

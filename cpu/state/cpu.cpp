@@ -94,6 +94,11 @@ void Cpu::reset(bool init) {
   update_debug();
 }
 
+void Cpu::set_ferr(bool asserted) {
+  ferr = asserted;
+  if (numeric_error != nullptr) numeric_error->set_ferr(asserted);
+}
+
 void Cpu::set_eflags(u64 value, u64 mask) {
   if (mask & Eflags::arithmetic) {
     const u64 image = flags.image();

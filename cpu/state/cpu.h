@@ -13,6 +13,7 @@
 #include "cpu/state/model.h"
 #include "cpu/state/segment.h"
 #include "cpu/state/vector.h"
+#include "devices/bus/numeric_error_pins.h"
 #include "mmu/mmu.h"
 
 namespace ringside {
@@ -160,6 +161,8 @@ struct alignas(64) Cpu : RegisterFile {
   Vmx* vmx = nullptr;  // nullptr: a CPU without VMX
   Mmu& mmu;
   PortSpace* ports = nullptr;
+  // FERR# and IGNNE#; nullptr: they are not wired, and software is taken to hold IGNNE#.
+  NumericErrorPins* numeric_error = nullptr;
   InterruptSource* interrupts = nullptr;
   Clock* clock = nullptr;
   MachineControl* control = nullptr;
@@ -186,6 +189,8 @@ struct alignas(64) Cpu : RegisterFile {
   // Power-up or INIT state as the manual's table "IA-32 and Intel 64 Processor States Following Power-up,
   // Reset, or INIT".
   void reset(bool init);
+  // The FERR# pin, with its wire if it has one.
+  void set_ferr(bool asserted);
 
   template <class T>
   T& reg(u8 offset) {

@@ -41,7 +41,7 @@ class IoApic final : public Device, public MmioDevice, public EoiListener {
 
   u64 entry(unsigned number) const { return entries_[number]; }  // for dumps
   bool asserted(unsigned number) const { return levels_ >> number & 1; }
-  u32 peek(u8 index) const;                                      // an indirect register, without side effects
+  u32 peek(u8 index) const;  // an indirect register, without side effects
 
   void fields(Fields& fields) override;
 

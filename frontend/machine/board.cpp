@@ -9,7 +9,6 @@
 #include "devices/debug/debug_exit.h"
 #include "devices/debug/post_port.h"
 #include "devices/dma/dma8237.h"
-#include "devices/pci/i440fx.h"
 #include "devices/pci/piix.h"
 #include "devices/pit/pit8254.h"
 #include "devices/testdev/pc_testdev.h"
@@ -72,6 +71,7 @@ Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, 
   add<Dma8237>();
   add<PostPort>();
   ferr_ = &add<FerrPort>(isa(FerrPort::irq));
+  cpus[0]->numeric_error = ferr_;
   add_pci(control);
   add<DebugConsole>(console_out);
   add_fw_cfg(config);
@@ -98,7 +98,7 @@ void Board::add_pci(ResetControl& control) {
   std::array<IrqLine*, 16> pirq_lines{};
   for (unsigned irq = 0; irq < isa_irqs; ++irq) pirq_lines[irq] = &isa(irq);
   pci_ = &add<PciBus>();
-  add<I440fx>();
+  add<I440fx>(this);
   pci_->set_pirq_sink(&add<Piix3Isa>(pirq_lines));
   add<Piix4Pm>();
   // The reset port lies inside CONFIG_ADDRESS's four bytes; the later mapping wins.
@@ -152,6 +152,10 @@ void Board::restored() {
   a20_.set(i8042_->a20_open());
 }
 
+void Board::set_shadow(HostPhys start, u64 bytes, bool read_ram, bool write_ram) {
+  memory_.set_shadow(start, bytes, read_ram, write_ram);
+}
+
 void Board::legacy_replacement(bool on) {
   pit_line_->cut(on);
   rtc_line_->cut(on);
@@ -188,7 +192,13 @@ bool Board::dma_write(HostPhys to, std::span<const u8> from) {
   return true;
 }
 
+void Board::open_shadow() {
+  for (u8 pam = 0x59; pam <= 0x5f; ++pam)
+    pci_->config_write(0, I440fx::device, I440fx::function, pam, 1, pam == 0x59 ? 0x30 : 0x33);
+}
+
 void Board::prepare_direct_boot() {
+  open_shadow();
   local_apics_->at(0).set_virtual_wire();
   // Interrupt controllers and timer as a PC's BIOS programs them: IRQ 0 to 7 at vectors 8 to 15, IRQ 8 to 15
   // at 70h to 77h; timer, cascade and real-time clock let through; a tick each 65,536 clocks.

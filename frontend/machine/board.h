@@ -12,6 +12,7 @@
 #include "devices/fwcfg/fw_cfg.h"
 #include "devices/hpet/hpet.h"
 #include "devices/i8042/i8042.h"
+#include "devices/pci/i440fx.h"
 #include "devices/pci/pci_bus.h"
 #include "devices/pic/pic8259.h"
 #include "devices/rtc/cmos_rtc.h"
@@ -31,7 +32,7 @@ class A20Gate final : public IrqLine {
   PhysicalMemory& memory_;
 };
 
-class Board final : public HpetRouting, public DmaMemory {
+class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
  public:
   static constexpr unsigned isa_irqs = 16;
 
@@ -51,7 +52,9 @@ class Board final : public HpetRouting, public DmaMemory {
 
   // The CPU whose local APIC answers at the APIC page now.
   void set_running(unsigned cpu) { local_apics_->set_running(cpu); }
-  // A machine without firmware: what firmware would have left behind.
+  // Without firmware: RAM from C0000H to FFFFFH, as firmware opens it to copy itself there.
+  void open_shadow();
+  // The same, and all else that firmware would have left behind for a kernel.
   void prepare_direct_boot();
   // Something is wired so that EFLAGS.IF does not hold it back: NMI, SMI or INIT of a chip.
   bool unmaskable_sources() const;
@@ -81,6 +84,7 @@ class Board final : public HpetRouting, public DmaMemory {
   }
   void set_legacy(unsigned irq, bool level) override { hpet_irqs_[irq]->set(level); }
   void legacy_replacement(bool on) override;
+  void set_shadow(HostPhys start, u64 bytes, bool read_ram, bool write_ram) override;
   void send_message(HostPhys address, u32 data) override;
   bool dma_reaches(HostPhys first, u64 bytes);
   bool dma_read(HostPhys from, std::span<u8> to) override;

@@ -74,10 +74,10 @@ bool load_bios(const std::string& name, PhysicalMemory& memory, std::string& err
                     name, bytes.size());
     return false;
   }
-  const u64 low = std::min<u64>(bytes.size(), 0x20000);
+  const auto low = static_cast<std::ptrdiff_t>(std::min<u64>(bytes.size(), 0x20000));
   memory.add_rom(HostPhys((u64{1} << 32) - bytes.size()), bytes, "bios");
-  // Below 1 MiB it is shadowed in RAM, so that the BIOS may write to itself.
-  memory.write_block(HostPhys(0x100000 - low), bytes.data() + bytes.size() - low, low);
+  // Its end is seen below 1 MiB as well, until the host bridge shows RAM there.
+  memory.add_rom(HostPhys(0x100000 - static_cast<u64>(low)), {bytes.end() - low, bytes.end()}, "bios shadow");
   return true;
 }
 
@@ -179,7 +179,10 @@ void Machine::reset_cpus(Parts& p) const {
 
 // After a reset: what takes the place of firmware, where there is none.
 bool Machine::boot(Parts& p, std::string& error) const {
-  if (config_.boot.kernel.empty()) return true;
+  if (config_.boot.kernel.empty()) {
+    if (config_.boot.bios.empty()) p.board->open_shadow();
+    return true;
+  }
   p.board->prepare_direct_boot();
   BootPlatform platform;
   platform.memory = &p.memory;

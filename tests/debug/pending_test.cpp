@@ -6,6 +6,7 @@
 #include "devices/pic/pic8259.h"
 #include "frontend/render/text.h"
 #include "tests/devices/apic_fixture.h"
+#include "tests/devices/fakes.h"
 #include "tests/exec/small_machine.h"
 
 using namespace ringside;

@@ -132,9 +132,11 @@ struct RealBoard {
     return made;
   }
   void take_memory_of(RealBoard& other) {
-    std::vector<u8> bytes(ram_bytes);
-    other.memory.read_block(HostPhys(0), bytes.data(), bytes.size());
-    memory.write_block(HostPhys(0), bytes.data(), bytes.size());
+    std::vector<HostPhys> written;
+    memory.for_each_written_page([&](HostPhys page, const u8*) { written.push_back(page); });
+    for (const HostPhys page : written) memory.restore_page(page, nullptr);
+    other.memory.for_each_written_page(
+        [&](HostPhys page, const u8* bytes) { memory.restore_page(page, bytes); });
   }
   void fields(Fields& visit) { board->fields(visit); }
   void restored() { board->restored(); }

@@ -1,6 +1,8 @@
 // Owns the slow side of cpu/exec/sse/ready.h.
 #include "cpu/exec/sse/ready.h"
 
+#include "cpu/exec/core/numeric_error.h"
+
 namespace ringside {
 
 bool refuse_sse(Cpu& cpu) {
@@ -17,9 +19,7 @@ bool refuse_mmx(Cpu& cpu) {
   } else if (cpu.cr0 & Cr0::NE) {
     cpu.raise(Vector::MF);
   } else {
-    // The chipset turns FERR# into IRQ 13; it freezes a real CPU until then.
-    cpu.ferr = true;
-    return true;
+    return !frozen_by_error(cpu);
   }
   return false;
 }

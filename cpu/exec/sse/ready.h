@@ -11,7 +11,8 @@ namespace ringside {
 
 // #UD for CR0.EM or without CR4.OSFXSR, #NM for CR0.TS. Always false.
 [[gnu::cold, gnu::noinline]] bool refuse_sse(Cpu& cpu);
-// #UD for CR0.EM, #NM for CR0.TS, #MF for a pending x87 error. True if only FERR# was raised.
+// #UD for CR0.EM, #NM for CR0.TS, #MF for a pending x87 error (see frozen_by_error for CR0.NE = 0). True: go
+// on, under IGNNE#.
 [[gnu::cold, gnu::noinline]] bool refuse_mmx(Cpu& cpu);
 
 // In front of each instruction with XMM operands.

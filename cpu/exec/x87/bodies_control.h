@@ -145,11 +145,11 @@ inline bool fwait(Cpu& cpu, const Op&) {
     cpu.raise(Vector::NM);
     return false;
   }
-  if ((cpu.x87.status & FpuStatus::ES) != 0 && (cpu.cr0 & Cr0::NE) != 0) [[unlikely]] {
-    cpu.raise(Vector::MF);
-    return false;
-  }
-  return true;
+  if ((cpu.x87.status & FpuStatus::ES) == 0) [[likely]]
+    return true;
+  if ((cpu.cr0 & Cr0::NE) == 0) return !frozen_by_error(cpu);
+  cpu.raise(Vector::MF);
+  return false;
 }
 
 }  // namespace ringside

@@ -136,7 +136,7 @@ void initialize(Cpu& cpu) {
   x87.data_selector = 0;
   x87.instruction_pointer = 0;
   x87.data_pointer = 0;
-  cpu.ferr = false;
+  cpu.set_ferr(false);
 }
 
 }  // namespace ringside::x87

@@ -12,14 +12,14 @@ bool begin_blocked(Cpu& cpu) {
     cpu.raise(Vector::MF);
     return false;
   }
-  return true;
+  return !frozen_by_error(cpu);
 }
 
 void update_error_summary(Cpu& cpu) {
   X87State& x87 = cpu.x87;
   const bool pending = (x87.status & FpuStatus::exceptions & ~x87.control) != 0;
   x87.status = static_cast<u16>((x87.status & ~error_summary) | (pending ? error_summary : 0));
-  cpu.ferr = pending && (cpu.cr0 & Cr0::NE) == 0;
+  cpu.set_ferr(pending && (cpu.cr0 & Cr0::NE) == 0);
 }
 
 void record_error(Cpu& cpu, const Op& op) {

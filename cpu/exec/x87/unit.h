@@ -2,6 +2,7 @@
 // faults, the status word and the pointers to the last instruction.
 #pragma once
 
+#include "cpu/exec/core/numeric_error.h"
 #include "cpu/exec/core/operands.h"
 #include "cpu/exec/x87/float80_convert.h"
 
@@ -12,8 +13,7 @@ constexpr u16 error_summary = FpuStatus::ES | 0x8000;
 
 // -- Waiting.
 
-// Raises #NM or #MF; true where an error is pending but CR0.NE = 0: the error is the FERR# pin's matter, and
-// software that came this far without clearing it is taken to hold IGNNE#.
+// Raises #NM or #MF, or freezes: false.
 [[gnu::cold, gnu::noinline]] bool begin_blocked(Cpu& cpu);
 
 // The start of a waiting instruction. False: a fault was raised.

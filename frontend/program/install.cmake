@@ -1,6 +1,8 @@
 # Owns what `cmake --install` puts into place, and the Debian package (`cpack -G DEB`): the program, the guests that are not built
 # in, the man page and bash's completion, which the program makes of its own tables.
 include(GNUInstallDirs)
+# A package needs the program, not the tests.
+set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)
 set(manual_files)
 # made_by_program(FILE WORD): what `ringside help WORD` says.
 function(made_by_program file word)

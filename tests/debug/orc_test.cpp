@@ -102,6 +102,12 @@ TEST_CASE("without any information: the next word on the stack that leads behind
   REQUIRE(m.to_symbol("main"));
   Cpu& cpu = m.cpu();
   PhysicalMemory& memory = m.machine->memory();
+  // The code moves from the ROM into the RAM behind it, where it can be written to: PAM0, F0000H to FFFFFH.
+  std::vector<u8> rom(0x10000);
+  memory.read_block(HostPhys(0xf0000), rom.data(), rom.size());
+  cpu.ports->port_write(0xcf8, 4, 0x80000058);
+  cpu.ports->port_write(0xcfd, 1, 0x30);
+  memory.write_block(HostPhys(0xf0000), rom.data(), rom.size());
   for (u64 at = 0x6000; at < 0x6500; at += 8) memory.write(HostPhys(at), 8, 0);
   cpu.gpr[RSP] = 0x6000;
   cpu.gpr[RBP] = 0;

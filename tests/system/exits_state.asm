@@ -59,7 +59,9 @@ checks_of_exits:
         put GUEST_IDTR_LIMIT, 0
         exits "an NMI whose delivery faults: #GP", 0
         anywhere
-        mov dword [rbp + 0x300], 1 << 18 | 4 << 8
+        mov eax, [rbp + 0x20]           ; to itself by its ID: the shorthand is for fixed interrupts only
+        mov [rbp + 0x310], eax
+        mov dword [rbp + 0x300], 4 << 8
         nop
         nop
         left

@@ -84,7 +84,7 @@ main:   mov eax, [stage]
 .table: dd .cold, .pulse, .output_port, .port_92, .soft, .hard, .hard_0e
 stages  equ ($ - .table) / 4
 
-.lost:  is "no stage is left over", [stage], 0
+.lost:  mov dword [failures], 1         ; a stage too many
         finish
 
 .cold:  movzx eax, word [warm_boot]
@@ -99,7 +99,8 @@ stages  equ ($ - .table) / 4
         outb 0x64, 0xfe
         jmp $
 
-.pulse: after_init "8042's pulse"
+.pulse:
+        after_init "8042's pulse"
         call mark
         outb 0x64, 0xd1
         outb 0x60, 0xfe
@@ -119,13 +120,15 @@ stages  equ ($ - .table) / 4
         outb 0xcf9, 4
         jmp $
 
-.soft:  after_init "port CF9H, soft"
+.soft:
+        after_init "port CF9H, soft"
         call mark
         outb 0xcf9, 2
         outb 0xcf9, 6
         jmp $
 
-.hard:  after_reset "port CF9H, hard"
+.hard:
+        after_reset "port CF9H, hard"
         call mark
         outb 0xcf9, 0x0e
         jmp $

@@ -23,15 +23,8 @@ bool comes(const Cpu& cpu) {
     if (!(cpu.attention & event.attention)) return false;
   }
   if (!event.pending(cpu)) return false;
-  return [&]<std::size_t... i>(std::index_sequence<i...>) {
-    return ([&] {
-      constexpr const Blocking* blocking = event.held_by[i];
-      if constexpr (blocking != nullptr)
-        return !blocking->holds(cpu);
-      else
-        return true;
-    }() && ...);
-  }
+  const auto lets_through = [&](const Blocking* blocking) { return !blocking || !blocking->holds(cpu); };
+  return [&]<std::size_t... i>(std::index_sequence<i...>) { return (lets_through(event.held_by[i]) && ...); }
   (std::make_index_sequence<event.held_by.size()>());
 }
 

@@ -25,15 +25,18 @@ packages=(
 choose_compiler() {
   if [ -n "${CXX:-}" ]; then
     compiler=$CXX
-  elif command -v clang++-19 >/dev/null || packaged clang-19; then
+  elif command -v clang++-19 >/dev/null || packaged clang-19 || { refresh_lists && packaged clang-19; }; then
     compiler=clang++-19
     packages+=(clang-19)
   else
     compiler=g++
   fi
 }
-packaged() { apt-cache show --no-all-versions "$1" 2>/dev/null | grep -q '^Package:'; }
+packaged() { [ -n "$(apt-cache show --no-all-versions "$1" 2>/dev/null)" ]; }
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# The lists of packages may be old or not there; without root they stay so.
+refresh_lists() { [ "$(id -u)" -ne 0 ] || apt-get update -qq >&2; }
 
 need_root() {
   [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null || return 0

@@ -49,6 +49,10 @@ Chip& Board::add(Arguments&&... arguments) {
   return chip;
 }
 
+Board::~Board() {
+  while (!devices_.empty()) devices_.pop_back();
+}
+
 Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, ResetControl& control,
              const std::vector<std::unique_ptr<Cpu>>& cpus)
     : memory_(memory), ram_bytes_(config.ram_bytes), a20_(memory) {

@@ -39,6 +39,8 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   // All chips are in the state of power-on.
   Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, ResetControl& control,
         const std::vector<std::unique_ptr<Cpu>>& cpus);
+  // The last made goes first: chips know those that were there before them.
+  ~Board() override;
 
   // In the order of their state.
   const std::vector<std::unique_ptr<Device>>& devices() const { return devices_; }

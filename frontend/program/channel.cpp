@@ -79,8 +79,9 @@ bool Channel::open_socket(const std::string& flag, const Chardev& device, std::s
   say(fmt::format("{} {}:{}: {}", flag, tcp ? "tcp" : "unix", address,
                   device.wait ? "waiting for a client" : "a client may come"));
   while (device.wait && client_ < 0 && !asked_to_stop()) {
+    constexpr int look_again = 20;  // milliseconds: a signal just before the wait does not end it
     pollfd wait{server_, POLLIN, 0};
-    if (::poll(&wait, 1, -1) > 0) receive();
+    if (::poll(&wait, 1, look_again) > 0) receive();
   }
   if (!device.wait || client_ >= 0) return true;
   error = fmt::format("{} {}:{}: no client came; add ,nowait to start without", flag, tcp ? "tcp" : "unix",

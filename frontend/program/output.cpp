@@ -32,6 +32,10 @@ std::string nobody_reads(const std::string& flag, const std::string& path) {
   return fmt::format("{} {}: nobody reads this pipe; start its reader first", flag, path);
 }
 
+// How long a wait lasts before it asks again whether the program is to stop: a signal that comes between the
+// question and the wait does not end the wait. In milliseconds.
+constexpr int look_again = 20;
+
 // All of it, or false with errno. A reader who does not read is waited for, until the program is asked to
 // stop: then it has one more second, and errno is ETIMEDOUT.
 bool write_all(int file, const char* data, std::size_t size) {
@@ -40,7 +44,7 @@ bool write_all(int file, const char* data, std::size_t size) {
   while (size > 0) {
     const bool stopping = asked_to_stop();
     pollfd wait{file, POLLOUT, 0};
-    const int ready = ::poll(&wait, 1, stopping ? last_chance : -1);
+    const int ready = ::poll(&wait, 1, stopping ? last_chance : look_again);
     if (ready <= 0 && stopping) {
       errno = ETIMEDOUT;
       return false;
@@ -61,11 +65,13 @@ bool write_all(int file, const char* data, std::size_t size) {
   return true;
 }
 
-// As open(), but that signals which do not ask the program to stop leave it waiting.
-int open_patiently(const char* path, int flags) {
+// A pipe's open() would wait for its reader by itself, but could miss the signal that ends the wait.
+int open_pipe(const char* path, int flags) {
   for (;;) {
-    const int file = ::open(path, flags | O_CLOEXEC, 0666);
-    if (file >= 0 || errno != EINTR || asked_to_stop()) return file;
+    const int file = ::open(path, flags | O_CLOEXEC | O_NONBLOCK, 0666);
+    if (file >= 0) ::fcntl(file, F_SETFL, ::fcntl(file, F_GETFL) & ~O_NONBLOCK);
+    if (file >= 0 || errno != ENXIO || asked_to_stop()) return file;
+    ::poll(nullptr, 0, look_again);
   }
 }
 
@@ -132,10 +138,13 @@ Stream::~Stream() {
 }
 
 bool Stream::open_file(const std::string& flag, const std::string& path, bool append, std::string& error) {
-  if (is_fifo(path)) say(fmt::format("{} {}: waiting for a reader of the pipe", flag, path));
-  file_ = open_patiently(path.c_str(), O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC));
+  const int flags = O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC);
+  const bool pipe = is_fifo(path);
+  if (pipe) say(fmt::format("{} {}: waiting for a reader of the pipe", flag, path));
+  file_ = pipe ? open_pipe(path.c_str(), flags) : ::open(path.c_str(), flags | O_CLOEXEC, 0666);
   if (file_ < 0) {
-    error = errno == EINTR ? nobody_reads(flag, path) : cannot_write(flag, path, std::strerror(errno));
+    error =
+        pipe && errno == ENXIO ? nobody_reads(flag, path) : cannot_write(flag, path, std::strerror(errno));
     return false;
   }
   owned_ = true;

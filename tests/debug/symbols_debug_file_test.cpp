@@ -51,7 +51,8 @@ TEST_CASE("inlined functions: which, and where each was called") {
     CHECK(text.ends_with(fmt::format(", inlined at debug/linux_structures.cpp:{})", outer_call)));
   }
   CHECK(deepest);
-  CHECK(symbols.inlined(named->start - 1).empty());
+  // What lies just before is the compiler's choice; it is not inside this function.
+  for (const auto& frame : symbols.inlined(named->start - 1)) CHECK(frame.function != "innermost_function");
   CHECK(symbols.inlined(0).empty());
 }
 

@@ -7,8 +7,10 @@ namespace ringside {
 void Mmu::Context::FetchSide::enter(u64 page, HostPhys host, PageTraits traits) {
   const unsigned slot = tlb_index(page);
   const u64 old = table.page(slot);
-  if (old != TlbEntry::none && old != page && !table.is_global(slot))
+  if (old != TlbEntry::none && old != page && !table.is_global(slot)) {
     evicted[old] = {table.place(slot), table.traits(slot).fragment};
+    gave_way.put(slot, true);
+  }
   table.fill(page, host, traits);
 }
 
@@ -16,7 +18,7 @@ bool Mmu::Context::FetchSide::drop_own(u64 page) {
   const unsigned slot = tlb_index(page);
   const bool there = table.page(slot) == page && !table.is_global(slot);
   if (there) table.drop(slot);
-  if (!there && evicted.erase(page) == 0) return false;
+  if (!there && (!gave_way.has(slot) || evicted.erase(page) == 0)) return false;
   --known;
   return true;
 }
@@ -42,7 +44,10 @@ bool Mmu::Context::FetchSide::drop_own_fragments(u64 first, u64 bytes) {
 bool Mmu::Context::FetchSide::drop_all_own() {
   const bool any = known != 0;
   table.flush_non_global();
-  evicted.clear();
+  if (!evicted.empty()) {
+    evicted.clear();
+    gave_way.clear();
+  }
   known = 0;
   all_global = true;  // which does away with the private epoch
   return any;
@@ -86,7 +91,9 @@ bool Mmu::Context::find_fetch(bool is_user, u64 page, HostPhys& host) {
     host = side.table.place(tlb_index(page));
     return true;
   }
-  if (const auto found = side.evicted.find(page); found != side.evicted.end()) {
+  const bool gave_way = side.gave_way.has(tlb_index(page));
+  if (const auto found = gave_way ? side.evicted.find(page) : side.evicted.end();
+      found != side.evicted.end()) {
     const FetchSide::Evicted known = found->second;
     side.evicted.erase(found);
     side.enter(page, known.host, {false, known.fragment});
@@ -130,7 +137,7 @@ void Mmu::Context::drop_small_page(u64 page, bool globals_only, u64& epochs) {
     if (side->write.drop_page(page, globals_only)) side->drop_beside(page);
   }
   for (FetchSide& side : fetch) {
-    if (!globals_only && side.drop_own(page)) side.private_epoch = ++epochs;
+    if (!globals_only && side.may_own(page) && side.drop_own(page)) side.private_epoch = ++epochs;
   }
 }
 

@@ -77,6 +77,11 @@ struct Mmu::DataSide {
     beside[beside_index(entry.tag)] = entry;
     any_beside = true;
   }
+  // Until all code is gone from it: then it gets a fast tag.
+  bool lies_beside(u64 page) const {
+    const BesideEntry& entry = beside[beside_index(page)];
+    return entry.tag == page && *entry.lines != 0;
+  }
   void drop_beside(u64 page) {
     BesideEntry& entry = beside[beside_index(page)];
     if (entry.tag == page) entry.tag = TlbEntry::none;
@@ -121,11 +126,16 @@ struct Mmu::Context {
     };
     PageTable<KnownFetchPages> table;
     std::map<u64, Evicted> evicted;  // pages of its own that gave way in the table
+    SlotSet gave_way;                // slots that have pages in `evicted`; some may have them no more
     unsigned known = 0;              // pages of its own
     bool all_global = true;          // every page filled since the others were flushed
     u64 private_epoch = 0;           // if not
 
     void enter(u64 page, HostPhys host, PageTraits traits);  // in the table; what was there is evicted
+    bool may_own(u64 page) const {
+      const unsigned slot = tlb_index(page);
+      return table.page(slot) == page || gave_way.has(slot);
+    }
     bool drop_own(u64 page);
     bool drop_own_fragments(u64 first, u64 bytes);
     bool drop_all_own();

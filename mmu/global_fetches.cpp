@@ -7,17 +7,21 @@ namespace ringside {
 
 void GlobalFetches::Side::count(u64 size, int change) {
   for (std::size_t n = 0; n < large_sizes.size(); ++n) {
-    if (large_sizes[n] == size) fragments[n] += static_cast<unsigned>(change);
+    if (large_sizes[n] != size) continue;
+    fragments[n] += static_cast<unsigned>(change);
+    any_fragments = true;
   }
 }
 
 void GlobalFetches::put(unsigned side, u64 page, HostPhys host, u64 page_size) {
   Side& s = sides_[side];
   if (s.pages.insert({page, {host, page_size}}).second) s.count(page_size, 1);
+  s.slots.put(tlb_index(page), true);
 }
 
 bool GlobalFetches::drop_small_page(unsigned side, u64 page, u64& epochs) {
   Side& s = sides_[side];
+  if (!s.slots.has(tlb_index(page))) return false;
   const auto found = s.pages.find(page);
   if (found == s.pages.end()) return false;
   s.count(found->second.size, -1);

@@ -7,6 +7,7 @@
 
 #include "cpu/arch/fields.h"
 #include "cpu/arch/types.h"
+#include "mmu/known_pages.h"
 
 namespace ringside {
 
@@ -20,8 +21,13 @@ class GlobalFetches {
 
   u64 epoch(unsigned side) const { return epoch_[side]; }
   const HostPhys* find(unsigned side, u64 page) const {
+    if (!sides_[side].slots.has(tlb_index(page))) return nullptr;
     const auto found = sides_[side].pages.find(page);
     return found == sides_[side].pages.end() ? nullptr : &found->second.host;
+  }
+  // The page of an address, or a fragment of the large page that it lies in; errs by telling too many.
+  bool may_have(unsigned side, u64 address) const {
+    return sides_[side].slots.has(tlb_index(address)) || sides_[side].any_fragments;
   }
   bool full(unsigned side) const { return sides_[side].pages.size() >= most; }
   void put(unsigned side, u64 page, HostPhys host, u64 page_size);
@@ -43,6 +49,8 @@ class GlobalFetches {
   struct Side {
     std::map<u64, Page> pages;
     std::array<unsigned, large_sizes.size()> fragments{};  // of large pages of each size
+    bool any_fragments = false;                            // there were some since all was cleared
+    SlotSet slots;  // tlb_index() of the pages, so that INVLPG of others need not search; some may be gone
     void count(u64 size, int change);
   };
   std::array<Side, 2> sides_;

@@ -54,6 +54,7 @@ void Mmu::drop_global_fetch(Context& context, u64 address, bool fragments) {
   GlobalFetches& globals = *context.globals;
   const u64 page = address & ~u64{0xfff};
   for (unsigned side = 0; side < 2; ++side) {
+    if (!globals.may_have(side, address)) continue;
     if (!(fragments ? globals.drop_page(side, address, epochs_)
                     : globals.drop_small_page(side, page, epochs_)))
       continue;
@@ -163,6 +164,7 @@ bool Mmu::watched(u64 page, const PagePlace& place) const {
 
 void Mmu::set_watched_pages(std::span<const LinAddr> pages) {
   watched_.assign(pages.begin(), pages.end());
+  any_watched_ = watches_frames() || !watched_.empty();
   for (const LinAddr page : watched_) {
     for (auto& context : contexts_) context->drop_fast(page.page().value);
   }
@@ -171,6 +173,7 @@ void Mmu::set_watched_pages(std::span<const LinAddr> pages) {
 void Mmu::set_watched_frames(std::span<const HostPhys> frames, std::span<const GuestPhys> guest_frames) {
   watched_frames_.assign(frames.begin(), frames.end());
   watched_guest_frames_.assign(guest_frames.begin(), guest_frames.end());
+  any_watched_ = watches_frames() || !watched_.empty();
   for (const HostPhys frame : watched_frames_) {
     PhysicalMemory::Page page;
     if (!memory_.page(frame, page)) continue;  // a device's has no tags

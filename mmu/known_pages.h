@@ -54,26 +54,28 @@ class KnownDataPages {
  public:
   explicit KnownDataPages(TlbEntry* fast) : fast_(fast) { wipe(); }
 
-  u64 page(unsigned slot) const { return pages_[slot]; }
-  const PagePlace& place(unsigned slot) const { return places_[slot]; }
+  u64 page(unsigned slot) const { return known_[slot].page; }
+  const PagePlace& place(unsigned slot) const { return known_[slot].place; }
   void put(unsigned slot, u64 page, const PagePlace& place) {
-    pages_[slot] = page;
-    places_[slot] = place;
+    known_[slot] = {page, place};
     fast_[slot].tag = TlbEntry::none;
   }
-  void drop(unsigned slot) { pages_[slot] = fast_[slot].tag = TlbEntry::none; }
+  void drop(unsigned slot) { known_[slot].page = fast_[slot].tag = TlbEntry::none; }
   void wipe() {
-    pages_.fill(TlbEntry::none);
-    for (unsigned slot = 0; slot < tlb_entries; ++slot) fast_[slot].tag = TlbEntry::none;
+    for (unsigned slot = 0; slot < tlb_entries; ++slot) drop(slot);
   }
   void give_tag(unsigned slot, const u8* bytes) {
-    fast_[slot] = {pages_[slot], reinterpret_cast<u64>(bytes) - pages_[slot]};
+    const u64 page = known_[slot].page;
+    fast_[slot] = {page, reinterpret_cast<u64>(bytes) - page};
   }
   TlbEntry& fast(unsigned slot) { return fast_[slot]; }
 
  private:
-  std::array<u64, tlb_entries> pages_;
-  std::array<PagePlace, tlb_entries> places_;
+  struct Known {
+    u64 page;
+    PagePlace place;
+  };
+  std::array<Known, tlb_entries> known_;
   TlbEntry* fast_;
 };
 

@@ -96,6 +96,7 @@ bool Mmu::load_pdptes(u64 cr3, u64 cr0, u64 cr4, u64 efer, Fault* fault) {
 }
 
 void Mmu::set_privilege(bool user, bool ac, bool check_alignment) {
+  if (user == user_ && ac == ac_ && check_alignment == check_alignment_) return;
   user_ = user;
   ac_ = ac;
   check_alignment_ = check_alignment;
@@ -194,7 +195,7 @@ bool Mmu::find_cached(u64 address, Access access, HostPhys& result) {
   auto& known = writes ? side.write : side.read;
   if (known.page(slot) != page) return false;
   result = known.place(slot).host + (address & 0xfff);
-  if (known.fast(slot).tag == page) return true;
+  if (known.fast(slot).tag == page || (writes && side.lies_beside(page))) return true;
   PhysicalMemory::Page info;
   if (!memory_.page(result, info)) return true;
   if (writes)
@@ -286,13 +287,14 @@ void Mmu::fill_fetch(bool user, u64 page, HostPhys host, PageTraits traits, u64 
 }
 
 void Mmu::give_read_tag(DataSide& side, unsigned slot, const PhysicalMemory::Page& page) {
-  if (!watched(side.read.page(slot), side.read.place(slot))) side.read.give_tag(slot, page.bytes);
+  if (!any_watched_ || !watched(side.read.page(slot), side.read.place(slot)))
+    side.read.give_tag(slot, page.bytes);
 }
 
 // `writes`: the page is about to be written. Else it gets its tag only if that has nothing to tell to those
 // who have a mark on the page.
 void Mmu::give_write_tag(DataSide& side, unsigned slot, const PhysicalMemory::Page& page, bool writes) {
-  if (!page.ram || watched(side.write.page(slot), side.write.place(slot))) return;
+  if (!page.ram || (any_watched_ && watched(side.write.page(slot), side.write.place(slot)))) return;
   if (!writes && (page.has_code || !page.marked)) return;
   const HostPhys host = side.write.place(slot).host;
   if (!page.marked) memory_.pointer(host, true);

@@ -181,6 +181,7 @@ class Mmu : private MapListener {
   std::vector<LinAddr> watched_;
   std::vector<HostPhys> watched_frames_;
   std::vector<GuestPhys> watched_guest_frames_;
+  bool any_watched_ = false;  // one of the three has members
   HostPhys apic_access_page_ = no_apic_access_page;
   HostPhys last_apic_access_page_ = no_apic_access_page;
   Statistics statistics_;

@@ -54,7 +54,10 @@ KERNELS = [
     Kernel("rep_byte", "GB/s", 30, 23, 0.05, 131072),
     Kernel("rep_qword", "G/s", 150, 2.5, 0.05, 16384),
     Kernel("matrix", "MIPS", 20, 700, 71),
+    Kernel("matrix_exact", "MIPS", 20),
+    Kernel("matrix_denormal", "MIPS", 10),
     Kernel("x87", "MIPS", 200, 350, 53),
+    Kernel("x87_exact", "MIPS", 200),
     Kernel("interpreter", "MIPS", 100, 700, 82),
     Kernel("chase", "ns", 120000, 260, 371),
     Kernel("smc", "ns", 15000, 200, 303),
@@ -204,6 +207,8 @@ def arguments():
     a.add_argument("--ringside-flags", default="", metavar="FLAGS", help="more flags for it: --ringside-flags='-x y'")
     a.add_argument("--variant", action="append", default=[], metavar="NAME=FLAGS",
                    help="run Ringside once more with these flags, under this name")
+    a.add_argument("--before", metavar="FILE", help="another build of Ringside, to compare with")
+    a.add_argument("--least", action="store_true", help="the least of the rounds, not the median: for a busy machine")
     a.add_argument("--peers", default="qemu,bochs,native", help="any of qemu, bochs, native (all); none: none")
     a.add_argument("--bochs", default="bochs", metavar="FILE", help="another Bochs than the installed one")
     a.add_argument("--kernels", help="only these, with commas; 'pure', 'events' and 'vmx' name the groups")
@@ -239,9 +244,11 @@ def main():
         wanted.append(emulators.Ringside(options.ringside, options.ringside_flags.split()))
     for variant in options.variant:
         name, equals, flags = variant.partition("=")
-        if not equals or name in ("", "Ringside", "TCG", "Bochs", "native"):
+        if not equals or name in ("", "Ringside", "before", "TCG", "Bochs", "native"):
             sys.exit(f"run.py: --variant {variant}: not NAME=FLAGS with a name of its own")
         wanted.append(emulators.Ringside(options.ringside, flags.split(), name))
+    if options.before:
+        wanted.append(emulators.Ringside(options.before, options.ringside_flags.split(), "before"))
     for name in options.peers.split(",") if options.peers not in ("", "none") else []:
         if name not in known:
             sys.exit(f"run.py: no peer {name}; there are: {', '.join(known)}")
@@ -280,12 +287,13 @@ def main():
             for name, (seconds, _) in seen.items():
                 times[emulator.title].setdefault(name, []).append(seconds / chosen[name])
             iterations[emulator.title] = scaled(seen, chosen, options.seconds)
-    medians = {t: {k: statistics.median(v) for k, v in of.items()} for t, of in times.items()}
+    middle = min if options.least else statistics.median
+    medians = {t: {k: middle(v) for k, v in of.items()} for t, of in times.items()}
     names = [e.title for e in contenders]
     rows, values, gains = table(kernels, medians, names, counts)
     print_table(rows)
-    print("MIPS, GB/s, G/s: higher is better; ns: lower. Ringside/X: how many times better Ringside is. Medians of "
-          f"{options.repeat}; the machine's load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs.")
+    print("MIPS, GB/s, G/s: higher is better; ns: lower. Ringside/X: how many times better Ringside is. "
+          f"{'The least' if options.least else 'Medians'} of {options.repeat}; the machine's load was {os.getloadavg()[0]:.1f} on {os.cpu_count()} CPUs.")
     if options.json:
         measured = {"seconds_per_iteration": times, "values": values, "gains": gains, "instructions": counts}
         pathlib.Path(options.json).write_text(json.dumps(measured, indent=1) + "\n")

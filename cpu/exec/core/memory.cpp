@@ -95,7 +95,7 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
   const unsigned first = std::min<unsigned>(size, static_cast<unsigned>(page_bytes - (linear & 0xfff)));
   result.count = first == size ? 1 : 2;
   result.span[0] = {linear, first, HostPhys(), nullptr};
-  result.span[1] = {wrap(cpu, linear + first, system), size - first, HostPhys(), nullptr};
+  if (first != size) result.span[1] = {wrap(cpu, linear + first, system), size - first, HostPhys(), nullptr};
   for (unsigned n = 0; n < result.count; ++n) {
     Span& span = result.span[n];
     Fault fault;

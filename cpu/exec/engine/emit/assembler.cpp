@@ -159,7 +159,7 @@ void Assembler::offset(const Op& op) {
 }
 
 void Assembler::miss_if(unsigned condition) {
-  Cold& cold = cold_.back();
+  Cold& cold = aside_ < 0 ? cold_.back() : cold_[static_cast<unsigned>(aside_)];
   cold.sites[cold.count++] = jump_if(condition);
 }
 

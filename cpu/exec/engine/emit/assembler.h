@@ -82,8 +82,16 @@ class Assembler : public Xbyak::CodeGenerator {
     u32 resume = 0;
     bool with_flags = false;  // resume with the guest's flags in the host's
     bool branch = false;      // goes on where the handler says
+    // A floating-point result of zero goes a way of its own, out of the hot one, before it asks the handler.
+    struct Zero {
+      u32 site = 0, resume = 0;  // 0: none
+      Exactness of = {};
+      u8 size = 0;
+    } zero;
   };
   std::vector<Cold> cold_;
+  int aside_ = -1;  // which of them misses; -1: the last
+  void zero_aside(unsigned which);
 
   CodeMemory memory_;
 
@@ -134,18 +142,22 @@ class Assembler : public Xbyak::CodeGenerator {
   Xbyak::Address xmm_at(u8 number, unsigned size) const;
   // exact.cpp: what a result leaves to be told of it. The first operand is in the guest's register (an
   // integer: in rcx), the second in the second XMM register, the result in the first. Goes on if PE need not
-  // be looked at, or if the result is exact. Clobbers rax and XMM registers from the third on.
+  // be looked at, or if the result is exact. Clobbers rax and XMM registers from the third on. A product
+  // comes right behind need_normal_result().
   void need_rounding_or_exact(const Op& op, Exactness of, unsigned size, unsigned integer_size = 0);
   void need_zero_residual(const Op& op, Exactness of, unsigned size);
   void need_same_integer(unsigned size, unsigned integer_size);
   void need_zero(const Xbyak::Xmm& x, unsigned size);
   void need_equal(const Xbyak::Xmm& x, const Xbyak::Xmm& y, unsigned size);
+  void need_same_number(const Xbyak::Xmm& x, const Xbyak::Xmm& y, unsigned size);
   void need_exponent(unsigned least);
   // A result that is zero: false zeros are the handler's.
   void need_true_zero(const Op& op, Exactness of, unsigned size);
+  void zero_goes_aside(u32 site, Exactness of, unsigned size);  // and comes back here
   const bool host_fuses_ = Xbyak::util::Cpu().has(Xbyak::util::Cpu::tFMA);
   void need_no_denormal(Number number, unsigned size);
   u32 need_normal_result(unsigned size);
+  static constexpr unsigned result_exponent_bias = 2;
 };
 
 // LazyFlags::aux of arithmetic flags as LAHF and SETO AL leave them in AX, masked by 0x1101.

@@ -333,7 +333,9 @@ void Emitter::Impl::cold_paths() {
     mov(rsi, reinterpret_cast<u64>(m.op));
     jump(missing[m.slot]);
   }
-  for (const Cold& cold : cold_) {
+  for (unsigned which = 0; which < cold_.size(); ++which) {
+    zero_aside(which);
+    const Cold& cold = cold_[which];
     for (unsigned n = 0; n < cold.count; ++n) patch(cold.sites[n], here());
     call_handler(*cold.op);
     test(rax, rax);

@@ -1,8 +1,9 @@
 // Owns the emitted code that tells whether a floating-point result was exact, so that programs with exact
 // numbers, which never set MXCSR.PE, run inline as well.
 //
-// As in sse/fast_float.h the residual tells: of sums by Knuth's sum of two, of products by the host's fused
-// operation where it has one (else the handler computes them), of singles in the host's doubles.
+// The residual tells: of products by the host's fused operation where it has one (else the handler computes
+// them), of singles in the host's doubles. Of a sum, taking away either operand has to leave the other: that
+// of the larger one is exact when rounding to nearest (Dekker), so that it shows what was lost.
 #include "cpu/exec/core/dispatch.h"
 
 #if RINGSIDE_EMITTED_DISPATCH
@@ -25,11 +26,12 @@ constexpr unsigned least_exponent = 223;
 }  // namespace
 
 void Assembler::need_rounding_or_exact(const Op& op, Exactness of, unsigned size, unsigned integer_size) {
-  mov(eax, in_cpu(cpu_offset::mxcsr, 4));
-  and_(eax, Mxcsr::RC | Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
-  cmp(eax, Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
+  const Xbyak::Reg32 mxcsr(n_ax);
+  mov(mxcsr, in_cpu(cpu_offset::mxcsr, 4));
+  and_(mxcsr, Mxcsr::RC | Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
+  cmp(mxcsr, Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
   const u32 known = jump_if(host_z);
-  test(eax, static_cast<u32>(Mxcsr::RC));
+  test(mxcsr, static_cast<u32>(Mxcsr::RC));
   miss_if(host_nz);
   if (of == Exactness::from_integer)
     need_same_integer(size, integer_size);
@@ -60,6 +62,11 @@ void Assembler::need_equal(const Xbyak::Xmm& x, const Xbyak::Xmm& y, unsigned si
   miss_if(host_nz);
   miss_if(host_p);
 }
+// Neither is a NaN.
+void Assembler::need_same_number(const Xbyak::Xmm& x, const Xbyak::Xmm& y, unsigned size) {
+  size == 8 ? ucomisd(x, y) : ucomiss(x, y);
+  miss_if(host_nz);
+}
 // rax: a double. Clobbers it.
 void Assembler::need_exponent(unsigned least) {
   add(rax, rax);
@@ -80,19 +87,17 @@ void Assembler::need_zero_residual(const Op& op, Exactness of, unsigned size) {
     case Exactness::difference:
       operand(third);
       movaps(fourth, first);
-      less(fourth, third);  // the part of the second operand that is in the result
-      movaps(fifth, first);
-      less(fifth, fourth);
-      less(third, fifth);  // what the result lacks of the first
       if (of == Exactness::sum) {
-        movaps(fifth, second);
+        less(fourth, second);
+        movaps(fifth, first);
+        less(fifth, third);
       } else {
-        xorps(fifth, fifth);
-        less(fifth, second);
+        wide ? addsd(fourth, second) : addss(fourth, second);
+        movaps(fifth, third);
+        less(fifth, first);
       }
-      less(fifth, fourth);  // and of the second
-      wide ? addsd(third, fifth) : addss(third, fifth);
-      return need_zero(third, size);
+      need_same_number(fourth, third, size);
+      return need_same_number(fifth, second, size);
     case Exactness::product:
       if (!wide) {
         operand(third);
@@ -103,11 +108,12 @@ void Assembler::need_zero_residual(const Op& op, Exactness of, unsigned size) {
         return need_equal(third, fourth, 8);
       }
       if (!host_fuses_) break;
-      movq(rax, first);
-      need_exponent(least_exponent);
+      cmp(edx, least_exponent - result_exponent_bias);
+      miss_if(host_b);
       operand(third);
       vfmsub213sd(third, second, first);
-      return need_zero(third, 8);
+      xorps(fourth, fourth);
+      return need_same_number(third, fourth, 8);
     case Exactness::quotient:
       if (!wide) {
         widened(third, first);
@@ -142,6 +148,20 @@ void Assembler::need_zero_residual(const Op& op, Exactness of, unsigned size) {
   }
   test(rsp, rsp);  // never zero: the handler knows
   miss_if(host_nz);
+}
+
+void Assembler::zero_goes_aside(u32 site, Exactness of, unsigned size) {
+  cold_.back().zero = {site, here(), of, static_cast<u8>(size)};
+}
+
+void Assembler::zero_aside(unsigned which) {
+  const Cold::Zero zero = cold_[which].zero;
+  if (zero.resume == 0) return;
+  aside_ = static_cast<int>(which);
+  patch(zero.site, here());
+  need_true_zero(*cold_[which].op, zero.of, zero.size);
+  jump(zero.resume);
+  aside_ = -1;
 }
 
 // A sum of zero is exact, a product or quotient if a factor or the dividend is zero, else it was too small.

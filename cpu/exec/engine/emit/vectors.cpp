@@ -235,23 +235,23 @@ void Assembler::need_no_denormal(Number number, unsigned size) {
   }
   miss_if(host_z);
 }
-// The first XMM register: not denormal nor the smallest normal numbers, finite. Clobbers rax. The site of the
-// jump that a zero takes.
+// The first XMM register: not denormal nor the smallest normal numbers, finite. The site of the jump that a
+// zero takes. Clobbers rax, and leaves of a double the biased exponent less result_exponent_bias in edx.
 u32 Assembler::need_normal_result(unsigned size) {
   u32 zero = 0;
   if (size == 8) {
-    movq(rax, first);
-    add(rax, rax);
+    movq(rdx, first);
+    add(rdx, rdx);
     zero = jump_if(host_z);
-    shr(rax, 53);
-    sub(eax, 2);
-    cmp(eax, 0x7fc);
+    shr(rdx, 53);
+    sub(edx, result_exponent_bias);
+    cmp(edx, 0x7fc);
   } else {
     movd(eax, first);
     add(eax, eax);
     zero = jump_if(host_z);
     shr(eax, 24);
-    sub(eax, 2);
+    sub(eax, result_exponent_bias);
     cmp(eax, 0xfc);
   }
   miss_if(host_a);
@@ -396,10 +396,7 @@ void Assembler::vector_arithmetic(const Op& op, const Shape& shape) {
   (this->*operation.number)(first, second);
   const u32 zero = need_normal_result(size);
   need_rounding_or_exact(op, operation.exactness, size);
-  const u32 done = jump();
-  patch(zero, here());
-  need_true_zero(op, operation.exactness, size);
-  patch(done, here());
+  zero_goes_aside(zero, operation.exactness, size);
   movaps(xmm_at(op.r0, 16), first);
 }
 
@@ -475,10 +472,7 @@ void Assembler::vector_convert(const Op& op, const Shape& shape) {
     cvtsd2ss(first, second);
     const u32 zero = need_normal_result(4);
     need_rounding_or_exact(op, Exactness::narrowed, 4);
-    const u32 done = jump();
-    patch(zero, here());
-    need_true_zero(op, Exactness::narrowed, 8);
-    patch(done, here());
+    zero_goes_aside(zero, Exactness::narrowed, 8);
   }
   movaps(xmm_at(op.r0, 16), first);
 }

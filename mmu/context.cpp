@@ -177,8 +177,8 @@ void Mmu::Context::drop_fetch_copies(unsigned side, u64 first, u64 bytes, u64& e
 // The sets of regions only grow, and two regions may share a place in them.
 void Mmu::Context::recount_regions() {
   fruitless = 0;
-  // A set that stands for 1-GByte pages cannot be told from one for smaller ones by the tags: each stays what
-  // it was.
+  // A fragment does not tell whether its page is one of 2 MBytes or of 1 GByte: it counts again in each of
+  // the sets that may have had it.
   const RegionSet<512> old_large = large;
   const RegionSet<64> old_huge = huge;
   large.clear();

@@ -128,8 +128,8 @@ struct Mmu::Context {
     std::map<u64, Evicted> evicted;  // pages of its own that gave way in the table
     SlotSet gave_way;                // slots that have pages in `evicted`; some may have them no more
     unsigned known = 0;              // pages of its own
-    bool all_global = true;          // every page filled since the others were flushed
-    u64 private_epoch = 0;           // if not
+    bool all_global = true;          // no page of its own was filled since the last flush of those
+    u64 private_epoch = 0;           // the epoch where there are pages of its own
 
     void enter(u64 page, HostPhys host, PageTraits traits);  // in the table; what was there is evicted
     bool may_own(u64 page) const {
@@ -154,7 +154,7 @@ struct Mmu::Context {
   RegionSet<64> huge{30};
   StructurePages structure_pages;
   UpperLevels upper_levels;
-  bool walked = false;     // since all was flushed: else there is nothing to flush
+  bool walked = false;     // there was a walk since the last flush of all; else there is nothing to flush
   unsigned fruitless = 0;  // searches in vain since the two were last exact
   // PKRU and IA32_PKRS that the entries were judged with, and the keys that matter to some entry.
   u32 pkru = 0, pkrs = 0;
@@ -162,7 +162,8 @@ struct Mmu::Context {
 
   explicit Context(const ContextKey& k);
   void adopt(const ContextKey& k);  // the context was flushed; from now on it serves another key
-  // Right behind that: `others` may include it.
+  // To be called right after the constructor and after adopt(): shares the global pages of a context among
+  // `others` that differs by its PCID only. `others` may include this one.
   void share_globals(std::span<const std::unique_ptr<Context>> others, u64& epochs);
   u64 fetch_epoch(bool is_user) const {
     const FetchSide& of = fetch[is_user ? 0 : 1];

@@ -96,8 +96,8 @@ class KnownFetchPages {
   std::array<FetchEntry, tlb_entries> entries_;
 };
 
-// One of the two with a log of the slots that were filled since the last flush, and of those that hold global
-// pages or fragments.
+// Either of the two with a log of the slots that were filled since the last flush, and of those that hold
+// global pages or fragments.
 template <class Known>
 class PageTable : public Known {
  public:

@@ -103,8 +103,8 @@ void Mmu::set_privilege(bool user, bool ac, bool check_alignment) {
   select_views();
 }
 
-// Without an INVVPID or INVEPT of its own, software may rely on little when the page moves; here it may rely
-// on all.
+// Where the page moves without an INVVPID or INVEPT, the manual lets software rely on little. Here everything
+// that was cached goes, so that it may rely on all.
 void Mmu::set_apic_access_page(HostPhys page) {
   apic_access_page_ = walk_state_.apic_access_page = page;
   if (page == no_apic_access_page || page == last_apic_access_page_) return;
@@ -264,7 +264,8 @@ void Mmu::fill(u64 address, Access access, const Translation& t) {
     side.read.fill(tag, place, traits);
     give_read_tag(side, slot, page);
   }
-  // A page is known for writing if no further write has anything to tell anybody. A read brings that along.
+  // A page is known for writing once its dirty flags are set in both stages, so that no later write has a
+  // flag to set. A read that finds them set makes the page known for writing, too.
   if (!t.dirty || !t.stage_writes) return;
   if (!writes) {
     if (!side.write.has_room(tag)) return;

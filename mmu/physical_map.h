@@ -27,7 +27,7 @@ class HostPages {
   u64 bytes_ = 0;
 };
 
-// Who has a mark on the pages of RAM that are written: pages by their dense numbers.
+// One mark: the pages of RAM that were written since it was made or cleared, by their dense numbers.
 struct WrittenMark {
   std::vector<u64> bits;
   std::vector<u64> pages;  // those with their bit set, in the order of their first writes

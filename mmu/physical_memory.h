@@ -81,7 +81,7 @@ class PhysicalMemory {
   // All that a TLB fill wants to know of the page that holds an address; marks nothing.
   struct Page {
     u8* bytes = nullptr;  // of the page's start
-    bool ram = false;     // RAM that can be written; else ROM, or RAM in its role
+    bool ram = false;     // RAM that takes writes; else ROM, or RAM that plays one
     bool has_code = false;
     bool marked = false;              // written, and every mark knows it: one more write has nothing to tell
     const u32* code_lines = nullptr;  // a bit a line, as long as the map does not change
@@ -168,7 +168,7 @@ class PhysicalMemory {
   u64 map_generation_ = 1;
   bool a20_line_ = true;
   unsigned a20m_blockers_ = 0;
-  bool a20_ = true;  // of the two
+  bool a20_ = true;  // what the two come to: bit 20 of addresses passes
   void apply_a20();
   Window window_;
 };

@@ -8,7 +8,8 @@
 
 namespace ringside {
 
-// As long as they are few; a slot may be in it twice.
+// It remembers them as long as they are few; after `most` it only knows that there were more. A slot may be
+// in it twice.
 template <unsigned most>
 class SlotLog {
  public:

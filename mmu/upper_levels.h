@@ -21,9 +21,9 @@ class UpperLevels {
   // walk().
   bool find(const WalkState& state, u64 address, Access access, const PhysicalMemory& memory,
             Translation& result) const;
-  // Right behind a walk that went well.
+  // To be called right after a walk of this address that went well.
   void learn(const WalkState& state, u64 address, PhysicalMemory& memory);
-  // Host pointers changed, or the place of a table.
+  // To be called when host pointers change, or where the second stage may have moved a table.
   void clear() { used_.wipe(entries_, Entry{}); }
   // With a second stage it outlives changes of that one's structures, and is state.
   void fields(Fields& visit, PhysicalMemory& memory);

@@ -1,5 +1,6 @@
-// Owns the guard of work that may touch devices and running code at once, because nothing asks it to come
-// again by itself: the delivery of events, an instruction that runs alone.
+// Owns the guard under which accesses to devices and to the code that runs go ahead at once. Elsewhere such
+// an access ends the block, and its instruction comes again alone. What cannot come again needs the guard
+// from the start: the delivery of an event, and the instruction that runs alone.
 #pragma once
 
 #include "cpu/state/cpu.h"

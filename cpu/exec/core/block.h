@@ -26,11 +26,11 @@ static_assert(sizeof(LinkSlots) == 2 * sizeof(Op));
 
 // Lies in the record before a block's first operation.
 struct alignas(32) BlockHead {
-  // Where emitted code goes on after a handler has returned that operation, whose block has been charged by
-  // then.
+  // Emitted code goes on here when a handler has returned the block's first operation as the one that runs
+  // next; the block has been charged by then.
   const void* charged_code = nullptr;
   Block* block = nullptr;
-  Handler first = nullptr;  // of a stale block: its first operation's handler
+  Handler first = nullptr;  // of a stale block: the handler that its first operation will have again
   u32 runs = 0;             // of a restless block in emitted code, since it was decoded or renewed
 };
 static_assert(sizeof(BlockHead) == sizeof(Op));

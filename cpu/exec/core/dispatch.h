@@ -25,10 +25,10 @@
 namespace ringside {
 
 // A body returned false: nothing of the instruction was done. Gives back what the block was charged for it
-// and the rest.
+// and for the instructions behind it.
 [[gnu::cold, gnu::noinline]] const Op* leave_undone(Cpu& cpu, const Op* op);
-// The next block does not fit into the budget, or there is none yet: the record of the exit, which ends the
-// chain.
+// Ends the chain because the next block, at `rip`, does not fit into the budget or is not known. Returns the
+// record whose handler goes back to the run loop.
 [[gnu::noinline]] const Op* leave_to(Cpu& cpu, u64 rip, Left why);
 
 // These find the record that runs next; the wrapper continues there, with one indirect jump for each way out.

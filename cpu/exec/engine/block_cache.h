@@ -52,7 +52,7 @@ class BlockCache final : public CodeWatcher, private RestlessBlocks {
  private:
   struct Fetched {
     HostPhys page;
-    const u8* bytes;  // host pointer to the page, or nullptr: no memory that holds still
+    const u8* bytes;  // host pointer to the page, or nullptr: not plain memory
   };
 
   bool fetch_page(Cpu& cpu, u64 linear, Fetched& fetched);
@@ -90,7 +90,8 @@ class BlockCache final : public CodeWatcher, private RestlessBlocks {
   static constexpr unsigned longest_instruction = 15;
   static constexpr unsigned max_restless_block = 16;
 
-  // How often the block at an address was dropped because it was written to; addresses share places.
+  // How often the block at an address was dropped because it was written to; several addresses share an
+  // entry, of which the last one counts.
   struct Unrest {
     u64 start = ~u64{0};
     unsigned drops = 0;
@@ -112,7 +113,7 @@ class BlockCache final : public CodeWatcher, private RestlessBlocks {
   std::unordered_map<u64, std::vector<Block*>> pages_;  // by page address: the blocks with a byte in it
   std::array<Unrest, unrest_entries> unrest_;
   std::bitset<page_bytes> stop_offsets_;
-  bool stops_ = false;  // any of them
+  bool stops_ = false;  // there are any stop_offsets_
   u64 map_generation_ = 0;
   Statistics statistics_;
 };

@@ -12,12 +12,12 @@ namespace {
 constexpr unsigned drops_until_restless = 4;
 constexpr u8 writes_until_dropped = 64;
 
-// The first record of a dropped block, for those who still hold its address.
+// The first record of a dropped block, for a chain that still has its address.
 const Op* run_dropped(Cpu& cpu, const Op* op) {
   cpu.budget += op->left;
   TAIL(leave_to(cpu, cpu.instruction_rip(*op), Left::miss));
 }
-// Of two short stretches: one instruction.
+// Whether the bytes of one instruction, a few, are the same.
 bool same(const u8* a, const u8* b, unsigned bytes) {
   for (unsigned n = 0; n < bytes; ++n) {
     if (a[n] != b[n]) return false;

@@ -38,8 +38,8 @@ void run_chain(Cpu& cpu, const Block& block) {
   const Emitter* emitter = cpu.engine->cache->emitter();
   if (!emitter) return dispatch(cpu, block.ops);
   if (block.code) return emitter->run(cpu, block);
-  // A block without code of its own (its code segment has a limit, its bytes do not hold still) runs by its
-  // handlers, and comes back after it.
+  // A block without emitted code (its code segment has a limit, it is observed, or it runs once) runs by its
+  // handlers. No jump finds another block then, so that the run loop is asked again after it.
   cpu.engine->tag = no_tag;
   dispatch(cpu, block.ops);
 }

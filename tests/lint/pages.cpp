@@ -145,4 +145,22 @@ Complaints check_glossary(const std::vector<File>& all) {
   return complaints;
 }
 
+Complaints check_images(const std::vector<File>& all) {
+  const std::string folder = "tests/system/", kind = ".asm";
+  const File* const page = find(all, folder + "README.md");
+  if (!page) return {folder + "README.md:1: is missing"};
+  Complaints complaints;
+  for (const File& file : all) {
+    const bool image = file.path.starts_with(folder) && file.path.ends_with(kind) &&
+                       file.path.find('/', folder.size()) == std::string::npos;
+    if (!image) continue;
+    const std::string name = file.path.substr(folder.size(), file.path.size() - folder.size() - kind.size());
+    const bool listed = std::any_of(page->lines.begin(), page->lines.end(), [&](const std::string& line) {
+      return line.starts_with("| " + name + " |");
+    });
+    if (!listed) complaints.push_back(complaint(file, 0, "has no row in " + page->path));
+  }
+  return complaints;
+}
+
 }  // namespace ringside::lint

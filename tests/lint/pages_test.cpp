@@ -24,6 +24,10 @@ TEST_CASE("the glossary's words live where it says") {
   for (const std::string& complaint : check_glossary(house())) FAIL_CHECK(complaint);
 }
 
+TEST_CASE("each image of system behaviour is in the table") {
+  for (const std::string& complaint : check_images(house())) FAIL_CHECK(complaint);
+}
+
 TEST_CASE("the rules of pages notice") {
   std::vector<File> all = {make_file("mmu/tlb.h", "// Owns a Fast tag.\n"),
                            make_file("tests/mmu/tlb_test.cpp", "TEST_CASE(\"tags lead\") {\n")};
@@ -53,4 +57,11 @@ TEST_CASE("the rules of pages notice") {
   CHECK(glossary("| **tag**, **slot** | A word. | `mmu/tlb.h` |\n") ==
         Complaints{"GLOSSARY.md:1: mmu/tlb.h does not know the word \"slot\""});
   CHECK(glossary("| **tag**, **owns** | A word. | `mmu/tbl.h` |\n").size() == 2);
+
+  std::vector<File> images = {make_file("tests/system/README.md", "| a | topic | 1 |\n"),
+                              make_file("tests/system/a.asm", ""),
+                              make_file("tests/system/common/b.asm", "")};
+  CHECK(check_images(images).empty());
+  images.push_back(make_file("tests/system/c.asm", ""));
+  CHECK(check_images(images) == Complaints{"tests/system/c.asm:1: has no row in tests/system/README.md"});
 }

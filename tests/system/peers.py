@@ -55,8 +55,10 @@ def run(start, build, image):
         except subprocess.TimeoutExpired as late:
             output = late.stdout or b""
         if serial:
-            with open(serial, "rb") as file:
-                output = file.read()
+            output = b""
+            if os.path.exists(serial):  # a peer that was stopped in its first moments has not made it yet
+                with open(serial, "rb") as file:
+                    output = file.read()
     lines = [line.rstrip() for line in output.decode("latin1").split("\n")]
     return lines, "" if any(line.startswith("end: ") for line in lines) else "did not reach its end"
 

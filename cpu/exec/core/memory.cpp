@@ -101,7 +101,7 @@ bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool
     Fault fault;
     if (!cpu.mmu.translate(LinAddr(span.linear), {kind, user, system}, span.physical, fault))
       return refuse(cpu, fault);
-    // The page has a fast tag: it is no device's, has no code on it, and nobody watches it.
+    // With a tag there is nothing more to ask.
     const TlbView& view = system ? *cpu.mmu.supervisor_view() : *cpu.mmu.data_view();
     const TlbEntry& entry = (write ? view.write : view.read)[tlb_index(span.linear)];
     if (entry.tag == (span.linear & ~u64{0xfff})) {
@@ -193,8 +193,7 @@ Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg, u8*&
   if (!plan(cpu, linear, size, AccessKind::write, seg, false, p)) return {0, false};
   u64 value = 0;
   read_plan(cpu, p, &value);
-  // Between the two halves of the instruction nothing runs that could take the page away. With an observer
-  // the second half goes the slow way as well, so that both are heard of.
+  // Between the halves nothing runs that could take the place away. An observer hears of both.
   if (p.count == 1 && !cpu.observer) host = p.span[0].host;
   return {value, true};
 }

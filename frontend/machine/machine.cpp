@@ -164,6 +164,7 @@ bool Machine::assemble(std::string& error) {
   p.board->console_out.listener = console_;
   parts_ = std::move(made);
   ending_ = Ending{};
+  asleep_ = false;
   return true;
 }
 
@@ -215,7 +216,7 @@ const Ending& Machine::run(u64 instructions) {
   const u64 end = instructions > std::numeric_limits<u64>::max() - p.retired ? std::numeric_limits<u64>::max()
                                                                              : p.retired + instructions;
   Ticks skipped = 0;  // time in which nobody ran
-  interrupted_ = held_ = asleep_ = false;
+  interrupted_ = held_ = false;
   p.turns.begin_run(without_turns());
   // A request to return waits until somebody ran, so that it leaves the order of the turns as it was.
   while (ending_.why == Ending::Why::running && !(interrupted_ && !p.turns.anybody_waits()) &&
@@ -392,6 +393,7 @@ void Machine::fields(Fields& visit) {
   p.clock.fields(visit);
   visit.group("schedule");
   visit("retired", p.retired);
+  visit("asleep", asleep_);
   for (auto& engine : p.engines) visit("cpu_retired", engine->horizon);
   visit.end();
   p.turns.fields(visit);

@@ -163,7 +163,7 @@ class Machine final : public ResetControl {
   std::array<std::function<void(u8)>, 4> serial_;
   std::function<void(u8)> console_;
   std::function<void(const InputRecord&)> recorder_;
-  bool asleep_ = false;     // no CPU could run when run() returned
+  bool asleep_ = false;     // nobody has run since nobody could
   Ticks wake_ = ~Ticks{0};  // run() returns from a sleep at this time, too
   Ending ending_, idle_;
   bool init_asked_ = false;  // of Why::reset: INIT# of the CPUs alone

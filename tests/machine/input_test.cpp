@@ -157,3 +157,37 @@ TEST_CASE("the power button is where ACPI looks for it") {
   g.machine->run(4);
   CHECK((g.get(Guest::data, 2) & power_button) != 0);
 }
+
+TEST_CASE("a sleep of all CPUs is a part of the state: who is restored in it is at the same moment") {
+  for (const Others others : {Others::none, Others::asleep}) {
+    const auto first = sleeper(Dispatcher::emitted, others);
+    Machine& machine = *first->machine;
+    for (unsigned n = 0; n < 10'000 && !machine.moment().asleep; ++n) machine.run(97);
+    REQUIRE(machine.moment().asleep);
+    // A run that was interrupted before it began changes nothing of it.
+    const Moment there = machine.moment();
+    machine.interrupt();
+    machine.run(0);
+    CHECK(machine.moment() == there);
+
+    const std::vector<u8> saved = machine.save();
+    const auto second = sleeper(Dispatcher::emitted, others);
+    Machine& again = *second->machine;
+    std::string error;
+    REQUIRE_FALSE(again.moment().asleep);
+    REQUIRE(again.restore(saved, error));
+    CHECK(again.moment() == there);
+    std::vector<InputRecord> records, repeated;
+    machine.on_input([&](const InputRecord& record) { records.push_back(record); });
+    again.on_input([&](const InputRecord& record) { repeated.push_back(record); });
+    CHECK(machine.input(SerialByte{0, 'x'}));
+    CHECK(again.input(SerialByte{0, 'x'}));
+    CHECK(records == repeated);
+    machine.run(500);
+    again.run(500);
+    CHECK(again.moment() == machine.moment());
+    CHECK(again.state_hash() == machine.state_hash());
+    REQUIRE(machine.reboot(error));
+    CHECK_FALSE(machine.moment().asleep);
+  }
+}

@@ -1,5 +1,6 @@
 // Owns VM entry: the controls taken from the VMCS, the guest's state loaded. The manual's "VM Entries".
 #include <algorithm>
+#include <utility>
 
 #include "vmx/apic_virtualization.h"
 #include "vmx/ept.h"
@@ -199,8 +200,7 @@ bool load_translation(Cpu& cpu, const Vmcs& v, const ActiveControls& c) {
 }
 
 // "VM-Entry Failures During or After Loading Guest State": two fields tell of it, the host's state is loaded.
-EntryResult fail_entry(Cpu& cpu, Vmcs& v, ExitReason reason, u64 qualification, const Rule* rule,
-                       bool nmi_blocked) {
+EntryResult fail_entry(Cpu& cpu, Vmcs& v, ExitReason reason, u64 qualification, bool nmi_blocked) {
   ExitInfo exit;
   exit.reason = reason;
   exit.qualification = qualification;
@@ -211,15 +211,23 @@ EntryResult fail_entry(Cpu& cpu, Vmcs& v, ExitReason reason, u64 qualification, 
   ++cpu.vmx->transitions;
   EntryResult result;
   result.kind = load_host(cpu, v) ? EntryResult::Kind::exited : EntryResult::Kind::aborted;
-  result.rule = rule;
   return result;
 }
 
-EntryResult refuse_entry(VmError error, const Rule* rule) {
+// `rule` is the first that is broken. All of them are looked for once, for all who look, and while the host's
+// state that some of them ask about is still there.
+EntryResult refuse_entry(Cpu& cpu, Vmcs& v, const EntryView& view, const Rule& rule) {
+  std::vector<const Rule*> broken;
+  if (cpu.vmx->observers) broken = violations(view);
   EntryResult result;
-  result.kind = EntryResult::Kind::fail_valid;
-  result.error = static_cast<u8>(error);
-  result.rule = rule;
+  if (rule.stage == RuleStage::guest) {
+    result = fail_entry(cpu, v, ExitReason::entry_failure_guest_state, rule.qualification, cpu.nmi_blocked);
+  } else {
+    result.kind = EntryResult::Kind::fail_valid;
+    result.error = static_cast<u8>(rule.stage == RuleStage::controls ? VmError::invalid_controls
+                                                                     : VmError::invalid_host_state);
+  }
+  result.broken = std::move(broken);
   return result;
 }
 
@@ -249,15 +257,8 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
   Vmx& vmx = *cpu.vmx;
   Vmcs& v = *vmx.current;
   const EntryView view{cpu, v, vmx.capability};
-  if (const Rule* rule = first_violation(view, v.dirty)) {
-    switch (rule->stage) {
-      case RuleStage::controls: return refuse_entry(VmError::invalid_controls, rule);
-      case RuleStage::host: return refuse_entry(VmError::invalid_host_state, rule);
-      case RuleStage::guest:
-        return fail_entry(cpu, v, ExitReason::entry_failure_guest_state, rule->qualification, rule,
-                          cpu.nmi_blocked);
-    }
-  }
+  if (const Rule* rule = first_violation(view, v.dirty)) [[unlikely]]
+    return refuse_entry(cpu, v, view, *rule);
   ActiveControls& c = vmx.controls;
   if (vmx.controls_of != &v || controls_written(v)) {
     take_controls(c, v);
@@ -275,12 +276,11 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
   load_flags(cpu, v[Field::GUEST_RFLAGS]);
   load_event_state(cpu, v, c);
   if (!load_translation(cpu, v, c))
-    return fail_entry(cpu, v, ExitReason::entry_failure_guest_state, invalid_pdptes, nullptr,
-                      nmi_blocked_before);
+    return fail_entry(cpu, v, ExitReason::entry_failure_guest_state, invalid_pdptes, nmi_blocked_before);
   if (const u32 count = static_cast<u32>(v[Field::VM_ENTRY_MSR_LOAD_COUNT])) {
     cpu.update_mode();  // writes of MSRs look at it
     if (const unsigned bad = load_msr_list(cpu, HostPhys(v[Field::VM_ENTRY_MSR_LOAD_ADDRESS]), count))
-      return fail_entry(cpu, v, ExitReason::entry_failure_msr_loading, bad, nullptr, nmi_blocked_before);
+      return fail_entry(cpu, v, ExitReason::entry_failure_msr_loading, bad, nmi_blocked_before);
   }
 
   cpu.non_root = true;

@@ -21,7 +21,7 @@ void conclude_failed(Cpu& cpu, const VmResult& result) {
   const bool valid = result.error != 0 && cpu.vmx->current != nullptr;
   if (valid) cpu.vmx->current->set(Field::VM_INSTRUCTION_ERROR, result.error);
   cpu.flags.set_image(valid ? Eflags::ZF : Eflags::CF);
-  if (cpu.vmx->observer) cpu.vmx->observer->failed(cpu, valid ? result.error : 0);
+  cpu.vmx->observers.tell([&](VmxObserver& o) { o.failed(cpu, valid ? result.error : 0); });
 }
 
 std::string_view vmx_mode_refusal(const Cpu& cpu, bool outside) {

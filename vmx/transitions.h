@@ -15,7 +15,7 @@ struct EntryResult {
   };
   Kind kind = Kind::entered;
   u8 error = 0;
-  const Rule* rule = nullptr;  // what was broken
+  std::vector<const Rule*> broken;  // by the VMCS, in the manual's order; empty if nobody looks
   u32 inject = 0, inject_error = 0,
       inject_length = 0;  // the VM-entry interruption fields, with the valid bit
 };

@@ -41,15 +41,22 @@ struct ActiveControls {
 struct Rule;
 class Ept;
 
-// Somebody who wants to hear of transitions: traces, the debugger, coverage. Called after the state was
-// rewritten.
+// A VM entry that failed.
+struct RefusedEntry {
+  std::vector<const Rule*> broken;  // every rule, in the manual's order; none: MSR loading or the like
+  const ExitInfo* exit = nullptr;   // nullptr: VMfailValid, and no VM exit came of it
+
+  const Rule* rule() const { return broken.empty() ? nullptr : broken.front(); }  // what the CPU met first
+};
+
+// Somebody who wants to hear of transitions: traces, the debugger, coverage. Several may (Vmx::observers).
+// Called after the state was rewritten.
 class VmxObserver {
  public:
   virtual ~VmxObserver() = default;
   virtual void entered(Cpu& cpu) = 0;
   virtual void exited(Cpu& cpu, const ExitInfo& exit) = 0;  // before host state is looked at by anybody
-  // A VM entry that failed: `rule` is the first that was broken (nullptr: MSR loading or the like).
-  virtual void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) = 0;
+  virtual void refused(Cpu& cpu, const RefusedEntry& entry) = 0;
   // VMfailValid or VMfailInvalid (error 0).
   virtual void failed(Cpu& cpu, unsigned error) = 0;
   // A VMX instruction is #UD or #GP(0): the condition in words.
@@ -86,7 +93,7 @@ struct Vmx {
   TrapExit trap_exit = TrapExit::none;
   u32 trap_detail = 0;       // the vector, or the offset of the write
   std::unique_ptr<Ept> ept;  // the second stage of the guest that runs
-  VmxObserver* observer = nullptr;
+  Observers<VmxObserver> observers;
 
   // What a VM exit during the delivery of an event records about the event; valid inside a delivery only.
   struct Vectoring {

@@ -134,8 +134,8 @@ void Cpu::update_mode() {
   const auto width = [](u8 bits) { return bits == 64 ? 2u : bits == 32 ? 1u : 0u; };
   mode.key = width(mode.code_bits) | width(mode.stack_bits) << 2 | (cpl == 3 ? 1u << 4 : 0) |
              (mode.limited ? 1u << 5 : 0) | (mode.protected_mode ? 1u << 6 : 0);
-  if (observer) [[unlikely]]
-    observer->mode_changed(*this);
+  if (observers) [[unlikely]]
+    observers.tell([&](CpuObserver& o) { o.mode_changed(*this); });
 }
 
 void Cpu::update_privilege() {

@@ -11,6 +11,7 @@
 #include "cpu/decode/op.h"
 #include "cpu/state/flags.h"
 #include "cpu/state/model.h"
+#include "cpu/state/observers.h"
 #include "cpu/state/segment.h"
 #include "cpu/state/vector.h"
 #include "devices/bus/numeric_error_pins.h"
@@ -24,11 +25,11 @@ struct Attention {
       nmi = 2, smi = 4, init = 8, start_up = 16,
                        trap = 32,  // pending_debug holds trap-class #DB causes
       shadow = 64,                 // interrupt_shadow is set: it ends after one instruction
-      step = 128,                  // run one instruction at a time: TF, instruction breakpoints, observers
-      activity = 256,              // not in the active state
-      stop = 512,                  // the machine wants the CPU to stop (power off, reset, exit)
-      virtual_interrupt = 1024,    // EFLAGS.VIF and VIP are both set
-      vmx = 2048;                  // VMX non-root operation has something to look at: windows, timers, APIC
+      step = 128,                // run one instruction at a time: TF, instruction breakpoints, observers
+      activity = 256,            // not in the active state
+      stop = 512,                // the machine wants the CPU to stop (power off, reset, exit)
+      virtual_interrupt = 1024,  // EFLAGS.VIF and VIP are both set
+      vmx = 2048;                // VMX non-root operation has something to look at: windows, timers, APIC
 };
 
 // Blocking by STI or by MOV SS, in the bits of the VMCS's interruptibility state.
@@ -167,8 +168,8 @@ struct alignas(64) Cpu : RegisterFile {
   Clock* clock = nullptr;
   MachineControl* control = nullptr;
   Engine* engine = nullptr;
-  CpuObserver* observer = nullptr;  // nullptr: nobody looks
-  std::vector<LinAddr> watched;  // pages whose accesses the observer hears of; after a change: update_debug()
+  Observers<CpuObserver> observers;
+  std::vector<LinAddr> watched;  // pages whose accesses observers hear of; after a change: update_debug()
   unsigned index = 0;            // number of the CPU in the machine, 0 is the BSP
   unsigned cpus = 1;             // in the machine: what CPUID's topology leaves report
   bool strict_msrs = true;       // an MSR that nobody knows is #GP(0); else it reads as 0 and ignores writes
@@ -217,7 +218,8 @@ struct alignas(64) Cpu : RegisterFile {
     update_mode();
     update_privilege();
   }
-  // After DR7, DR0-3, TF, CR4.DE or `observed` changed: attention bits and the MMU's watched pages.
+  // After DR7, DR0-3, TF, CR4.DE or `observed` changed: attention bits and the MMU's
+  // watched pages.
   void update_debug();
   // What a body does before it returns false for an exception.
   void raise(Vector v, u32 error = 0, u64 address = 0) {

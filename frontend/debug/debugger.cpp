@@ -28,8 +28,6 @@ Debugger::~Debugger() {
   m.hold_still(0);
   for (unsigned n = 0; n < m.cpus(); ++n) {
     Cpu& cpu = m.cpu(n);
-    if (cpu.observer == impl_.get()) cpu.observer = nullptr;
-    if (cpu.vmx && cpu.vmx->observer == impl_.get()) cpu.vmx->observer = impl_->cpus[n].next;
     if (cpu.watched.empty() && !cpu.mmu.watches_frames()) continue;
     cpu.watched.clear();
     cpu.mmu.set_watched_frames({}, {});
@@ -44,14 +42,9 @@ void Debugger::attach() {
   i.cpus.resize(i.machine.cpus());
   for (unsigned n = 0; n < i.machine.cpus(); ++n) {
     Cpu& cpu = i.machine.cpu(n);
-    cpu.observer = impl_.get();
-    if (cpu.vmx && cpu.vmx->observer != impl_.get()) {
-      i.cpus[n].next = cpu.vmx->observer;
-      cpu.vmx->observer = impl_.get();
-    }
-    i.cpus[n].last.reset();
-    i.cpus[n].entries = i.cpus[n].exits = 0;
-    i.cpus[n].stopped_count = ~u64{0};
+    i.cpus[n] = {};  // of the machine before the reboot, or of this one
+    i.cpus[n].looks_at_cpu = cpu.observers.attach(i);
+    if (cpu.vmx) i.cpus[n].looks_at_vmx = cpu.vmx->observers.attach(i);
   }
   i.offsets.clear();
   i.watching = true;  // so that arm() looks

@@ -39,7 +39,7 @@ enum class RunTo : u8 { vm_exit, vm_entry, interrupt, exception, ring_change, mo
 
 class Debugger final {
  public:
-  // The machine outlives the debugger. While a debugger exists it is the machine's observer.
+  // The machine outlives the debugger. While a debugger exists it is one of the machine's observers.
   explicit Debugger(Machine& machine);
   ~Debugger();
   Debugger(const Debugger&) = delete;

@@ -230,7 +230,6 @@ void Debugger::Impl::entered(Cpu& cpu) {
     await(
         cpu, RunTo::vm_entry,
         fmt::format("VM entry {} of VMCS {:#x}", cpu.vmx->current->entries, cpu.vmx->current->region.value));
-  if (own.next) own.next->entered(cpu);
 }
 
 void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
@@ -239,7 +238,6 @@ void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count);
   if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))
     tell_exit(cpu, exit);
-  if (own.next) own.next->exited(cpu, exit);
 }
 
 void Debugger::Impl::tell_exit(Cpu& cpu, const ExitInfo& exit) {
@@ -257,21 +255,20 @@ void Debugger::Impl::tell_exit(Cpu& cpu, const ExitInfo& exit) {
   await(cpu, RunTo::vm_exit, text);
 }
 
-void Debugger::Impl::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
+void Debugger::Impl::refused(Cpu& cpu, const RefusedEntry& entry) {
+  const Rule* const rule = entry.rule();
+  const ExitInfo* const exit = entry.exit;
   PerCpu& own = cpus[cpu.index];
   VmxEvent event{VmxEvent::Kind::refused, retired(cpu)};
   if (exit) event.exit = *exit;
   event.rule = rule;
-  if (rule) {
-    const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
-    for (const RuleExplanation& one : explain_violations(view)) add_rule(event.broken, one, "", symbols);
-  }
+  const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+  for (const Rule* one : entry.broken) add_rule(event.broken, explain(*one, view), "", symbols);
   own.last = std::move(event);
   std::string text = "VM entry refused";
   if (rule) text += fmt::format(": {}: {}", rule->id, rule->sentence);
   if (exit) text += fmt::format(" (VM exit, reason {})", static_cast<unsigned>(exit->reason));
   meet(cpu, Breakpoint::Kind::failed_entry, text, [](const Breakpoint&) { return true; });
-  if (own.next) own.next->refused(cpu, rule, exit);
 }
 
 void Debugger::Impl::failed(Cpu& cpu, unsigned error) {
@@ -288,7 +285,6 @@ void Debugger::Impl::failed(Cpu& cpu, unsigned error) {
   if (!by_rule && enters(cpu))
     meet(cpu, Breakpoint::Kind::failed_entry, "VM entry refused: " + text,
          [](const Breakpoint&) { return true; });
-  if (own.next) own.next->failed(cpu, error);
 }
 
 void Debugger::Impl::faulted(Cpu& cpu, Vector vector, std::string_view why) {
@@ -302,7 +298,6 @@ void Debugger::Impl::faulted(Cpu& cpu, Vector vector, std::string_view why) {
   if (enters(cpu))
     meet(cpu, Breakpoint::Kind::failed_entry, "VM entry refused: " + text,
          [](const Breakpoint&) { return true; });
-  if (own.next) own.next->faulted(cpu, vector, why);
 }
 
 }  // namespace ringside

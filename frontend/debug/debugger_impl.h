@@ -31,7 +31,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     bool operator==(const World&) const = default;
   };
   struct PerCpu {
-    VmxObserver* next = nullptr;  // who was there before
+    Observers<CpuObserver>::Attachment looks_at_cpu;
+    Observers<VmxObserver>::Attachment looks_at_vmx;
     std::optional<VmxEvent> last;
     u64 entries = 0, exits = 0;
     // The instruction at which the last stop was reported, which is not met again.
@@ -113,7 +114,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   void mode_changed(Cpu& cpu) override;
   void entered(Cpu& cpu) override;
   void exited(Cpu& cpu, const ExitInfo& exit) override;
-  void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) override;
+  void refused(Cpu& cpu, const RefusedEntry& entry) override;
   void failed(Cpu& cpu, unsigned error) override;
   void faulted(Cpu& cpu, Vector vector, std::string_view why) override;
 };

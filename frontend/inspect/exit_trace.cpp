@@ -77,9 +77,10 @@ void ExitTrace::write_rows(TraceForm form, Output rows) {
 }
 
 void ExitTrace::attach(Machine& machine) {
-  cpus_.assign(machine.cpus(), PerCpu());
+  cpus_.clear();
+  cpus_.resize(machine.cpus());
   for (unsigned n = 0; n < machine.cpus(); ++n) {
-    if (Vmx* vmx = machine.cpu(n).vmx) vmx->observer = this;
+    if (Vmx* vmx = machine.cpu(n).vmx) cpus_[n].looks = vmx->observers.attach(*this);
   }
 }
 
@@ -257,10 +258,10 @@ void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
 }
 
 // Every rule that is broken, not only the one that the processor met first.
-void ExitTrace::refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) {
+void ExitTrace::refused(Cpu& cpu, const RefusedEntry& entry) {
   const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
-  std::vector<const Rule*> broken;
-  if (rule) broken = violations(view);
+  const std::vector<const Rule*>& broken = entry.broken;
+  const ExitInfo* const exit = entry.exit;
   for (const Rule* one : broken) ++by_rule_[std::string(one->id)];
   if (exit) ++by_reason_[static_cast<unsigned>(exit->reason) % exit_reason_limit];
   if (rows_) refusal_row(cpu, broken, exit);

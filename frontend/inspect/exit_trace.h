@@ -50,7 +50,7 @@ class ExitTrace final : public VmxObserver {
 
   void entered(Cpu& cpu) override;
   void exited(Cpu& cpu, const ExitInfo& exit) override;
-  void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) override;
+  void refused(Cpu& cpu, const RefusedEntry& entry) override;
   void failed(Cpu& cpu, unsigned error) override;
   void faulted(Cpu& cpu, Vector vector, std::string_view why) override;
 
@@ -62,6 +62,7 @@ class ExitTrace final : public VmxObserver {
     ExitInfo told;
     u64 told_rip = 0, again = 0;
     bool any_told = false;
+    Observers<VmxObserver>::Attachment looks;
   };
   void row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   void refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit);

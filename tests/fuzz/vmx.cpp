@@ -37,12 +37,11 @@ struct Listener final : VmxObserver {
     explain_exit(exit);
     if (const auto walk = explain_walk(cpu, exit)) walk->text();
   }
-  void refused(Cpu& cpu, const Rule*, const ExitInfo* exit) override {
+  void refused(Cpu& cpu, const RefusedEntry& entry) override {
     if (left == 0) return;
     --left;
-    if (exit) headline(*exit);
-    for (const RuleExplanation& e : explain_violations({cpu, *cpu.vmx->current, cpu.vmx->capability}))
-      text(e);
+    if (entry.exit) headline(*entry.exit);
+    for (const Rule* rule : entry.broken) text(explain(*rule, {cpu, *cpu.vmx->current, cpu.vmx->capability}));
   }
   void failed(Cpu&, unsigned) override {}
 };
@@ -185,7 +184,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   Listener listener;
   Machine& one = emitted.again();
   set_up(one, in);
-  one.cpu(0).vmx->observer = &listener;
+  const auto listens = one.cpu(0).vmx->observers.attach(listener);
   if (!run_to(one, first, whole)) return 0;
 
   Machine& other = reference.again();

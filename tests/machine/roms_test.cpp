@@ -28,7 +28,8 @@ Run run_rom(const std::string& name, Dispatcher dispatcher, VmxObserver* observe
   REQUIRE_MESSAGE(machine, error);
   machine->on_serial([&](u8 byte) { text += static_cast<char>(byte); });
   REQUIRE_MESSAGE(machine->cpu(0).vmx, "the default CPU model has VMX");
-  if (observer) machine->cpu(0).vmx->observer = observer;
+  Observers<VmxObserver>::Attachment looks;
+  if (observer) looks = machine->cpu(0).vmx->observers.attach(*observer);
   const Ending& end = machine->run(50'000'000);
   Run run{{}, end.why, end.reason, machine->retired()};
   std::istringstream all(text);
@@ -121,18 +122,12 @@ TEST_CASE("a refusal breaks the rule that its table names, and no other") {
   // All rules that the VMCS breaks when an entry is refused.
   struct Watch final : VmxObserver {
     std::vector<std::string> broken;
-    void look(Cpu& cpu) {
-      for (const Rule* rule : violations({cpu, *cpu.vmx->current, cpu.vmx->capability}))
-        broken.emplace_back(rule->id);
-    }
     void entered(Cpu&) override {}
     void exited(Cpu&, const ExitInfo&) override {}
-    void refused(Cpu& cpu, const Rule* rule, const ExitInfo* exit) override {
-      if (rule && exit) look(cpu);
+    void refused(Cpu&, const RefusedEntry& entry) override {
+      for (const Rule* rule : entry.broken) broken.emplace_back(rule->id);
     }
-    void failed(Cpu& cpu, unsigned error) override {
-      if (error == 7 || error == 8) look(cpu);
-    }
+    void failed(Cpu&, unsigned) override {}
   } watch;
   run_rom("refusals", Dispatcher::emitted, &watch);
   std::vector<std::string> source, expected;

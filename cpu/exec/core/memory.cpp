@@ -72,69 +72,102 @@ bool away_from_running_code(Cpu& cpu, HostPhys physical) {
   return entry.tag == page && memory.gated(entry.page) != memory.gated(physical.page());
 }
 
-// Finds the one or two pages of an access of at most a page and checks everything that can fault, low page
-// first. Nothing is read or written. With `system` it is an implicit supervisor access.
+// The one or two pages of an access of at most a page.
 struct Plan {
   Span span[2];
   unsigned count = 0;
   bool modifies = false;  // asked of a read-modify-write, for observers
 };
 
-bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool system, Plan& result) {
-  linear = wrap(cpu, linear, system);
-  if (cpu.mode.long_mode && (!cpu.mmu.canonical(linear) || !cpu.mmu.canonical(linear + size - 1))) {
+struct Request {
+  u64 linear;
+  unsigned size;
+  AccessKind kind;
+  bool system;  // an implicit supervisor access
+  bool write() const { return kind == AccessKind::write; }
+};
+
+// What can fault before any page is looked for: the address itself, and its alignment.
+bool address_ok(Cpu& cpu, const Request& r, SegReg seg) {
+  if (cpu.mode.long_mode && (!cpu.mmu.canonical(r.linear) || !cpu.mmu.canonical(r.linear + r.size - 1))) {
     cpu.raise(seg == SS ? Vector::SS : Vector::GP, 0);
     return false;
   }
-  const bool user = cpu.cpl == 3 && !system;
-  if (user && size <= 8 && (linear & (size - 1)) && (cpu.cr0 & Cr0::AM) && cpu.flag(Eflags::AC)) {
+  const bool user = cpu.cpl == 3 && !r.system;
+  if (user && r.size <= 8 && (r.linear & (r.size - 1)) && (cpu.cr0 & Cr0::AM) && cpu.flag(Eflags::AC)) {
     cpu.raise(Vector::AC, 0);
     return false;
   }
-  const bool write = kind == AccessKind::write;
-  const unsigned first = std::min<unsigned>(size, static_cast<unsigned>(page_bytes - (linear & 0xfff)));
-  result.count = first == size ? 1 : 2;
-  result.span[0] = {linear, first, HostPhys(), nullptr};
-  if (first != size) result.span[1] = {wrap(cpu, linear + first, system), size - first, HostPhys(), nullptr};
-  for (unsigned n = 0; n < result.count; ++n) {
-    Span& span = result.span[n];
-    Fault fault;
-    if (!cpu.mmu.translate(LinAddr(span.linear), {kind, user, system}, span.physical, fault))
-      return refuse(cpu, fault);
-    // With a tag there is nothing more to ask.
-    const TlbView& view = system ? *cpu.mmu.supervisor_view() : *cpu.mmu.data_view();
-    const TlbEntry& entry = (write ? view.write : view.read)[tlb_index(span.linear)];
-    if (entry.tag == (span.linear & ~u64{0xfff})) {
-      span.host = host_pointer(entry, span.linear);
-      continue;
-    }
-    if (cpu.non_root && span.physical.page() == cpu.mmu.apic_access_page()) [[unlikely]] {
-      if (!open_apic_access(cpu, span, size, kind)) return false;
-      continue;
-    }
-    PhysicalMemory& memory = cpu.mmu.memory();
-    const bool code = write && memory.lines_have_code(memory.gated(span.physical), span.size);
-    span.host = code ? nullptr : memory.pointer(span.physical, write);
-    if (!span.host && !(code && away_from_running_code(cpu, span.physical)) && not_alone(cpu)) return false;
-  }
-  if (cpu.observer && (!cpu.watched.empty() || cpu.mmu.watches_frames())) [[unlikely]] {
-    const ObservedAccess access{
-        LinAddr(linear),         size,           {kind, user, system}, first, result.span[0].physical,
-        result.span[1].physical, result.modifies};
-    if (cpu.observer->watches(cpu, access)) {
-      if (not_alone(cpu)) return false;
-      cpu.observer->accessed(cpu, access);
-    }
-  }
-  if (cpu.dr7 & 0xff) {
-    const u64 hit = watchpoints_hit(cpu, linear, size, write);
-    if (hit) {
-      if (not_alone(cpu)) return false;
-      cpu.pending_debug |= hit;
-      cpu.attention |= Attention::trap;
-    }
-  }
   return true;
+}
+
+void divide(const Cpu& cpu, const Request& r, Plan& plan) {
+  const unsigned first = std::min<unsigned>(r.size, static_cast<unsigned>(page_bytes - (r.linear & 0xfff)));
+  plan.count = first == r.size ? 1 : 2;
+  plan.span[0] = {r.linear, first, HostPhys(), nullptr};
+  if (first != r.size)
+    plan.span[1] = {wrap(cpu, r.linear + first, r.system), r.size - first, HostPhys(), nullptr};
+}
+
+// Where a part of the access leads, and the host's pointer if it may be used.
+bool find_place(Cpu& cpu, const Request& r, Span& span) {
+  const bool user = cpu.cpl == 3 && !r.system, write = r.write();
+  Fault fault;
+  if (!cpu.mmu.translate(LinAddr(span.linear), {r.kind, user, r.system}, span.physical, fault))
+    return refuse(cpu, fault);
+  // With a tag there is nothing more to ask.
+  const TlbView& view = r.system ? *cpu.mmu.supervisor_view() : *cpu.mmu.data_view();
+  const TlbEntry& entry = (write ? view.write : view.read)[tlb_index(span.linear)];
+  if (entry.tag == (span.linear & ~u64{0xfff})) {
+    span.host = host_pointer(entry, span.linear);
+    return true;
+  }
+  if (cpu.non_root && span.physical.page() == cpu.mmu.apic_access_page()) [[unlikely]]
+    return open_apic_access(cpu, span, r.size, r.kind);
+  PhysicalMemory& memory = cpu.mmu.memory();
+  const bool code = write && memory.lines_have_code(memory.gated(span.physical), span.size);
+  span.host = code ? nullptr : memory.pointer(span.physical, write);
+  return span.host || (code && away_from_running_code(cpu, span.physical)) || !not_alone(cpu);
+}
+
+bool is_watched(const Cpu& cpu) {
+  return cpu.observers && (!cpu.watched.empty() || cpu.mmu.watches_frames());
+}
+
+// Observers hear of the access once it cannot fault any more.
+bool tell_watchers(Cpu& cpu, const Request& r, const Plan& plan) {
+  const bool user = cpu.cpl == 3 && !r.system;
+  const ObservedAccess access{
+      LinAddr(r.linear),     r.size,       {r.kind, user, r.system}, plan.span[0].size, plan.span[0].physical,
+      plan.span[1].physical, plan.modifies};
+  if (!cpu.observers.any([&](const CpuObserver& o) { return o.watches(cpu, access); })) return true;
+  if (not_alone(cpu)) return false;
+  cpu.observers.tell([&](CpuObserver& o) {
+    if (o.watches(cpu, access)) o.accessed(cpu, access);
+  });
+  return true;
+}
+
+bool meet_watchpoints(Cpu& cpu, const Request& r) {
+  const u64 hit = watchpoints_hit(cpu, r.linear, r.size, r.write());
+  if (!hit) return true;
+  if (not_alone(cpu)) return false;
+  cpu.pending_debug |= hit;
+  cpu.attention |= Attention::trap;
+  return true;
+}
+
+// Finds the pages of an access and checks everything that can fault, low page first. Nothing is read or
+// written.
+bool plan(Cpu& cpu, u64 linear, unsigned size, AccessKind kind, SegReg seg, bool system, Plan& result) {
+  const Request r{wrap(cpu, linear, system), size, kind, system};
+  if (!address_ok(cpu, r, seg)) return false;
+  divide(cpu, r, result);
+  for (unsigned n = 0; n < result.count; ++n)
+    if (!find_place(cpu, r, result.span[n])) return false;
+  if (is_watched(cpu) && !tell_watchers(cpu, r, result)) [[unlikely]]
+    return false;
+  return !(cpu.dr7 & Dr7::enabled) || meet_watchpoints(cpu, r);
 }
 
 void read_span(Cpu& cpu, const Span& span, u8* out) {
@@ -193,8 +226,8 @@ Loaded load_for_write_slow(Cpu& cpu, u64 linear, unsigned size, SegReg seg, u8*&
   if (!plan(cpu, linear, size, AccessKind::write, seg, false, p)) return {0, false};
   u64 value = 0;
   read_plan(cpu, p, &value);
-  // Between the halves nothing runs that could take the place away. An observer hears of both.
-  if (p.count == 1 && !cpu.observer) host = p.span[0].host;
+  // Between the halves nothing runs that could take the place away. Who watches hears of both.
+  if (p.count == 1 && !is_watched(cpu)) host = p.span[0].host;
   return {value, true};
 }
 bool store_slow(Cpu& cpu, u64 linear, unsigned size, u64 value, SegReg seg) {

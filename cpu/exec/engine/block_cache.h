@@ -37,7 +37,7 @@ class BlockCache final : public CodeWatcher, private RestlessBlocks {
   bool renew(const Cpu& cpu, Block& block);
   void flush();
 
-  // Offsets into a page (below 4096) at which every instruction is one that Cpu::observer is asked about
+  // Offsets into a page (below 4096) at which every instruction is one that Cpu::observers are asked about
   // before it runs. Blocks that this changes are dropped; not from inside a run.
   void set_stop_offsets(std::span<const u16> offsets);
 

@@ -146,8 +146,10 @@ void step(Cpu& cpu) {
     return conclude_undone(cpu);
   }
 
-  if (block->observed && cpu.observer) [[unlikely]] {
-    if (cpu.observer->stops_before(cpu, LinAddr(linear), block->start)) return end_run_at(cpu, 0);
+  if (block->observed && cpu.observers) [[unlikely]] {
+    const HostPhys physical = block->start;
+    if (cpu.observers.any([&](CpuObserver& o) { return o.stops_before(cpu, LinAddr(linear), physical); }))
+      return end_run_at(cpu, 0);
   }
   if (cpu.attention || block->count > cpu.budget) return run_singly(cpu, block, linear);
   if (link && cpu.left == Left::miss) engine.cache->link(link, engine.link_number, block);

@@ -85,17 +85,25 @@ Outcome deliver_event(Cpu& cpu, const Event& event, u64 return_rip) {
   const Outcome outcome = outcome_of(cpu, deliver(cpu, {event, return_rip, saved_flags(cpu, event)}));
   if (outcome != Outcome::delivered) return outcome;
   cpu.rip = cpu.next_rip;
-  tell_observer(cpu, event, return_rip);
+  tell_entered(cpu, event, return_rip);
   return outcome;
 }
 
-void tell_observer(Cpu& cpu, const Event& event, u64 from) {
-  if (!cpu.observer) [[likely]]
+void tell_entered(Cpu& cpu, const Fault& fault, u64 from) {
+  if (cpu.observers) [[unlikely]]
+    cpu.observers.tell([&](CpuObserver& o) { o.exception(cpu, fault, from); });
+}
+
+void tell_entered(Cpu& cpu, const Event& event, u64 from) {
+  if (!cpu.observers) [[likely]]
     return;
-  if (is_exception(event.type))
-    cpu.observer->exception(cpu, Fault::exception(static_cast<Vector>(event.vector), event.error), from);
-  else
-    cpu.observer->interrupt(cpu, event.vector, from);
+  const Fault fault = Fault::exception(static_cast<Vector>(event.vector), event.error);
+  cpu.observers.tell([&](CpuObserver& o) {
+    if (is_exception(event.type))
+      o.exception(cpu, fault, from);
+    else
+      o.interrupt(cpu, event.vector, from);
+  });
 }
 
 bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, unsigned length) {
@@ -113,7 +121,7 @@ bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, uns
     cpu.vmx->vectoring = {};
   if (!delivered) return false;
   cpu.step_consumed = stepping;
-  tell_observer(cpu, d.event, return_rip);
+  tell_entered(cpu, d.event, return_rip);
   // What MOV SS left pending goes with the #DB of INT1; with INT n and INT3 it comes after, in their handler.
   if (type == EventType::privileged_software_exception && cpu.pending_debug) {
     record_debug_exception(cpu, cpu.pending_debug);

@@ -35,8 +35,9 @@ bool deliver_in_ia32e_mode(Cpu& cpu, const Delivery& d);
 // `injected` by a VM entry: IOPL does not count.
 bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d, bool injected = false);
 
-// An event's handler was entered.
-void tell_observer(Cpu& cpu, const Event& event, u64 from);
+// For observers: the handler of an event, or of a fault, was entered.
+void tell_entered(Cpu& cpu, const Event& event, u64 from);
+void tell_entered(Cpu& cpu, const Fault& fault, u64 from);
 
 // Any of the above by mode; adds EXT to the error code of a fault. False: cpu.left is fault or exit (or
 // alone, unless cpu.alone).

@@ -126,8 +126,7 @@ Outcome deliver_chain(Cpu& cpu, Fault fault) {
     Outcome outcome = outcome_of(cpu, deliver_exception(cpu, fault));
     if (outcome == Outcome::delivered) [[likely]] {
       cpu.rip = cpu.next_rip;
-      if (cpu.observer) [[unlikely]]
-        cpu.observer->exception(cpu, fault, from);
+      tell_entered(cpu, fault, from);
       cpu.shutdown_chain_length = 0;
       return outcome;
     }

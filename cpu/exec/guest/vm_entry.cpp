@@ -35,7 +35,7 @@ Outcome deliver_injected(Cpu& cpu, const EntryResult& entry) {
   }
   cpu.rip = cpu.next_rip;
   cpu.vmx->vectoring = {};
-  tell_observer(cpu, event, after);
+  tell_entered(cpu, event, after);
   return outcome;
 }
 
@@ -50,6 +50,10 @@ void inject(Cpu& cpu, const EntryResult& entry) {
   if (guest_needs_attention(cpu)) cpu.attention |= Attention::vmx;
 }
 
+void tell_refused(Cpu& cpu, const RefusedEntry& entry) {
+  cpu.vmx->observers.tell([&](VmxObserver& o) { o.refused(cpu, entry); });
+}
+
 }  // namespace
 
 bool enter_and_inject(Cpu& cpu, bool launch) {
@@ -58,16 +62,16 @@ bool enter_and_inject(Cpu& cpu, bool launch) {
   switch (entry.kind) {
     case EntryResult::Kind::fail_valid:
       conclude(cpu, {false, entry.error});
-      if (vmx.observer) vmx.observer->refused(cpu, entry.rule, nullptr);
+      tell_refused(cpu, {entry.broken, nullptr});
       return true;
     case EntryResult::Kind::exited:
     case EntryResult::Kind::aborted:
       vmx.exit_count = retired(cpu);
-      if (vmx.observer) vmx.observer->refused(cpu, entry.rule, &vmx.exit);
+      tell_refused(cpu, {entry.broken, &vmx.exit});
       break;
     case EntryResult::Kind::entered:
       vmx.entry_count = retired(cpu);
-      if (vmx.observer) vmx.observer->entered(cpu);
+      if (vmx.observers) vmx.observers.tell([&](VmxObserver& o) { o.entered(cpu); });
       if (entry.inject) inject(cpu, entry);
       break;
   }

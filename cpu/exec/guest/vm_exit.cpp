@@ -1,4 +1,4 @@
-// Owns the act of a VM exit: the state rewritten, the counts kept for explanations, the observer told.
+// Owns the act of a VM exit: the state rewritten, the counts kept for explanations, observers told.
 #include "cpu/exec/guest/vm_exit.h"
 
 #include "cpu/exec/core/block.h"
@@ -12,7 +12,7 @@ void take_vm_exit(Cpu& cpu) {
   Vmx& vmx = *cpu.vmx;
   vmx.exit_count = vmx.current->last_exit_count = retired(cpu);
   leave_guest(cpu, vmx.exit);
-  if (vmx.observer) vmx.observer->exited(cpu, vmx.exit);
+  if (vmx.observers) vmx.observers.tell([&](VmxObserver& o) { o.exited(cpu, vmx.exit); });
 }
 
 void take_requested_exit(Cpu& cpu) {

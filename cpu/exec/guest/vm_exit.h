@@ -5,7 +5,7 @@
 
 namespace ringside {
 
-// Performs cpu.vmx->exit at cpu.rip: the state rewritten, the counts kept, the observer told.
+// Performs cpu.vmx->exit at cpu.rip: the state rewritten, the counts kept, observers told.
 void take_vm_exit(Cpu& cpu);
 // The same, if the delivery of an event came to that.
 inline void take_exit_of(Cpu& cpu, Outcome outcome) {

@@ -41,14 +41,14 @@ u32 read_port(Cpu& cpu, u16 port, unsigned size) {
   raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
   spend_bus_cycle(cpu);
   const u32 value = cpu.ports ? cpu.ports->port_read(port, size) : ~u32{0};
-  if (cpu.observer) [[unlikely]]
-    cpu.observer->port_access(cpu, port, size, false, value);
+  if (cpu.observers) [[unlikely]]
+    cpu.observers.tell([&](CpuObserver& o) { o.port_access(cpu, port, size, false, value); });
   return value;
 }
 void write_port(Cpu& cpu, u16 port, unsigned size, u32 value) {
   raise_debug_trap(cpu, io_breakpoints_met(cpu, port, size));
-  if (cpu.observer) [[unlikely]]
-    cpu.observer->port_access(cpu, port, size, true, value);
+  if (cpu.observers) [[unlikely]]
+    cpu.observers.tell([&](CpuObserver& o) { o.port_access(cpu, port, size, true, value); });
   spend_bus_cycle(cpu);
   if (cpu.ports) cpu.ports->port_write(port, size, value);
 }

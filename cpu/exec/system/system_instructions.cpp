@@ -113,8 +113,10 @@ namespace {
 
 // An access that was made.
 bool tell_msr(Cpu& cpu, bool write) {
-  if (cpu.observer) [[unlikely]]
-    cpu.observer->msr_access(cpu, static_cast<u32>(cpu.gpr[RCX]), write, edx_eax(cpu));
+  if (!cpu.observers) [[likely]]
+    return true;
+  const u32 number = static_cast<u32>(cpu.gpr[RCX]);
+  cpu.observers.tell([&](CpuObserver& o) { o.msr_access(cpu, number, write, edx_eax(cpu)); });
   return true;
 }
 

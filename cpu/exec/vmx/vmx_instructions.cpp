@@ -8,7 +8,7 @@
 namespace ringside {
 
 bool refuse_vmx_instruction(Cpu& cpu, Vector vector, std::string_view why) {
-  if (cpu.vmx && cpu.vmx->observer) cpu.vmx->observer->faulted(cpu, vector, why);
+  if (cpu.vmx) cpu.vmx->observers.tell([&](VmxObserver& o) { o.faulted(cpu, vector, why); });
   return fail(cpu, vector);
 }
 
@@ -35,14 +35,14 @@ bool alone(Cpu& cpu) {
 
 bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside) {
   // Whoever hears that it failed wants to know which instruction it was.
-  if (cpu.vmx && cpu.vmx->observer) cpu.rip = cpu.instruction_rip(op);
+  if (cpu.vmx && cpu.vmx->observers) cpu.rip = cpu.instruction_rip(op);
   if (!vmx_mode_ok(cpu, outside)) return false;
   if (cpu.non_root) return request_instruction_exit(cpu, op, reason);
   return vmx_privilege_ok(cpu);
 }
 
 bool open_other_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vmcs*& vmcs) {
-  const bool watched = cpu.observer || (cpu.vmx && cpu.vmx->observer);
+  const bool watched = cpu.observers || (cpu.vmx && cpu.vmx->observers);
   if (watched && !alone(cpu)) return false;
   if (!vmx_mode_ok(cpu, false)) return false;
   if (cpu.non_root) {
@@ -61,7 +61,7 @@ bool finish(Cpu& cpu, const VmResult& result) {
 }
 
 bool finish_access(Cpu& cpu, const VmResult& result) {
-  if (cpu.vmx->observer && !alone(cpu)) return false;
+  if (cpu.vmx->observers && !alone(cpu)) return false;
   return finish(cpu, result);
 }
 
@@ -70,7 +70,7 @@ bool clear_vmcs(Cpu& cpu, const Op& op, u64 pointer) {
 }
 
 bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 value) {
-  const bool heard = cpu.observer && cpu.observer->hears_vmwrites();
+  const bool heard = cpu.observers.any([](const CpuObserver& o) { return o.hears_vmwrites(); });
   if (heard && !alone(cpu)) [[unlikely]]
     return false;
   // The block is charged as a whole; what follows the instruction in it has not retired.
@@ -79,7 +79,9 @@ bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 valu
   if (!result.ok) [[unlikely]]
     return finish_access(cpu, result);
   if (heard) [[unlikely]]
-    cpu.observer->vmcs_written(cpu, vmcs.region, encoding, value);
+    cpu.observers.tell([&](CpuObserver& o) {
+      if (o.hears_vmwrites()) o.vmcs_written(cpu, vmcs.region, encoding, value);
+    });
   return finish(cpu, result);
 }
 

@@ -235,12 +235,10 @@ constexpr u64 invalid_pdptes = 2;  // exit qualification
 
 }  // namespace
 
-void settle_transition(Cpu& cpu, u64 dr7_before, u64 flags_before) {
+void settle_transition(Cpu& cpu, bool debugged) {
   cpu.update_mode();
   cpu.update_privilege();
-  if (((dr7_before | cpu.dr7) & Dr7::enabled) || ((flags_before | cpu.system_flags) & Eflags::TF) ||
-      cpu.observed)
-    cpu.update_debug();
+  if (debugged || is_debugged(cpu)) cpu.update_debug();
 }
 
 bool guest_needs_attention(const Cpu& cpu) {
@@ -267,7 +265,7 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
   c.word[static_cast<unsigned>(ControlWord::entry)] = v[Field::VM_ENTRY_CONTROLS];
   v.dirty.clear();
 
-  const u64 dr7_before = cpu.dr7, flags_before = cpu.system_flags;
+  const bool debugged = is_debugged(cpu);
   const bool nmi_blocked_before = cpu.nmi_blocked;
   load_registers(cpu, v, c);
   load_segments(cpu, v);
@@ -296,7 +294,7 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
   vmx.ple_first = vmx.ple_last = 0;
   begin_apic_virtualization(cpu);
   if (c.has(VmxControl::preemption_timer)) start_preemption_timer(cpu, v);
-  settle_transition(cpu, dr7_before, flags_before);
+  settle_transition(cpu, debugged);
   raise_attention(cpu);
   if (launch) v.launched = true;
   ++v.entries;

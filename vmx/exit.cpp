@@ -77,12 +77,11 @@ bool is_debug_exception(const ExitInfo& exit) {
 // the latter the manual leaves BS open; but an entry with this interruptibility wants it as TF says, and what
 // an exit saves can be entered again.
 u64 pending_debug_exceptions(const Cpu& cpu, const ExitInfo& exit) {
-  constexpr u64 BTF = bit(1);
   const bool blocked = (cpu.interrupt_shadow & Shadow::mov_ss) && !is_debug_exception(exit);
   u64 pending = cpu.pending_debug;
   if (blocked)
-    pending =
-        (cpu.system_flags & Eflags::TF) && !(cpu.msr.debugctl & BTF) ? pending | Dr6::BS : pending & ~Dr6::BS;
+    pending = (cpu.system_flags & Eflags::TF) && !(cpu.msr.debugctl & DebugControl::BTF) ? pending | Dr6::BS
+                                                                                         : pending & ~Dr6::BS;
   if (!pending) return 0;
   bool kept = blocked;
   switch (exit.reason) {
@@ -211,7 +210,7 @@ bool load_host(Cpu& cpu, const Vmcs& v) {
   ActiveControls c;
   c.word[static_cast<unsigned>(ControlWord::exit)] = v[Field::VM_EXIT_CONTROLS];
   const bool wide = c.has(VmxControl::host_address_space_size);
-  const u64 dr7_before = cpu.dr7, flags_before = cpu.system_flags;
+  const bool debugged = is_debugged(cpu);
   const u16 vpid = cpu.mmu.registers().vpid;
 
   load_host_registers(cpu, v, c, wide);
@@ -238,7 +237,7 @@ bool load_host(Cpu& cpu, const Vmcs& v) {
   cpu.mmu.set_registers({cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.pkru, static_cast<u32>(cpu.msr.pkrs), 0},
                         nullptr);
   if (vpid == 0) cpu.mmu.flush_vpid(0, 1, LinAddr());
-  settle_transition(cpu, dr7_before, flags_before);
+  settle_transition(cpu, debugged);
   if (!cpu.mmu.load_pdptes(cpu.cr3, cpu.cr0, cpu.cr4, cpu.efer))
     return vmx_abort(cpu, v, VmxAbort::host_pdptes);
   if (const u32 count = static_cast<u32>(v[Field::VM_EXIT_MSR_LOAD_COUNT])) {

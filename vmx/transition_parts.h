@@ -8,9 +8,15 @@ namespace ringside {
 // Bits of CR0 that neither entries nor exits change.
 constexpr u64 cr0_kept = ~(Cr0::PE | Cr0::MP | Cr0::EM | Cr0::TS | Cr0::NE | Cr0::WP | Cr0::AM | Cr0::PG);
 
+// Something asks for what Cpu::update_debug derives.
+inline bool is_debugged(const Cpu& cpu) {
+  return (cpu.dr7 & Dr7::enabled) || (cpu.system_flags & Eflags::TF) ||
+         (cpu.msr.debugctl & DebugControl::LBR) || cpu.observed;
+}
+
 // What every transition derives at its end, after registers were replaced: mode, privilege, debugging.
-// `dr7_before` and `flags_before` are of the side that was left.
-void settle_transition(Cpu& cpu, u64 dr7_before, u64 flags_before);
+// `debugged`: whether the side that was left was.
+void settle_transition(Cpu& cpu, bool debugged);
 
 // The manual's "Loading Host State", with the MSR list. False: VMX abort.
 bool load_host(Cpu& cpu, const Vmcs& vmcs);

@@ -52,6 +52,11 @@ struct Dr7 {
   static constexpr u64 local_enabled = 0x155;  // L0 to L3, LE
 };
 
+// IA32_DEBUGCTL.
+struct DebugControl {
+  static constexpr u64 LBR = bit(0), BTF = bit(1);
+};
+
 // XCR0 and IA32_XSS state-component bits.
 struct Xcr0 {
   static constexpr u64 x87 = bit(0), sse = bit(1), avx = bit(2), pkru = bit(9);

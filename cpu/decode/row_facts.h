@@ -36,6 +36,20 @@ struct RowExit {
   VmxControl control = VmxControl::count;
 };
 
+// What a branch is to the filters of last branch records: the manual's "Filtering of Last Branch Records".
+// Rows of kind `conditional` need not say it: all of them are conditional branches.
+enum class Branch : u8 {
+  no_branch,
+  conditional,
+  near_relative_call,
+  near_indirect_call,
+  near_return,
+  near_indirect_jump,
+  near_relative_jump,
+  far,
+  far_if_overflow,  // INTO
+};
+
 // The formats of the VM-exit instruction-information field, by what its tables in the manual describe.
 enum class InformationFormat : u8 {
   absent,

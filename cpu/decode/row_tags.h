@@ -46,6 +46,12 @@ struct Judged {
 constexpr Judged judge(Judge by) { return {by}; }
 constexpr Judged unjudged(Judge why) { return {why}; }
 
+struct Branches {
+  Branch value;
+  constexpr void apply(RowInfo& row) const { row.branch = value; }
+};
+constexpr Branches branch(Branch what) { return {what}; }
+
 template <class... Tags>
 constexpr RowInfo with(RowInfo row, Tags... tags) {
   (tags.apply(row), ...);

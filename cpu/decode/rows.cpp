@@ -22,6 +22,7 @@ constexpr auto make_rows() {
   using enum Privilege;
   using enum InformationFormat;
   using enum Judge;
+  using enum Branch;
   std::array<RowInfo, row_count> made{};
   RowInfo* next = made.data();
   RowGroup group{};

@@ -178,6 +178,7 @@ struct RowInfo {
   RowExit exit;
   RowInformation information;
   Judge judge = Judge::of_group;
+  Branch branch = Branch::no_branch;
 };
 
 // All rows, group by group.

@@ -157,7 +157,7 @@ void Cpu::update_translation() {
 }
 
 void Cpu::update_debug() {
-  bool step = observed || (system_flags & Eflags::TF);
+  bool step = observed || (system_flags & Eflags::TF) || (msr.debugctl & DebugControl::LBR);
   std::vector<LinAddr> pages = watched;
   for (unsigned n = 0; n < 4; ++n) {
     const DebugBreakpoint b = debug_breakpoint(*this, n);

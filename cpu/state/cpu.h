@@ -25,7 +25,7 @@ struct Attention {
       nmi = 2, smi = 4, init = 8, start_up = 16,
                        trap = 32,  // pending_debug holds trap-class #DB causes
       shadow = 64,                 // interrupt_shadow is set: it ends after one instruction
-      step = 128,                // run one instruction at a time: TF, instruction breakpoints, observers
+      step = 128,                // run one instruction at a time: TF, breakpoints, branch records, observers
       activity = 256,            // not in the active state
       stop = 512,                // the machine wants the CPU to stop (power off, reset, exit)
       virtual_interrupt = 1024,  // EFLAGS.VIF and VIP are both set
@@ -106,6 +106,11 @@ struct alignas(64) Cpu : RegisterFile {
     std::array<u64, 128> mc_banks{};  // CTL, STATUS, ADDR, MISC of each bank
     u64 pkrs = 0, umwait_control = 0;
     std::array<u64, 32> mc_ctl2{};
+    // Last branch records: the stack, and the last one before an exception or interrupt.
+    static constexpr unsigned most_last_branches = 32;
+    std::array<u64, most_last_branches> last_branch_from{}, last_branch_to{}, last_branch_info{};
+    u64 last_branch_top = 0, last_branch_select = 0, last_exception_from = 0, last_exception_to = 0;
+    u64 last_branch_time = 0;  // virtual time of the last record: its successor counts from there
     u64 mcg_ctl = ~u64{0}, misc_features = 0, power_ctl = 0, monitor_filter = 0;
     u64 package_states = 0;
   } msr;
@@ -218,7 +223,7 @@ struct alignas(64) Cpu : RegisterFile {
     update_mode();
     update_privilege();
   }
-  // After DR7, DR0-3, TF, CR4.DE or `observed` changed: attention bits and the MMU's
+  // After DR7, DR0-3, TF, CR4.DE, IA32_DEBUGCTL.LBR or `observed` changed: attention bits and the MMU's
   // watched pages.
   void update_debug();
   // What a body does before it returns false for an exception.

@@ -12,6 +12,7 @@ void visit_msrs(Cpu::Msrs& msr, Fields& visit) {
   }
   visit("tsc_offset", msr.tsc_offset);
   visit("ia32_smbase", msr.smbase);
+  visit("last_branch_time", msr.last_branch_time);
 }
 
 void visit_events(Cpu& cpu, Fields& visit) {

@@ -51,6 +51,7 @@ enum class Flag : u8 {
   invtsc,
   fdp_exceptions_only,
   zero_fcs_fds,
+  pdcm,
   count
 };
 using FlagSet = std::bitset<static_cast<std::size_t>(Flag::count)>;
@@ -67,6 +68,16 @@ struct CacheLevel {
   u64 bytes() const { return u64{64} * ways * sets; }
 };
 
+// The stack of last branch records: "Last Branch, Interrupt, and Exception Recording".
+struct LastBranches {
+  // As IA32_PERF_CAPABILITIES numbers the formats. All record offsets in the code segment; they differ in
+  // where they say whether a branch was predicted, in a transaction and how long it took.
+  enum class Format : u8 { flags = 3, transaction_flags = 4, information = 5 };
+  u8 depth = 0;  // a power of 2; 0: there is none
+  Format format = Format::flags;
+  bool call_stack = false;  // MSR_LBR_SELECT has EN_CALLSTACK
+};
+
 // A CPU model after the command line's "NAME,+feature,-feature" was applied. Immutable while a machine runs.
 struct CpuModel {
   std::string name;
@@ -80,7 +91,8 @@ struct CpuModel {
   u64 crystal_hertz = 25'000'000;      // of the local APIC timer; tsc_hertz is a multiple of it
   u64 arch_capabilities = 0;           // IA32_ARCH_CAPABILITIES
   std::array<CacheLevel, 4> caches{};  // L1 data, L1 instruction, L2, L3
-  FeatureSet features;                 // those of the lowering table
+  LastBranches last_branches;
+  FeatureSet features;  // those of the lowering table
   bool has(Feature f) const { return features.test(static_cast<std::size_t>(f)); }
   FlagSet flags;
   bool has(Flag f) const { return flags.test(static_cast<std::size_t>(f)); }

@@ -233,6 +233,7 @@ CpuModel make(const ModelData& d) {
   m.brand = d.brand;
   m.signature = d.signature;
   m.microcode = d.microcode;
+  m.last_branches = d.last_branches;
   m.arch_capabilities = d.arch_capabilities;
   m.caches = d.caches;
   m.features = FeatureSet(d.features);
@@ -357,7 +358,8 @@ std::string_view flag_name(Flag flag) {
                                                "pdpe1gb",
                                                "invtsc",
                                                "fdp-excptn-only",
-                                               "zero-fcs-fds"};
+                                               "zero-fcs-fds",
+                                               "pdcm"};
   static_assert(std::size(names) == flag_count);
   return names[static_cast<std::size_t>(flag)];
 }

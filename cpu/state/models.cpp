@@ -38,7 +38,7 @@ using L = Flag;
 constexpr u64 common_flags =
     flag_mask(L::vme, L::de, L::pse, L::tsc, L::msr, L::pae, L::mce, L::apic, L::mtrr, L::pge, L::mca, L::pat,
               L::pse36, L::ss, L::x2apic, L::tsc_deadline, L::arat, L::tsc_adjust, L::nx, L::invtsc, L::ibrs,
-              L::stibp, L::ssbd, L::arch_capabilities);
+              L::stibp, L::ssbd, L::arch_capabilities, L::pdcm);
 constexpr u64 broadwell_flags =
     common_flags | flag_mask(L::pcid, L::smep, L::pdpe1gb, L::l1d_flush, L::xgetbv1, L::zero_fcs_fds);
 constexpr u64 server_flags = broadwell_flags | flag_mask(L::fdp_exceptions_only);
@@ -90,33 +90,37 @@ const VmxControlSet westmere_vmx =
 const VmxControlSet nehalem_vmx = westmere_vmx & all_but({V::unrestricted_guest, V::ept_1gb});
 const VmxControlSet max_vmx = all_but({V::ept_5_levels});
 
+constexpr LastBranches nehalem_branches = {16, LastBranches::Format::flags, false};
+constexpr LastBranches haswell_branches = {16, LastBranches::Format::transaction_flags, true};
+constexpr LastBranches skylake_branches = {32, LastBranches::Format::information, true};
+
 // Family, model and stepping are of parts for which software knows no erratum that the microcode revision
 // does not cure; the revisions are those that Linux and Xen look for, or newer.
 const ModelData models[] = {
     {"Icelake-Server", "Intel(R) Xeon(R) CPU (Icelake) @ 2.00GHz", 0x606a6, 0x0d000404, icelake, server_flags,
-     immune, icelake_caches, server_vmx},
+     immune, icelake_caches, server_vmx, skylake_branches},
     {"Cascadelake-Server", "Intel(R) Xeon(R) CPU (Cascadelake) @ 2.00GHz", 0x50657, 0x05003707, skylake,
-     server_flags, immune, skylake_caches, server_vmx},
+     server_flags, immune, skylake_caches, server_vmx, skylake_branches},
     {"Skylake-Server", "Intel(R) Xeon(R) CPU (Skylake) @ 2.00GHz", 0x50657, 0x05003707, skylake, server_flags,
-     immune, skylake_caches, server_vmx},
+     immune, skylake_caches, server_vmx, skylake_branches},
     {"SapphireRapids", "Intel(R) Xeon(R) CPU (SapphireRapids) @ 2.00GHz", 0x806f8, 0x2b000603,
-     sapphire_rapids, all_flags, immune, icelake_caches, max_vmx},
+     sapphire_rapids, all_flags, immune, icelake_caches, max_vmx, skylake_branches},
     {"Cooperlake", "Intel(R) Xeon(R) CPU (Cooperlake) @ 2.00GHz", 0x5065b, 0x07002802, skylake, server_flags,
-     immune, skylake_caches, server_vmx},
+     immune, skylake_caches, server_vmx, skylake_branches},
     {"Skylake-Client", "Intel(R) Core(TM) CPU (Skylake) @ 2.00GHz", 0x506e3, 0xf0, skylake_client,
-     client_flags, immune, skylake_caches, server_vmx},
+     client_flags, immune, skylake_caches, server_vmx, skylake_branches},
     {"Broadwell", "Intel(R) Core(TM) CPU (Broadwell) @ 2.00GHz", 0x406f1, 0x0b000040, broadwell,
-     broadwell_flags, immune, skylake_caches, broadwell_vmx},
+     broadwell_flags, immune, skylake_caches, broadwell_vmx, haswell_branches},
     {"Haswell", "Intel(R) Core(TM) CPU (Haswell) @ 2.00GHz", 0x306f2, 0x49, haswell, haswell_flags, immune,
-     skylake_caches, haswell_vmx},
+     skylake_caches, haswell_vmx, haswell_branches},
     {"IvyBridge", "Intel(R) Xeon(R) CPU (IvyBridge) @ 2.00GHz", 0x306e4, 0x42e, ivy_bridge, ivy_bridge_flags,
-     immune, skylake_caches, ivy_bridge_vmx},
+     immune, skylake_caches, ivy_bridge_vmx, nehalem_branches},
     {"SandyBridge", "Intel(R) Xeon(R) CPU (SandyBridge) @ 2.00GHz", 0x206d7, 0x71a, sandy_bridge,
-     westmere_flags, immune, skylake_caches, westmere_vmx},
+     westmere_flags, immune, skylake_caches, westmere_vmx, nehalem_branches},
     {"Westmere", "Intel(R) Xeon(R) CPU (Westmere) @ 2.00GHz", 0x206c2, 0x1f, westmere, westmere_flags, immune,
-     skylake_caches, westmere_vmx},
+     skylake_caches, westmere_vmx, nehalem_branches},
     {"Nehalem", "Intel(R) Xeon(R) CPU (Nehalem) @ 2.00GHz", 0x106a5, 0x1d, nehalem, common_flags, immune,
-     skylake_caches, nehalem_vmx},
+     skylake_caches, nehalem_vmx, nehalem_branches},
     {"qemu64",
      "Intel(R) Xeon(R) CPU (qemu64) @ 2.00GHz",
      0x606a6,
@@ -125,9 +129,10 @@ const ModelData models[] = {
      common_flags,
      immune,
      icelake_caches,
-     {}},
+     {},
+     skylake_branches},
     {"max", "Intel(R) Xeon(R) CPU (max) @ 2.00GHz", 0x606a6, 0x0d000404, all_features, all_flags, immune,
-     icelake_caches, max_vmx},
+     icelake_caches, max_vmx, skylake_branches},
 };
 
 }  // namespace

@@ -15,6 +15,7 @@ struct ModelData {
   u64 arch_capabilities;
   std::array<CacheLevel, 4> caches;
   VmxControlSet vmx;
+  LastBranches last_branches;
 };
 
 std::span<const ModelData> model_data();  // the first is the default

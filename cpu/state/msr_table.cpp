@@ -44,7 +44,7 @@ bool write_member_of(Cpu& cpu, const MsrInfo& info, u64 value) {
 
 bool write_canonical(Cpu& cpu, const MsrInfo& info, u64 value) {
   if (!canonical_for_cpu(cpu, value)) return false;
-  cpu.msr.*info.member = value;
+  *info.place(cpu.msr) = value;
   return true;
 }
 
@@ -119,6 +119,39 @@ bool write_xss(Cpu& cpu, const MsrInfo&, u64 value) {
   return true;
 }
 
+// -- Branch records.
+
+bool write_debugctl(Cpu& cpu, const MsrInfo&, u64 value) {
+  cpu.msr.debugctl = value;
+  cpu.update_debug();
+  return true;
+}
+bool read_perf_capabilities(const Cpu& cpu, const MsrInfo&, u64& value) {
+  value = static_cast<u64>(cpu.model->last_branches.format);
+  return true;
+}
+bool write_last_branch_select(Cpu& cpu, const MsrInfo&, u64 value) {
+  if (value & ~(bit_range(0, 8) | (cpu.model->last_branches.call_stack ? bit(9) : 0))) return false;
+  cpu.msr.last_branch_select = value;
+  return true;
+}
+bool write_last_branch_top(Cpu& cpu, const MsrInfo&, u64 value) {
+  if (value >= cpu.model->last_branches.depth) return false;
+  cpu.msr.last_branch_top = value;
+  return true;
+}
+// Of a source the upper bits may be flags; the offset is sign-extended from below them.
+bool write_branch_source(Cpu& cpu, const MsrInfo& info, u64 value) {
+  const auto format = cpu.model->last_branches.format;
+  const unsigned flags = format == LastBranches::Format::flags               ? 1
+                         : format == LastBranches::Format::transaction_flags ? 3
+                                                                             : 0;
+  const u64 offset = static_cast<u64>(static_cast<s64>(value << flags) >> flags);
+  if (!canonical_for_cpu(cpu, offset)) return false;
+  *info.place(cpu.msr) = value;
+  return true;
+}
+
 // -- Memory types.
 
 bool all_types_valid(u64 value, bool in_pat) {
@@ -165,6 +198,16 @@ constexpr u64 bus_hertz = 100'000'000;
 bool read_platform_info(const Cpu& cpu, const MsrInfo&, u64& value) {
   const u64 ratio = (cpu.model ? cpu.model->tsc_hertz / bus_hertz : 20) & 0xff;
   value = ratio << 8 | bit(31) /* CPUID faulting */ | u64{8} << 40 /* lowest ratio */;
+  return true;
+}
+// One ratio for every number of cores: there is no turbo mode, and MSR_PLATFORM_INFO says that the limit
+// cannot be changed.
+bool read_turbo_ratio_limit(const Cpu& cpu, const MsrInfo&, u64& value) {
+  value = ((cpu.model ? cpu.model->tsc_hertz / bus_hertz : 20) & 0xff) * 0x0101010101010101;
+  return true;
+}
+bool read_core_thread_count(const Cpu& cpu, const MsrInfo&, u64& value) {
+  value = cpu.cpus | u64{cpu.cpus} << 16;  // a thread for each core
   return true;
 }
 bool read_perf_status(const Cpu& cpu, const MsrInfo&, u64& value) {
@@ -228,6 +271,15 @@ bool with_ept_or_vpid(const CpuModel& m) {
   return with_vmx<VmxControl::ept>(m) || with_vmx<VmxControl::vpid>(m);
 }
 
+bool with_last_branches(const CpuModel& m) { return m.last_branches.depth != 0; }
+template <unsigned depth>
+bool with_last_branches_beyond(const CpuModel& m) {
+  return m.last_branches.depth > depth;
+}
+bool with_last_branch_information(const CpuModel& m) {
+  return with_last_branches(m) && m.last_branches.format == LastBranches::Format::information;
+}
+
 constexpr std::string_view vmx_capability_names[] = {
     "IA32_VMX_BASIC",          "IA32_VMX_PINBASED_CTLS",      "IA32_VMX_PROCBASED_CTLS",
     "IA32_VMX_EXIT_CTLS",      "IA32_VMX_ENTRY_CTLS",         "IA32_VMX_MISC",
@@ -268,14 +320,18 @@ constexpr std::string_view sysenter =
     "Performing Fast Calls to System Procedures with the SYSENTER and SYSEXIT Instructions";
 constexpr std::string_view segment_bases = "Segment Loading Instructions in IA-32e Mode";
 constexpr std::string_view time_stamp = "Time-Stamp Counter";
+constexpr std::string_view last_branches = "Last Branch, Interrupt, and Exception Recording";
 
 constexpr u64 misc_enable_writable = MiscEnable::fast_strings | bit(3) | MiscEnable::monitor |
                                      MiscEnable::limit_cpuid | MiscEnable::xtpr_disable |
                                      MiscEnable::xd_disable;
 constexpr u64 misc_enable_defined =
     misc_enable_writable | bit(7) | MiscEnable::no_bts | MiscEnable::no_pebs | bit(13) | bit(16) | bit(38);
-constexpr u64 debugctl_defined = bit(0) /* LBR */ | bit(1) /* BTF */;
+// What else there is needs a debug store, performance monitoring or transactions, which no model has.
+constexpr u64 debugctl_defined = DebugControl::LBR | DebugControl::BTF;
 constexpr u64 mcg_cap = mc_bank_count | bit(8) /* MCG_CTL_P */ | bit(10) /* MCG_CMCI_P */;
+constexpr u64 temperature_target = u64{100} << 16;  // degrees Celsius, at which PROCHOT# would be asserted
+constexpr u64 rapl_units = 3 /* 1/8 W */ | 14 << 8 /* 61 microjoules */ | 10 << 16 /* 976 microseconds */;
 constexpr u64 mtrr_cap = mtrr_variable_count | bit(8) /* fixed */ | bit(10) /* WC */;
 
 // Counters and thermal registers for which CPUID announces no feature, but which software of real machines
@@ -292,6 +348,38 @@ void add_single(std::vector<MsrInfo>& t) {
   t.push_back({number, #name, title, member, writable, reserved, read, write, present});
 #include "cpu/state/msr_rows.inc"
 #undef MSR
+}
+
+template <class Keep>
+void add_last_branch(std::vector<MsrInfo>& t, u16 n, Keep keep) {
+  constexpr unsigned first_depth = 16;
+  const auto present = n < first_depth ? with_last_branches : with_last_branches_beyond<first_depth>;
+  constexpr u64 information_flags = bit_range(61, 63) /* aborted, in a transaction, mispredicted */;
+  t.push_back({.number = 0x680u + n,
+               .name = keep(fmt::format("MSR_LASTBRANCH_{}_FROM_IP", n)),
+               .title = last_branches,
+               .read = read_member_of<&M::last_branch_from>,
+               .write = write_branch_source,
+               .present = present,
+               .index = n,
+               .cell = member_of<&M::last_branch_from>});
+  t.push_back({.number = 0x6c0u + n,
+               .name = keep(fmt::format("MSR_LASTBRANCH_{}_TO_IP", n)),
+               .title = last_branches,
+               .read = read_member_of<&M::last_branch_to>,
+               .write = write_canonical,
+               .present = present,
+               .index = n,
+               .cell = member_of<&M::last_branch_to>});
+  t.push_back({.number = 0xdc0u + n,
+               .name = keep(fmt::format("MSR_LBR_INFO_{}", n)),
+               .title = last_branches,
+               .reserved = ~(bit_range(0, 15) | information_flags),
+               .read = read_member_of<&M::last_branch_info>,
+               .write = write_member_of<&M::last_branch_info>,
+               .present = with_last_branch_information,
+               .index = n,
+               .cell = member_of<&M::last_branch_info>});
 }
 
 // `names` keeps the families' names for as long as the table lives.
@@ -343,6 +431,7 @@ void add_families(std::vector<MsrInfo>& t, std::deque<std::string>& names) {
                  .read = read_vmx_capability,
                  .present = vmx_capability_present[n],
                  .index = n});
+  for (u16 n = 0; n < M::most_last_branches; ++n) add_last_branch(t, n, keep);
   for (u16 n = 0; n < mc_bank_count; ++n)
     t.push_back({.number = 0x280u + n,
                  .name = keep(fmt::format("IA32_MC{}_CTL2", n)),

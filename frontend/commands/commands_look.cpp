@@ -9,6 +9,7 @@
 #include "frontend/inspect/disassembly.h"
 #include "frontend/inspect/find_module.h"
 #include "frontend/inspect/find_offset.h"
+#include "frontend/inspect/look_branches.h"
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/look_paging.h"
 #include "frontend/inspect/look_platform.h"
@@ -92,6 +93,7 @@ const Topic topics[] = {
     {"cpu", [](Commands& c, const Cpu& cpu) { return registers_sheet(cpu, &c.symbols()); }},
     {"irq", [](Commands& c, const Cpu&) { return io_apic_sheet(c.debugger().machine().io_apic()); }},
     {"ept", [](Commands&, const Cpu& cpu) { return sheet(mapped_ept(cpu), "ept"); }},
+    {"lbr", [](Commands& c, const Cpu& cpu) { return branches_sheet(cpu, &c.symbols()); }},
     {"mtrr", [](Commands&, const Cpu& cpu) { return mtrr_sheet(cpu); }},
     {"lapic", [](Commands& c,
                  const Cpu& cpu) { return local_apic_sheet(c.debugger().machine().local_apic(cpu.index)); }},

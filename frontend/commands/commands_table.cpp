@@ -107,7 +107,7 @@ constexpr Command commands[] = {
     {"walk", "[guest|gpa] ADDRESS", "each entry that translating an address reads", "walk gpa 0x7000",
      act::walk, true},
     {"info",
-     "breakpoints|registers|cpus|locals|symbols|vmcs|gdt|ldt|idt|tss|pages|mem|tlb|ept|mtrr|lapic|ioapic|irq|"
+     "breakpoints|registers|cpus|locals|symbols|vmcs|gdt|ldt|idt|tss|pages|mem|tlb|ept|mtrr|lbr|lapic|ioapic|irq|"
      "memory|fpu|"
      "vector",
      "a table of the machine", "info gdt", act::information, true},

@@ -168,8 +168,7 @@ inline bool between_instructions(const EntryView& v) {
   return (v[GUEST_INTERRUPTIBILITY_STATE] & (by_sti | by_mov_ss)) || v[GUEST_ACTIVITY_STATE] == activity_hlt;
 }
 inline bool single_steps(const EntryView& v) {
-  constexpr u64 BTF = bit(1);
-  return (v[GUEST_RFLAGS] & Eflags::TF) && !(v[GUEST_IA32_DEBUGCTL] & BTF);
+  return (v[GUEST_RFLAGS] & Eflags::TF) && !(v[GUEST_IA32_DEBUGCTL] & DebugControl::BTF);
 }
 
 constexpr u64 no_link = ~u64{0};

@@ -44,7 +44,8 @@ struct Block {
   bool crosses = false;  // the only instruction lies on two pages
   bool dead = false;
   bool transient = false;  // runs once: never linked, never in the jump cache
-  // Begins where Cpu::observer may want to stop: never linked, never in the jump cache, runs by its handlers.
+  // Begins where one of Cpu::observers may want to stop: never linked, never in the jump cache, runs by its
+  // handlers.
   bool observed = false;
   // Its bytes change often: it runs by its handlers, and a store to it makes it stale, not dead.
   bool restless = false;
@@ -88,6 +89,7 @@ struct Engine {
     Op op;  // its handler ends the chain
   } exit;
   Op solo[1 + link_records];  // the record that runs alone, and its end
+  bool solo_jumped = false;   // it jumped by its link: seen of jumps to the following instruction, too
   BlockCache* cache = nullptr;
   const Op* undone = nullptr;  // the record that left with Left::fault, exit or alone
   s64 horizon = 0;             // instructions retired when budget reaches 0

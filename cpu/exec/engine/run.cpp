@@ -4,6 +4,7 @@
 
 #include "cpu/exec/core/alone.h"
 #include "cpu/exec/core/dispatch.h"
+#include "cpu/exec/core/last_branches.h"
 #include "cpu/exec/engine/block_cache.h"
 #include "cpu/exec/events/events.h"
 #include "cpu/exec/guest/instruction_boundary.h"
@@ -62,12 +63,14 @@ void run_alone(Cpu& cpu, const Op* op) {
     new (&engine.solo[1]) LinkSlots();
   }
   engine.tag = no_tag;
+  engine.link = nullptr;
   const u64 pending_debug = cpu.pending_debug;
   cpu.budget -= 1;
   {
     const Alone alone(cpu);
     dispatch(cpu, &engine.solo[0]);
   }
+  engine.solo_jumped = engine.link != nullptr && engine.link_number == 1;
   engine.link = nullptr;
   if (cpu.left == Left::miss) cpu.left = Left::boundary;
   // Data breakpoints of an instruction that did not happen were not met.
@@ -75,7 +78,7 @@ void run_alone(Cpu& cpu, const Op* op) {
 }
 
 // As run_alone, with all that surrounds an instruction when somebody watches: breakpoints, single step,
-// shadows.
+// shadows, branch records.
 void run_observed(Cpu& cpu, const Op* op) {
   const bool trap_flag = cpu.flag(Eflags::TF);
   const u8 shadow = cpu.interrupt_shadow;
@@ -87,7 +90,12 @@ void run_observed(Cpu& cpu, const Op* op) {
   const u64 transitions = cpu.vmx ? cpu.vmx->transitions : 0;
   run_alone(cpu, op);
   if (cpu.vmx && cpu.vmx->transitions != transitions) return;
-  if (cpu.left == Left::boundary) after_alone(cpu, trap_flag, shadow);
+  if (cpu.left != Left::boundary) return;
+  if (records_branches(cpu)) {
+    if (const Branch taken = branch_taken(cpu); taken != Branch::no_branch)
+      record_branch(cpu, taken, cpu.instruction_rip(cpu.engine->solo[0]), cpu.rip);
+  }
+  after_alone(cpu, trap_flag, shadow);
 }
 
 void conclude_undone(Cpu& cpu) {

@@ -1,13 +1,11 @@
 // Owns the debug registers' side of events: instruction breakpoints, single step, what #DB records.
 #include "cpu/exec/core/block.h"
 #include "cpu/exec/core/debug_traps.h"
+#include "cpu/exec/core/last_branches.h"
 #include "cpu/exec/events/deliver.h"
 
 namespace ringside {
 namespace {
-
-constexpr u64 branch_trap = bit(1);  // IA32_DEBUGCTL.BTF
-constexpr u64 last_branch = bit(0);  // IA32_DEBUGCTL.LBR
 
 u64 code_linear(const Cpu& cpu) {
   return cpu.mode.bits64 ? cpu.rip : static_cast<u32>(cpu.segment[CS].base + cpu.rip);
@@ -26,10 +24,8 @@ bool check_instruction_breakpoint(Cpu& cpu) {
 }
 
 bool single_step_due(const Cpu& cpu) {
-  if (!(cpu.msr.debugctl & branch_trap) || !cpu.engine) return true;
-  // With BTF only branches that were taken trap.
-  const Op& op = cpu.engine->solo[0];
-  return op.row < rows().size() && rows()[op.row].kind != Kind::plain && cpu.rip != cpu.following_rip(op);
+  if (!(cpu.msr.debugctl & DebugControl::BTF) || !cpu.engine) return true;
+  return branch_taken(cpu) != Branch::no_branch;
 }
 
 void after_alone(Cpu& cpu, bool trap_flag_before, u8 shadow_before) {
@@ -49,7 +45,9 @@ void record_debug_exception(Cpu& cpu, u64 dr6_bits) {
   cpu.dr6 =
       (cpu.dr6 & ~conditions) | (dr6_bits & (conditions | Dr6::BD | Dr6::BS | Dr6::BT)) | Dr6::fixed_one;
   cpu.dr7 &= ~Dr7::GD;
-  cpu.msr.debugctl &= ~(branch_trap | last_branch);
+  const bool recorded = records_branches(cpu);
+  cpu.msr.debugctl &= ~(DebugControl::BTF | DebugControl::LBR);
+  if (recorded) cpu.update_debug();
 }
 
 }  // namespace ringside

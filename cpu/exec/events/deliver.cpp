@@ -5,6 +5,7 @@
 #include "cpu/exec/core/block.h"
 #include "cpu/exec/core/exit_request.h"
 #include "cpu/exec/core/system_access.h"
+#include "cpu/exec/core/last_branches.h"
 #include "cpu/state/observer.h"
 #include "vmx/event_exits.h"
 
@@ -89,12 +90,26 @@ Outcome deliver_event(Cpu& cpu, const Event& event, u64 return_rip) {
   return outcome;
 }
 
+namespace {
+
+// Of INT n and its like the instruction makes the branch record, as it does of any other branch.
+void record_event(Cpu& cpu, EventType type, u64 from) {
+  if (!records_branches(cpu)) [[likely]]
+    return;
+  record_last_exception(cpu);
+  if (!by_instruction(type)) record_branch(cpu, Branch::far, from, cpu.rip);
+}
+
+}  // namespace
+
 void tell_entered(Cpu& cpu, const Fault& fault, u64 from) {
+  record_event(cpu, EventType::hardware_exception, from);
   if (cpu.observers) [[unlikely]]
     cpu.observers.tell([&](CpuObserver& o) { o.exception(cpu, fault, from); });
 }
 
 void tell_entered(Cpu& cpu, const Event& event, u64 from) {
+  record_event(cpu, event.type, from);
   if (!cpu.observers) [[likely]]
     return;
   const Fault fault = Fault::exception(static_cast<Vector>(event.vector), event.error);

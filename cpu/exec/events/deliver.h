@@ -35,7 +35,7 @@ bool deliver_in_ia32e_mode(Cpu& cpu, const Delivery& d);
 // `injected` by a VM entry: IOPL does not count.
 bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d, bool injected = false);
 
-// For observers: the handler of an event, or of a fault, was entered.
+// For observers and branch records: the handler of an event, or of a fault, was entered.
 void tell_entered(Cpu& cpu, const Event& event, u64 from);
 void tell_entered(Cpu& cpu, const Fault& fault, u64 from);
 

@@ -14,8 +14,9 @@ packages=(
   libdw-dev libelf-dev                       # the debugger's symbols and source lines
   libedit-dev                                # the debugger's line editing
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
-  libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, statistics, state hash
-  acpica-tools nasm doctest-dev              # ACPI tables, guests, tests
+  libfmt-dev libxxhash-dev                   # text, state hash
+  acpica-tools nasm                          # ACPI tables, guests
+  doctest-dev nlohmann-json3-dev             # tests
 )
 # The emitted dispatcher is for hosts of this kind only.
 [ "$(uname -m)" != x86_64 ] || packages+=(libxbyak-dev)

@@ -57,7 +57,7 @@ MapSegment PhysicalMemory::Impl::segment_of(u64 first, u64 last) const {
   }
   const Layer* read = top;
   const Layer* write = top != nullptr && top == ram ? ram : nullptr;
-  for (const Shadow& shadow : shadows) {
+  for (const SharedStretch& shadow : shadows) {
     if (shadow.first > first || last > shadow.last) continue;
     read = shadow.read_ram ? ram : above_ram;
     write = shadow.write_ram ? ram : nullptr;
@@ -83,7 +83,7 @@ void PhysicalMemory::Impl::rebuild() {
     if (last != ~u64{0}) starts.push_back(last + 1);
   };
   for (const Layer& layer : layers) borders(layer.first, layer.last);
-  for (const Shadow& shadow : shadows) borders(shadow.first, shadow.last);
+  for (const SharedStretch& shadow : shadows) borders(shadow.first, shadow.last);
   std::sort(starts.begin(), starts.end());
   starts.erase(std::unique(starts.begin(), starts.end()), starts.end());
 

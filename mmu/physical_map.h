@@ -83,14 +83,14 @@ struct MapSegment {
 };
 
 // A stretch in which RAM and what lies above it share the accesses.
-struct Shadow {
+struct SharedStretch {
   u64 first, last;
   bool read_ram, write_ram;
 };
 
 struct PhysicalMemory::Impl {
   std::vector<Layer> layers;
-  std::vector<Shadow> shadows;
+  std::vector<SharedStretch> shadows;
   std::vector<MapSegment> map{MapSegment{}};  // tiles the whole of 2^64, in address order
   std::size_t last_hit = 0;
   u64 ram_pages = 0;

@@ -83,9 +83,9 @@ void PhysicalMemory::remove_mmio(MmioDevice& device) {
 }
 
 void PhysicalMemory::set_shadow(HostPhys base, u64 bytes, bool read_ram, bool write_ram) {
-  const Shadow wanted{base.value, base.value + bytes - 1, read_ram, write_ram};
+  const SharedStretch wanted{base.value, base.value + bytes - 1, read_ram, write_ram};
   const auto known = std::find_if(impl_->shadows.begin(), impl_->shadows.end(),
-                                  [&](const Shadow& s) { return s.first == wanted.first; });
+                                  [&](const SharedStretch& s) { return s.first == wanted.first; });
   if (known == impl_->shadows.end()) {
     impl_->shadows.push_back(wanted);
   } else if (known->read_ram == read_ram && known->write_ram == write_ram) {

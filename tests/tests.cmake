@@ -2,7 +2,7 @@
 # test-<folder>, linked with the rooms it may need; the static libraries bring in only what a test uses.
 add_library(test-main OBJECT tests/main.cpp)
 target_link_libraries(test-main PRIVATE arch)
-precompile_like(test-main test-main <doctest/doctest.h>)
+precompile(test-main test-main ${common_headers} <doctest/doctest.h> <set> ${CMAKE_SOURCE_DIR}/frontend/machine/machine.h)
 
 # gcc 12 sees uninitialized members in std::regex where the sanitizers are on.
 if(RINGSIDE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -16,7 +16,7 @@ function(room_tests folder)
   if(sources)
     add_executable(test-${folder} ${sources})
     target_link_libraries(test-${folder} PRIVATE test-main ${ARGN})
-    precompile_like(test-${folder} test-main)
+    precompile(test-${folder} test-main)
     target_compile_definitions(test-${folder} PRIVATE RINGSIDE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                                       RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
     add_test(NAME ${folder} COMMAND test-${folder})
@@ -122,7 +122,7 @@ foreach(source ${fuzzers})
     add_test(NAME fuzz-${name} COMMAND fuzz-${name} ${replayed_${name}})
   endif()
   target_link_libraries(fuzz-${name} PRIVATE gdb)
-  precompile_like(fuzz-${name} mmu)
+  precompile(fuzz-${name} machine)
   target_compile_definitions(fuzz-${name} PRIVATE RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
 endforeach()
 add_dependencies(fuzz-debugger rom-images)

@@ -4,10 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cpu/exec/engine/run.h"
 #include "cpu/exec/events/events.h"
+#include "frontend/inspect/json_value.h"
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/look_paging.h"
 #include "frontend/inspect/refusal.h"
@@ -144,7 +144,7 @@ void ExitTrace::row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
                       guest_rip(cpu), in_guest, root));
     return;
   }
-  nlohmann::ordered_json j;
+  Json j;
   j["count"] = retired(cpu);
   j["cpu"] = cpu.index;
   j["reason"] = reason;
@@ -299,17 +299,17 @@ void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& brok
                       csv_text(fmt::format("{}", fmt::join(ids, " ")))));
     return;
   }
-  nlohmann::ordered_json j;
+  Json j;
   j["count"] = retired(cpu);
   j["cpu"] = cpu.index;
   j["refused"] = true;
   if (exit) j["reason"] = static_cast<unsigned>(exit->reason);
   if (exit) j["qualification"] = exit->qualification;
   const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
-  auto& rules = j["rules"] = nlohmann::ordered_json::array();
+  auto& rules = j["rules"] = Json::array();
   for (const Rule* one : broken) {
     const RuleExplanation e = explain(*one, view);
-    nlohmann::ordered_json r = {{"id", one->id}, {"sentence", one->sentence}, {"title", one->title}};
+    Json r = {{"id", one->id}, {"sentence", one->sentence}, {"title", one->title}};
     for (const RuleExplanation::Value& v : e.values)
       r["fields"].push_back({{"name", info(v.field).id},
                              {"value", v.value},
@@ -363,7 +363,7 @@ void ExitTrace::failure_row(const Cpu& cpu, std::string_view name, unsigned erro
                       rip));
     return;
   }
-  nlohmann::ordered_json j;
+  Json j;
   j["count"] = retired(cpu);
   j["cpu"] = cpu.index;
   j["failed"] = true;

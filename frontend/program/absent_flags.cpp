@@ -4,7 +4,7 @@
 namespace ringside {
 namespace {
 
-struct Row {
+struct AbsentFlag {
   std::string_view name, words;
 };
 
@@ -17,7 +17,7 @@ constexpr std::string_view no_disks = "not there yet: there are no disks; give L
                            tuning = "it tunes QEMU's use of the host; leave it out",
                            the_shell = "leave it to the shell: add & to the command, and -pidfile FILE";
 
-constexpr Row rows[] = {
+constexpr AbsentFlag absent_rows[] = {
     {"cdrom", no_disks},
     {"drive", no_disks},
     {"hda", no_disks},
@@ -88,7 +88,7 @@ constexpr Row rows[] = {
 }  // namespace
 
 std::optional<std::string> absent_flag(std::string_view name) {
-  for (const Row& row : rows) {
+  for (const AbsentFlag& row : absent_rows) {
     if (row.name == name) return std::string(row.words);
   }
   return std::nullopt;

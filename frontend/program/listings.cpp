@@ -112,7 +112,7 @@ std::string accelerators_text() {
          "  tcg          QEMU's name for emulation: the best there is, emitted\n";
 }
 
-std::string version_text() { return "Ringside 0.1.0\n"; }
+std::string version_text() { return "Ringside " RINGSIDE_VERSION "\n"; }
 
 bool known_accelerator(std::string_view name, Dispatcher& dispatcher, std::string& error) {
   if (name == "reference" || name == "emitted" || name == "tcg") {

@@ -20,10 +20,10 @@ constexpr std::string_view description[] = {
     "A firmware image that `-bios` names without a folder is sought in the folder with the installed guests, "
     "too, if it is not in the current one."};
 
-struct Row {
+struct Described {
   std::string_view what, text;
 };
-constexpr Row exit_statuses[] = {
+constexpr Described exit_statuses[] = {
     {"0",
      "the guest powered the machine off, or was reset under `-no-reboot`; every `--expect` matched; Ctrl-A "
      "x"},
@@ -35,7 +35,7 @@ constexpr Row exit_statuses[] = {
     {"124", "`--timeout`, `--max-instructions` or `--output-limit` was reached; where each CPU was is said"},
     {"128 + n", "signal n; 130 is Ctrl-C without a terminal"}};
 
-constexpr Row examples[] = {
+constexpr Described examples[] = {
     {"ringside explain", "Run the built-in hypervisor, explained."},
     {"ringside -bios hello.bin", "Run the guest that goes through every mode of the CPU."},
     {"ringside -nographic -no-reboot -m 512 -kernel vmlinuz -initrd root.cpio -append console=ttyS0",
@@ -100,9 +100,9 @@ std::string man_page(std::span<const SubcommandHelp> subcommands) {
                   roff("`-flag` and `--flag` mean the same, and so do `--flag value` and `--flag=value`."));
   text += flags();
   text += ".SH EXIT STATUS\n";
-  for (const Row& row : exit_statuses) text += entry(row.what, "", row.text);
+  for (const Described& row : exit_statuses) text += entry(row.what, "", row.text);
   text += ".SH EXAMPLES\n";
-  for (const Row& row : examples) text += entry(row.what, "", row.text);
+  for (const Described& row : examples) text += entry(row.what, "", row.text);
   return text + ".SH SEE ALSO\n.BR qemu\\-system\\-x86_64 (1),\n.BR gdb (1)\n";
 }
 

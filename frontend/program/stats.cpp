@@ -3,12 +3,12 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
+#include "frontend/inspect/json_value.h"
 
 namespace ringside {
 
 std::string stats_json(const RunOptions& options, Machine& machine, const RunSummary& summary) {
-  nlohmann::ordered_json json;
+  Json json;
   const u64 instructions = summary.instructions;
   json["name"] = options.name;
   json["ending"] = summary.ending;
@@ -24,7 +24,7 @@ std::string stats_json(const RunOptions& options, Machine& machine, const RunSum
   json["cpu_model"] = options.machine.model.name;
   json["cpus"] = machine.cpus();
   json["ram_bytes"] = options.machine.ram_bytes;
-  auto& unknown = json["unknown_msrs"] = nlohmann::ordered_json::array();
+  auto& unknown = json["unknown_msrs"] = Json::array();
   for (unsigned n = 0; n < machine.cpus(); ++n) {
     for (const Cpu::UnknownMsr& msr : machine.cpu(n).unknown_msrs) {
       unknown.push_back({{"cpu", n},
@@ -34,8 +34,7 @@ std::string stats_json(const RunOptions& options, Machine& machine, const RunSum
                          {"first_rip", fmt::format("{:#x}", msr.first_rip)}});
     }
   }
-  // A guest's name or reason may hold any byte.
-  return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return json.dump(2) + "\n";
 }
 
 }  // namespace ringside

@@ -5,24 +5,10 @@
 
 #include <array>
 
+#include "frontend/inspect/json_value.h"
+
 namespace ringside {
 namespace {
-
-std::string quoted(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\')
-      (out += '\\') += c;
-    else if (c == '\n')
-      out += "\\n";
-    else if (byte < 0x20 || byte > 0x7e)
-      out += fmt::format("\\u{:04x}", byte);  // a guest's bytes may be no UTF-8
-    else
-      out += c;
-  }
-  return out + "\"";
-}
 
 std::string_view name_of(Link::To to) {
   constexpr std::array<std::string_view, 7> names = {"", "linear", "guest", "gpa", "phys", "source", "vmcs"};
@@ -33,7 +19,7 @@ std::string_view name_of(Link::To to) {
 class Members {
  public:
   void add(std::string_view name, std::string_view value) {
-    text_ += fmt::format("{}{}:{}", text_.empty() ? "" : ",", quoted(name), value);
+    text_ += fmt::format("{}{}:{}", text_.empty() ? "" : ",", json_text(name), value);
   }
   std::string object() const { return "{" + text_ + "}"; }
 
@@ -43,23 +29,23 @@ class Members {
 
 std::string link_of(const Link& link) {
   Members members;
-  members.add("to", quoted(name_of(link.to)));
+  members.add("to", json_text(name_of(link.to)));
   if (link.to != Link::To::source && link.to != Link::To::field)
-    members.add("address", quoted(fmt::format("{:#x}", link.address)));
-  if (!link.name.empty()) members.add("name", quoted(link.name));
+    members.add("address", json_text(fmt::format("{:#x}", link.address)));
+  if (!link.name.empty()) members.add("name", json_text(link.name));
   return members.object();
 }
 
 std::string value_of(const Cell& cell) {
   Members members;
-  members.add("text", quoted(cell.text));
+  members.add("text", json_text(cell.text));
   if (cell.number) {
     members.add("number", fmt::format("{}", *cell.number));
-    members.add("hex", quoted(fmt::format("{:#x}", *cell.number)));
+    members.add("hex", json_text(fmt::format("{:#x}", *cell.number)));
   }
   if (!cell.bits.empty()) {
     std::string list;
-    for (const std::string& bit : cell.bits) list += (list.empty() ? "" : ",") + quoted(bit);
+    for (const std::string& bit : cell.bits) list += (list.empty() ? "" : ",") + json_text(bit);
     members.add("bits", "[" + list + "]");
   }
   if (cell.link.to != Link::To::nothing) members.add("link", link_of(cell.link));
@@ -69,7 +55,7 @@ std::string value_of(const Cell& cell) {
 
 std::string row_of(const Row& row) {
   Members members;
-  if (!row.name.empty()) members.add("name", quoted(row.name));
+  if (!row.name.empty()) members.add("name", json_text(row.name));
   std::string words;  // of a row that has nothing else
   bool values = false;
   for (const Cell& cell : row.cells) {
@@ -80,7 +66,7 @@ std::string row_of(const Row& row) {
       words += cell.text;
     }
   }
-  if (!values) members.add("text", quoted(words));
+  if (!values) members.add("text", json_text(words));
   return members.object();
 }
 
@@ -92,12 +78,12 @@ std::string json(const Sheet& sheet) {
     std::string rows;
     for (const Row& row : section.rows) rows += (rows.empty() ? "" : ",") + row_of(row);
     Members members;
-    members.add("name", quoted(section.name));
+    members.add("name", json_text(section.name));
     members.add("rows", "[" + rows + "]");
     sections += (sections.empty() ? "" : ",") + members.object();
   }
   Members whole;
-  whole.add("sheet", quoted(sheet.name));
+  whole.add("sheet", json_text(sheet.name));
   whole.add("sections", "[" + sections + "]");
   return whole.object();
 }

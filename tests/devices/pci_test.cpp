@@ -31,7 +31,7 @@ struct Card final : PciFunction {
   using PciFunction::set_interrupt;
   Description describe() const override { return {"card", "a card of the test"}; }
 };
-struct Shadow final : ShadowSink {
+struct FakeShadow final : ShadowSink {
   std::vector<std::string> calls;
   void set_shadow(HostPhys start, u64 bytes, bool read, bool write) override {
     char text[64];
@@ -42,7 +42,7 @@ struct Shadow final : ShadowSink {
 };
 struct Bench {
   std::array<FakeLine, 16> irqs;
-  Shadow shadow;
+  FakeShadow shadow;
   I440fx host{&shadow};
   Piix3Isa isa{wires()};
   Piix4Pm pm;

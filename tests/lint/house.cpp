@@ -267,21 +267,4 @@ Complaints check_rows_listed(const std::vector<File>& all) {
   return complaints;
 }
 
-Complaints check_version(const std::vector<File>& all) {
-  const File* build = find(all, "CMakeLists.txt");
-  const File* program = find(all, "frontend/program/listings.cpp");
-  if (!build || !program) return {"CMakeLists.txt:1: it or the program's listings are missing"};
-  std::string version;
-  for (const std::string& line : build->lines) {
-    if (const auto word = line.find("VERSION "); line.starts_with("project(") && word != std::string::npos) {
-      version = line.substr(word + 8, line.find_first_of(" )", word + 8) - word - 8);
-    }
-  }
-  const std::string text = "\"Ringside " + version + "\\n\"";
-  for (const std::string& line : program->lines) {
-    if (line.find(text) != std::string::npos) return {};
-  }
-  return {program->path + ":1: does not say the version of CMakeLists.txt, " + version};
-}
-
 }  // namespace ringside::lint

@@ -28,6 +28,5 @@ Complaints check_words(const File& file);
 Complaints check_layout(const std::vector<File>& all);
 Complaints check_names(const std::vector<File>& all);
 Complaints check_rows_listed(const std::vector<File>& all);
-Complaints check_version(const std::vector<File>& all);
 
 }  // namespace ringside::lint

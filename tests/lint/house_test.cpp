@@ -36,7 +36,6 @@ TEST_CASE("no places of one machine") { for_each_file(check_words); }
 TEST_CASE("the top level") { none(check_layout(house())); }
 TEST_CASE("no two files of one name") { none(check_names(house())); }
 TEST_CASE("every group of rows is in the table") { none(check_rows_listed(house())); }
-TEST_CASE("one version") { none(check_version(house())); }
 
 TEST_CASE("each rule notices") {
   const std::vector<File> all = {
@@ -103,11 +102,4 @@ TEST_CASE("each rule notices") {
   CHECK(check_rows_listed(rows).empty());
   rows.push_back(make_file("cpu/decode/rows/y.inc", ""));
   CHECK(check_rows_listed(rows).size() == 1);
-
-  std::vector<File> versions = {
-      make_file("CMakeLists.txt", "project(ringside VERSION 1.2.3 LANGUAGES CXX)\n"),
-      make_file("frontend/program/listings.cpp", "return \"Ringside 1.2.3\\n\";\n")};
-  CHECK(check_version(versions).empty());
-  versions[0] = make_file("CMakeLists.txt", "project(ringside VERSION 1.2.4 LANGUAGES CXX)\n");
-  CHECK(check_version(versions).size() == 1);
 }

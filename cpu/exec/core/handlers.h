@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <type_traits>
 
 #include "cpu/decode/rows.h"
@@ -146,7 +147,7 @@ template <class Body, class A, bool stack, class... Operands>
 using BoundTo = std::conditional_t<stack, Bound<Body, A, Operands...>, Bound<Body, Operands...>>;
 
 template <class Body, Kind kind, bool stack, class A, class... Operands>
-void put(Handlers& handlers, unsigned size_log2, Form form) {
+constexpr void put(Handlers& handlers, unsigned size_log2, Form form) {
   using B = BoundTo<Body, A, stack, Operands...>;
   const u8 v = variant_of(size_log2, form, !A::flat);
   handlers.fast[v] = wrapper<B, kind>();
@@ -154,7 +155,7 @@ void put(Handlers& handlers, unsigned size_log2, Form form) {
 }
 
 template <class Body, Kind kind, bool stack, class A, class First, class... Seconds>
-void pair_with(Handlers& handlers, unsigned size_log2, List<Seconds...>) {
+constexpr void pair_with(Handlers& handlers, unsigned size_log2, List<Seconds...>) {
   (
       [&] {
         if constexpr (!(First::where == Where::mem && Seconds::where == Where::mem))
@@ -164,7 +165,7 @@ void pair_with(Handlers& handlers, unsigned size_log2, List<Seconds...>) {
 }
 
 template <class Body, Kind kind, bool stack, class A, class T, Operand O0, Operand O1>
-void fill_size(Handlers& handlers, unsigned size_log2) {
+constexpr void fill_size(Handlers& handlers, unsigned size_log2) {
   if constexpr (O0 == Operand::none) {
     using B = BoundTo<Body, A, stack, T>;
     const u8 v = variant_of(size_log2, Form::N, !A::flat);
@@ -183,7 +184,7 @@ void fill_size(Handlers& handlers, unsigned size_log2) {
 }
 
 template <class Body, Kind kind, bool stack, class T, Operand O0, Operand O1>
-void fill_policies(Handlers& handlers, unsigned size_log2) {
+constexpr void fill_policies(Handlers& handlers, unsigned size_log2) {
   fill_size<Body, kind, stack, Flat, T, O0, O1>(handlers, size_log2);
   if constexpr (stack || may_be_memory(O0) || may_be_memory(O1)) {
     fill_size<Body, kind, stack, Legacy, T, O0, O1>(handlers, size_log2);
@@ -196,23 +197,58 @@ void fill_policies(Handlers& handlers, unsigned size_log2) {
   }
 }
 
-// Out of line: all rows of a group inlined into one function take compilers longer than the handlers do.
 template <class Body, Kind kind, u8 sizes, u8 attrs, Operand O0 = Operand::none, Operand O1 = Operand::none,
           Operand... rest>
-[[gnu::noinline]] void fill(Handlers& handlers) {
+constexpr Handlers expand() {
   constexpr bool stack = attrs & RowAttr::stack;
+  Handlers handlers;
   if constexpr (sizes & Sizes::b) fill_policies<Body, kind, stack, u8, O0, O1>(handlers, 0);
   if constexpr (sizes & Sizes::w) fill_policies<Body, kind, stack, u16, O0, O1>(handlers, 1);
   if constexpr (sizes & Sizes::d) fill_policies<Body, kind, stack, u32, O0, O1>(handlers, 2);
   if constexpr (sizes & Sizes::q) fill_policies<Body, kind, stack, u64, O0, O1>(handlers, 3);
   // Rows without sizes stand at size 0; T is u32 and means nothing.
   if constexpr (sizes == Sizes::none) fill_policies<Body, kind, stack, u32, O0, O1>(handlers, 0);
+  return handlers;
 }
 
+struct Variant {
+  u8 number;
+  Handler fast, checked;
+};
+
+// The variants that a row has, found at compile time: of the thousands of small steps of the expansion, no
+// code is made.
+template <class Body, Kind kind, u8 sizes, u8 attrs, Operand... operands>
+struct Expanded {
+  static constexpr Handlers handlers = expand<Body, kind, sizes, attrs, operands...>();
+  static constexpr std::size_t count = [] {
+    std::size_t n = 0;
+    for (const Handler handler : handlers.fast) n += handler != nullptr;
+    return n;
+  }();
+  static constexpr std::array<Variant, count> list = [] {
+    std::array<Variant, count> found{};
+    std::size_t n = 0;
+    for (unsigned v = 0; v < handlers.fast.size(); ++v)
+      if (handlers.fast[v] != nullptr)
+        found[n++] = {static_cast<u8>(v), handlers.fast[v], handlers.checked[v]};
+    return found;
+  }();
+};
+
+void install(std::span<const Variant> variants, Handlers& handlers);
+
+template <class Body, Kind kind, u8 sizes, u8 attrs, Operand... operands>
+void fill(Handlers& handlers) {
+  install(Expanded<Body, kind, sizes, attrs, operands...>::list, handlers);
+}
+
+// A row without operands: whatever form the decoder asks for.
+void install_all(Handler fast, Handler checked, Handlers& handlers);
+
 template <class Body, Kind kind>
-[[gnu::noinline]] void fill_nullary(Handlers& handlers) {
-  handlers.fast.fill(wrapper<Body, kind>());
-  handlers.checked.fill(checked_wrapper<Body, kind>());
+void fill_nullary(Handlers& handlers) {
+  install_all(wrapper<Body, kind>(), checked_wrapper<Body, kind>(), handlers);
 }
 
 }  // namespace expansion

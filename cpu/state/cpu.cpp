@@ -92,6 +92,7 @@ void Cpu::reset(bool init) {
   update_translation();
   update_privilege();
   update_debug();
+  if (observer) observer->was_reset(*this, init);
 }
 
 void Cpu::set_ferr(bool asserted) {

@@ -50,6 +50,15 @@ class CpuObserver {
   // The mode or the privilege level may have changed: cpu.mode and cpu.cpl hold the new ones. It is called
   // more often than they change, and in states that an instruction passes through.
   virtual void mode_changed(Cpu& cpu) = 0;
+
+  // Whether this CPU's repeated string instruction is to take one round; asked before each. Of a round that
+  // leaves some to do round_over() hears then. It counts as no instruction: the registers are what they are
+  // between rounds, and the rest, with its count, is still to come.
+  virtual bool wants_rounds(const Cpu& cpu) const = 0;
+  virtual void round_over(Cpu& cpu) = 0;
+
+  // After RESET#, or INIT: the registers are those that it leaves.
+  virtual void was_reset(Cpu& cpu, bool init) = 0;
 };
 
 }  // namespace ringside

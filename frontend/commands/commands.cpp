@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "frontend/commands/commands_actions.h"
 #include "frontend/render/json.h"
 #include "frontend/render/text.h"
 
@@ -89,12 +90,14 @@ Commands::Commands(Debugger& debugger, Symbols& symbols, Print print)
     : debugger_(debugger), symbols_(symbols), expressions_(debugger, &symbols), print_(std::move(print)) {
   debugger_.use_symbols(&symbols_);
   debugger_.on_condition([this](const Breakpoint& breakpoint, Cpu& cpu, std::string& error) {
-    const unsigned selected = debugger_.selected();
+    const unsigned selected = debugger_.selected(), frame = std::exchange(frame_, 0);
     debugger_.select(cpu.index);
     const auto value = expressions_.evaluate(breakpoint.condition, error);
     debugger_.select(selected);
+    frame_ = frame;
     return value.value_or(1) != 0;
   });
+  expressions_.on_scope([this] { return act::scope(*this); });
 }
 
 namespace {
@@ -128,9 +131,10 @@ std::optional<u64> Commands::value(std::string_view text) {
   return result;
 }
 
-std::optional<Place> Commands::place(std::string_view& text) {
+std::optional<Place> Commands::place(std::string_view& text, std::optional<u64>* storage) {
   text = trimmed(text);
-  if (text.starts_with('*')) text.remove_prefix(1);  // gdb's "break *0x1000"
+  // gdb's "break *0x1000" names an address, "x *pointer" and "watch *pointer" what lies there.
+  if (text.starts_with('*') && !storage) text.remove_prefix(1);
   std::string_view rest = text;
   const std::string_view word = next_word(rest);
   Place result;
@@ -160,6 +164,17 @@ std::optional<Place> Commands::place(std::string_view& text) {
     return result;
   }
   std::string error;
+  if (storage) {
+    rest = text;
+    const auto value = expressions_.evaluate_first_typed(rest, error);
+    if (value && value->type && value->address) {
+      text = rest;
+      *storage = CValues::size(*value);
+      result.value = *value->address;
+      return result;
+    }
+    if (text.starts_with('*')) text.remove_prefix(1);
+  }
   const auto address = expressions_.evaluate_first(text, error);
   if (!address) {
     fail(error);
@@ -224,6 +239,7 @@ Commands::Result Commands::execute(std::string_view line) {
 
 void Commands::stopped(const Stop& stop) {
   frame_ = 0;
+  if (trace_file_) std::fflush(trace_file_.get());
   const bool json = std::exchange(as_json_, false);
   if (!json && stop.kind != Stop::Kind::ended) {
     const std::vector<Display> all = displays_;
@@ -247,6 +263,11 @@ Commands::Result Commands::act(std::string_view line) {
   rest = trimmed(rest.substr(word.size()));
   std::string others;
   const Command* command = find_command(word, others);
+  if (const std::string_view instead = foreign_word(word);
+      !instead.empty() && find_exactly(word) == nullptr) {
+    fail(fmt::format("{}: not here; {}", word, instead));
+    return Result::failed;
+  }
   if (!command) {
     fail(others.empty() ? fmt::format("{}: no such command; help lists them", word)
                         : fmt::format("{}: could be {}", word, others));
@@ -262,21 +283,31 @@ Commands::Result Commands::act(std::string_view line) {
   as_json_ = wants_json;
   const bool good = command->act(*this, rest);
   as_json_ = false;
+  if (leaving_) return Result::quit;
   return good ? Result::done : Result::failed;
 }
 
 Commands::Result Commands::execute_script(std::string_view text, std::string_view name) {
+  constexpr unsigned deepest = 10;
+  if (scripts_open_ == deepest) {
+    fail(fmt::format("{}: scripts run scripts more than {} deep", name, deepest));
+    return Result::failed;
+  }
   unsigned number = 0;
-  while (!text.empty()) {
+  const std::string around = script_place_;
+  Result result = Result::done;
+  ++scripts_open_;
+  while (!text.empty() && result == Result::done) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
     script_place_ = fmt::format("{}:{}: ", name, number);
-    const Result result = execute(line);
-    script_place_.clear();
-    if (result != Result::done) return result;
+    result = execute(line);
   }
+  --scripts_open_;
+  script_place_ = around;
+  if (result != Result::done) return result;
   if (!collecting_) return Result::done;
   fail(fmt::format("{}: commands {} has no end", name, *std::exchange(collecting_, std::nullopt)));
   return Result::failed;

@@ -1,8 +1,10 @@
 // Owns the debugger's commands: the table that help, completion and the gdb stub's "monitor" come from.
 #pragma once
 
+#include <cstdio>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -43,6 +45,10 @@ class Commands {
   void on_restart(std::function<bool(std::string& error)> restart) { restart_ = std::move(restart); }
   // Where failures of scripts are told, if not where everything is.
   void on_failure(Print tell) { tell_ = std::move(tell); }
+  // Asked before a command writes a file. False: `error` says why it must not.
+  void on_output(std::function<bool(const std::string& path, std::string& error)> may) {
+    may_write_ = std::move(may);
+  }
   // Colours and bold for what a stop prints.
   void set_colour(bool on) { colour_ = on; }
 
@@ -81,7 +87,26 @@ class Commands {
   std::optional<u64> value(std::string_view text);
   // The address at the beginning of `text`, which may say in which space: "guest main", "gpa 0x1000",
   // "phys 0x1000", else linear; or "file:line".
-  std::optional<Place> place(std::string_view& text);
+  // `storage`: a variable, or what a pointer points at, is the place itself, and its size in bytes goes
+  // there.
+  std::optional<Place> place(std::string_view& text, std::optional<u64>* storage = nullptr);
+  bool may_write(const std::string& path, std::string& error) const {
+    return !may_write_ || may_write_(path, error);
+  }
+  // The file that `trace` writes into; empty: none.
+  const std::string& trace_file() const { return trace_name_; }
+  void trace_into(std::string name, std::shared_ptr<std::FILE> file) {
+    trace_name_ = std::move(name);
+    trace_file_ = std::move(file);
+  }
+  // How the console shows what is long. 0: as the terminal is.
+  struct Screen {
+    static constexpr unsigned unlimited = ~0u;
+    bool pager = true;
+    unsigned width = 0, height = 0;
+  };
+  Screen& screen() { return screen_; }
+  void leave() { leaving_ = true; }  // as "quit" does, once the command is over
   bool send(std::string_view bytes);
   bool restart();  // false: it cannot, and it was told
 
@@ -104,6 +129,12 @@ class Commands {
   bool doing_ = false;
   unsigned frame_ = 0;
   Print tell_;
+  std::function<bool(const std::string&, std::string&)> may_write_;
+  std::string trace_name_;
+  std::shared_ptr<std::FILE> trace_file_;
+  Screen screen_;
+  bool leaving_ = false;
+  unsigned scripts_open_ = 0;                            // one that runs another
   std::string script_place_;                             // "FILE:LINE: " while a script runs
   bool as_json_ = false;                                 // the line that runs says -json
   std::map<std::string, Sheet, std::less<>> looked_at_;  // the last of each name
@@ -130,6 +161,8 @@ struct Alias {
   std::string_view name, stands_for;
 };
 std::span<const Alias> alias_table();
+// What to write instead of another debugger's word ("modebp", "info block"); empty: it is none.
+std::string_view foreign_word(std::string_view word);
 
 // All commands, or one of them with its aliases and example; empty: there is none of this name.
 std::string help_of_commands();

@@ -40,12 +40,22 @@ bool remove(Commands&, std::string_view arguments);
 bool list_breakpoints(Commands&);
 Sheet breakpoints_sheet(Commands&);
 
+// commands_change.cpp
+bool set(Commands&, std::string_view arguments);
+bool echo(Commands&, std::string_view arguments);
+bool source(Commands&, std::string_view arguments);
+
+// commands_trace.cpp
+bool trace(Commands&, std::string_view arguments);
+
+// commands_print.cpp
+constexpr u64 most_units = 100'000;
+bool print(Commands&, std::string_view arguments);
+bool examine(Commands&, std::string_view arguments);
+
 // commands_look.cpp
 bool information(Commands&, std::string_view arguments);
 bool registers(Commands&, std::string_view arguments);
-bool set(Commands&, std::string_view arguments);
-bool print(Commands&, std::string_view arguments);
-bool examine(Commands&, std::string_view arguments);
 bool where(Commands&, std::string_view arguments);
 bool explain(Commands&, std::string_view arguments);
 bool pending(Commands&, std::string_view arguments);
@@ -74,11 +84,14 @@ struct FrameState {
   UnwindRegisters registers;
 };
 FrameState frame_state(Commands&);
+// What the chosen frame can name.
+CScope scope(Commands&);
 
 // commands_types.cpp
 // The variables that the chosen frame can name.
 std::vector<Symbols::Variable> variables(Commands&);
 bool locals(Commands&, std::string_view arguments);
 bool ptype(Commands&, std::string_view arguments);
+bool whatis(Commands&, std::string_view arguments);
 
 }  // namespace ringside::act

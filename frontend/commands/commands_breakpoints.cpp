@@ -70,9 +70,19 @@ bool watch(Commands& c, std::string_view arguments, bool reads, bool writes) {
   b.on_read = reads;
   b.on_write = writes;
   b.bytes = 8;
-  const auto place = c.place(arguments);
+  // "watch r 0x1000" and "watch w 0x1000" of Bochs.
+  std::string_view rest = arguments;
+  const std::string_view first = next_word(rest);
+  if (!is_tail(rest) && (first == "r" || first == "read" || first == "w" || first == "write")) {
+    b.on_read = first.starts_with('r');
+    b.on_write = !b.on_read;
+    arguments = rest;
+  }
+  std::optional<u64> storage;
+  const auto place = c.place(arguments, &storage);
   if (!place) return false;
   b.at = *place;
+  if (storage) b.bytes = std::clamp<u64>(*storage, 1, page_bytes);
   if (!is_tail(arguments)) {
     std::string error;
     const auto bytes = c.expressions().evaluate_first(arguments, error);

@@ -1,4 +1,4 @@
-// Owns the commands that look at the machine, and those that change a register or memory.
+// Owns the commands that look at the machine.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -24,8 +24,6 @@
 
 namespace ringside::act {
 namespace {
-
-constexpr u64 most_units = 100'000;
 
 // The current VMCS; nullptr: there is none, which is told.
 const Vmcs* current(Commands& c) {
@@ -59,6 +57,12 @@ struct Topic {
   std::string_view name;
   Sheet (*look)(Commands& c, const Cpu& cpu);
 };
+Sheet all_registers(Commands& c, const Cpu& cpu) {
+  Sheet all = registers_sheet(cpu, &c.symbols());
+  for (const Sheet& more : {msrs_sheet(cpu), x87_sheet(cpu), vector_sheet(cpu)}) all.add(more);
+  return all;
+}
+
 const Topic topics[] = {
     {"registers", [](Commands& c, const Cpu& cpu) { return registers_sheet(cpu, &c.symbols()); }},
     {"general", [](Commands& c, const Cpu& cpu) { return general_registers_sheet(cpu, &c.symbols()); }},
@@ -69,12 +73,7 @@ const Topic topics[] = {
     {"x87", [](Commands&, const Cpu& cpu) { return x87_sheet(cpu); }},
     {"fpu", [](Commands&, const Cpu& cpu) { return x87_sheet(cpu); }},
     {"vector", [](Commands&, const Cpu& cpu) { return vector_sheet(cpu); }},
-    {"all",
-     [](Commands& c, const Cpu& cpu) {
-       Sheet all = registers_sheet(cpu, &c.symbols());
-       for (const Sheet& more : {msrs_sheet(cpu), x87_sheet(cpu), vector_sheet(cpu)}) all.add(more);
-       return all;
-     }},
+    {"all", all_registers},
     {"breakpoints", [](Commands& c, const Cpu&) { return breakpoints_sheet(c); }},
     {"cpus", [](Commands& c, const Cpu&) { return cpus_sheet(c); }},
     {"threads", [](Commands& c, const Cpu&) { return cpus_sheet(c); }},
@@ -91,7 +90,31 @@ const Topic topics[] = {
     {"tab", [](Commands&, const Cpu& cpu) { return sheet(mapped_pages(cpu), "pages"); }},
     {"mtree", [](Commands& c, const Cpu&) { return memory_map_sheet(c.debugger().machine().memory()); }},
     {"cpu", [](Commands& c, const Cpu& cpu) { return registers_sheet(cpu, &c.symbols()); }},
-    {"irq", [](Commands& c, const Cpu&) { return io_apic_sheet(c.debugger().machine().io_apic()); }},
+    {"irq",
+     [](Commands& c, const Cpu&) {
+       Sheet both = pic_sheet(c.debugger().machine().pic());
+       both.add(io_apic_sheet(c.debugger().machine().io_apic()));
+       return both;
+     }},
+    {"pic", [](Commands& c, const Cpu&) { return pic_sheet(c.debugger().machine().pic()); }},
+    {"devices", [](Commands& c, const Cpu&) { return devices_sheet(c.debugger().machine()); }},
+    {"qtree", [](Commands& c, const Cpu&) { return devices_sheet(c.debugger().machine()); }},
+    {"qdm", [](Commands& c, const Cpu&) { return devices_sheet(c.debugger().machine()); }},
+    {"pci", [](Commands& c, const Cpu&) { return devices_sheet(c.debugger().machine()); }},
+    {"all-registers", all_registers},
+    {"watchpoints", [](Commands& c, const Cpu&) { return breakpoints_sheet(c); }},
+    {"cr", [](Commands&, const Cpu& cpu) { return control_registers_sheet(cpu); }},
+    {"creg", [](Commands&, const Cpu& cpu) { return control_registers_sheet(cpu); }},
+    {"sreg", [](Commands&, const Cpu& cpu) { return segments_sheet(cpu); }},
+    {"dr", [](Commands&, const Cpu& cpu) { return debug_registers_sheet(cpu); }},
+    {"eflags", [](Commands& c, const Cpu& cpu) { return general_registers_sheet(cpu, &c.symbols()); }},
+    {"flags", [](Commands& c, const Cpu& cpu) { return general_registers_sheet(cpu, &c.symbols()); }},
+    {"mmx", [](Commands&, const Cpu& cpu) { return x87_sheet(cpu); }},
+    {"float", [](Commands&, const Cpu& cpu) { return x87_sheet(cpu); }},
+    {"sse", [](Commands&, const Cpu& cpu) { return vector_sheet(cpu); }},
+    {"ymm", [](Commands&, const Cpu& cpu) { return vector_sheet(cpu); }},
+    {"ivt", [](Commands& c, const Cpu& cpu) { return idt_sheet(cpu, &c.symbols()); }},
+    {"roms", [](Commands& c, const Cpu&) { return memory_map_sheet(c.debugger().machine().memory()); }},
     {"ept", [](Commands&, const Cpu& cpu) { return sheet(mapped_ept(cpu), "ept"); }},
     {"lbr", [](Commands& c, const Cpu& cpu) { return branches_sheet(cpu, &c.symbols()); }},
     {"mtrr", [](Commands&, const Cpu& cpu) { return mtrr_sheet(cpu); }},
@@ -101,8 +124,19 @@ const Topic topics[] = {
     {"memory", [](Commands& c, const Cpu&) { return memory_map_sheet(c.debugger().machine().memory()); }},
 };
 
+// Other debuggers' words for what is a command here.
+struct Shortcut {
+  std::string_view name;
+  bool (*act)(Commands& c, std::string_view arguments);
+};
+constexpr Shortcut shortcuts[] = {{"locals", locals},   {"args", locals},     {"frame", frame},
+                                  {"stack", backtrace}, {"display", display}, {"status", where},
+                                  {"program", where}};
+
 bool show_topic(Commands& c, std::string_view name) {
-  if (name == "locals") return locals(c, {});
+  for (const Shortcut& one : shortcuts) {
+    if (one.name == name) return one.act(c, {});
+  }
   const Topic* found = nullptr;
   for (const Topic& topic : topics) {
     if (topic.name == name) {
@@ -111,6 +145,10 @@ bool show_topic(Commands& c, std::string_view name) {
     }
     if (name.empty() || !topic.name.starts_with(name)) continue;
     if (!found) found = &topic;
+  }
+  if (!found) {
+    if (const auto instead = foreign_word(fmt::format("info {}", name)); !instead.empty())
+      return c.fail(fmt::format("info {}: not here; {}", name, instead));
   }
   if (!found)
     return c.fail(
@@ -127,6 +165,14 @@ bool information(Commands& c, std::string_view arguments) {
   std::string_view rest = arguments;
   const std::string_view first = next_word(rest);
   if (!rest.empty() && (first == "registers" || first == "reg" || first == "r")) return registers(c, rest);
+  // "i /x 0x3f8" of QEMU reads a port.
+  if (arguments.starts_with('/')) {
+    return c.fail(fmt::format(
+        "info {}: a port that is read may answer only once; catch port stops at the guest's accesses",
+        arguments));
+  }
+  // A range behind a table, as Bochs has it: all of it is shown.
+  if (!rest.empty() && (first == "gdt" || first == "ldt" || first == "idt")) return show_topic(c, first);
   return show_topic(c, arguments);
 }
 
@@ -135,262 +181,15 @@ bool registers(Commands& c, std::string_view arguments) {
   for (const Topic& topic : topics) {
     if (topic.name == arguments) return show_topic(c, arguments);
   }
-  std::string error;
-  if (const auto value = c.debugger().read_register(arguments)) {
-    Sheet sheet("registers");
-    sheet.row(arguments).say(arguments).say(" = ").hex("value", *value);
-    c.look(std::move(sheet));
-    return true;
+  Sheet sheet("registers");
+  while (!arguments.empty()) {
+    const std::string_view name = next_word(arguments);
+    const auto value = c.debugger().read_register(name);
+    if (!value) return c.fail(fmt::format("{}: no such register", name));
+    sheet.row(name).say(name).say(" = ").hex("value", *value);
   }
-  return c.fail(fmt::format("{}: no such register", arguments));
-}
-
-bool set(Commands& c, std::string_view arguments) {
-  // The first "=" that is not a part of a comparison.
-  const std::size_t equals = arguments.find('=');
-  if (equals == arguments.npos) return c.fail("set REGISTER = EXPR, or set [ADDRESS].SIZE = EXPR");
-  std::string_view target = trimmed(arguments.substr(0, equals));
-  const auto value = c.value(arguments.substr(equals + 1));
-  if (!value) return false;
-  if (target.find('[') == target.npos) {
-    std::string why;
-    return c.debugger().write_register(target, *value, why) || c.fail(why);
-  }
-  const std::size_t open = target.find('['), close = target.rfind(']');
-  const std::string_view space = target.substr(0, open),
-                         after = close == target.npos ? std::string_view() : target.substr(close + 1);
-  if (close == target.npos || close < open) return c.fail("] is missing");
-  const auto address = c.value(target.substr(open + 1, close - open - 1));
-  if (!address) return false;
-  Place place{AddressSpace::linear, *address};
-  if (space == "guest")
-    place.space = AddressSpace::guest_linear;
-  else if (space == "gpa")
-    place.space = AddressSpace::guest_physical;
-  else if (space == "phys")
-    place.space = AddressSpace::host_physical;
-  else if (!space.empty())
-    return c.fail(fmt::format("{}[...]: memory is [...], guest[...], gpa[...] or phys[...]", space));
-  const std::size_t size = after == ".1" || after == ".b"                    ? 1
-                           : after == ".2" || after == ".w"                  ? 2
-                           : after == ".4" || after == ".d"                  ? 4
-                           : after.empty() || after == ".8" || after == ".q" ? 8
-                                                                             : 0;
-  if (size == 0) return c.fail("after [...] a size is .1, .2, .4 or .8 (bytes)");
-  if (size < 8 && *value >> (8 * size))
-    return c.fail(fmt::format("{:#x} does not fit in {} bytes", *value, size));
-  std::array<u8, 8> bytes{};
-  for (unsigned n = 0; n < size; ++n) bytes[n] = static_cast<u8>(*value >> (8 * n));
-  const std::size_t went = c.debugger().write(place, std::span(bytes).first(size));
-  if (went == size) return true;
-  std::string why = "no RAM is there";
-  place.value += went;
-  c.debugger().translate(place, &why);
-  return c.fail(fmt::format("{:#x} cannot be written: {}", place.value, why));
-}
-
-namespace {
-
-// In one of gdb's formats; empty: there is no such format.
-std::string formatted(Commands& c, u64 value, char format, unsigned bytes = 8) {
-  const unsigned shift = 64 - 8 * bytes;
-  const s64 negative = static_cast<s64>(value << shift) >> shift;
-  switch (format) {
-    case 'x': return fmt::format("{:#x}", value);
-    case 'z': return fmt::format("0x{:0{}x}", value, 2 * bytes);
-    case 'd': return fmt::format("{}", negative);
-    case 'u': return fmt::format("{}", value);
-    case 'o': return fmt::format("{:#o}", value);
-    case 't': return fmt::format("{:b}", value);
-    case 'c': {
-      const bool shown = value >= 0x20 && value < 0x7f;
-      return fmt::format("{} '{}'", value & 0xff, shown ? static_cast<char>(value) : '?');
-    }
-    case 'a': {
-      const std::string name = c.symbols().text(value, world_of(c.debugger().cpu()));
-      return name.empty() ? fmt::format("{:#x}", value) : fmt::format("{:#x} <{}>", value, name);
-    }
-    default: return {};
-  }
-}
-
-bool print_variable(Commands& c, std::string_view name) {
-  for (const Symbols::Variable& one : variables(c)) {
-    if (one.name != name) continue;
-    Sheet sheet("value");
-    sheet.row(one.name)
-        .word("type", one.type)
-        .say(" ")
-        .word("variable", one.name)
-        .say(" = ")
-        .word("value", one.value);
-    c.look(std::move(sheet));
-    return true;
-  }
-  return false;
-}
-
-}  // namespace
-
-bool print(Commands& c, std::string_view arguments) {
-  char format = 0;
-  if (arguments.starts_with('/')) {
-    const std::string_view letters = next_word(arguments);
-    format = letters.back();
-    if (letters.size() != 2 || formatted(c, 0, format).empty())
-      return c.fail(fmt::format("print{}: formats are x, z, d, u, o, t, c and a", letters));
-  }
-  // A variable of the function hides a symbol or a register, which $ names.
-  if (!format && print_variable(c, arguments)) return true;
-  const auto value = c.value(arguments);
-  if (!value) return false;
-  Sheet sheet("value");
-  if (format) {
-    sheet.row().number("value", *value, formatted(c, *value, format));
-    c.look(std::move(sheet));
-    return true;
-  }
-  Row& row = sheet.row().hex("value", *value).say(fmt::format(" = {}", *value));
-  if (static_cast<s64>(*value) < 0) row.say(fmt::format(" = {}", static_cast<s64>(*value)));
-  if (const std::string name = c.symbols().text(*value, world_of(c.debugger().cpu())); !name.empty())
-    row.say(" <").word("symbol", name).to(Link::To::linear, *value).say(">");
   c.look(std::move(sheet));
   return true;
-}
-
-namespace {
-
-struct Format {
-  unsigned count = 1, size = 8;
-  bool counted = false;
-  char letter = 0;  // 0: plain words
-};
-
-std::optional<Format> parse_format(Commands& c, std::string_view text) {
-  Format format;
-  const auto refuse = [&](const std::string& why) {
-    c.fail(why);
-    return std::nullopt;
-  };
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), format.count);
-  format.counted = error == std::errc();
-  if (error == std::errc::result_out_of_range || format.count > most_units)
-    return refuse(fmt::format("x/{}: at most {} units", text, most_units));
-  if (error != std::errc()) format.count = 1;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  for (const char letter : text) {
-    switch (letter) {
-      case 'b': format.size = 1; break;
-      case 'h': format.size = 2; break;
-      case 'w': format.size = 4; break;
-      case 'g': format.size = 8; break;
-      case 'c':
-        format.size = 1;
-        format.letter = 'c';
-        break;
-      case 'x': break;
-      case 'd':
-      case 'u':
-      case 'o':
-      case 't':
-      case 'a':
-      case 'z':
-      case 's':
-      case 'i': format.letter = letter; break;
-      default:
-        return refuse(fmt::format(
-            "x/...{}: units are b, h, w, g (1, 2, 4, 8 bytes), formats x, z, d, u, o, t, c, a, s and i",
-            letter));
-    }
-  }
-  return format;
-}
-
-// Up to their zero, with a length that a terminal bears.
-Sheet strings_sheet(const Cpu& cpu, Place place, unsigned count) {
-  constexpr unsigned longest = 200;
-  Sheet sheet("memory");
-  sheet.section("strings");
-  for (unsigned n = 0; n < count; ++n) {
-    std::string text;
-    bool whole = false;
-    Row& row = sheet.row().number("address", place.value, fmt::format("{:#018x}", place.value)).say(": ");
-    while (text.size() < longest && !whole) {
-      const auto byte = peek_word(cpu, place.space, place.value, 1);
-      if (!byte) {
-        std::string why;
-        locate(cpu, place.space, place.value, &why);
-        row.word("unreadable", why);
-        return sheet;
-      }
-      ++place.value;
-      whole = *byte == 0;
-      if (!whole) text += static_cast<char>(*byte);
-    }
-    row.say("\"").word("string", text).say(whole ? "\"" : "\"...");
-  }
-  return sheet;
-}
-
-Sheet formatted_sheet(Commands& c, Place place, const Format& format) {
-  const Cpu& cpu = c.debugger().cpu();
-  const unsigned a_line = format.letter == 'a' ? 1 : std::min(8u, 16 / format.size);
-  Sheet sheet("memory");
-  sheet.section("memory");
-  for (unsigned n = 0; n < format.count; n += a_line) {
-    Row& row = sheet.row().number("address", place.value, fmt::format("{:#018x}", place.value)).say(":");
-    for (unsigned k = 0; k < std::min(a_line, format.count - n); ++k, place.value += format.size) {
-      const auto value = peek_word(cpu, place.space, place.value, format.size);
-      if (!value) {
-        std::string why;
-        locate(cpu, place.space, place.value, &why);
-        row.say(" ").word("unreadable", why);
-        return sheet;
-      }
-      row.say("  ").number(fmt::format("w{}", k), *value, formatted(c, *value, format.letter, format.size));
-    }
-  }
-  return sheet;
-}
-
-}  // namespace
-
-bool examine(Commands& c, std::string_view arguments) {
-  // "xp /4wx 0x1000" of QEMU has its format behind the space.
-  std::string_view rest = arguments;
-  const std::string_view first = next_word(rest);
-  std::string moved;
-  if (!first.starts_with('/') && rest.starts_with('/')) {
-    const std::string_view format = next_word(rest);
-    moved = fmt::format("{} {} {}", format, first, rest);
-    arguments = moved;
-  }
-  Format format;
-  if (arguments.starts_with('/')) {
-    const auto given = parse_format(c, next_word(arguments).substr(1));
-    if (!given) return false;
-    format = *given;
-  }
-  const Cpu& cpu = c.debugger().cpu();
-  Place place{AddressSpace::linear, linear_rip(cpu)};
-  if (!arguments.empty()) {
-    const auto given = c.place(arguments);
-    if (!given) return false;
-    if (!arguments.empty()) return c.fail(fmt::format("{}: not understood after the address", arguments));
-    place = *given;
-  }
-  if (!format.counted) format.count = format.letter == 'i' ? 10 : format.letter == 's' ? 1 : 16 / format.size;
-  switch (format.letter) {
-    case 'i':
-      if (place.space != AddressSpace::linear) return c.fail("instructions are shown at linear addresses");
-      c.look(disassembly_sheet(cpu, &c.symbols(), format.count, place.value));
-      return true;
-    case 's': c.look(strings_sheet(cpu, place, format.count)); return true;
-    case 0:
-      c.look(memory_sheet(cpu, place.space, place.value, format.count, format.size, &c.symbols()));
-      return true;
-    default: c.look(formatted_sheet(c, place, format)); return true;
-  }
 }
 
 bool where(Commands& c, std::string_view) {

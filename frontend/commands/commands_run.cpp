@@ -53,7 +53,7 @@ Stop one_line(Commands& c, bool over) {
   for (unsigned n = 0; n < most_instructions; ++n) {
     const u64 before = retired(d.cpu());
     const bool calls = !over && next_instruction(d.cpu(), nullptr).call;
-    stop = over ? d.step_over() : d.step();
+    stop = over ? d.step_over() : d.step(1, Debugger::Rounds::together);
     if (stop.kind != Stop::Kind::step || !from || retired(d.cpu()) == before) return stop;
     auto now = line_of(c);
     if (!now && calls) {
@@ -125,6 +125,12 @@ bool finish(Commands& c, std::string_view arguments) {
 }
 
 bool until(Commands& c, std::string_view arguments) {
+  // Bochs' "u /5" shows instructions.
+  if (arguments.starts_with('/')) {
+    std::string_view address = arguments.substr(1);
+    const std::string_view count = next_word(address);
+    return disassemble(c, fmt::format("{} {}", address.empty() ? "rip" : address, count));
+  }
   const auto place = c.place(arguments);
   return place && takes_nothing(c, arguments) && stopped(c, c.debugger().run_until(*place));
 }

@@ -51,8 +51,9 @@ FrameState frame_state(Commands& c) {
   FrameState state;
   state.start = unwind_start(cpu);
   state.registers = registers_of(state.start);
+  if (c.frame() == 0) return state;
   const std::vector<Row> rows = frames(c);
-  if (c.frame() == 0 || c.frame() >= rows.size()) return state;
+  if (c.frame() >= rows.size()) return state;
   const Cell* const rip = rows[c.frame()].find("rip");
   for (const StackFrame& frame : backtrace(cpu, state.start, c.symbols())) {
     if (!rip || frame.rip != rip->number) continue;

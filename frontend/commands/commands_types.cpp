@@ -8,16 +8,23 @@
 
 namespace ringside::act {
 
-std::vector<Symbols::Variable> variables(Commands& c) {
-  const Cpu& cpu = c.debugger().cpu();
+CScope scope(Commands& c) {
   const FrameState state = frame_state(c);
-  const ReadStack read = [&](u64 address, unsigned size) {
-    return peek_word(cpu, AddressSpace::linear, address, size);
+  CScope scope;
+  scope.rip = state.start.rip;
+  scope.world = state.start.world;
+  scope.registers = state.registers;
+  scope.read = [cpu = &c.debugger().cpu()](u64 address, unsigned size) {
+    return peek_word(*cpu, AddressSpace::linear, address, size);
   };
-  const UnwindStart& start = state.start;
-  const auto cfa =
-      canonical_frame(c.symbols().frames(start.rip, start.world), state.registers, start.rip, read);
-  return c.symbols().locals(start.rip, start.world, state.registers, cfa, read);
+  scope.cfa =
+      canonical_frame(c.symbols().frames(scope.rip, scope.world), scope.registers, scope.rip, scope.read);
+  return scope;
+}
+
+std::vector<Symbols::Variable> variables(Commands& c) {
+  const CScope here = scope(c);
+  return c.symbols().locals(here.rip, here.world, here.registers, here.cfa, here.read);
 }
 
 bool locals(Commands& c, std::string_view arguments) {
@@ -33,6 +40,17 @@ bool locals(Commands& c, std::string_view arguments) {
         .word("variable", one.name)
         .say(" = ")
         .word("value", one.value);
+  c.look(std::move(sheet));
+  return true;
+}
+
+bool whatis(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) return c.fail("whatis EXPR: the expression is missing");
+  std::string error;
+  const auto value = c.expressions().evaluate_typed(arguments, error);
+  if (!value) return c.fail(error);
+  Sheet sheet("type");
+  sheet.row(arguments).word("type", value->type ? c.expressions().type_text(*value) : "u64");
   c.look(std::move(sheet));
   return true;
 }

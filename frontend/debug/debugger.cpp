@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "frontend/debug/debugger_impl.h"
 #include "frontend/inspect/look_memory.h"
@@ -47,8 +48,10 @@ void Debugger::attach() {
     if (cpu.vmx) i.cpus[n].looks_at_vmx = cpu.vmx->observers.attach(i);
   }
   i.offsets.clear();
+  i.witness_hears = false;
   i.watching = true;  // so that arm() looks
   if (i.selected >= i.machine.cpus()) i.selected = 0;
+  if (i.witness) let_witness(i.witness);
 }
 
 unsigned Debugger::selected() const { return impl_->selected; }
@@ -70,6 +73,21 @@ bool Debugger::take_interrupt() {
 }
 void Debugger::on_slice(std::function<void()> between) { impl_->between = std::move(between); }
 void Debugger::on_condition(Evaluate evaluate) { impl_->evaluate = std::move(evaluate); }
+void Debugger::on_allowance(std::function<u64(u64)> allowed) { impl_->allowed = std::move(allowed); }
+void Debugger::on_reset(std::function<bool(const std::string&)> perform) {
+  impl_->perform_reset = std::move(perform);
+}
+
+void Debugger::let_witness(std::shared_ptr<Witness> witness) {
+  Impl& i = *impl_;
+  i.witness = std::move(witness);
+  for (Impl::PerCpu& own : i.cpus) own.told_count = ~u64{0};
+  if (i.witness && i.machine.retired() == 0) {
+    for (unsigned n = 0; n < i.machine.cpus(); ++n) i.witness->was_reset(i.machine.cpu(n), false);
+  }
+  i.arm();
+}
+const std::shared_ptr<Witness>& Debugger::witness() const { return impl_->witness; }
 void Debugger::use_symbols(const Symbols* symbols) { impl_->symbols = symbols; }
 
 std::string Debugger::where(std::optional<unsigned> cpu) const {
@@ -95,6 +113,11 @@ void Debugger::Impl::arm() {
     watch |= point.kind == Breakpoint::Kind::watch;
   }
   if (target) want(target->at);
+  witness_hears = witness && witness->hears_instructions();
+  if (witness_hears) {
+    wanted.resize(page_bytes);
+    std::iota(wanted.begin(), wanted.end(), u16{0});
+  }
   std::sort(wanted.begin(), wanted.end());
   wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
   if (wanted != offsets) machine.set_stop_offsets(wanted);
@@ -203,12 +226,15 @@ Stop Debugger::Impl::go(u64 instructions) {
   arm();
   stop.reset();
   pending.clear();
-  look_again = false;
+  look_again = round_ended = false;
   for (unsigned n = 0; n < machine.cpus(); ++n) cpus[n].world = world(machine.cpu(n));
   const u64 turn_before = turn_of ? retired(machine.cpu(*turn_of)) : 0;
   for (u64 left = instructions;;) {
     const u64 before = machine.retired();
-    const Ending ending = machine.run(std::min(left, slice_instructions));
+    const u64 wanted = std::min(left, slice_instructions), slice = allowed ? allowed(wanted) : wanted;
+    if (slice == 0) return finish({Stop::Kind::limit, selected, 0, false, "no more instructions may run"});
+    if (witness_hears && !witness->hears_instructions()) arm();  // it has heard enough
+    const Ending ending = machine.run(slice);
     left -= machine.retired() - before;
     // Of many short runs, too, which a step out of a long function is.
     since_between += machine.retired() - before;
@@ -217,14 +243,16 @@ Stop Debugger::Impl::go(u64 instructions) {
       between();
     }
     if (settle()) return finish(*stop);
-    if (ending.why != Ending::Why::running)
+    const bool goes_on =
+        ending.why == Ending::Why::reset && perform_reset && perform_reset(std::string(ending.reason));
+    if (ending.why != Ending::Why::running && !goes_on)
       return finish({Stop::Kind::ended, selected, 0, false, ending.reason});
     if (interrupted) {
       interrupted = false;
       return finish({Stop::Kind::interrupted, machine.turn(), 0, false, "interrupted"});
     }
     const bool turn_came = turn_of && retired(machine.cpu(*turn_of)) != turn_before;
-    if (left == 0 || turn_came) return finish({Stop::Kind::limit, selected});
+    if (left == 0 || turn_came || round_ended) return finish({Stop::Kind::limit, selected});
     if (between && machine.retired() == before) between();  // everybody sleeps
   }
 }
@@ -254,30 +282,37 @@ std::optional<Stop> Debugger::Impl::stands_still() const {
               where_line(machine.cpu(selected), symbols)};
 }
 
-Stop Debugger::step(u64 instructions) {
+Stop Debugger::step(u64 instructions, Rounds rounds) {
   Impl& i = *impl_;
   if (const auto still = i.stands_still()) return *still;
-  const unsigned mine = i.selected;
-  const Cpu& cpu = i.machine.cpu(mine);
+  i.rounds = 0;
+  if (rounds == Rounds::singly) i.rounds_of = i.selected;
+  const Stop stop = i.step(instructions);
+  i.rounds_of.reset();
+  return stop;
+}
+
+Stop Debugger::Impl::step(u64 instructions) {
+  const unsigned mine = selected;
+  const Cpu& cpu = machine.cpu(mine);
   const u64 before = retired(cpu);
-  const u64 end = instructions > ~before ? ~u64{0} : before + instructions;
-  Stop stop{Stop::Kind::step, mine};
-  while (retired(cpu) < end) {
-    if (i.machine.turn() == mine) {
-      stop = i.go(end - retired(cpu));
+  Stop made{Stop::Kind::step, mine};
+  for (u64 done = 0; done < instructions; done = retired(cpu) - before + rounds) {
+    if (machine.turn() == mine) {
+      made = go(instructions - done);
     } else {
       // The others have their turns; this one's begins with one instruction.
-      i.machine.stop_after_first(mine);
-      i.turn_of = mine;
-      stop = i.go(~u64{0});
-      i.turn_of.reset();
-      i.machine.stop_after_first(std::nullopt);
+      machine.stop_after_first(mine);
+      turn_of = mine;
+      made = go(~u64{0});
+      turn_of.reset();
+      machine.stop_after_first(std::nullopt);
     }
-    if (stop.kind != Stop::Kind::limit) return stop;
+    if (made.kind != Stop::Kind::limit || !made.text.empty()) return made;
   }
-  stop.kind = Stop::Kind::step;
-  stop.cpu = mine;
-  return i.finish(stop);
+  made.kind = Stop::Kind::step;
+  made.cpu = mine;
+  return finish(made);
 }
 
 Stop Debugger::run_until(const Place& place) {
@@ -309,7 +344,7 @@ Stop Debugger::step_out() {
   for (;;) {
     const bool same = here.non_root == non_root;
     const NextStep next = next_step(here);
-    const Stop stop = same && next.comes_back ? step_over() : step();
+    const Stop stop = same && next.comes_back ? step_over() : step(1, Rounds::together);
     if (stop.kind != Stop::Kind::step) return stop;
     if (same && next.returns && here.non_root == non_root && here.gpr[RSP] > rsp) return stop;
   }

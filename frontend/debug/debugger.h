@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "frontend/debug/breakpoints.h"
+#include "frontend/debug/witness.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/machine/machine.h"
 
@@ -58,9 +59,12 @@ class Debugger final {
   // -- Running. CPUs that Machine::hold_still() names have no turns; one of them that is to step stays where
   // it is, and the stop says so. Breakpoints stop all of these. What stands at the present instruction is not
   // met again.
-  Stop step(u64 instructions = 1);  // of the selected CPU; the others have their turns
-  Stop step_over();                 // as step(); a CALL, INT or repeated string instruction is run to its end
-  Stop step_out();  // to the caller: until a return with a stack pointer above the present one
+  // Of the selected CPU; the others have their turns. A round of a repeated string instruction is a step, as
+  // the processor's own single step has it; `together`: all its rounds are one.
+  enum class Rounds : u8 { singly, together };
+  Stop step(u64 instructions = 1, Rounds rounds = Rounds::singly);
+  Stop step_over();  // as step(); a CALL, INT or repeated string instruction is run to its end
+  Stop step_out();   // to the caller: until a return with a stack pointer above the present one
   Stop run_until(const Place& place);    // on the selected CPU
   Stop run(u64 instructions = ~u64{0});  // of all CPUs together
   Stop run_to(RunTo event, bool this_cpu = false);
@@ -73,6 +77,17 @@ class Debugger final {
   // Called between slices of some 100,000 instructions, for input and output of the host; it may call
   // interrupt().
   void on_slice(std::function<void()> between);
+  // Asked before each slice how many of its instructions may run; 0: none any more, and what runs stops with
+  // Stop::Kind::limit. Without one there is no limit.
+  void on_allowance(std::function<u64(u64 slice)> allowed);
+  // Called when the guest has asked for a reset, with its reason. True: it was performed, and what runs goes
+  // on. Without one, or if it returns false, a reset ends the machine.
+  void on_reset(std::function<bool(const std::string& why)> perform);
+
+  // Who writes down what happens, also while the machine runs without this debugger's functions; nullptr:
+  // nobody. Not from inside a run.
+  void let_witness(std::shared_ptr<Witness> witness);
+  const std::shared_ptr<Witness>& witness() const;
 
   // -- Breakpoints. Ids count from 1 and are not used again.
   unsigned add(Breakpoint breakpoint);

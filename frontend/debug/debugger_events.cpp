@@ -94,7 +94,10 @@ void Debugger::Impl::await(Cpu& cpu, RunTo event, const std::string& text) {
 
 bool Debugger::Impl::stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) {
   PerCpu& own = cpus[cpu.index];
-  if (own.stopped_count == retired(cpu) && own.stopped_rip == cpu.rip) return false;
+  if (own.stopped_count == retired(cpu) && own.stopped_rip == cpu.rip) {
+    tell_instruction(cpu);
+    return false;
+  }
   if (target && reached(*target, cpu, linear.value, physical)) {
     stop = Stop{Stop::Kind::step, cpu.index};
   }
@@ -114,7 +117,32 @@ bool Debugger::Impl::stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) {
   // Passed over: a stop elsewhere before it runs must not count it again.
   own.stopped_count = retired(cpu);
   own.stopped_rip = cpu.rip;
+  tell_instruction(cpu);
   return false;
+}
+
+void Debugger::Impl::tell_instruction(Cpu& cpu) {
+  PerCpu& own = cpus[cpu.index];
+  if (!witness_hears || !witness->hears_instructions()) return;
+  if (own.told_count == retired(cpu) && own.told_rip == cpu.rip) return;
+  own.told_count = retired(cpu);
+  own.told_rip = cpu.rip;
+  witness->instruction(cpu);
+  // Nobody asks any more once the run has come back to where it can be told so.
+  if (witness->hears_instructions()) return;
+  machine.hold();
+  end_run_at(cpu, 1);
+}
+
+void Debugger::Impl::round_over(Cpu& cpu) {
+  ++rounds;
+  round_ended = true;
+  machine.hold();
+  end_run_at(cpu, 0);
+}
+
+void Debugger::Impl::was_reset(Cpu& cpu, bool init) {
+  if (witness) witness->was_reset(cpu, init);
 }
 
 bool Debugger::Impl::reached(const Target& t, Cpu& cpu, u64 linear, HostPhys physical) const {
@@ -166,6 +194,7 @@ void Debugger::Impl::accessed(Cpu& cpu, const ObservedAccess& access) {
 }
 
 void Debugger::Impl::exception(Cpu& cpu, const Fault& fault, u64 from) {
+  if (witness) witness->exception(cpu, fault, from);
   if (!hears(Breakpoint::Kind::exception, RunTo::exception)) return;
   std::string text = vector_text(static_cast<unsigned>(fault.vector), true);
   if (has_error_code(fault.vector)) text += fmt::format("({:#x})", fault.error);
@@ -177,6 +206,7 @@ void Debugger::Impl::exception(Cpu& cpu, const Fault& fault, u64 from) {
 }
 
 void Debugger::Impl::interrupt(Cpu& cpu, u8 vector, u64 from) {
+  if (witness) witness->interrupt(cpu, vector, from);
   if (!hears(Breakpoint::Kind::interrupt, RunTo::interrupt)) return;
   const std::string text = fmt::format("interrupt {:#x} from {:#x}", vector, from);
   meet(cpu, Breakpoint::Kind::interrupt, text, [&](const Breakpoint& p) { return p.number == vector; });
@@ -226,6 +256,7 @@ void Debugger::Impl::entered(Cpu& cpu) {
   PerCpu& own = cpus[cpu.index];
   ++own.entries;
   own.note(VmxEvent::Kind::entered, cpu.vmx->entry_count);
+  if (witness) witness->entered(cpu);
   if (awaited == RunTo::vm_entry)
     await(
         cpu, RunTo::vm_entry,
@@ -236,6 +267,7 @@ void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& own = cpus[cpu.index];
   ++own.exits;
   own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count);
+  if (witness) witness->exited(cpu, exit);
   if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))
     tell_exit(cpu, exit);
 }
@@ -268,6 +300,7 @@ void Debugger::Impl::refused(Cpu& cpu, const RefusedEntry& entry) {
   std::string text = "VM entry refused";
   if (rule) text += fmt::format(": {}: {}", rule->id, rule->sentence);
   if (exit) text += fmt::format(" (VM exit, reason {})", static_cast<unsigned>(exit->reason));
+  if (witness) witness->failed(cpu, text);
   meet(cpu, Breakpoint::Kind::failed_entry, text, [](const Breakpoint&) { return true; });
 }
 
@@ -277,6 +310,7 @@ void Debugger::Impl::failed(Cpu& cpu, unsigned error) {
   event.error = error;
   event.words = vm_failure_text(error) + by_instruction(cpu);
   const std::string text = event.words;
+  if (witness) witness->failed(cpu, text);
   own.last = std::move(event);
   meet(cpu, Breakpoint::Kind::vm_failure, text, [&](const Breakpoint& p) { return p.number == error; });
   // Of a VM entry that a rule refuses, refused() follows.
@@ -292,6 +326,7 @@ void Debugger::Impl::faulted(Cpu& cpu, Vector vector, std::string_view why) {
   VmxEvent event{VmxEvent::Kind::faulted, retired(cpu)};
   event.words = vm_fault_text(vector, why) + by_instruction(cpu);
   const std::string text = event.words;
+  if (witness) witness->failed(cpu, text);
   own.last = std::move(event);
   meet(cpu, Breakpoint::Kind::vm_failure, text,
        [](const Breakpoint& p) { return p.number == Breakpoint::vm_fault; });

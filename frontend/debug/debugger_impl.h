@@ -37,6 +37,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     u64 entries = 0, exits = 0;
     // The instruction at which the last stop was reported, which is not met again.
     u64 stopped_count = ~u64{0}, stopped_rip = 0;
+    // The instruction that the witness was told of last.
+    u64 told_count = ~u64{0}, told_rip = 0;
     World world;  // when the run began
     // In place: entries and exits are many, and leave alone what only refusals have.
     VmxEvent& note(VmxEvent::Kind kind, u64 count) {
@@ -58,7 +60,11 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   Evaluate evaluate;
   const Symbols* symbols = nullptr;
   std::function<void()> between;
-  u64 since_between = 0;  // instructions
+  std::function<u64(u64)> allowed;
+  std::function<bool(const std::string&)> perform_reset;
+  std::shared_ptr<Witness> witness;
+  bool witness_hears = false;  // of instructions: the machine was told so
+  u64 since_between = 0;       // instructions
   volatile bool interrupted = false;
 
   std::optional<Stop> stop;  // set while the machine runs: the first reason
@@ -68,11 +74,18 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   std::optional<Target> target;
   std::optional<unsigned> turn_of;  // the run is over once this CPU has had an instruction
   bool look_again = false;          // the mode may have changed
+  // Whose repeated string instructions go round by round, and how many rounds were no instruction.
+  std::optional<unsigned> rounds_of;
+  u64 rounds = 0;
+  bool round_ended = false;
 
-  // Runs until something stops the machine or `instructions` are used up, which is Stop::Kind::limit.
+  // Runs until something stops the machine, a round is over, or `instructions` are used up, which is
+  // Stop::Kind::limit.
   Stop go(u64 instructions);
   bool settle();  // of what is pending; true: `stop` is set
   Stop finish(Stop made);
+  Stop step(u64 instructions);
+  void tell_instruction(Cpu& cpu);
   void arm();
   void arm_watches(Cpu& cpu);
   std::optional<Stop> stands_still() const;
@@ -112,6 +125,9 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   bool hears_vmwrites() const override { return hears(Breakpoint::Kind::vmwrite); }
   void vmcs_written(Cpu& cpu, HostPhys region, u64 encoding, u64 value) override;
   void mode_changed(Cpu& cpu) override;
+  bool wants_rounds(const Cpu& cpu) const override { return rounds_of == cpu.index; }
+  void round_over(Cpu& cpu) override;
+  void was_reset(Cpu& cpu, bool init) override;
   void entered(Cpu& cpu) override;
   void exited(Cpu& cpu, const ExitInfo& exit) override;
   void refused(Cpu& cpu, const RefusedEntry& entry) override;

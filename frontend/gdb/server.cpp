@@ -16,16 +16,26 @@ constexpr std::size_t most_unsent = 1 << 16;
 GdbServer::GdbServer(Debugger& debugger, Symbols& symbols)
     : machine_(debugger.machine()),
       debugger_(debugger),
-      commands_(debugger, symbols, [this](std::string_view text) { said_ += text; }),
+      commands_(debugger, symbols, [this](std::string_view text) { say(text); }),
       stub_(debugger_) {
   stub_.on_monitor([this](std::string_view line) { return command(line); });
+}
+
+// An answer to a command, or what a trace says while the client lets the machine run.
+void GdbServer::say(std::string_view text) {
+  if (answering_)
+    said_ += text;
+  else
+    stub_.tell(text);
 }
 
 // A command may run the machine; whatever comes from the client stops it.
 std::string GdbServer::command(std::string_view line) {
   const u64 before = machine_.retired();
   said_.clear();
+  answering_ = true;
   commands_.execute(line);
+  answering_ = false;
   if (!said_.empty() && said_.back() != '\n') said_ += '\n';
   if (machine_.retired() != before)
     said_ += "(the machine ran: gdb looks again after: maintenance flush register-cache)\n";
@@ -71,8 +81,9 @@ Ending GdbServer::step(u64 instructions) {
   const Resume resume = stub_.resume();
   debugger_.select(resume.cpu);
   constexpr u64 most_at_once = 10'000;
+  const auto rounds = resume.end ? Debugger::Rounds::together : Debugger::Rounds::singly;
   for (u64 n = 0; n < std::min(instructions, most_at_once); ++n) {
-    const Stop stop = debugger_.step();
+    const Stop stop = debugger_.step(1, rounds);
     const u64 counter = program_counter(machine_.cpu(resume.cpu));
     const bool inside = counter >= resume.first && counter < resume.end;
     if (stop.kind != Stop::Kind::step || !inside) return settle(stop);

@@ -42,6 +42,10 @@ class GdbServer {
   void on_restart(std::function<bool(std::string& error)> restart) {
     commands_.on_restart(std::move(restart));
   }
+  // For `monitor trace ... to FILE`: as Commands::on_output().
+  void on_output(std::function<bool(const std::string& path, std::string& error)> may) {
+    commands_.on_output(std::move(may));
+  }
   // The last word to the client.
   void finish(int status);
 
@@ -49,10 +53,12 @@ class GdbServer {
   Ending step(u64 instructions);
   Ending settle(const Stop& stop);
   std::string command(std::string_view line);
+  void say(std::string_view text);
 
   Machine& machine_;
   Debugger& debugger_;
   std::string said_;  // by the command of `monitor` that runs
+  bool answering_ = false;
   Commands commands_;
   GdbStub stub_;
   GdbTransport transport_;

@@ -44,6 +44,10 @@ class GdbStub {
   bool extended() const { return extended_; }
   // Ctrl-C came since the last call.
   bool take_interrupt() { return std::exchange(interrupt_, false); }
+  // Words for the client's user, while it waits for the machine; else they are lost.
+  void tell(std::string_view text) {
+    if (waiting_) console(text);
+  }
   // What came of resume().
   void stopped(const Stop& stop);
   // The machine is gone: told to a client that waits for it.

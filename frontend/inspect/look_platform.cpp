@@ -7,6 +7,7 @@
 
 #include "devices/apic/io_apic.h"
 #include "devices/apic/local_apic.h"
+#include "devices/pic/pic8259.h"
 
 namespace ringside {
 namespace {
@@ -210,6 +211,46 @@ Sheet io_apic_sheet(const IoApic& apic) {
     if (e & bit(16)) set.emplace_back("masked");
     for (const std::string& one : set) row.say(", " + one);
     row.quiet("bits", set);
+  }
+  return sheet;
+}
+
+namespace {
+
+void pic_row(Sheet& sheet, std::string_view name, const Pic8259& pic, unsigned first_irq) {
+  const auto irqs = [&](u8 mask) {
+    std::vector<std::string> set;
+    for (unsigned n = 0; n < 8; ++n) {
+      if (mask >> n & 1) set.push_back(fmt::format("IRQ {}", first_irq + n));
+    }
+    return set;
+  };
+  Row& row = sheet.row(name);
+  row.word("chip", name, 6).say("  vectors from ").hex("vectors", pic.vector(0), 2);
+  row.say("  IRR ").hex("irr", pic.irr(), 2).say("  ISR ").hex("isr", pic.isr(), 2);
+  row.say("  IMR ").hex("imr", pic.imr(), 2).say("  level-triggered ").hex("elcr", pic.level_triggered(), 2);
+  row.say(pic.intr() ? "  INT" : "").quiet("int", pic.intr());
+  if (pic.irr()) sheet.row().say("        requested: ").names("requested", irqs(pic.irr()));
+  if (pic.isr()) sheet.row().say("        in service: ").names("in_service", irqs(pic.isr()));
+  sheet.row().say("        not masked: ").names("unmasked", irqs(static_cast<u8>(~pic.imr())), "none");
+}
+
+}  // namespace
+
+Sheet pic_sheet(const PicPair& pics) {
+  Sheet sheet("pic");
+  sheet.section("pic");
+  pic_row(sheet, "master", pics.master(), 0);
+  pic_row(sheet, "slave", pics.slave(), 8);
+  return sheet;
+}
+
+Sheet devices_sheet(Machine& machine) {
+  Sheet sheet("devices");
+  sheet.section("devices");
+  for (const auto& device : machine.devices()) {
+    const Device::Description about = device->describe();
+    sheet.row().say("  ").word("device", about.name, 16).say("  ").word("what", about.what);
   }
   return sheet;
 }

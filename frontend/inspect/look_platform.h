@@ -9,10 +9,14 @@ namespace ringside {
 
 class LocalApic;
 class IoApic;
+class PicPair;
 
 Sheet mtrr_sheet(const Cpu& cpu);
 Sheet local_apic_sheet(const LocalApic& apic);
 Sheet io_apic_sheet(const IoApic& apic);
+Sheet pic_sheet(const PicPair& pics);
+// The chips of the board, in the order of their state.
+Sheet devices_sheet(Machine& machine);
 Sheet memory_map_sheet(const PhysicalMemory& memory);
 
 }  // namespace ringside

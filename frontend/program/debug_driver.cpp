@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "frontend/commands/console.h"
+#include "frontend/program/file_roles.h"
 #include "frontend/program/listings.h"
+#include "frontend/program/pager.h"
 #include "frontend/program/session.h"
 #include "frontend/machine/load_image.h"
 
@@ -47,7 +49,7 @@ struct Script {
 };
 struct DebugOptions {
   std::vector<Script> scripts;
-  bool batch = false;
+  bool batch = false, pager = true;
 };
 
 // Takes the debugger's own flags out of `words`. False: `error`.
@@ -57,6 +59,8 @@ bool take_options(std::vector<std::string_view>& words, DebugOptions& options, s
     const std::string_view word = words[n];
     if (word == "--batch" || word == "-batch") {
       options.batch = true;
+    } else if (word == "-nopager" || word == "--nopager" || word == "--no-pager") {
+      options.pager = false;
     } else if (word == "-x" || word == "-ex") {
       if (n + 1 == words.size()) {
         error = fmt::format("{}: {} is missing", word, word == "-x" ? "the script's file" : "the command");
@@ -99,6 +103,11 @@ class Conversation {
   void connect(Commands& commands) {
     session_.on_enough([this] { debugger().interrupt(); });
     session_.on_printed([this](u8 byte) { guest_in_line_ = byte != '\n'; });
+    session_.on_reset([this](const std::string& why) { write(why + "\n"); });
+    commands.on_output([this](const std::string& path, std::string& why) {
+      return check_one_more(session_.options(), "trace ... to", path, why);
+    });
+    commands.screen().pager = options_.pager;
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
     commands.on_failure([](std::string_view line) { tell(line); });
     commands.on_send([this](std::string_view bytes) {
@@ -122,7 +131,9 @@ class Conversation {
   void converse(Commands& commands) {
     commands.show(debugger().here());
     Console console(commands);
-    console.on_command([this](bool begins) {
+    console.on_command([this, &commands](bool begins) {
+      if (begins) pager_.begin(page(commands.screen()));
+      if (!begins) pager_.begin({});
       around(begins);
       return !session_.over();
     });
@@ -210,6 +221,7 @@ class Conversation {
         if (!read_image(script.text, "script", most, image, error)) return fail(error);
         text.assign(image.bytes.begin(), image.bytes.end());
       }
+      pager_.begin({page(commands.screen()).width, 0});
       around(true);
       const Commands::Result result = commands.execute_script(text, script.file ? script.text : "-ex");
       around(false);
@@ -234,11 +246,21 @@ class Conversation {
     session_.flush();
     const std::string whole = std::string(guest_in_line_ ? "\n" : "").append(text);
     guest_in_line_ = false;
-    if (!broken_ && !whole.empty()) broken_ = !print(whole);
+    if (!broken_ && !whole.empty()) broken_ = !pager_.show(whole);
+  }
+
+  // What fits on the screen; nothing is wrapped or stopped at where no person looks.
+  static TerminalSize page(const Commands::Screen& screen) {
+    TerminalSize size = terminal_size(STDOUT_FILENO);
+    if (screen.width) size.width = screen.width == Commands::Screen::unlimited ? 0 : screen.width;
+    if (screen.height) size.height = screen.height == Commands::Screen::unlimited ? 0 : screen.height;
+    if (!screen.pager || !isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) size.height = 0;
+    return size;
   }
 
   Session session_;
   DebugOptions options_;
+  Pager pager_{[](std::string_view text) { return print(text); }};
   bool told_ = false;  // what decided --expect or --fail-on
   bool guest_in_line_ = false, left_ = false;
   bool broken_ = false;  // standard output
@@ -254,15 +276,14 @@ int run_debugger(std::span<const std::string_view> arguments) {
   auto parsed = parse_options(words, error);
   if (!parsed) return refuse(error);
   if (parsed->answer == Answer::help)
-    return shown(fmt::format(
-        "ringside debug [-x FILE] [-ex COMMAND] [--batch] [FLAG...], with the flags of a run.\n\n{}",
-        help_of_commands()));
+    return shown(
+        fmt::format("ringside debug [-x FILE] [-ex COMMAND] [--batch] [-nopager] [FLAG...], with the flags "
+                    "of a run.\n\n{}",
+                    help_of_commands()));
   if (parsed->answer != Answer::run) return shown(answer_text(parsed->answer));
   for (const Script& script : options.scripts) {
     if (script.file) parsed->run.scripts.push_back(script.text);
   }
-  for (const std::string& flag : parsed->run_only)
-    parsed->run.warnings.push_back(fmt::format("{}: does nothing under ringside debug; leave it out", flag));
   return Conversation(std::move(parsed->run), std::move(options)).run();
 }
 

@@ -1,10 +1,14 @@
 // Owns what the flags of a run ask to be told of VMX.
 #include "frontend/program/exit_reports.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "frontend/render/json.h"
 #include "frontend/render/text.h"
+#include "frontend/render/wrap.h"
+#include "frontend/program/pager.h"
 
 namespace ringside {
 
@@ -32,7 +36,8 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
       if (into_file) json_.put(json(event) + "\n");
       if (!words) return;
       before();
-      story_.put(as_json ? json(event) + "\n" : text(event));
+      const unsigned width = terminal_size(STDERR_FILENO).width;
+      story_.put(as_json ? json(event) + "\n" : wrapped(text(event), width));
       story_.flush();
     });
   }

@@ -77,13 +77,28 @@ std::vector<Role> roles_of(const RunOptions& options) {
   add("--explain-json", options.explain_json, true);
   if (options.vmx_coverage != "-") add("--vmx-coverage", options.vmx_coverage, true);
   add("-pidfile", options.pidfile, true);
+  add("-D", options.log_file, true);
   return roles;
 }
+
+bool check_roles(const std::vector<Role>& roles, std::string& error);
 
 }  // namespace
 
 bool check_files(const RunOptions& options, std::string& error) {
-  const std::vector<Role> roles = roles_of(options);
+  return check_roles(roles_of(options), error);
+}
+
+bool check_one_more(const RunOptions& options, std::string_view what, const std::string& path,
+                    std::string& error) {
+  std::vector<Role> roles = roles_of(options);
+  roles.push_back({std::string(what), path, true});
+  return check_roles(roles, error);
+}
+
+namespace {
+
+bool check_roles(const std::vector<Role>& roles, std::string& error) {
   std::vector<Identity> identities;
   for (const Role& role : roles) identities.push_back(identify(role));
   for (std::size_t n = 0; n < roles.size(); ++n) {
@@ -101,4 +116,5 @@ bool check_files(const RunOptions& options, std::string& error) {
   return true;
 }
 
+}  // namespace
 }  // namespace ringside

@@ -136,6 +136,7 @@ std::string answer_text(Answer question) {
     case Answer::cpus: return cpus_text();
     case Answer::machines: return machines_text();
     case Answer::accelerators: return accelerators_text();
+    case Answer::log_words: return ExecutionLog::help();
   }
   return {};
 }

@@ -39,6 +39,9 @@ bool max_instructions(Parsed& parsed, std::string_view value, std::string& error
 bool expect(Parsed& parsed, std::string_view value, std::string& error);
 bool fail_on(Parsed& parsed, std::string_view value, std::string& error);
 bool output_limit(Parsed& parsed, std::string_view value, std::string& error);
+bool log_words(Parsed& parsed, std::string_view value, std::string& error);
+bool log_file(Parsed& parsed, std::string_view value, std::string& error);
+bool log_ranges(Parsed& parsed, std::string_view value, std::string& error);
 bool symbols(Parsed& parsed, std::string_view value, std::string& error);
 
 }  // namespace ringside::flags

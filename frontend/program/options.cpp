@@ -109,7 +109,7 @@ bool version(Parsed& p, std::string_view, std::string&) {
   return true;
 }
 
-constexpr bool own = true, run_only = true;
+constexpr bool own = true;
 constexpr Option options[] = {
     {"", "", "What to boot", nullptr},
     {"kernel", "FILE", "boot this: a Linux bzImage, or an ELF with a multiboot 1, multiboot 2 or PVH header",
@@ -165,7 +165,7 @@ constexpr Option options[] = {
     {"", "", "Batch runs", nullptr},
     {"timeout", "SECONDS", "end after so much time of the host; status 124", timeout, own},
     {"max-instructions", "N", "end after N instructions of all CPUs together; status 124", max_instructions,
-     own, run_only},
+     own},
     {"expect", "REGEX",
      "end with 0 when a line of the serial output matches; status 1 if the run ends without; several must "
      "match in their order",
@@ -195,6 +195,11 @@ constexpr Option options[] = {
      "names and source lines: ELF with DWARF, System.map, Xen's map; of the guest, or with root of the "
      "hypervisor; may come again",
      symbols, own},
+    {"d", "WORD,...", "log what runs: exec, in_asm, cpu, int, vmx, cpu_reset; \"-d help\" says what each is",
+     log_words},
+    {"D", "FILE", "-d's log into a file; without it standard error", log_file},
+    {"dfilter", "RANGE,...",
+     "of -d only the instructions there: FIRST..LAST, FIRST+BYTES or LAST-BYTES, linear", log_ranges},
     {"gdb", "PLACE", "let gdb in: tcp::PORT, tcp:HOST:PORT or unix:PATH; tcp without a host is this one only",
      gdb},
     {"s", "", "the same as -gdb tcp::1234", gdb_usual},

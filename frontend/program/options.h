@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/commands/execution_log.h"
 #include "frontend/inspect/story_filter.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/gdb/transport.h"
@@ -49,6 +50,8 @@ struct RunOptions {
   bool explain_as_json = false;              // there, as JSON
   std::string explain_json;                  // file for the same as JSON; empty: none
   StoryFilter explain_only;                  // what of it
+  ExecutionLog::Options log;                 // of what runs
+  std::string log_file;                      // empty: it goes to standard error
   std::optional<GdbPlace> gdb;               // where a gdb may come to
   std::vector<SymbolFile> symbols;
   std::vector<LoadedBytes> loads;    // -device loader
@@ -61,12 +64,11 @@ struct RunOptions {
 };
 
 // What is to be done instead of a run.
-enum class Answer : u8 { run, help, version, devices, cpus, machines, accelerators };
+enum class Answer : u8 { run, help, version, devices, cpus, machines, accelerators, log_words };
 
 struct Parsed {
   RunOptions run;
   Answer answer = Answer::run;
-  std::vector<std::string> run_only;  // the flags given that only a run makes something of
 };
 
 // Reads QEMU's style: "-flag value", "--flag value", "--flag=value". On error nullopt and one line in `error`
@@ -81,8 +83,6 @@ struct Option {
   using Apply = bool (*)(Parsed& parsed, std::string_view value, std::string& error);
   Apply apply;
   bool own = false;  // Ringside's, written with two dashes; QEMU's have one. Both spellings are read
-  // What a session of the debugger makes nothing of.
-  bool run_only = false;
 };
 
 // Everything the command line knows, in groups: a row without a name is a group's title.

@@ -75,6 +75,22 @@ bool output_limit(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 
+bool log_words(Parsed& p, std::string_view v, std::string& e) {
+  if (v == "help" || v == "?") {
+    p.answer = Answer::log_words;
+    return true;
+  }
+  std::string why;
+  return ExecutionLog::add_words(v, p.run.log, why) || fail(e, fmt::format("-d {}", why));
+}
+
+bool log_file(Parsed& p, std::string_view v, std::string& e) { return file_name("-D", v, p.run.log_file, e); }
+
+bool log_ranges(Parsed& p, std::string_view v, std::string& e) {
+  std::string why;
+  return ExecutionLog::add_ranges(v, p.run.log, why) || fail(e, fmt::format("-dfilter {}", why));
+}
+
 // "FILE", "FILE,0x1000", "FILE,0x1000,guest".
 bool symbols(Parsed& p, std::string_view v, std::string& e) {
   SymbolFile file;

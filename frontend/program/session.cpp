@@ -46,6 +46,7 @@ bool Session::check_outputs(std::string& error) const {
   }
   return (options_.stats.empty() || check_writable("--stats", options_.stats, error)) &&
          (options_.pidfile.empty() || check_writable("-pidfile", options_.pidfile, error)) &&
+         (options_.log_file.empty() || check_writable("-D", options_.log_file, error)) &&
          check("-debugcon", options_.debugcon);
 }
 
@@ -80,6 +81,17 @@ bool Session::prepare(std::string& error) {
   const auto names = [this]() -> const Symbols& { return symbols(); };
   if (!reports_.prepare(options_, *machine_, names, before_story, error)) return false;
   connect();
+  return open_log(error);
+}
+
+bool Session::open_log(std::string& error) {
+  if (!options_.log.any()) return true;
+  if (options_.log_file.empty())
+    log_.open_standard_error();
+  else if (!log_.open_file("-D", options_.log_file, false, error))
+    return false;
+  const auto put = [this](std::string_view lines) { log_.put(lines); };
+  debugger().let_witness(std::make_shared<ExecutionLog>(options_.log, symbols(), put));
   return true;
 }
 
@@ -137,6 +149,15 @@ Debugger& Session::debugger() {
   if (!debugger_) {
     debugger_ = std::make_unique<Debugger>(*machine_);
     debugger_->use_symbols(&symbols());
+    debugger_->on_allowance([this](u64 slice) { return allowed(slice); });
+    if (options_.no_reboot) return *debugger_;
+    debugger_->on_reset([this](const std::string& why) {
+      std::string error;
+      const bool good = perform_reset(error);
+      if (!good) say(error);
+      if (good && reset_told_) reset_told_(why);
+      return good;
+    });
   }
   return *debugger_;
 }
@@ -145,6 +166,9 @@ bool Session::let_gdb_in(std::string& error) {
   if (!options_.gdb) return true;
   gdb_ = std::make_unique<GdbServer>(debugger(), symbols());
   gdb_->on_restart([this](std::string& why) { return restart(why); });
+  gdb_->on_output([this](const std::string& path, std::string& why) {
+    return check_one_more(options_, "trace ... to", path, why);
+  });
   return gdb_->listen(*options_.gdb, error);
 }
 
@@ -179,6 +203,7 @@ void Session::stop_machine() {
 void Session::flush() {
   for (const auto& serial : serials_) serial->flush();
   console_.flush();
+  log_.flush();
 }
 
 bool Session::offer_input() {
@@ -225,7 +250,7 @@ const std::string* Session::failed_output() const {
   for (const auto& serial : serials_) {
     if (!serial->failure().empty()) return &serial->failure();
   }
-  for (const std::string* failure : {&console_.failure(), &reports_.failure()}) {
+  for (const std::string* failure : {&console_.failure(), &reports_.failure(), &log_.failure()}) {
     if (!failure->empty()) return failure;
   }
   return nullptr;

@@ -38,7 +38,7 @@ class Session {
   Machine& machine() { return *machine_; }
   // Names and source lines: --symbols, and those that the guest's file brings along.
   Symbols& symbols();
-  // Looks at the machine from the first call on.
+  // Looks at the machine from the first call on; heeds --max-instructions, and performs the guest's resets.
   Debugger& debugger();
   // Listens as -gdb says; nothing without it. False: `error`.
   bool let_gdb_in(std::string& error);
@@ -49,6 +49,8 @@ class Session {
   void on_enough(std::function<void()> stop) { enough_ = std::move(stop); }
   // Each byte that the guest prints on a standard stream, when it is gathered and not written yet.
   void on_printed(std::function<void(u8 byte)> told) { printed_ = std::move(told); }
+  // Told of each reset of the guest's that the debugger's run goes on after.
+  void on_reset(std::function<void(const std::string& why)> told) { reset_told_ = std::move(told); }
   // What the guest has printed goes out.
   void flush();
 
@@ -100,6 +102,7 @@ class Session {
   bool load_into_memory(std::string& error);
   bool write_pidfile(std::string& error);
   void connect();
+  bool open_log(std::string& error);
   void printed(unsigned port, u8 byte);
   void stop_machine();
   bool install(std::string& error);
@@ -122,6 +125,8 @@ class Session {
   Expect expect_;
   std::function<void()> enough_;
   std::function<void(u8)> printed_;
+  std::function<void(const std::string&)> reset_told_;
+  Stream log_;  // of -d
   RunSummary summary_;
   u64 retired_before_ = 0;  // by the machine before its last restart
   u64 bytes_printed_ = 0;   // by all serial ports

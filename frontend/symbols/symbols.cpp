@@ -9,14 +9,10 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "frontend/symbols/symbols_image.h"
+#include "frontend/symbols/symbols_loaded.h"
 
 namespace ringside {
 namespace {
-
-bool same_world(World image, World asked) {
-  return image == World::any || asked == World::any || image == asked;
-}
 
 // "image!name" apart.
 struct Qualified {
@@ -56,15 +52,6 @@ unsigned distance(std::string_view a, std::string_view b, unsigned most) {
 }
 
 }  // namespace
-
-struct Symbols::Loaded {
-  std::string name, path;
-  u64 offset = 0;
-  World world = World::any;
-  mutable SymbolImage image;  // reading lines fills libdw's caches
-
-  bool holds(u64 address) const { return image.holds(address - offset); }
-};
 
 std::string demangled(std::string_view symbol) {
   if (!symbol.starts_with("_Z")) return std::string(symbol);

@@ -154,6 +154,7 @@ class Symbols {
   std::optional<OrcEntry> orc(u64 address, World world = World::any) const;
 
  private:
+  friend class CValues;  // values with their types
   struct Loaded;
   const std::string& add(std::unique_ptr<Loaded> loaded, const std::string& path, const Options& options);
   const Loaded* of(u64 address, World world) const;

@@ -6,10 +6,14 @@
 #include <elfutils/libdwfl.h>
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "frontend/symbols/orc.h"
+#include "frontend/symbols/dwarf_values.h"
 #include "frontend/symbols/symbols.h"
 
 namespace ringside {
@@ -73,6 +77,17 @@ class SymbolImage {
                                          const Symbols::Read& read);
   std::optional<std::string> source_file(std::string_view name);
 
+  // Calls visit(die, where) for what the function at `address` can name there, the innermost block first.
+  // where(die) is the variable's place; nullopt: it has none now.
+  using WhereIs = std::function<std::optional<Held>(Dwarf_Die&)>;
+  using VisitVariable = std::function<void(Dwarf_Die&, const WhereIs&)>;
+  void each_variable(u64 address, u64 offset, const UnwindRegisters& registers, std::optional<u64> cfa,
+                     const Symbols::Read& read, const VisitVariable& visit);
+  // A variable outside functions, and its address in the file. False: there is none of this name.
+  bool find_global(std::string_view name, Dwarf_Die& found, u64& address);
+  // A structure or union; with `any`, also what typedef and C itself name.
+  bool find_type(std::string_view name, Dwarf_Die& found, bool any = false);
+
  private:
   struct Range {
     u64 low, high;
@@ -92,7 +107,6 @@ class SymbolImage {
   static bool has_units(Dwarf* dwarf);
   bool finish(std::string_view nothing, std::string& error);
   bool read_list(std::string& error);
-  bool find_type(std::string_view name, Dwarf_Die& found);
   bool read_elf_symbols(Elf* elf);
   // Calls visit(unit) for the compilation units that have code at an address, until it returns true.
   template <class Visit>
@@ -125,9 +139,10 @@ class SymbolImage {
   std::vector<const Symbol*> by_address_, by_name_;
   // C++'s names without parameters, sorted; made when one is asked for first.
   mutable std::vector<std::pair<std::string, const Symbol*>> cxx_names_;
-  std::vector<Unit> units_;      // sorted by `low`
-  std::vector<u64> unit_reach_;  // the highest `high` of all units up to here
-  std::vector<Dwarf_Off> dies_;  // of all compilation units
+  std::vector<Unit> units_;                   // sorted by `low`
+  std::vector<u64> unit_reach_;               // the highest `high` of all units up to here
+  std::vector<Dwarf_Off> dies_;               // of all compilation units
+  std::map<std::string, Dwarf_Off> globals_;  // that were asked for; 0: there is none
   u64 entry_ = 0, low_ = 0, high_ = 0;
 };
 

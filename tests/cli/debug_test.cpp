@@ -1,8 +1,10 @@
 // Owns the tests of `ringside debug` as a program: scripts, pipes, a terminal, Ctrl-C.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "tests/cli/program.h"
 
@@ -50,9 +52,79 @@ TEST_CASE("debug: the built-in guest comes with its names and source lines") {
 TEST_CASE("debug: questions are answered, and flags that only a run heeds are named") {
   CHECK(has(run({"debug", "--help"}).out, "\n  run-to "));
   CHECK(run({"debug", "-device", "help"}).out == run({"devices"}).out);
-  const Result result = run({"debug", "-max-instructions", "9", "-ex", "where", "--batch"});
-  CHECK(result.status == 0);
-  CHECK(has(result.err, "warning: --max-instructions: does nothing under ringside debug"));
+}
+
+TEST_CASE("debug: --max-instructions ends what runs, and the session") {
+  const Folder folder;
+  const std::string stats = folder / "stats.json";
+  const Result result = run({"debug", "-max-instructions", "900", "-ex", "continue", "-ex", "print 40 + 2",
+                             "--batch", "--stats", stats});
+  CHECK(result.status == 124);
+  CHECK(has(result.err, "--max-instructions 900: reached (after 900 instructions)"));
+  CHECK(has(result.err, "CPU 0, "));  // and where it was
+  CHECK_FALSE(has(result.out, "42"));
+  CHECK(has(read_file(stats), "\"instructions\": 900"));
+  const Result steps = run({"debug", "-max-instructions", "9", "-ex", "stepi 20", "--batch"});
+  CHECK(steps.status == 124);
+  CHECK(run({"debug", "-max-instructions", "9", "-ex", "stepi 5", "--batch"}).status == 0);
+}
+
+// Prints how often it was started, which RAM keeps, and resets the machine by port 64H; the third time it
+// halts for ever.
+const std::string three_starts = firmware({0x31, 0xc0, 0x8e, 0xd8,  // ds = 0
+                                           0xfe, 0x06, 0x00, 0x50,  // inc byte [5000h]
+                                           0xba, 0xf8, 0x03, 0xa0, 0x00, 0x50, 0x04, 0x30,  // al = it + '0'
+                                           0xee, 0x3c, 0x33, 0x74, 0x05,                    // '3': to the end
+                                           0xb0, 0xfe, 0xe6, 0x64, 0xf4,                    // reset
+                                           0xfa, 0xf4});
+
+TEST_CASE("debug: continue goes on after a reset of the guest's, which is told") {
+  const Folder folder;
+  const std::string rom = folder.write("rom", three_starts);
+  const Result all = run({"debug", "-bios", rom, "-ex", "continue", "--batch"});
+  CHECK(has(all.out, "1\nthe guest asked for a reset"));
+  CHECK(has(all.out, "2\nthe guest asked for a reset"));
+  CHECK(has(all.out, "3\n"));
+  const Result once = run({"debug", "-bios", rom, "-no-reboot", "-ex", "continue", "--batch"});
+  CHECK(has(once.out, "1\nthe guest asked for a reset"));
+  CHECK_FALSE(has(once.out, "2"));
+  // Breakpoints stay, and a log has each.
+  const std::string log = folder / "log";
+  CHECK(has(run({"debug", "-bios", rom, "-d", "cpu_reset,int", "-D", log, "-ex", "break 0xfffffff0", "-ex",
+                 "continue", "-ex", "print count", "--batch"})
+                .out,
+            "breakpoint 1"));
+  CHECK(has(read_file(log), "reset            0 0 root  RESET#\n"));
+}
+
+TEST_CASE("-d logs what runs, on standard error or into a file; the run is the same") {
+  const Folder folder;
+  const std::string log = folder / "log", plain = folder / "plain.json", logged = folder / "logged.json";
+  const Result both = run({"-d", "exec,in_asm,int", "-D", log, "--stats", logged});
+  CHECK(both.status == 0);
+  CHECK(run({"--stats", plain}).status == 0);
+  const auto hash = [](const std::string& stats) {
+    const std::size_t at = stats.find("\"state_hash\"");
+    return stats.substr(at, stats.find('\n', at) - at);
+  };
+  CHECK(hash(read_file(plain)) == hash(read_file(logged)));
+  const std::string text = read_file(log);
+  CHECK(text.starts_with("exec             0 0 root  0x00000000fffffff0"));
+  CHECK(has(text, "<guest_start>  mov "));
+  CHECK(has(run({"-d", "vmx"}).err, "VM entry of VMCS 0xa000\n"));
+  CHECK(has(run({"-d", "help"}).out, "\n  in_asm "));
+  CHECK(has(run({"-d", "exec,unimp"}).err, "-d unimp: no such log; there are exec, in_asm"));
+  CHECK(has(run({"-d", "exec", "-dfilter", "main"}).err, "-dfilter main: not a range of addresses"));
+  const Result some = run({"-d", "exec", "-dfilter", "0xfffffff0+16"});
+  CHECK(has(some.err, "0x00000000fffffff0"));
+  CHECK_FALSE(has(some.err, "<start>"));
+  CHECK(run({"-d", "exec", "-D", log, "--stats", log}).status == 1);
+  CHECK(run({"-d", "exec", "-D", folder / "no/such"}).status == 1);
+  // The debugger's own words for the same; what the session writes is not written over.
+  const Result traced = run({"debug", "-ex", "trace exec count 2", "-ex", "stepi 5", "-ex",
+                             "trace exec to " + plain, "--stats", plain, "--batch"});
+  CHECK(has(traced.out, "exec             1 0 root  0x"));
+  CHECK(has(traced.err, "trace ... to " + plain + ": --stats"));
 }
 
 TEST_CASE("names on the command line: for the debugger, and for VM exits in words") {
@@ -106,6 +178,45 @@ TEST_CASE("debug: a terminal, completion, and Ctrl-C that stops what runs") {
   CHECK(debugger.wait_for("interrupted"));
   debugger.type("quit\n");
   CHECK(debugger.finish() == 0);
+}
+
+TEST_CASE("debug: a screenful at a time on a terminal, wrapped between words") {
+  if (!has_terminals()) return;
+  constexpr std::string_view last = "help COMMAND shows an example";
+  Running debugger({"debug", "-serial", "null"}, Running::With::terminal);
+  debugger.resize(60, 12);
+  CHECK(debugger.wait_for("(ringside) "));
+  debugger.type("help\n");
+  REQUIRE(debugger.wait_for("--More--"));
+  const std::string first = debugger.output().substr(debugger.output().find("Running\r\n"));
+  CHECK(std::count(first.begin(), first.end(), '\n') == 11);
+  std::istringstream lines(first.substr(0, first.rfind('\n')));
+  for (std::string line; std::getline(lines, line);) CHECK_MESSAGE(line.size() <= 61, line);  // with its \r
+  debugger.type("q");
+  CHECK(debugger.wait_for("\r\033[K"));
+  CHECK_FALSE(has(debugger.output(), last));
+  debugger.forget();
+  debugger.type("help\n");
+  CHECK(debugger.wait_for("--More--"));
+  debugger.type("\r");
+  debugger.type(std::string(60, ' '));
+  CHECK(debugger.wait_for(last));
+  debugger.type("\x15set pager off\n");
+  debugger.forget();
+  debugger.type("help\necho it is over\n");
+  CHECK(debugger.wait_for("\nit is over"));
+  CHECK(has(debugger.output(), last));
+  debugger.type("quit\n");
+  CHECK(debugger.finish() == 0);
+
+  Running without({"debug", "-serial", "null", "-nopager"}, Running::With::terminal);
+  without.resize(60, 12);
+  CHECK(without.wait_for("(ringside) "));
+  without.type("help\n");
+  CHECK(without.wait_for(last));
+  CHECK_FALSE(has(without.output(), "--More--"));
+  without.type("quit\n");
+  CHECK(without.finish() == 0);
 }
 
 TEST_CASE("debug: what a run's flags ask for is done in a session, too") {

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <utmp.h>
@@ -155,6 +156,13 @@ bool Running::wait_for(std::string_view text) {
 
 void Running::type(std::string_view text) {
   check(write(in_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+}
+
+void Running::resize(unsigned short columns, unsigned short rows) {
+  winsize size{};
+  size.ws_col = columns;
+  size.ws_row = rows;
+  check(ioctl(terminal_, TIOCSWINSZ, &size) == 0);
 }
 
 void Running::signal(int number) { kill(child_, number); }

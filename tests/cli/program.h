@@ -42,6 +42,8 @@ class Running {
   int finish();
   bool raw() const;  // With::terminal: is the terminal in raw mode? Also after the program's end
   const std::string& output() const { return output_; }
+  void forget() { output_.clear(); }
+  void resize(unsigned short columns, unsigned short rows);  // With::terminal
 
  private:
   bool read_some(int milliseconds);

@@ -131,7 +131,7 @@ bool left_out(std::string_view line) {
   const std::size_t first = line.find_first_not_of(blanks);
   if (first == line.npos) return false;
   line.remove_prefix(first);
-  for (const std::string_view reads_files : {"sy", "file", "add-", "ld"}) {
+  for (const std::string_view reads_files : {"sy", "file", "add-", "ld", "so"}) {
     if (line.starts_with(reads_files)) return true;
   }
   return false;
@@ -184,6 +184,10 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
   // A restart would leave the state that inputs begin with.
   commands.on_restart([](std::string& why) {
     why = "not here";
+    return false;
+  });
+  commands.on_output([](const std::string&, std::string& why) {
+    why = "no file is written here";
     return false;
   });
   const u8* const end = data + size;

@@ -121,6 +121,33 @@ detach
                     "detached"});
 }
 
+TEST_CASE("gdb sees what monitor ran once it looks again; stepi takes a round of REP, nexti all") {
+  if (!gdb_is_there()) return;
+  const std::string text = gdb_says(R"(
+monitor run-to entry
+p/x $pc == (long)guest_start
+maintenance flush register-cache
+p $pc == (long)guest_start
+set var *(long*)0x5000 = 0xf490a4f3
+set var $pc = 0x5000
+set var $rcx = 5
+set var $rsi = 0x6000
+set var $rdi = 0x7000
+stepi
+p $rcx
+p $pc
+nexti
+p $rcx
+p $pc
+monitor trace exec,in_asm
+stepi
+monitor trace off
+kill
+)");
+  check_says(text, {"maintenance flush register-cache\\)", "\\$1 = 0x0", "\\$2 = 1\n", "\\$3 = 4\n",
+                    "\\$5 = 0\n", "exec +[0-9]+ 0 guest 0x0000000000005002  nop\n"});
+}
+
 TEST_CASE("gdb shows 16-bit and 32-bit code once it has fetched that machine's registers") {
   if (!gdb_is_there()) return;
   const std::string text = gdb_says(R"(

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cpu/exec/string/strings.h"
+#include "cpu/state/observer.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
@@ -48,6 +49,11 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   const u64 mask = address_mask(op);
   const u64 count = cpu.gpr[RCX] & mask;
   if (count == 0) return true;
+  const bool by_rounds = cpu.observer && cpu.observer->wants_rounds(cpu);
+  if (by_rounds && !cpu.alone) [[unlikely]] {
+    cpu.left = Left::alone;
+    return false;
+  }
   const bool singly = cpu.flag(Eflags::TF) || (cpu.non_root && cpu.vmx->mtf_pending);
   u64 step = singly ? 1 : count;
   if constexpr (uses != Uses::destination)
@@ -58,7 +64,7 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   u64 done = 0;
   bool ended = false;
   while (done < step && !ended) {
-    if (const u64 run = bulk(step - done)) {
+    if (const u64 run = by_rounds ? 0 : bulk(step - done)) {
       done += run;
       continue;
     }
@@ -66,7 +72,7 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
     ++done;
     ended = ends();
     // A device that was touched, or a data breakpoint, asks for the boundary.
-    if ((cpu.attention & ~attention) || cpu.pending_debug) break;
+    if ((cpu.attention & ~attention) || cpu.pending_debug || by_rounds) break;
   }
   if (done == 0) return false;
   spend_rounds<T, pace>(cpu, done, index, cpu.flag(Eflags::DF));
@@ -78,6 +84,7 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   if (unfinished) {
     cpu.next_rip = cpu.instruction_rip(op);
     if (done < step) ++cpu.budget;
+    if (done < step && by_rounds) cpu.observer->round_over(cpu);
   }
   return true;
 }

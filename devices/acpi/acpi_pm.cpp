@@ -14,7 +14,7 @@ AcpiPm::AcpiPm(Clock& clock, IrqLine& sci, MachineControl& control, TimerWidth w
       smi_window_(*this, &AcpiPm::read_smi, &AcpiPm::write_smi) {}
 
 void AcpiPm::places(Places& at) {
-  at.ports(ports, *this, "acpi pm");
+  if (first_) at.movable_ports({*first_, port_count, PortSpan::Width::any}, *this, "acpi pm");
   at.ports(smi_ports, smi_window_, "smi command");
   at.irq(sci_irq);
 }

@@ -1,6 +1,8 @@
 // Owns the ACPI fixed hardware: PM1a event and control blocks, PM timer, GPE0 block, the SMI command port.
 #pragma once
 
+#include <optional>
+
 #include "cpu/arch/fields.h"
 #include "cpu/arch/seams.h"
 #include "devices/port_window.h"
@@ -8,12 +10,13 @@
 namespace ringside {
 
 // There is no system-management mode behind the SMI command port: writing `acpi_enable` sets SCI_EN by
-// itself, as the firmware's handler would. Sleep types other than S5's are not there and do nothing. Source:
-// ACPI Specification, "ACPI Hardware Specification", "Fixed Hardware Registers".
+// itself, as the firmware's handler would. The blocks begin at `base` until software moves them by the
+// PIIX4's power-management function, which maps them. Sleep types other than S5's are not there and do
+// nothing. Source: ACPI Specification, "ACPI Hardware Specification", "Fixed Hardware Registers".
 class AcpiPm final : public Device, public PortDevice {
  public:
   static constexpr u16 base = 0x600;
-  static constexpr PortSpan ports{base, 0x10, PortSpan::Width::any};
+  static constexpr u16 port_count = 0x10;
   static constexpr PortSpan smi_ports{0xb2, 2};
   // For the FADT and the DSDT.
   static constexpr u16 pm1a_evt_blk = base + 0x0, pm1_evt_len = 4;
@@ -35,6 +38,8 @@ class AcpiPm final : public Device, public PortDevice {
 
   void press_power_button();
   void raise_gpe(unsigned event);  // 0..15: sets its status bit
+  // Where the blocks begin now; nullopt: nowhere.
+  void placed_at(std::optional<u16> first) { first_ = first; }
   bool acpi_mode() const { return (cnt_ & sci_en) != 0; }
 
   Description describe() const override {
@@ -61,7 +66,8 @@ class AcpiPm final : public Device, public PortDevice {
   IrqLine& sci_;
   MachineControl& control_;
   u8 width_;
-  Timer carry_;  // the timer's top bit changes: TMR_STS
+  std::optional<u16> first_ = base;  // follows from the function's registers
+  Timer carry_;                      // the timer's top bit changes: TMR_STS
   u16 sts_ = 0, en_ = 0, cnt_ = 0, gpe_sts_ = 0, gpe_en_ = 0;
   u8 apm_control_ = 0, apm_status_ = 0;
   u64 halves_ = 0;  // how often the timer's top bit had changed at the last look

@@ -23,6 +23,7 @@ class Places {
   virtual void memory(HostPhys /*base*/, u64 /*bytes*/, MmioDevice&, std::string_view /*name*/) {}
   // Memory that software can move, so that the device maps it by itself: where it is now.
   virtual void movable(HostPhys /*base*/, u64 /*bytes*/, MmioDevice&, std::string_view /*name*/) {}
+  virtual void movable_ports(PortSpan, PortDevice&, std::string_view /*name*/) {}
   virtual void pci(unsigned /*device*/, unsigned /*function*/, PciFunction&) {}
   virtual void irq(unsigned /*isa*/) {}  // an ISA interrupt that it drives; the wire is the board's
 };

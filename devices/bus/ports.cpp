@@ -1,6 +1,9 @@
 // Owns the routing of port accesses to chips.
 #include "devices/bus/ports.h"
 
+#include <algorithm>
+#include <tuple>
+
 namespace ringside {
 
 void PortBus::map(PortSpan span, PortDevice& device, std::string name) {
@@ -8,9 +11,26 @@ void PortBus::map(PortSpan span, PortDevice& device, std::string name) {
       {span.first, static_cast<u16>(span.first + span.count - 1), span.width, &device, std::move(name)});
 }
 
+void PortBus::map_movable(PortSpan span, PortDevice& device, std::string name) {
+  unmap(device);
+  movable_.push_back(
+      {span.first, static_cast<u16>(span.first + span.count - 1), span.width, &device, std::move(name)});
+  // Whatever the order in which they came there: a restored machine has them in that of another past.
+  std::sort(movable_.begin(), movable_.end(), [](const Range& a, const Range& b) {
+    return std::tie(a.first, a.name) < std::tie(b.first, b.name);
+  });
+}
+
+void PortBus::unmap(const PortDevice& device) {
+  std::erase_if(movable_, [&](const Range& range) { return range.device == &device; });
+}
+
 const PortBus::Range* PortBus::find(u16 port) const {
   for (auto range = ranges_.rbegin(); range != ranges_.rend(); ++range) {
     if (port >= range->first && port <= range->last) return &*range;
+  }
+  for (const Range& range : movable_) {
+    if (port >= range.first && port <= range.last) return &range;
   }
   return nullptr;
 }

@@ -38,16 +38,21 @@ class PortBus final : public PortSpace {
 
   // A later mapping over an earlier one wins.
   void map(PortSpan span, PortDevice& device, std::string name);
+  // A range that software has placed by a base address: what map() mapped wins over it, and of two such the
+  // one that begins first. One range a device; unmap() takes it away.
+  void map_movable(PortSpan span, PortDevice& device, std::string name);
+  void unmap(const PortDevice& device);
 
   u32 port_read(u16 port, unsigned size) override;
   void port_write(u16 port, unsigned size, u32 value) override;
 
   // In order of mapping; for `info` commands and documents.
   const std::vector<Range>& ranges() const { return ranges_; }
+  const std::vector<Range>& movable_ranges() const { return movable_; }
 
  private:
   const Range* find(u16 port) const;
-  std::vector<Range> ranges_;
+  std::vector<Range> ranges_, movable_;
 };
 
 }  // namespace ringside

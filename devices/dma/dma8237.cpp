@@ -1,10 +1,13 @@
-// Owns the register behaviour of the DMA controllers.
+// Owns the register behaviour of the DMA controllers, and the moving of bytes.
 #include "devices/dma/dma8237.h"
+
+#include <utility>
 
 namespace ringside {
 
-Dma8237::Dma8237()
-    : first_window_(*this, &Dma8237::read_first, &Dma8237::write_first),
+Dma8237::Dma8237(DmaMemory* memory)
+    : memory_(memory),
+      first_window_(*this, &Dma8237::read_first, &Dma8237::write_first),
       second_window_(*this, &Dma8237::read_second, &Dma8237::write_second),
       page_window_(*this, &Dma8237::read_page, &Dma8237::write_page) {}
 
@@ -26,7 +29,7 @@ u8 Dma8237::read(Chip& chip, unsigned reg) {
     return static_cast<u8>(chip.high_byte ? value : value >> 8);
   }
   switch (reg) {
-    case 8: return static_cast<u8>(chip.requests << 4);  // status: requests, and no terminal counts
+    case 8: return static_cast<u8>(chip.requests << 4 | std::exchange(chip.reached, u8{0}));
     case 15: return chip.mask | 0xf0;
     default: return 0;
   }
@@ -50,13 +53,40 @@ void Dma8237::write(Chip& chip, unsigned reg, u8 value) {
     case 11: chip.modes[value & 3] = value; break;
     case 12: chip.high_byte = false; break;
     case 13:  // master clear: everything but the channels' own registers
-      chip.command = chip.requests = 0;
+      chip.command = chip.requests = chip.reached = 0;
       chip.mask = 0x0f;
       chip.high_byte = false;
       break;
     case 14: chip.mask = 0; break;
     default: chip.mask = value & 0x0f; break;
   }
+}
+
+IsaDma::Moved Dma8237::to_memory(unsigned channel, std::span<const u8> bytes) {
+  constexpr u8 disabled = 0x04, transfer_bits = 0x0c, to_memory_bits = 0x04, again = 0x10, downwards = 0x20;
+  static constexpr std::array<u8, 4> page_of{6, 2, 0, 1};  // in the order of ports 81H on
+  Chip& chip = chips_[0];
+  const u8 mode = chip.modes[channel & 3], bit = static_cast<u8>(1u << (channel & 3));
+  u16 &address = chip.current[2 * (channel & 3)], &count = chip.current[2 * (channel & 3) + 1];
+  Moved moved;
+  if (!memory_ || (chip.command & disabled) || (chip.mask & bit) || (mode & transfer_bits) != to_memory_bits)
+    return moved;
+  const u64 page = u64{pages_[page_of[channel & 3]]} << 16;
+  while (moved.bytes < bytes.size() && !moved.terminal_count) {
+    // What is no memory loses the byte; the chip does not notice.
+    memory_->dma_write(HostPhys(page | address), bytes.subspan(moved.bytes++, 1));
+    address = static_cast<u16>(mode & downwards ? address - 1 : address + 1);
+    moved.terminal_count = count-- == 0;
+  }
+  if (!moved.terminal_count) return moved;
+  chip.reached |= bit;
+  if (mode & again) {
+    address = chip.base[2 * (channel & 3)];
+    count = chip.base[2 * (channel & 3) + 1];
+  } else {
+    chip.mask |= bit;
+  }
+  return moved;
 }
 
 void Dma8237::fields(Fields& fields) {
@@ -69,6 +99,7 @@ void Dma8237::fields(Fields& fields) {
     fields("command", chip.command);
     fields("requests", chip.requests);
     fields("mask", chip.mask);
+    fields("reached", chip.reached);
     fields("high_byte", chip.high_byte);
     fields.end();
   }

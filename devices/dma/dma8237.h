@@ -4,31 +4,36 @@
 #include <array>
 
 #include "cpu/arch/fields.h"
+#include "devices/dma/isa_dma.h"
+#include "devices/dma_memory.h"
 #include "devices/port_window.h"
 
 namespace ringside {
 
-// Registers only: no device here moves data through ISA DMA, so that counts stand where the guest put them
-// and no channel ever reaches terminal count. Port 0x80 lies among the page registers and is PostPort's. Data
-// sheet: Intel 8237A High Performance Programmable DMA Controller.
-class Dma8237 final : public Device {
+// Devices give data to memory by channels 0 to 3, a byte at a time; nothing takes data from it, and nothing
+// is on the second controller. Port 0x80 lies among the page registers and is PostPort's. Data sheet: Intel
+// 8237A High Performance Programmable DMA Controller.
+class Dma8237 final : public Device, public IsaDma {
  public:
   static constexpr PortSpan first_ports{0x00, 0x10};   // channels 0..3
   static constexpr PortSpan second_ports{0xc0, 0x20};  // channels 4..7, every other port
   static constexpr PortSpan page_ports{0x81, 0x0f};
 
-  Dma8237();
+  // Without memory every channel stands still.
+  explicit Dma8237(DmaMemory* memory = nullptr);
 
-  Description describe() const override { return {"8237", "registers of the DMA controllers"}; }
+  Description describe() const override { return {"8237", "DMA controllers"}; }
   void places(Places& at) override;
   void reset(ResetKind kind) override;
   void fields(Fields& fields) override;
+  Moved to_memory(unsigned channel, std::span<const u8> bytes) override;
 
  private:
   struct Chip {
     std::array<u16, 8> base{}, current{};  // address and count of each channel in turn
     std::array<u8, 4> modes{};
     u8 command = 0, requests = 0, mask = 0x0f;
+    u8 reached = 0;  // channels that have had their terminal count since the status was read
     bool high_byte = false;
   };
 
@@ -45,6 +50,7 @@ class Dma8237 final : public Device {
     pages_[offset % pages_.size()] = static_cast<u8>(value);
   }
 
+  DmaMemory* memory_;
   std::array<Chip, 2> chips_;
   std::array<u8, 15> pages_{};
   PortWindow<Dma8237> first_window_, second_window_, page_window_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <string>
 
 #include "cpu/arch/fields.h"
@@ -52,6 +53,10 @@ class PciFunction : public Device {
   // `size` is a power of two, at least 4 (I/O) or 16 (memory); a 64-bit one takes index + 1 as well.
   void define_bar(unsigned index, BarKind kind, u64 size, bool prefetchable = false);
   u8 config(u8 offset) const { return config_[offset]; }
+  // Where a base address is decoded now; nullopt: nowhere.
+  std::optional<u64> bar_address(unsigned index) const {
+    return bars_[index].decoded ? std::optional(bars_[index].address) : std::nullopt;
+  }
 
   // After a write to (or a reset or restore of) the registers first..last.
   virtual void config_written(u8 /*first*/, u8 /*last*/) {}

@@ -5,7 +5,8 @@ namespace ringside {
 
 namespace {
 constexpr u8 first_route = 0x60, last_route = 0x63;
-}
+constexpr u8 pm_base = 0x40, pm_miscellaneous = 0x80, pm_ports_on = 0x01;
+}  // namespace
 
 Piix3Isa::Piix3Isa(std::array<IrqLine*, 16> lines)
     : PciFunction("piix3_isa", {0x8086, 0x7000, 0x00, 0x060100}), lines_(lines) {
@@ -53,6 +54,26 @@ void Piix3Isa::fields(Fields& fields) {
   fields("pirqs", pirqs_);
   fields("driven", driven_);
   fields.end();
+}
+
+// --- Power management ---
+
+Piix4Pm::Piix4Pm(AcpiPm& pm, PortBus& ports)
+    : PciFunction("piix4_pm", {0x8086, 0x7113, 0x03, 0x068000, 1}), pm_(pm), ports_(ports) {
+  define(0x04, 2, 0x0001, 0x0001);
+  define(0x06, 2, 0x0280, 0, 0xf900);
+  define(0x3c, 1, AcpiPm::sci_irq, 0);
+  define(pm_base, 4, AcpiPm::base | 1, 0xffc0);
+  define(pm_miscellaneous, 1, pm_ports_on, pm_ports_on);
+  define(0x90, 4, 0x00000001, 0);
+}
+
+void Piix4Pm::config_written(u8, u8) {
+  const u16 base = static_cast<u16>(config(pm_base + 1) << 8 | (config(pm_base) & 0xc0));
+  const bool on = base != 0 && (config(pm_miscellaneous) & pm_ports_on);
+  ports_.unmap(pm_);
+  if (on) ports_.map_movable({base, AcpiPm::port_count, PortSpan::Width::any}, pm_, "acpi pm");
+  pm_.placed_at(on ? std::optional(base) : std::nullopt);
 }
 
 }  // namespace ringside

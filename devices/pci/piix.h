@@ -34,23 +34,21 @@ class Piix3Isa final : public PciFunction, public PirqSink {
   u16 driven_ = 0;  // ISA IRQs that are held high
 };
 
-// The ports that it announces are AcpiPm's and do not move: the base address is read-only. No SMBus.
+// Puts AcpiPm's ports where its registers say; they say so without firmware, too. No SMBus.
 // Data sheet: Intel 82371AB (PIIX4), "Power Management PCI Configuration Registers".
 class Piix4Pm final : public PciFunction {
  public:
   static constexpr unsigned device = 1, function = 3;
 
-  Piix4Pm() : PciFunction("piix4_pm", {0x8086, 0x7113, 0x03, 0x068000, 1}) {
-    define(0x04, 2, 0x0001, 0x0001);
-    define(0x06, 2, 0x0280, 0, 0xf900);
-    define(0x3c, 1, AcpiPm::sci_irq, 0);
-    define(0x40, 4, AcpiPm::base | 1, 0);
-    define(0x80, 1, 0x01, 0);
-    define(0x90, 4, 0x00000001, 0);
-  }
+  Piix4Pm(AcpiPm& pm, PortBus& ports);
 
   Description describe() const override { return {"PIIX4 PM", "power management function"}; }
   void places(Places& at) override { at.pci(device, function, *this); }
+
+ private:
+  void config_written(u8 first, u8 last) override;
+  AcpiPm& pm_;
+  PortBus& ports_;
 };
 
 }  // namespace ringside

@@ -8,7 +8,7 @@
 #include "devices/debug/debug_console.h"
 #include "devices/debug/debug_exit.h"
 #include "devices/debug/post_port.h"
-#include "devices/dma/dma8237.h"
+#include "devices/ide/piix_ide.h"
 #include "devices/pci/piix.h"
 #include "devices/pit/pit8254.h"
 #include "devices/testdev/pc_testdev.h"
@@ -54,8 +54,8 @@ Board::~Board() {
 }
 
 Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, ResetControl& control,
-             const std::vector<std::unique_ptr<Cpu>>& cpus)
-    : memory_(memory), ram_bytes_(config.ram_bytes), a20_(memory) {
+             const std::vector<std::unique_ptr<Cpu>>& cpus, Drives& drives)
+    : memory_(memory), ram_bytes_(config.ram_bytes), drives_(drives), a20_(memory) {
   for (const auto& cpu : cpus) cpu->ports = &ports;
   local_apics_ = &add<LocalApics>(config.model, memory, clock, cpus);
   io_apic_ = &add<IoApic>(local_apics_->bus());
@@ -72,11 +72,12 @@ Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, 
     const Uart16550::Place& place = Uart16550::com[port];
     uarts_.push_back(&add<Uart16550>(place, clock, isa(place.irq), serial_out[port]));
   }
-  add<Dma8237>();
+  dma_ = &add<Dma8237>(this);
   add<PostPort>();
   ferr_ = &add<FerrPort>(isa(FerrPort::irq));
   cpus[0]->numeric_error = ferr_;
   add_pci(control);
+  add_drives(clock);
   add<DebugConsole>(console_out);
   add_fw_cfg(config);
   add_options(config, control);
@@ -104,9 +105,22 @@ void Board::add_pci(ResetControl& control) {
   pci_ = &add<PciBus>();
   add<I440fx>(this);
   pci_->set_pirq_sink(&add<Piix3Isa>(pirq_lines));
-  add<Piix4Pm>();
+  add<Piix4Pm>(*pm_, ports);
   // The reset port lies inside CONFIG_ADDRESS's four bytes; the later mapping wins.
   add<ResetPort>(control);
+}
+
+void Board::add_drives(Clock& clock) {
+  if (drives_.has_floppy()) {
+    const std::array<BlockDevice*, Fdc82077::drives> disks{drives_.floppy(0), drives_.floppy(1)};
+    floppy_ = &add<Fdc82077>(clock, isa(Fdc82077::irq), *dma_, disks);
+  }
+  if (!drives_.has_ide()) return;
+  std::array<PiixIde::Drive, PiixIde::drives> there;
+  for (unsigned n = 0; n < PiixIde::drives; ++n) there[n] = {drives_.ide(n), drives_.is_cdrom(n)};
+  std::array<IrqLine*, PiixIde::channels> lines;
+  for (unsigned n = 0; n < PiixIde::channels; ++n) lines[n] = &isa(IdeChannel::legacy[n].irq);
+  ide_ = &add<PiixIde>(clock, ports, *this, lines, there);
 }
 
 void Board::add_fw_cfg(const MachineConfig& config) {
@@ -134,6 +148,11 @@ void Board::reset(ResetKind kind) {
   if (kind == ResetKind::power_on) {
     const u64 low = std::min(ram_bytes_, low_ram_limit);
     rtc_->set_memory_size(low, ram_bytes_ - low);
+    if (floppy_) {
+      constexpr u8 kinds = 0x10, equipment = 0x14, floppy_there = 0x01, second_there = 0x40;
+      rtc_->set_ram(kinds, floppy_->cmos_kinds());
+      rtc_->set_ram(equipment, floppy_there | (drives_.floppy(1) ? second_there : 0));
+    }
     rtc_->set_checksum();
   }
 }
@@ -145,6 +164,7 @@ void Board::init_cpus() {
 
 void Board::fields(Fields& visit) {
   for (auto& device : devices_) device->fields(visit);
+  drives_.fields(visit);
   visit.group("wires");
   for (Wire& wire : irqs_) wire.fields(visit);
   for (Wire& wire : gsis_) wire.fields(visit);
@@ -218,6 +238,7 @@ void Board::prepare_direct_boot() {
   for (unsigned pirq = 0; pirq < pirq_default_irqs.size(); ++pirq)
     pci_->config_write(0, Piix3Isa::device, Piix3Isa::function, static_cast<u8>(0x60 + pirq), 1,
                        pirq_default_irqs[pirq]);
+  if (ide_) PiixIde::prepare_direct_boot(*ide_);
 }
 
 bool Board::unmaskable_sources() const {

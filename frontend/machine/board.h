@@ -9,6 +9,8 @@
 #include "devices/bus/wire.h"
 #include "devices/dma_memory.h"
 #include "devices/ferr/ferr_port.h"
+#include "devices/dma/dma8237.h"
+#include "devices/floppy/fdc82077.h"
 #include "devices/fwcfg/fw_cfg.h"
 #include "devices/hpet/hpet.h"
 #include "devices/i8042/i8042.h"
@@ -17,6 +19,7 @@
 #include "devices/pic/pic8259.h"
 #include "devices/rtc/cmos_rtc.h"
 #include "devices/serial/uart16550.h"
+#include "frontend/machine/drives.h"
 #include "frontend/machine/local_apics.h"
 #include "frontend/machine/machine.h"
 
@@ -38,7 +41,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
 
   // All chips are in the state of power-on.
   Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, ResetControl& control,
-        const std::vector<std::unique_ptr<Cpu>>& cpus);
+        const std::vector<std::unique_ptr<Cpu>>& cpus, Drives& drives);
   // The last made goes first: chips know those that were there before them.
   ~Board() override;
 
@@ -78,6 +81,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   Chip& add(Arguments&&... arguments);
   void wire_interrupts();
   void add_pci(ResetControl& control);
+  void add_drives(Clock& clock);
   void add_fw_cfg(const MachineConfig& config);
   void add_options(const MachineConfig& config, ResetControl& control);
 
@@ -95,6 +99,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
 
   PhysicalMemory& memory_;
   u64 ram_bytes_;
+  Drives& drives_;
   // Chips drive an ISA wire, which leads to the PIC and to the I/O APIC's wire of its number (IRQ 0: 2).
   std::array<Wire, isa_irqs> irqs_;
   std::array<Wire, IoApic::pin_count> gsis_;
@@ -113,8 +118,11 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   CmosRtc* rtc_ = nullptr;
   I8042* i8042_ = nullptr;
   std::vector<Uart16550*> uarts_;
+  Dma8237* dma_ = nullptr;
+  Fdc82077* floppy_ = nullptr;  // nullptr: no floppy drive, no controller
   FerrPort* ferr_ = nullptr;
   PciBus* pci_ = nullptr;
+  PciFunction* ide_ = nullptr;  // nullptr: no drive, no controller
 };
 
 }  // namespace ringside

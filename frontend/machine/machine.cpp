@@ -88,7 +88,8 @@ Machine::~Machine() = default;
 
 std::unique_ptr<Machine> Machine::create(MachineConfig config, std::string& error) {
   std::unique_ptr<Machine> machine(new Machine(std::move(config)));
-  if (!machine->assemble(error)) return nullptr;
+  machine->drives_ = Drives::open(machine->config_.drives, error);
+  if (!machine->drives_ || !machine->assemble(error)) return nullptr;
   return machine;
 }
 
@@ -154,7 +155,7 @@ bool Machine::assemble(std::string& error) {
       cpu.vmx = p.vmx.back().get();
     }
   }
-  p.board = std::make_unique<Board>(config_, p.memory, p.clock, *this, p.cpus);
+  p.board = std::make_unique<Board>(config_, p.memory, p.clock, *this, p.cpus, *drives_);
   if (config_.boot.kernel.empty() && !config_.boot.bios.empty() &&
       !load_bios(config_.boot.bios, p.memory, error))
     return false;

@@ -12,6 +12,7 @@
 #include "cpu/exec/engine/run.h"
 #include "devices/bus/reset_control.h"
 #include "frontend/machine/boot.h"
+#include "frontend/machine/drives.h"
 #include "frontend/machine/input.h"
 
 namespace ringside {
@@ -45,6 +46,7 @@ struct MachineConfig {
   static constexpr std::size_t longest_fw_cfg_name = 55;
   std::vector<FwCfgFile> fw_cfg;                // -fw_cfg
   std::optional<std::array<u8, 16>> uuid;       // -uuid
+  std::vector<DriveRequest> drives;             // -drive, -hda, -cdrom, -fda, ...
   Dispatcher dispatcher = Dispatcher::emitted;  // what the host cannot is not an error: see Machine
   BootRequest boot;                             // -kernel, -initrd, -append, -bios
 };
@@ -159,6 +161,7 @@ class Machine final : public ResetControl {
   void chips_restored();
 
   MachineConfig config_;
+  std::unique_ptr<Drives> drives_;  // outlive the parts, as disks outlive the power
   std::unique_ptr<Parts> parts_;
   std::array<std::function<void(u8)>, 4> serial_;
   std::function<void(u8)> console_;

@@ -85,6 +85,7 @@ void FieldReader::bytes(std::string_view name, void* data, std::size_t size) {
 }
 
 std::vector<u8> Machine::save_without_ram() {
+  drives_->keep();
   std::vector<u8> out;
   append_number(out, 0);  // the size of the fields that follow
   FieldWriter writer(out);
@@ -100,7 +101,7 @@ bool Machine::read_state(std::span<const u8> saved) {
   if (!take(saved, &size, sizeof size) || size > saved.size()) return false;
   FieldReader state(saved.first(size));
   fields(state);
-  if (!state.ok() || !state.at_end()) return false;
+  if (!state.ok() || !state.at_end() || !drives_->known()) return false;
   chips_restored();
   for (unsigned n = 0; n < cpus(); ++n) {
     restore_translation(cpu(n));
@@ -166,7 +167,9 @@ bool Machine::restore(std::span<const u8> saved, std::string& error) {
     return false;
   }
   if (!restore_without_ram(saved.first(size))) {
-    error = "the saved state is of another version of Ringside or of a machine with other devices";
+    error =
+        "the saved state is of another version of Ringside, or of a machine with other devices or other "
+        "contents of its disks";
     return false;
   }
   restore_pages(memory(), saved.subspan(size));

@@ -8,7 +8,7 @@ struct AbsentFlag {
   std::string_view name, words;
 };
 
-constexpr std::string_view no_disks = "not there yet: there are no disks; give Linux an -initrd",
+constexpr std::string_view no_shares = "not there yet: no folder is shared with the guest; leave it out",
                            no_network = "not there yet: there is no network; leave it out",
                            no_window = "not there yet: there is no window; use the serial port",
                            emulated = "every instruction is emulated here; leave it out, or use -accel",
@@ -18,19 +18,11 @@ constexpr std::string_view no_disks = "not there yet: there are no disks; give L
                            the_shell = "leave it to the shell: add & to the command, and -pidfile FILE";
 
 constexpr AbsentFlag absent_rows[] = {
-    {"cdrom", no_disks},
-    {"drive", no_disks},
-    {"hda", no_disks},
-    {"hdb", no_disks},
-    {"hdc", no_disks},
-    {"hdd", no_disks},
-    {"fda", no_disks},
-    {"fdb", no_disks},
-    {"blockdev", no_disks},
+    {"fdb", "write -drive file=FILE,if=floppy,index=1"},
+    {"blockdev", "not there yet; write -drive file=FILE,format=raw,if=ide"},
     {"pflash", "there is one flash chip; name its image by -bios FILE"},
-    {"snapshot", no_disks},
-    {"virtfs", no_disks},
-    {"fsdev", no_disks},
+    {"virtfs", no_shares},
+    {"fsdev", no_shares},
     {"netdev", no_network},
     {"vga", no_window},
     {"full-screen", no_window},

@@ -63,6 +63,9 @@ std::vector<Role> roles_of(const RunOptions& options) {
   for (const SymbolFile& file : options.symbols) add("--symbols", file.path, false);
   for (const LoadedBytes& load : options.loads) add("-device loader", load.path, false);
   for (const MachineConfig::FwCfgFile& file : options.machine.fw_cfg) add("-fw_cfg", file.path, false);
+  for (const DriveRequest& drive : options.machine.drives)
+    add("-drive", drive.path,
+        !drive.read_only && !drive.snapshot && !drive.cdrom && drive.bus == DriveRequest::Bus::ide);
   for (const std::string& script : options.scripts) add("-x", script, false);
 
   const auto add_device = [&](const char* flag, const Chardev& device) {

@@ -20,6 +20,9 @@ class Whereabouts final : public Places {
     const unsigned last = span.first + span.count - 1u;
     add(span.count == 1 ? fmt::format("{:#x}", span.first) : fmt::format("{:#x}-{:#x}", span.first, last));
   }
+  void movable_ports(PortSpan span, PortDevice& device, std::string_view name) override {
+    ports(span, device, name);
+  }
   void memory(HostPhys base, u64, MmioDevice&, std::string_view) override {
     add(fmt::format("{:#x}", base.value));
   }
@@ -50,6 +53,11 @@ std::unique_ptr<Machine> full_machine() {
   config.test_device = true;
   config.debug_exit = MachineConfig::DebugExit{};
   config.dispatcher = Dispatcher::reference;
+  DriveRequest disk;
+  disk.source = DriveRequest::Source::blank;
+  config.drives.push_back(disk);
+  disk.bus = DriveRequest::Bus::floppy;
+  config.drives.push_back(disk);
   return Machine::create(std::move(config), error);
 }
 

@@ -30,6 +30,16 @@ bool fw_cfg(Parsed& parsed, std::string_view value, std::string& error);
 bool uuid(Parsed& parsed, std::string_view value, std::string& error);
 bool action(Parsed& parsed, std::string_view value, std::string& error);
 
+// options_drives.cpp
+bool drive(Parsed& parsed, std::string_view value, std::string& error);
+bool cdrom(Parsed& parsed, std::string_view value, std::string& error);
+bool hda(Parsed& parsed, std::string_view value, std::string& error);
+bool hdb(Parsed& parsed, std::string_view value, std::string& error);
+bool hdc(Parsed& parsed, std::string_view value, std::string& error);
+bool hdd(Parsed& parsed, std::string_view value, std::string& error);
+bool fda(Parsed& parsed, std::string_view value, std::string& error);
+bool snapshot(Parsed& parsed, std::string_view value, std::string& error);
+
 // options_run.cpp
 bool serial(Parsed& parsed, std::string_view value, std::string& error);
 bool debugcon(Parsed& parsed, std::string_view value, std::string& error);

@@ -82,6 +82,7 @@ bool check_combinations(RunOptions& run, std::string& error) {
     error = "-S: nobody could let the machine go on; add -s, and then: gdb -ex 'target remote :1234'";
     return false;
   }
+  for (DriveRequest& drive : run.machine.drives) drive.snapshot |= run.snapshot;
   return settle_chardevs(run, error);
 }
 

@@ -120,6 +120,20 @@ constexpr Option options[] = {
     {"bios", "FILE",
      "without -kernel: firmware, a raw image that ends at 4 GiB and starts at the reset vector", bios},
 
+    {"", "", "Drives", nullptr},
+    {"cdrom", "FILE", "an image in the CD drive, as -drive file=FILE,media=cdrom,index=2", cdrom},
+    {"hda", "FILE", "a raw image as the first IDE disk; what the guest writes gets there", hda},
+    {"hdb", "FILE", "the second one", hdb},
+    {"hdc", "FILE", "the third one, in place of the CD drive", hdc},
+    {"hdd", "FILE", "the fourth one", hdd},
+    {"fda", "FILE", "a raw image in the floppy drive, read only", fda},
+    {"drive", "file=FILE,...",
+     "a drive: format=raw, if=ide|floppy, index=N, media=disk|cdrom, readonly=on|off, snapshot=on|off (on: "
+     "what is "
+     "written is forgotten in the end)",
+     drive},
+    {"snapshot", "", "snapshot=on for all drives", snapshot},
+
     {"", "", "The machine", nullptr},
     {"m", "SIZE", "memory: 1M to 64G; a plain number counts MiB (128)", memory},
     {"smp", "N", "virtual CPUs: 1 to 8, also as cpus=N (1)", processors},

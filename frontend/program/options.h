@@ -37,6 +37,7 @@ struct RunOptions {
   Chardev debugcon;
   std::map<std::string, Chardev> chardevs;  // by their ids
   bool no_defaults = false, nographic = false;
+  bool snapshot = false;  // of all drives: what is written is forgotten
   bool no_reboot = false;
   bool no_shutdown = false;                  // a guest that powers off leaves the machine to be looked at
   double timeout = 0;                        // host seconds; 0: no limit

@@ -57,7 +57,7 @@ TEST_CASE("flags that are wrong") {
   refused({"device"}, 2, {"device", "did you mean devices?"});
   for (const char* words : {"devices", "cpus", "help", "isa"}) refused({words, "x"}, 2, {words, "x"});
   refused({"-kernel", ""}, 2, {"-kernel", "empty"});
-  for (const char* flag : {"-cdrom", "-drive", "-netdev"}) refused({flag, "x"}, 2, {flag, "not there yet"});
+  for (const char* flag : {"-virtfs", "-netdev"}) refused({flag, "x"}, 2, {flag, "not there yet"});
   // Each with what to do instead.
   refused({"-enable-kvm"}, 2, {"-enable-kvm: every instruction is emulated", "leave it out"});
   refused({"-smbios", "type=1"}, 2, {"no SMBIOS tables"});

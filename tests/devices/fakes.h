@@ -94,6 +94,9 @@ struct PortsOf final : Places {
   void ports(PortSpan span, PortDevice& device, std::string_view name) override {
     bus.map(span, device, std::string(name));
   }
+  void movable_ports(PortSpan span, PortDevice& device, std::string_view name) override {
+    bus.map_movable(span, device, std::string(name));
+  }
   PortBus& bus;
 };
 

@@ -45,12 +45,15 @@ struct Bench {
   FakeShadow shadow;
   I440fx host{&shadow};
   Piix3Isa isa{wires()};
-  Piix4Pm pm;
+  PortBus bus;
+  FakeClock clock;
+  FakeLine sci;
+  FakeControl control;
+  AcpiPm acpi{clock, sci, control};
+  Piix4Pm pm{acpi, bus};
   Card card;
   PciBus pci;
-  FakeControl control;
   ResetPort reset{control};
-  PortBus bus;
 
   Bench() {
     CHECK(pci.attach_function(I440fx::device, I440fx::function, host));
@@ -95,7 +98,7 @@ TEST_CASE("pci: the bridges are where software looks for them") {
   CHECK((b.in(1, 0, 8) >> 8) == 0x060100);
   CHECK(b.in(1, 3, 0x40) == 0x601);
   b.out(1, 3, 0x40, 0xffffffff);
-  CHECK(b.in(1, 3, 0x40) == 0x601);
+  CHECK(b.in(1, 3, 0x40) == 0xffc1);
   CHECK(b.in(2, 0, 0) == 0xffffffff);
   CHECK(b.in(1, 1, 0, 2) == 0xffff);
   b.bus.port_write(0xcf8, 4, 0x80010000);  // bus 1
@@ -239,4 +242,22 @@ TEST_CASE("a wire is high while one of its drivers holds it, and is not cut off"
   CHECK_FALSE(line.level);
   a.cut(false);
   CHECK(line.level);
+}
+
+TEST_CASE("the power-management ports are where software puts them, as SeaBIOS does, and a restore follows") {
+  Bench b, other;
+  const auto cnt = [](Bench& at, u16 base) { return at.bus.port_read(static_cast<u16>(base + 4), 2); };
+  b.pm.reset(ResetKind::power_on);
+  other.pm.reset(ResetKind::power_on);
+  CHECK(cnt(b, 0x600) == 0);
+  b.out(1, 3, 0x40, 0xb001);
+  CHECK(cnt(b, 0x600) == 0xffff);
+  CHECK(cnt(b, 0xb000) == 0);
+  auto saved = Snapshot::of(b);
+  CHECK(saved.into(other));
+  CHECK(cnt(other, 0xb000) == 0);
+  b.out(1, 3, 0x80, 0, 1);
+  CHECK(cnt(b, 0xb000) == 0xffff);
+  b.pm.reset(ResetKind::warm);
+  CHECK(cnt(b, 0x600) == 0);
 }

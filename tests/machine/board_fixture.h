@@ -20,6 +20,7 @@ struct Targets final : Places {
   void movable(HostPhys base, u64 bytes, MmioDevice&, std::string_view) override {
     windows.emplace_back(base, bytes);
   }
+  void movable_ports(PortSpan span, PortDevice&, std::string_view) override { port_spans.push_back(span); }
   void pci(unsigned device, unsigned function, PciFunction&) override {
     functions.push_back(0x80000000 | device << 11 | function << 8);
   }
@@ -109,6 +110,12 @@ struct RealBoard {
     config.test_device = true;
     config.debug_exit = MachineConfig::DebugExit{};
     config.serial_ports = 4;
+    DriveRequest disk;
+    disk.source = DriveRequest::Source::blank;
+    config.drives = {disk, disk, disk};
+    config.drives[1].index = 2;
+    config.drives[1].cdrom = true;
+    config.drives[2].bus = DriveRequest::Bus::floppy;
     return config;
   }
 
@@ -119,7 +126,9 @@ struct RealBoard {
       cpus.push_back(std::make_unique<Cpu>(*mmus.back()));
       cpus.back()->index = n;
     }
-    board = std::make_unique<Board>(config, memory, clock, control, cpus);
+    std::string error;
+    drives = Drives::open(config.drives, error);
+    board = std::make_unique<Board>(config, memory, clock, control, cpus, *drives);
   }
   Hand hand(Device& device) {
     Hand made{board->ports, memory, clock, {}};
@@ -147,6 +156,7 @@ struct RealBoard {
   FakeControl control;
   std::vector<std::unique_ptr<Mmu>> mmus;
   std::vector<std::unique_ptr<Cpu>> cpus;
+  std::unique_ptr<Drives> drives;
   std::unique_ptr<Board> board;
 };
 

@@ -1,0 +1,59 @@
+// Owns the numbers of a drive's contents, and the ways from one to another.
+#include "devices/block/disk_history.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+
+namespace ringside {
+
+void DiskHistory::keep() {
+  if (kept_ || read_only()) return;
+  kept_ = true;
+  first_ = version_;
+}
+
+bool DiskHistory::write(u64 sector, std::span<const u8> from) {
+  if (read_only()) return false;
+  const u64 next = XXH3_64bits_withSeed(from.data(), from.size(), version_ ^ sector * 0x9e3779b97f4a7c15);
+  if (kept_ && !steps_.contains(next) && next != first_) {
+    std::vector<u8> before(from.size());
+    if (!block_->read(sector, before)) return false;
+    steps_.emplace(next, Step{version_, sector, std::move(before), {from.begin(), from.end()}});
+  }
+  // Also where the host fails: nobody knows then how much of it has come.
+  version_ = next;
+  return block_->write(sector, from);
+}
+
+bool DiskHistory::way_to(u64 version, std::vector<u64>& way) const {
+  while (version != first_) {
+    const auto step = steps_.find(version);
+    if (step == steps_.end()) return false;
+    way.push_back(version);
+    version = step->second.from;
+  }
+  std::reverse(way.begin(), way.end());
+  return true;
+}
+
+bool DiskHistory::go_to(u64 version) {
+  if (version == version_) return true;
+  std::vector<u64> here, there;
+  if (!kept_ || !way_to(version_, here) || !way_to(version, there)) return false;
+  std::size_t common = 0;
+  while (common < here.size() && common < there.size() && here[common] == there[common]) ++common;
+  for (std::size_t n = here.size(); n > common; --n) {
+    const Step& step = steps_.at(here[n - 1]);
+    if (!block_->write(step.sector, step.before)) return false;
+    version_ = step.from;
+  }
+  for (std::size_t n = common; n < there.size(); ++n) {
+    const Step& step = steps_.at(there[n]);
+    if (!block_->write(step.sector, step.after)) return false;
+    version_ = there[n];
+  }
+  return true;
+}
+
+}  // namespace ringside

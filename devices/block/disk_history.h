@@ -1,0 +1,50 @@
+// Owns the contents of a drive as a part of the machine's state: which contents they are, and going back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "cpu/arch/fields.h"
+#include "devices/block/block_device.h"
+
+namespace ringside {
+
+// The contents have a number that follows from those before and from each write since: the same writes lead
+// to the same number, in every run. That number is the drive's state. Once keep() was called, what is
+// overwritten is kept, so that the block can be brought to the contents of any number that it had since, on
+// whatever branch of the machine's past.
+class DiskHistory final : public BlockDevice {
+ public:
+  explicit DiskHistory(std::unique_ptr<BlockDevice> block) : block_(std::move(block)) {}
+
+  u64 sectors() const override { return block_->sectors(); }
+  bool read_only() const override { return block_->read_only(); }
+  bool read(u64 sector, std::span<u8> to) override { return block_->read(sector, to); }
+  bool write(u64 sector, std::span<const u8> from) override;
+  bool flush() override { return block_->flush(); }
+
+  u64 version() const { return version_; }
+  // Somebody may come back to where the machine is now.
+  void keep();
+  // False: they are not known, or the host failed; the block has the contents that it had, or those of
+  // version() where the host failed on the way.
+  bool go_to(u64 version);
+
+ private:
+  // The write that led to a version.
+  struct Step {
+    u64 from, sector;
+    std::vector<u8> before, after;
+  };
+  // The steps from the first version on; false: it is not known.
+  bool way_to(u64 version, std::vector<u64>& way) const;
+
+  std::unique_ptr<BlockDevice> block_;
+  u64 version_ = 0;
+  bool kept_ = false;
+  u64 first_ = 0;              // version() when keep() was first called
+  std::map<u64, Step> steps_;  // by the version that each led to
+};
+
+}  // namespace ringside

@@ -1,0 +1,40 @@
+// Owns a raw image: a file or a block device of the host as sectors.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "devices/block/block_device.h"
+
+namespace ringside {
+
+enum class Media : u8 { disk, cdrom, floppy };
+
+// Held by a lock from the time that it is opened: of all who keep to such locks there is one writer, or any
+// number of readers. QEMU keeps to them.
+class FileBlock final : public BlockDevice {
+ public:
+  // nullptr: one line in `error` that names the file and the cure.
+  static std::unique_ptr<FileBlock> open(const std::string& path, Media media, bool read_only,
+                                         std::string& error);
+  ~FileBlock() override;
+  FileBlock(const FileBlock&) = delete;
+  FileBlock& operator=(const FileBlock&) = delete;
+
+  u64 sectors() const override { return sectors_; }
+  bool read_only() const override { return read_only_; }
+  bool read(u64 sector, std::span<u8> to) override;
+  bool write(u64 sector, std::span<const u8> from) override;
+  bool flush() override;
+
+ private:
+  FileBlock(int file, bool read_only) : file_(file), read_only_(read_only) {}
+  bool lock(const std::string& path, std::string& error) const;
+  bool measure(const std::string& path, Media media, std::string& error);
+
+  int file_;
+  bool read_only_;
+  u64 sectors_ = 0;
+};
+
+}  // namespace ringside

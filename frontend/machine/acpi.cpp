@@ -17,7 +17,7 @@ namespace {
 #include "dsdt.hex"
 
 constexpr u64 local_apic_address = 0xfee00000;
-constexpr std::size_t length_at = 4, checksum_at = 9;
+constexpr u32 length_at = 4, checksum_at = 9;
 
 TableBytes table(std::string_view signature, u8 revision) {
   TableBytes t;
@@ -25,9 +25,10 @@ TableBytes table(std::string_view signature, u8 revision) {
   t.add<u32>(1).text("RNGS").add<u32>(1);
   return t;
 }
-void seal(TableBytes& t) {
+LooseTable sealed(TableBytes t, std::vector<LooseTable::Pointer> pointers = {}) {
   t.set(length_at, static_cast<u32>(t.size()));
-  t.checksum(checksum_at, t.size());
+  const u32 bytes = static_cast<u32>(t.size());
+  return {std::move(t), std::move(pointers), {{checksum_at, bytes}}};
 }
 
 void add_port(TableBytes& t, u16 port, u8 bytes, u8 access) {  // a generic address in I/O space
@@ -48,7 +49,6 @@ TableBytes dsdt(unsigned cpus) {
       std::search(t.bytes().begin(), t.bytes().end(), std::begin(name_cpus), std::end(name_cpus));
   if (t.bytes().end() - found > static_cast<std::ptrdiff_t>(sizeof name_cpus))
     found[sizeof name_cpus] = static_cast<u8>(cpus);
-  seal(t);
   return t;
 }
 
@@ -58,14 +58,15 @@ TableBytes facs() {
   return t;
 }
 
-TableBytes fadt(u64 facs_at, u64 dsdt_at) {
+LooseTable fadt(unsigned facs, unsigned dsdt) {
   constexpr u32 wbinvd = bit(0), proc_c1 = bit(2), no_sleep_button = bit(5), rtc_not_fixed = bit(6),
                 timer_32_bits = bit(8), reset_register = bit(10);
   constexpr u16 legacy_devices = bit(0), has_8042 = bit(1), no_vga = bit(2);
   constexpr u16 no_c2 = 0xfff, no_c3 = 0xfff;
 
+  constexpr u32 facs_at = 36, dsdt_at = 40, wide_dsdt_at = 140;
   TableBytes t = table("FACP", 5);
-  t.add<u32>(static_cast<u32>(facs_at)).add<u32>(static_cast<u32>(dsdt_at));
+  t.add<u32>(0).add<u32>(0);
   t.add<u8>(0).add<u8>(0);  // reserved, no preferred power profile
   t.add<u16>(AcpiPm::sci_irq).add<u32>(AcpiPm::smi_cmd);
   t.add<u8>(AcpiPm::acpi_enable).add<u8>(AcpiPm::acpi_disable).add<u8>(0).add<u8>(0);
@@ -79,8 +80,8 @@ TableBytes fadt(u64 facs_at, u64 dsdt_at) {
   t.add<u16>(legacy_devices | has_8042 | no_vga).add<u8>(0);
   t.add<u32>(wbinvd | proc_c1 | no_sleep_button | rtc_not_fixed | timer_32_bits | reset_register);
   add_port(t, ResetPort::ports.first, 1, 1);
-  t.add<u8>(0x06).zeros(3);         // a full reset
-  t.add<u64>(0).add<u64>(dsdt_at);  // the FACS may be named once only
+  t.add<u8>(0x06).zeros(3);   // a full reset
+  t.add<u64>(0).add<u64>(0);  // the FACS may be named once only
   add_port(t, AcpiPm::pm1a_evt_blk, AcpiPm::pm1_evt_len, 2);
   t.zeros(12);
   add_port(t, AcpiPm::pm1a_cnt_blk, AcpiPm::pm1_cnt_len, 2);
@@ -88,8 +89,7 @@ TableBytes fadt(u64 facs_at, u64 dsdt_at) {
   add_port(t, AcpiPm::pm_tmr_blk, AcpiPm::pm_tmr_len, 3);
   add_port(t, AcpiPm::gpe0_blk, AcpiPm::gpe0_blk_len, 1);
   t.zeros(36);  // no GPE1, no sleep registers
-  seal(t);
-  return t;
+  return sealed(t, {{facs_at, 4, facs}, {dsdt_at, 4, dsdt}, {wide_dsdt_at, 8, dsdt}});
 }
 
 TableBytes madt(unsigned cpus) {
@@ -107,7 +107,6 @@ TableBytes madt(unsigned cpus) {
   override_irq(0, pit_gsi, as_the_bus);
   for (u8 irq : level_irqs) override_irq(irq, irq, active_high_level);
   t.add<u8>(4).add<u8>(6).add<u8>(0xff).add<u16>(0).add<u8>(1);  // NMI at LINT1 of every CPU
-  seal(t);
   return t;
 }
 
@@ -117,51 +116,67 @@ TableBytes hpet() {
   t.add<u32>(Hpet::block_id());
   add_memory(t, Hpet::base.value, 64);
   t.add<u8>(0).add<u16>(min_tick).add<u8>(0);
-  seal(t);
   return t;
 }
 
-template <class T>
-TableBytes root(std::string_view signature, const std::vector<u64>& tables) {
+// RSDT and XSDT, which differ by the width of their pointers.
+LooseTable root(std::string_view signature, u8 width, std::initializer_list<unsigned> tables) {
   TableBytes t = table(signature, 1);
-  for (u64 at : tables) t.add<T>(static_cast<T>(at));
-  seal(t);
-  return t;
+  std::vector<LooseTable::Pointer> pointers;
+  for (const unsigned to : tables) {
+    pointers.push_back({static_cast<u32>(t.size()), width, to});
+    t.zeros(width);
+  }
+  return sealed(std::move(t), std::move(pointers));
 }
 
-TableBytes rsdp(u64 rsdt_at, u64 xsdt_at) {
+LooseTable rsdp(unsigned rsdt, unsigned xsdt) {
+  constexpr u32 bytes = 36, first_bytes = 20, rsdt_at = 16, xsdt_at = 24;
   TableBytes t;
-  t.text("RSD PTR ").add<u8>(0).text("RNGSDE").add<u8>(2).add<u32>(static_cast<u32>(rsdt_at));
-  t.add<u32>(36).add<u64>(xsdt_at).add<u8>(0).zeros(3);
-  t.checksum(8, 20);
-  t.checksum(32, 36);
-  return t;
+  t.text("RSD PTR ").add<u8>(0).text("RNGSDE").add<u8>(2).add<u32>(0);
+  t.add<u32>(bytes).add<u64>(0).add<u8>(0).zeros(3);
+  return {t, {{rsdt_at, 4, rsdt}, {xsdt_at, 8, xsdt}}, {{8, first_bytes}, {32, bytes}}};
 }
 
 }  // namespace
 
-u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
+std::vector<LooseTable> acpi_tables(unsigned cpus) {
   cpus = std::clamp(cpus, 1u, most_cpus);
-  constexpr u64 rsdp_at = tables_start, alignment = 64;
-  u64 next = rsdp_at + alignment;
-  const auto lay = [&](const TableBytes& t) {
-    const u64 at = next;
-    memory.write_block(HostPhys(at), t.bytes().data(), t.size());
-    next = (at + t.size() + alignment - 1) & ~(alignment - 1);
-    return at;
-  };
-  const u64 facs_at = lay(facs());
-  const u64 dsdt_at = lay(dsdt(cpus));
-  const std::vector<u64> tables{lay(fadt(facs_at, dsdt_at)), lay(madt(cpus)), lay(hpet())};
-  const u64 rsdt_at = lay(root<u32>("RSDT", tables));
-  const u64 xsdt_at = lay(root<u64>("XSDT", tables));
-  static_assert(sizeof dsdt_aml_code + 0x1000 < mp_table_start - tables_start);
+  enum : unsigned { its_facs, its_dsdt, its_fadt, its_madt, its_hpet, its_rsdt, its_xsdt };
+  return {{facs(), {}, {}},
+          sealed(dsdt(cpus)),
+          fadt(its_facs, its_dsdt),
+          sealed(madt(cpus)),
+          sealed(hpet()),
+          root("RSDT", 4, {its_fadt, its_madt, its_hpet}),
+          root("XSDT", 8, {its_fadt, its_madt, its_hpet}),
+          rsdp(its_rsdt, its_xsdt)};
+}
 
-  const TableBytes pointer = rsdp(rsdt_at, xsdt_at);
-  memory.write_block(HostPhys(rsdp_at), pointer.bytes().data(), pointer.size());
-  const TableBytes mp = mp_tables(cpus);
+u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
+  std::vector<LooseTable> tables = acpi_tables(cpus);
+  // The RSDP first, where systems look for it; then the others.
+  std::vector<u64> places(tables.size(), tables_start);
+  u64 next = tables_start + acpi_alignment;
+  static_assert(sizeof dsdt_aml_code + 0x1000 < mp_table_start - tables_start);
+  for (std::size_t n = 0; n + 1 < tables.size(); ++n) {
+    places[n] = next;
+    next = (next + tables[n].bytes.size() + acpi_alignment - 1) & ~(acpi_alignment - 1);
+  }
+  for (std::size_t n = 0; n < tables.size(); ++n) {
+    TableBytes& bytes = tables[n].bytes;
+    for (const LooseTable::Pointer& p : tables[n].pointers) {
+      if (p.bytes == 4)
+        bytes.set(p.at, static_cast<u32>(places[p.to]));
+      else
+        bytes.set(p.at, places[p.to]);
+    }
+    for (const LooseTable::Sum& sum : tables[n].sums) bytes.checksum(sum.at, sum.count);
+    memory.write_block(HostPhys(places[n]), bytes.bytes().data(), bytes.size());
+  }
+  const TableBytes mp = mp_tables(std::clamp(cpus, 1u, most_cpus));
   memory.write_block(HostPhys(mp_table_start), mp.bytes().data(), mp.size());
-  return rsdp_at;
+  return tables_start;
 }
 
 }  // namespace ringside

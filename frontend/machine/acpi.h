@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <vector>
 
 #include "frontend/machine/acpi_bytes.h"
 
@@ -20,6 +21,11 @@ constexpr std::array<u8, 4> level_irqs{5, 9, 10, 11};
 // Where the ISA bridge leads PIRQA#..PIRQD# in a machine without firmware (its registers 0x60..0x63). ACPI
 // systems choose for themselves, the MP table can only say how it is.
 constexpr std::array<u8, 4> pirq_default_irqs{10, 10, 11, 11};
+
+// The ACPI tables of a machine with so many CPUs; the last is the RSDP, which lies where systems look for it.
+// Source: ACPI Specification 5.0, "ACPI Software Programming Model".
+std::vector<LooseTable> acpi_tables(unsigned cpus);
+constexpr u64 acpi_alignment = 64;
 
 // The MP configuration table and its floating pointer, for systems that know no ACPI, to be laid at
 // mp_table_start.

@@ -1,4 +1,4 @@
-// Owns building a table byte by byte, little-endian, and the checksums.
+// Owns building a table byte by byte, little-endian, with its checksums and its pointers to other tables.
 #pragma once
 
 #include <string_view>
@@ -40,6 +40,21 @@ class TableBytes {
 
  private:
   std::vector<u8> bytes_;
+};
+
+// A table that is not in memory yet. Whoever puts it there makes its pointers good, and then its sums.
+struct LooseTable {
+  struct Pointer {
+    u32 at;
+    u8 bytes;
+    unsigned to;  // which of the tables
+  };
+  struct Sum {
+    u32 at, count;  // the byte that makes the first `count` add up to 0
+  };
+  TableBytes bytes;
+  std::vector<Pointer> pointers;
+  std::vector<Sum> sums;
 };
 
 }  // namespace ringside

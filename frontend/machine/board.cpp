@@ -13,6 +13,7 @@
 #include "devices/pit/pit8254.h"
 #include "devices/testdev/pc_testdev.h"
 #include "frontend/machine/acpi.h"
+#include "frontend/machine/firmware_items.h"
 
 namespace ringside {
 namespace {
@@ -56,6 +57,7 @@ Board::~Board() {
 Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, ResetControl& control,
              const std::vector<std::unique_ptr<Cpu>>& cpus, Drives& drives)
     : memory_(memory), ram_bytes_(config.ram_bytes), drives_(drives), a20_(memory) {
+  if (!config.boot.bios.empty()) firmware_ = config.boot;
   for (const auto& cpu : cpus) cpu->ports = &ports;
   local_apics_ = &add<LocalApics>(config.model, memory, clock, cpus);
   io_apic_ = &add<IoApic>(local_apics_->bus());
@@ -124,9 +126,11 @@ void Board::add_drives(Clock& clock) {
 }
 
 void Board::add_fw_cfg(const MachineConfig& config) {
-  FwCfg& items = add<FwCfg>(*this);
+  fw_cfg_ = &add<FwCfg>(*this);
+  FwCfg& items = *fw_cfg_;
   items.set_machine(config.ram_bytes, config.cpus, config.cpus);
   if (config.uuid) items.set_bytes(FwCfg::uuid, {config.uuid->begin(), config.uuid->end()});
+  if (firmware_) add_firmware_items(items, config);
   for (const MachineConfig::FwCfgFile& file : config.fw_cfg) items.add_file(file.name, file.bytes);
 }
 
@@ -153,6 +157,7 @@ void Board::reset(ResetKind kind) {
       rtc_->set_ram(kinds, floppy_->cmos_kinds());
       rtc_->set_ram(equipment, floppy_there | (drives_.floppy(1) ? second_there : 0));
     }
+    if (firmware_) set_boot_order(*rtc_, *firmware_);
     rtc_->set_checksum();
   }
 }

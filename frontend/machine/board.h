@@ -74,6 +74,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   I8042& keyboard_controller() { return *i8042_; }
   AcpiPm& power_management() { return *pm_; }
   const PicPair& pic() { return *pic_; }
+  FwCfg& fw_cfg() { return *fw_cfg_; }
   NumericErrorPins& numeric_error_pins() { return *ferr_; }
 
  private:
@@ -100,6 +101,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   PhysicalMemory& memory_;
   u64 ram_bytes_;
   Drives& drives_;
+  std::optional<BootRequest> firmware_;  // what firmware is to boot, if there is some
   // Chips drive an ISA wire, which leads to the PIC and to the I/O APIC's wire of its number (IRQ 0: 2).
   std::array<Wire, isa_irqs> irqs_;
   std::array<Wire, IoApic::pin_count> gsis_;
@@ -121,6 +123,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   Dma8237* dma_ = nullptr;
   Fdc82077* floppy_ = nullptr;  // nullptr: no floppy drive, no controller
   FerrPort* ferr_ = nullptr;
+  FwCfg* fw_cfg_ = nullptr;
   PciBus* pci_ = nullptr;
   PciFunction* ide_ = nullptr;  // nullptr: no drive, no controller
 };

@@ -15,7 +15,15 @@ struct BootRequest {
   std::string
       initrd;  // bzImage: one file; multiboot and PVH: modules, "file args,file args" as QEMU takes them
   std::string append;  // command line
-  std::string bios;    // raw image below 4 GiB and 1 MiB; used if there is no kernel
+  std::string bios;    // raw image below 4 GiB and 1 MiB; with a kernel, it is the firmware that loads that
+  std::string option_rom;  // what makes SeaBIOS load the kernel; none: firmware does it by itself
+  // -boot: a, c, d and n for floppy, disk, CD and network; whether a menu is offered, and how long, in ms.
+  std::string order = "cad";
+  bool menu = false;
+  std::optional<u16> menu_wait;
+
+  // The kernel is put into memory and started; else firmware does it, or what a ROM has instead.
+  bool direct() const { return !kernel.empty() && bios.empty(); }
 };
 
 // One range of the memory map that guests are told (e820, multiboot mmap, PVH memmap): type 1 RAM, 2

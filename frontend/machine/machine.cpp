@@ -13,6 +13,7 @@
 #include "cpu/state/msrs.h"
 #include "frontend/machine/acpi.h"
 #include "frontend/machine/board.h"
+#include "frontend/machine/firmware.h"
 #include "frontend/machine/clock.h"
 #include "frontend/machine/load_image.h"
 #include "frontend/machine/turns.h"
@@ -61,24 +62,6 @@ class Hash final : public Fields {
 
 bool all_zero(const u8* page) {
   return std::all_of(page, page + page_bytes, [](u8 byte) { return byte == 0; });
-}
-
-bool load_bios(const std::string& name, PhysicalMemory& memory, std::string& error) {
-  constexpr u64 most = 16u << 20;
-  Image image;
-  if (!read_image(name, "BIOS image", most, image, error)) return false;
-  const std::vector<u8>& bytes = image.bytes;
-  if (bytes.empty() || bytes.size() % 0x10000) {
-    error =
-        fmt::format("{}: {} bytes is no BIOS image's size; it must be a multiple of 64 KiB, at most 16 MiB",
-                    name, bytes.size());
-    return false;
-  }
-  const auto low = static_cast<std::ptrdiff_t>(std::min<u64>(bytes.size(), 0x20000));
-  memory.add_rom(HostPhys((u64{1} << 32) - bytes.size()), bytes, "bios");
-  // Its end is seen below 1 MiB as well, until the host bridge shows RAM there.
-  memory.add_rom(HostPhys(0x100000 - static_cast<u64>(low)), {bytes.end() - low, bytes.end()}, "bios shadow");
-  return true;
 }
 
 }  // namespace
@@ -156,8 +139,8 @@ bool Machine::assemble(std::string& error) {
     }
   }
   p.board = std::make_unique<Board>(config_, p.memory, p.clock, *this, p.cpus, *drives_);
-  if (config_.boot.kernel.empty() && !config_.boot.bios.empty() &&
-      !load_bios(config_.boot.bios, p.memory, error))
+  if (!config_.boot.bios.empty() && !(load_bios(config_.boot.bios, p.memory, error) &&
+                                      offer_kernel(config_.boot, low, p.board->fw_cfg(), error)))
     return false;
   reset_cpus(p);
   if (!boot(p, error)) return false;
@@ -181,7 +164,7 @@ void Machine::reset_cpus(Parts& p) const {
 
 // After a reset: what takes the place of firmware, where there is none.
 bool Machine::boot(Parts& p, std::string& error) const {
-  if (config_.boot.kernel.empty()) {
+  if (!config_.boot.direct()) {
     if (config_.boot.bios.empty()) p.board->open_shadow();
     return true;
   }
@@ -200,7 +183,7 @@ bool Machine::reboot(std::string& error) { return assemble(error); }
 
 bool Machine::perform_reset(std::string& error) {
   Parts& p = *parts_;
-  if (init_asked_ && config_.boot.kernel.empty()) {
+  if (init_asked_ && !config_.boot.direct()) {
     p.board->init_cpus();
   } else {
     p.board->reset(ResetKind::warm);

@@ -12,7 +12,7 @@ constexpr std::string_view no_shares = "not there yet: no folder is shared with 
                            no_network = "not there yet: there is no network; leave it out",
                            no_window = "not there yet: there is no window; use the serial port",
                            emulated = "every instruction is emulated here; leave it out, or use -accel",
-                           no_smbios = "there are no SMBIOS tables; leave it out",
+                           no_smbios = "the SMBIOS tables are the machine's own, but for -uuid; leave it out",
                            no_migration = "a machine cannot be saved to a file yet; run it from its start",
                            tuning = "it tunes QEMU's use of the host; leave it out",
                            the_shell = "leave it to the shell: add & to the command, and -pidfile FILE";
@@ -65,12 +65,10 @@ constexpr AbsentFlag absent_rows[] = {
     {"realtime", tuning},
     {"sandbox", tuning},
     {"tb-size", tuning},
-    {"L", "no files are looked for by themselves; name them by -bios and -kernel"},
     {"readconfig", "there is no configuration file; write the flags"},
     {"writeconfig", "there is no configuration file; write the flags"},
     {"set", "devices have no settings beyond -device's; leave it out"},
     {"seed", "runs are repeatable as they are; leave it out"},
-    {"boot", "what is booted is named by -kernel or -bios; leave it out"},
     {"dtb", "a PC has no device tree; leave it out"},
 };
 

@@ -39,6 +39,9 @@ bool hdc(Parsed& parsed, std::string_view value, std::string& error);
 bool hdd(Parsed& parsed, std::string_view value, std::string& error);
 bool fda(Parsed& parsed, std::string_view value, std::string& error);
 bool snapshot(Parsed& parsed, std::string_view value, std::string& error);
+// options_firmware.cpp
+bool firmware_folder(Parsed& parsed, std::string_view value, std::string& error);
+bool boot_order(Parsed& parsed, std::string_view value, std::string& error);
 
 // options_run.cpp
 bool serial(Parsed& parsed, std::string_view value, std::string& error);

@@ -6,6 +6,7 @@
 #include "frontend/program/absent_flags.h"
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
+#include "frontend/program/options_firmware.h"
 
 namespace ringside {
 namespace {
@@ -74,16 +75,12 @@ bool check_combinations(RunOptions& run, std::string& error) {
     error = "-append: there is no kernel to give it to; add -kernel FILE";
     return false;
   }
-  if (!boot.kernel.empty() && !boot.bios.empty()) {
-    run.warnings.push_back(
-        fmt::format("-bios {}: does nothing; the kernel is booted without firmware", boot.bios));
-  }
   if (run.start_stopped && !run.gdb) {
     error = "-S: nobody could let the machine go on; add -s, and then: gdb -ex 'target remote :1234'";
     return false;
   }
   for (DriveRequest& drive : run.machine.drives) drive.snapshot |= run.snapshot;
-  return settle_chardevs(run, error);
+  return choose_firmware(run, error) && settle_chardevs(run, error);
 }
 
 }  // namespace

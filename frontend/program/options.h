@@ -55,10 +55,12 @@ struct RunOptions {
   std::string log_file;                      // empty: it goes to standard error
   std::optional<GdbPlace> gdb;               // where a gdb may come to
   std::vector<SymbolFile> symbols;
-  std::vector<LoadedBytes> loads;    // -device loader
-  std::string pidfile;               // empty: none
-  std::vector<std::string> scripts;  // of the debugger: files that are read
-  bool start_stopped = false;        // until that gdb says otherwise
+  std::vector<LoadedBytes> loads;             // -device loader
+  std::vector<std::string> firmware_folders;  // -L
+  bool boot_flag = false;                     // -boot was given
+  std::string pidfile;                        // empty: none
+  std::vector<std::string> scripts;           // of the debugger: files that are read
+  bool start_stopped = false;                 // until that gdb says otherwise
   std::string name = "ringside";
   bool emitted_by_name = false;       // so that a host without is not passed over in silence
   std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing

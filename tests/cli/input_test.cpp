@@ -60,12 +60,17 @@ TEST_CASE("flags that are wrong") {
   for (const char* flag : {"-virtfs", "-netdev"}) refused({flag, "x"}, 2, {flag, "not there yet"});
   // Each with what to do instead.
   refused({"-enable-kvm"}, 2, {"-enable-kvm: every instruction is emulated", "leave it out"});
-  refused({"-smbios", "type=1"}, 2, {"no SMBIOS tables"});
+  refused({"-smbios", "type=1"}, 2, {"SMBIOS tables are the machine's own"});
   refused({"-d", "int"}, 2, {"-d: ", "--trace-exits"});
   refused({"-D", "x"}, 2, {"-D: ", "--trace-exits"});
   refused({"-trace", "x"}, 2, {"-trace: ", "--trace-exits"});
   refused({"-daemonize"}, 2, {"-pidfile FILE"});
-  refused({"-boot", "d"}, 2, {"-bios"});
+  refused({"-boot", "x"}, 2, {"-boot x: order=x is none", "d (CD)"});
+  refused({"-boot", "once=d"}, 2, {"once= is not there"});
+  refused({"-boot", "menu=maybe"}, 2, {"menu is on or off"});
+  refused({"-boot", "splash-time=x"}, 2, {"milliseconds"});
+  refused({"-boot", "reboot-timeout=5"}, 2, {"reboot-timeout is unknown"});
+  refused({"-L", "/nowhere"}, 2, {"-L /nowhere: no such folder"});
   refused({"-S"}, 2, {"-S", "add -s"});
   for (const char* place : {"tcp:1234", "tcp::x", "tcp::70000", "unix:", "1234"})
     refused({"-gdb", place}, 2, {"-gdb", place, "write tcp::1234"});

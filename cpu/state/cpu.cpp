@@ -92,7 +92,7 @@ void Cpu::reset(bool init) {
   update_translation();
   update_privilege();
   update_debug();
-  if (observer) observer->was_reset(*this, init);
+  if (observers) observers.tell([&](CpuObserver& o) { o.was_reset(*this, init); });
 }
 
 void Cpu::set_ferr(bool asserted) {

@@ -49,7 +49,8 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   const u64 mask = address_mask(op);
   const u64 count = cpu.gpr[RCX] & mask;
   if (count == 0) return true;
-  const bool by_rounds = cpu.observer && cpu.observer->wants_rounds(cpu);
+  const bool by_rounds =
+      cpu.observers && cpu.observers.any([&](const CpuObserver& o) { return o.wants_rounds(cpu); });
   if (by_rounds && !cpu.alone) [[unlikely]] {
     cpu.left = Left::alone;
     return false;
@@ -84,7 +85,7 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   if (unfinished) {
     cpu.next_rip = cpu.instruction_rip(op);
     if (done < step) ++cpu.budget;
-    if (done < step && by_rounds) cpu.observer->round_over(cpu);
+    if (done < step && by_rounds) cpu.observers.tell([&](CpuObserver& o) { o.round_over(cpu); });
   }
   return true;
 }

@@ -15,6 +15,7 @@ packages=(
   libedit-dev                                # the debugger's line editing
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev libxxhash-dev                   # text, state hash
+  libpng-dev libsdl2-dev seabios             # pictures, the window, the screen's firmware
   acpica-tools nasm                          # ACPI tables, guests
   doctest-dev nlohmann-json3-dev             # tests
 )

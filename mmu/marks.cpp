@@ -113,7 +113,8 @@ bool PhysicalMemory::restore_page(HostPhys page, const u8* bytes) {
   // The watcher may forget lines while it is told.
   for (u32 lines = backing->code_lines(index); lines != 0 && watcher_ != nullptr; lines &= lines - 1) {
     const u64 at = static_cast<u64>(std::countr_zero(lines)) * line_bytes;
-    if (std::memcmp(now + at, bytes + at, line_bytes) != 0) watcher_->code_written(page + at, line_bytes);
+    if (std::memcmp(now + at, bytes + at, line_bytes) != 0)
+      watcher_->code_written(impl_->seen_at(page) + at, line_bytes);
   }
   impl_->mark_written(*backing, index);
   std::memcpy(now, bytes, page_bytes);

@@ -52,11 +52,14 @@ MapSegment PhysicalMemory::Impl::segment_of(u64 first, u64 last) const {
   const Layer *top = nullptr, *ram = nullptr, *above_ram = nullptr;
   for (const Layer& layer : layers) {
     if (layer.first > first || last > layer.last) continue;
+    // Windows move, and lie below all registers whatever came first: a restored map is the saved one.
+    if (layer.kind == Region::Kind::window && top != nullptr && top->device != nullptr) continue;
     top = &layer;
     (layer.kind == Region::Kind::ram ? ram : above_ram) = &layer;
   }
   const Layer* read = top;
-  const Layer* write = top != nullptr && top == ram ? ram : nullptr;
+  const bool to_ram = top != nullptr && (top == ram || top->kind == Region::Kind::window);
+  const Layer* write = to_ram ? top : nullptr;
   for (const SharedStretch& shadow : shadows) {
     if (shadow.first > first || last > shadow.last) continue;
     read = shadow.read_ram ? ram : above_ram;

@@ -45,7 +45,7 @@ struct Backing {
 
   Backing(HostPhys at, u64 page_count, bool is_ram, u64 number);
   bool good() const { return bytes.good() && written.good() && marked.good() && lines.good(); }
-  u64 index(u64 address) const { return (address - base.value) / page_bytes; }
+  u64 index(u64 own) const { return (own - base.value) / page_bytes; }
   u8* page(u64 index) const { return bytes.data() + index * page_bytes; }
   u32& code_lines(u64 page) const { return reinterpret_cast<u32*>(lines.data())[page]; }
   static u64* words(const HostPages& bits) { return reinterpret_cast<u64*>(bits.data()); }
@@ -57,7 +57,7 @@ struct Layer {
   u64 first, last;  // addresses, both included
   PhysicalMemory::Region::Kind kind;
   std::string name;
-  std::shared_ptr<Backing> backing;  // RAM and ROM
+  std::shared_ptr<Backing> backing;  // RAM and ROM; of a window the RAM that is seen there
   MmioDevice* device = nullptr;
 };
 
@@ -72,6 +72,9 @@ struct MapSegment {
   u8* target_bytes = nullptr;    // host address of `first` there
 
   bool writable() const { return target != nullptr && target == backing; }
+  // The page of `backing`, or of `target`, that is seen at an address here.
+  u64 index(u64 address) const { return page_of(*backing, bytes, address); }
+  u64 target_index(u64 address) const { return page_of(*target, target_bytes, address); }
   // `next` shows the same things' next bytes.
   bool goes_on_in(const MapSegment& next) const {
     const u64 bytes_here = next.first - first;
@@ -80,6 +83,11 @@ struct MapSegment {
            (device == nullptr || device_offset + bytes_here == next.device_offset);
   }
   bool covers(u64 address, u64 size) const { return address >= first && last - address >= size - 1; }
+
+ private:
+  u64 page_of(const Backing& of, const u8* start, u64 address) const {
+    return (static_cast<u64>(start - of.bytes.data()) + (address - first)) / page_bytes;
+  }
 };
 
 // A stretch in which RAM and what lies above it share the accesses.
@@ -105,6 +113,7 @@ struct PhysicalMemory::Impl {
   }
   const MapSegment& search(u64 address);
   void rebuild();
+  bool add_ram(HostPhys base, u64 bytes, std::string name);
 
   // The page is about to be written.
   void mark_written(Backing& backing, u64 index) {
@@ -112,6 +121,8 @@ struct PhysicalMemory::Impl {
       mark_first_write(backing, index);
   }
   void mark_first_write(Backing& backing, u64 index);
+  // Where CPUs see a page of RAM that has this address of its own.
+  HostPhys seen_at(HostPhys own) const;
   // RAM by its own address, and by its dense number; nullptr: there is none.
   Backing* ram_at(u64 address) const;
   Backing* ram_of(u64 number) const;

@@ -18,7 +18,7 @@ u64 low_bytes(u64 value, unsigned size) { return size >= 8 ? value : value & (bi
 u64 left_in_page(HostPhys address) { return page_bytes - address.page_offset(); }
 
 u32 code_lines_at(const MapSegment& segment, u64 address) {
-  return segment.backing == nullptr ? 0 : segment.backing->code_lines(segment.backing->index(address));
+  return segment.backing == nullptr ? 0 : segment.backing->code_lines(segment.index(address));
 }
 
 }  // namespace
@@ -36,21 +36,26 @@ void PhysicalMemory::add_listener(MapListener& listener) { impl_->listeners.push
 void PhysicalMemory::remove_listener(MapListener& listener) { std::erase(impl_->listeners, &listener); }
 
 bool PhysicalMemory::add_ram(HostPhys base, u64 bytes, std::string name) {
-  if (bytes == 0 || base.page_offset() != 0 || bytes % page_bytes != 0) return false;
   if (base.value >= address_space || bytes > address_space - base.value) return false;
+  if (!impl_->add_ram(base, bytes, std::move(name))) return false;
+  map_moved();
+  return true;
+}
+
+bool PhysicalMemory::Impl::add_ram(HostPhys base, u64 bytes, std::string name) {
+  if (bytes == 0 || base.page_offset() != 0 || bytes % page_bytes != 0) return false;
   const u64 last = base.value + bytes - 1;
-  for (const Layer& layer : impl_->layers) {
+  for (const Layer& layer : layers) {
     if (layer.kind == Region::Kind::ram && layer.first <= last && base.value <= layer.last) return false;
   }
-  auto backing = std::make_shared<Backing>(base, bytes / page_bytes, true, impl_->ram_pages);
+  auto backing = std::make_shared<Backing>(base, bytes / page_bytes, true, ram_pages);
   if (!backing->good()) return false;
-  impl_->ram_pages += backing->pages;
-  for (auto& mark : impl_->marks) {
-    if (mark) mark->bits.resize((impl_->ram_pages + 63) / 64);
+  ram_pages += backing->pages;
+  for (auto& mark : marks) {
+    if (mark) mark->bits.resize((ram_pages + 63) / 64);
   }
-  impl_->layers.push_back({base.value, last, Region::Kind::ram, std::move(name), std::move(backing)});
-  impl_->rebuild();
-  map_moved();
+  layers.push_back({base.value, last, Region::Kind::ram, std::move(name), std::move(backing)});
+  rebuild();
   return true;
 }
 
@@ -119,7 +124,7 @@ bool PhysicalMemory::page(HostPhys address, Page& result) {
   const MapSegment& segment = impl_->find(at);
   if (segment.backing == nullptr || !segment.covers(at, page_bytes)) return false;
   const Backing& backing = *segment.backing;
-  const u64 index = backing.index(at);
+  const u64 index = segment.index(at);
   result.bytes = segment.bytes + (at - segment.first);
   result.ram = segment.writable();
   result.code_lines = &backing.code_lines(index);
@@ -138,7 +143,7 @@ u8* PhysicalMemory::pointer(HostPhys address, bool write) {
   if (segment.backing == nullptr || !segment.covers(at, page_bytes)) return nullptr;
   if (write) {
     if (!segment.writable()) return nullptr;
-    impl_->mark_written(*segment.backing, segment.backing->index(at));
+    impl_->mark_written(*segment.backing, segment.index(at));
   }
   return segment.bytes + (address.value - segment.first);
 }
@@ -182,7 +187,7 @@ void PhysicalMemory::write(HostPhys address, unsigned size, u64 value) {
   } else if (one_piece) {
     if (segment.target == nullptr) return;
     Backing& backing = *segment.target;
-    const u64 index = backing.index(at);
+    const u64 index = segment.target_index(at);
     if (backing.code_lines(index) & line_mask(place.page_offset(), size)) [[unlikely]] {
       if (watcher_ != nullptr) watcher_->code_written(place, size);
     }
@@ -223,7 +228,7 @@ void PhysicalMemory::write_block(HostPhys address, const void* in, u64 bytes) {
     if (segment.last - place.value < chunk - 1) chunk = segment.last - place.value + 1;
     if (segment.target != nullptr) {
       Backing& backing = *segment.target;
-      const u64 index = backing.index(place.value);
+      const u64 index = segment.target_index(place.value);
       if ((backing.code_lines(index) & line_mask(place.page_offset(), chunk)) != 0 && watcher_ != nullptr) {
         watcher_->code_written(place, chunk);
       }
@@ -242,8 +247,7 @@ void PhysicalMemory::mark_code(HostPhys address, u64 bytes) {
     const u64 chunk = std::min(bytes, left_in_page(place));
     const MapSegment& segment = impl_->find(place.value);
     if (segment.backing != nullptr) {
-      segment.backing->code_lines(segment.backing->index(place.value)) |=
-          line_mask(place.page_offset(), chunk);
+      segment.backing->code_lines(segment.index(place.value)) |= line_mask(place.page_offset(), chunk);
     }
     address = address + chunk;
     bytes -= chunk;
@@ -253,7 +257,7 @@ void PhysicalMemory::mark_code(HostPhys address, u64 bytes) {
 void PhysicalMemory::unmark_code_page(HostPhys page) {
   const u64 at = gated(page).value;
   const MapSegment& segment = impl_->find(at);
-  if (segment.backing != nullptr) segment.backing->code_lines(segment.backing->index(at)) = 0;
+  if (segment.backing != nullptr) segment.backing->code_lines(segment.index(at)) = 0;
 }
 
 bool PhysicalMemory::page_has_code(HostPhys address) const {
@@ -271,6 +275,7 @@ bool PhysicalMemory::lines_have_code(HostPhys address, u64 bytes) const {
 std::vector<PhysicalMemory::Region> PhysicalMemory::regions() const {
   std::vector<Region> out;
   for (const Layer& layer : impl_->layers) {
+    if (layer.first >= address_space) continue;  // of a device: its window is seen
     const auto place = std::upper_bound(out.begin(), out.end(), layer.first,
                                         [](u64 first, const Region& r) { return first < r.base.value; });
     out.insert(place, {HostPhys(layer.first), layer.last - layer.first + 1, layer.kind, layer.name});

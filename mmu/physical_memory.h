@@ -54,6 +54,14 @@ class PhysicalMemory {
   // lies below it. remove_mmio takes it away again (IA32_APIC_BASE moves, BARs are programmed).
   void add_mmio(HostPhys base, u64 bytes, MmioDevice& device, std::string name);
   void remove_mmio(MmioDevice& device);
+  // Memory of a device: zeroed RAM with an address of its own, past all that a CPU can name, by which saved
+  // states, marks and its device know it. CPUs see all of it at `at`, a multiple of 4 KiB, from show_ram to
+  // hide_ram, in one place at a time. nullopt: as add_ram.
+  std::optional<HostPhys> add_device_ram(u64 bytes, std::string name);
+  void show_ram(HostPhys ram, HostPhys at, std::string name);
+  void hide_ram(HostPhys ram);
+  // The device's own writes, inside one page, whatever the A20 gate does; it reads by ram_page.
+  void write_device_ram(HostPhys ram, const void* in, u64 bytes);
   // Who answers between `base` and `base` + `bytes` (multiples of 4 KiB): the RAM that lies below, or what
   // lies above it, apart for reads and for writes. Reads that do not go to RAM see what was added above it,
   // or nothing; writes that do not go to RAM meet a device there, or vanish. The PAM registers of a host
@@ -121,7 +129,7 @@ class PhysicalMemory {
   struct Region {
     HostPhys base;
     u64 bytes;
-    enum class Kind : u8 { ram, rom, mmio } kind;
+    enum class Kind : u8 { ram, rom, mmio, window } kind;  // window: RAM of a device, where it is shown
     std::string name;
   };
   std::vector<Region> regions() const;

@@ -5,11 +5,12 @@
 
 namespace ringside {
 
-I8042::I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, ResetControl& control)
+I8042::I8042(Clock& clock, IrqLine& irq1, IrqLine& irq12, IrqLine& a20, ResetControl& control)
     : irq1_(irq1),
       irq12_(irq12),
       a20_(a20),
       control_(control),
+      keyboard_(clock, [this] { pump(); }),
       data_window_(*this, &I8042::read_data, &I8042::write_data),
       command_window_(*this, &I8042::read_status, &I8042::write_command),
       system_window_(*this, &I8042::read_system, &I8042::write_system) {

@@ -25,7 +25,7 @@ class I8042 final : public Device {
   static constexpr unsigned mouse_irq = 12;
 
   // `a20`: high while address line 20 is let through. Every reset opens it.
-  I8042(IrqLine& irq1, IrqLine& irq12, IrqLine& a20, ResetControl& control);
+  I8042(Clock& clock, IrqLine& irq1, IrqLine& irq12, IrqLine& a20, ResetControl& control);
 
   // See Ps2Keyboard and Ps2Mouse.
   bool key(u8 set1_code, bool extended, bool down);

@@ -4,9 +4,33 @@
 #include <array>
 #include <span>
 
+#include "devices/bus/timer_fields.h"
 #include "devices/i8042/scancodes.h"
 
 namespace ringside {
+
+namespace {
+
+// Of the typematic byte, in milliseconds: 250 to 1000 before the first repeat.
+u64 delay_of(u8 typematic) { return ((typematic >> 5 & 3) + 1) * u64{250}; }
+// In microseconds: (8 + A) * 2^B * 4.17 ms.
+u64 period_of(u8 typematic) { return (8 + (typematic & 7)) * (u64{1} << (typematic >> 3 & 3)) * 4167; }
+
+}  // namespace
+
+Ps2Keyboard::Ps2Keyboard(Clock& clock, std::function<void()> repeated)
+    : clock_(clock), timer_(clock, "keyboard repeat", [this] { repeat(); }), repeated_(std::move(repeated)) {}
+
+void Ps2Keyboard::hold_no_key() {
+  held_ = 0;
+  held_extended_ = false;
+  timer_.disarm();
+}
+
+void Ps2Keyboard::repeat() {
+  timer_.arm(clock_.now() + clock_.ticks_of(period_of(typematic_), 1'000'000));
+  if (make(held_, held_extended_)) repeated_();
+}
 
 void Ps2Keyboard::set_defaults() {
   set_ = 2;
@@ -18,22 +42,37 @@ void Ps2Keyboard::reset() {
   set_defaults();
   leds_ = 0;
   scanning_ = true;
+  hold_no_key();
   reset_link();
 }
 
 bool Ps2Keyboard::key(u8 code, bool extended, bool down) {
   const u8 set2 = scancodes::untranslate(code & 0x7f);
   if (!scanning_ || set2 == 0 || code >= 0x80) return false;
+  if (down) {
+    if (!make(code, extended)) return false;
+    held_ = code;
+    held_extended_ = extended;
+    timer_.arm(clock_.now() + clock_.ticks_of(delay_of(typematic_), 1000));
+    return true;
+  }
   std::array<u8, 3> bytes{};
   std::size_t length = 0;
   if (extended) bytes[length++] = 0xe0;
   if (set_ == 1) {
-    bytes[length++] = static_cast<u8>(code | (down ? 0 : 0x80));
+    bytes[length++] = static_cast<u8>(code | 0x80);
   } else {
-    if (!down) bytes[length++] = 0xf0;
+    bytes[length++] = 0xf0;
     bytes[length++] = set2;
   }
-  return event(std::span<const u8>(bytes.data(), length));
+  if (!event(std::span<const u8>(bytes.data(), length))) return false;
+  if (held_ == code && held_extended_ == extended) hold_no_key();
+  return true;
+}
+
+bool Ps2Keyboard::make(u8 code, bool extended) {
+  const std::array<u8, 2> bytes{0xe0, set_ == 1 ? code : scancodes::untranslate(code)};
+  return event(std::span<const u8>(bytes).subspan(extended ? 0 : 1));
 }
 
 bool Ps2Keyboard::pause() {
@@ -85,6 +124,7 @@ void Ps2Keyboard::receive(u8 byte) {
     case 0xf6:
       forget();
       set_defaults();
+      hold_no_key();
       scanning_ = byte == 0xf6;
       return reply(ack);
     case 0xf7:
@@ -108,6 +148,9 @@ void Ps2Keyboard::fields(Fields& fields) {
   fields("leds", leds_);
   fields("typematic", typematic_);
   fields("scanning", scanning_);
+  fields("held", held_);
+  fields("held_extended", held_extended_);
+  timer_fields(fields, timer_);
   fields.end();
 }
 

@@ -4,7 +4,7 @@
 namespace ringside {
 
 namespace {
-constexpr u8 command = 0x04, status = 0x06, bar0 = 0x10;
+constexpr u8 command = 0x04, status = 0x06, bar0 = 0x10, rom_base = 0x30;
 constexpr u8 decode_io = 1, decode_memory = 2;
 constexpr u16 interrupt_disable = 0x0400;
 constexpr u8 interrupt_status = 0x08;
@@ -33,7 +33,7 @@ void PciFunction::define(u8 offset, unsigned size, u32 value, u32 writable, u32 
 }
 
 void PciFunction::define_bar(unsigned index, BarKind kind, u64 size, bool prefetchable) {
-  if (index >= bars_.size() || (kind == BarKind::memory64 && index + 1 >= bars_.size())) return;
+  if (index >= rom_bar || (kind == BarKind::memory64 && index + 1 >= rom_bar)) return;
   bars_[index] = {kind, size, false, 0};
   const u8 at = static_cast<u8>(bar0 + 4 * index);
   const u64 address_bits = ~(size - 1);
@@ -45,6 +45,11 @@ void PciFunction::define_bar(unsigned index, BarKind kind, u64 size, bool prefet
     if (kind == BarKind::memory64)
       define(static_cast<u8>(at + 4), 4, 0, static_cast<u32>(address_bits >> 32));
   }
+}
+
+void PciFunction::define_rom(u64 size) {
+  bars_[rom_bar] = {BarKind::rom, size, false, 0};
+  define(rom_base, 4, 0, (static_cast<u32>(~(size - 1)) & 0xfffff800) | 1);
 }
 
 // --- Accesses ---
@@ -87,6 +92,7 @@ u64 PciFunction::bar_value(unsigned index) const {
   switch (bars_[index].kind) {
     case BarKind::io: return config_read(at, 4) & 0xfffffffc;
     case BarKind::memory32: return config_read(at, 4) & 0xfffffff0;
+    case BarKind::rom: return config_read(rom_base, 4) & 0xfffff800;
     case BarKind::memory64:
       return u64{config_read(static_cast<u8>(at + 4), 4)} << 32 | (config_read(at, 4) & 0xfffffff0);
     default: return 0;
@@ -98,10 +104,12 @@ void PciFunction::update_bars() {
     Bar& bar = bars_[i];
     if (bar.kind == BarKind::none) continue;
     const u64 address = bar_value(i);
-    const bool enabled = (config_[command] & (bar.kind == BarKind::io ? decode_io : decode_memory)) != 0;
+    const bool own_switch = bar.kind != BarKind::rom || (config_[rom_base] & 1) != 0;
+    const bool enabled =
+        own_switch && (config_[command] & (bar.kind == BarKind::io ? decode_io : decode_memory)) != 0;
     // While software sizes it (all ones) or has not placed it (zero), a range is nowhere; nor past 64 KiB of
     // ports.
-    const u64 limit = bar.kind == BarKind::io ? 0x10000 : bar.kind == BarKind::memory32 ? u64{1} << 32 : 0;
+    const u64 limit = bar.kind == BarKind::io ? 0x10000 : bar.kind == BarKind::memory64 ? 0 : u64{1} << 32;
     const u64 end = address + bar.size;
     const bool fits = address != 0 && (limit == 0 ? end > address : end < limit);
     const bool decoded = enabled && fits;

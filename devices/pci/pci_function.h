@@ -23,7 +23,7 @@ class PciFunction : public Device {
     u8 interrupt_pin = 0;  // 0: none; 1..4: INTA#..INTD#
     u16 subsystem_vendor = 0, subsystem = 0;
   };
-  enum class BarKind : u8 { none, io, memory32, memory64 };
+  enum class BarKind : u8 { none, io, memory32, memory64, rom };
 
   // `name` is for dumps.
   PciFunction(std::string name, Identity identity);
@@ -52,6 +52,9 @@ class PciFunction : public Device {
   void define(u8 offset, unsigned size, u32 value, u32 writable, u32 clears = 0);
   // `size` is a power of two, at least 4 (I/O) or 16 (memory); a 64-bit one takes index + 1 as well.
   void define_bar(unsigned index, BarKind kind, u64 size, bool prefetchable = false);
+  // The expansion ROM's base address: decoded while its own enable bit is set as well. Told as rom_bar.
+  static constexpr unsigned rom_bar = 6;
+  void define_rom(u64 size);
   u8 config(u8 offset) const { return config_[offset]; }
   // Where a base address is decoded now; nullopt: nowhere.
   std::optional<u64> bar_address(unsigned index) const {
@@ -88,7 +91,7 @@ class PciFunction : public Device {
 
   std::string name_;
   std::array<u8, 256> config_{}, initial_{}, writable_{}, clears_{};
-  std::array<Bar, 6> bars_;
+  std::array<Bar, 7> bars_;  // the last is the ROM's
   IrqLine* pin_ = nullptr;
   bool request_ = false;
   u8 msi_ = 0;  // the capability's offset; 0: none

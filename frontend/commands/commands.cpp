@@ -192,6 +192,21 @@ bool Commands::send(std::string_view bytes) {
                           bytes.size()));
 }
 
+bool Commands::type(std::string_view text) {
+  if (!type_) return fail("nothing can be typed here");
+  std::string error;
+  auto steps = parse_typed(text, error);
+  if (!steps) return fail(error);
+  type_(std::move(*steps));
+  return true;
+}
+
+bool Commands::screenshot(std::string_view path) {
+  if (!screenshot_) return fail("no picture can be written here");
+  std::string error;
+  return screenshot_(std::string(path), error) || fail(error);
+}
+
 bool Commands::restart() {
   std::string error;
   const bool good = restart_ ? restart_(error) : debugger_.machine().reboot(error);

@@ -13,6 +13,7 @@
 #include "frontend/debug/debugger.h"
 #include "frontend/debug/expression.h"
 #include "frontend/inspect/sheet.h"
+#include "frontend/screen/keys.h"
 #include "frontend/symbols/source.h"
 
 namespace ringside {
@@ -40,6 +41,10 @@ class Commands {
   void look(Sheet sheet);
   // Bytes for the guest's serial port; returns how many went.
   void on_send(std::function<std::size_t(std::string_view bytes)> send) { send_ = std::move(send); }
+  // Takes what is to be typed while the machine runs, and writes a picture of its screen.
+  void on_type(std::function<void(std::vector<TypedStep>)> type) { type_ = std::move(type); }
+  using Screenshot = std::function<bool(const std::string& path, std::string& error)>;
+  void on_screenshot(Screenshot screenshot) { screenshot_ = std::move(screenshot); }
   // Starts the machine again, as it was at first; Debugger::attach() follows by itself. False: `error` says
   // why not, and the machine is as it was. Without it the machine's own reboot() does.
   void on_restart(std::function<bool(std::string& error)> restart) { restart_ = std::move(restart); }
@@ -108,6 +113,8 @@ class Commands {
   Screen& screen() { return screen_; }
   void leave() { leaving_ = true; }  // as "quit" does, once the command is over
   bool send(std::string_view bytes);
+  bool type(std::string_view text);
+  bool screenshot(std::string_view path);
   bool restart();  // false: it cannot, and it was told
 
  private:
@@ -120,6 +127,8 @@ class Commands {
   Listed listed_;
   Print print_;
   std::function<std::size_t(std::string_view)> send_;
+  std::function<void(std::vector<TypedStep>)> type_;
+  Screenshot screenshot_;
   std::function<bool(std::string&)> restart_;
   bool colour_ = false;
   std::vector<Display> displays_;

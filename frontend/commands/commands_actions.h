@@ -87,6 +87,12 @@ FrameState frame_state(Commands&);
 // What the chosen frame can name.
 CScope scope(Commands&);
 
+// commands_screen.cpp
+bool screen(Commands&, std::string_view arguments);
+bool screenshot(Commands&, std::string_view arguments);
+bool type(Commands&, std::string_view arguments);
+bool mouse(Commands&, std::string_view arguments);
+
 // commands_types.cpp
 // The variables that the chosen frame can name.
 std::vector<Symbols::Variable> variables(Commands&);

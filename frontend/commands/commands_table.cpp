@@ -38,6 +38,12 @@ constexpr Command commands[] = {
      "trace exec,in_asm,int to log.txt in main..vm_exit", act::trace},
     {"send", "TEXT", "to the guest's serial port; \\n, \\r, \\t, \\xHH are characters", "send ls\\n",
      act::send},
+    {"type", "TEXT",
+     "on the guest's keyboard while it runs; <enter>, <f2>, <ctrl-alt-delete>, <wait SECONDS>, <screen "
+     "REGEX>",
+     "type ls\\n", act::type},
+    {"mouse", "RIGHT UP [BUTTONS [WHEEL]]", "move the mouse; buttons: 1 left, 2 right, 4 middle",
+     "mouse 10 -5 1", act::mouse},
 
     group("Breakpoints"),
     {"break", "[guest|gpa|phys] ADDRESS [cpu N] [if EXPR]",
@@ -117,6 +123,9 @@ constexpr Command commands[] = {
      "memory|fpu|pic|devices|"
      "vector",
      "a table of the machine", "info gdt", act::information, true},
+    {"screen", "", "what the screen shows: its mode, and the rows of a text mode", "screen", act::screen,
+     true},
+    {"screenshot", "FILE", "a picture of the screen, a PNG file", "screenshot now.png", act::screenshot},
     {"symbols", "[FILE [OFFSET|find] [root|guest] [as NAME]]",
      "load names and source lines: ELF, System.map, Xen's map; find: where the kernel put itself",
      "symbols vmlinux", act::symbols, true},

@@ -259,9 +259,9 @@ Sheet memory_map_sheet(const PhysicalMemory& memory) {
   Sheet sheet("memory");
   sheet.section("regions");
   for (const PhysicalMemory::Region& r : memory.regions()) {
-    const std::string_view kind = r.kind == PhysicalMemory::Region::Kind::ram   ? "RAM"
-                                  : r.kind == PhysicalMemory::Region::Kind::rom ? "ROM"
-                                                                                : "MMIO";
+    using Kind = PhysicalMemory::Region::Kind;
+    const bool ram = r.kind == Kind::ram || r.kind == Kind::window;
+    const std::string_view kind = ram ? "RAM" : r.kind == Kind::rom ? "ROM" : "MMIO";
     sheet.row()
         .hex("first", r.base.value, 12)
         .to(Link::To::host_physical, r.base.value)

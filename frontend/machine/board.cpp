@@ -67,7 +67,7 @@ Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, 
   rtc_line_ = &irqs_[CmosRtc::irq].driver();
   add<Pit8254>(clock, *pit_line_);
   rtc_ = &add<CmosRtc>(clock, *rtc_line_, config.start_time);
-  i8042_ = &add<I8042>(isa(I8042::keyboard_irq), isa(I8042::mouse_irq), a20_, control);
+  i8042_ = &add<I8042>(clock, isa(I8042::keyboard_irq), isa(I8042::mouse_irq), a20_, control);
   pm_ = &add<AcpiPm>(clock, isa(AcpiPm::sci_irq), control);
   add<Hpet>(clock, *this);
   for (unsigned port = 0; port < config.serial_ports; ++port) {
@@ -78,7 +78,7 @@ Board::Board(const MachineConfig& config, PhysicalMemory& memory, Clock& clock, 
   add<PostPort>();
   ferr_ = &add<FerrPort>(isa(FerrPort::irq));
   cpus[0]->numeric_error = ferr_;
-  add_pci(control);
+  add_pci(config, clock, control);
   add_drives(clock);
   add<DebugConsole>(console_out);
   add_fw_cfg(config);
@@ -101,13 +101,14 @@ void Board::wire_interrupts() {
   }
 }
 
-void Board::add_pci(ResetControl& control) {
+void Board::add_pci(const MachineConfig& config, const Clock& clock, ResetControl& control) {
   std::array<IrqLine*, 16> pirq_lines{};
   for (unsigned irq = 0; irq < isa_irqs; ++irq) pirq_lines[irq] = &isa(irq);
   pci_ = &add<PciBus>();
   add<I440fx>(this);
   pci_->set_pirq_sink(&add<Piix3Isa>(pirq_lines));
   add<Piix4Pm>(*pm_, ports);
+  if (config.vga) vga_ = &add<Vga>(memory_, clock, config.vga_rom);
   // The reset port lies inside CONFIG_ADDRESS's four bytes; the later mapping wins.
   add<ResetPort>(control);
 }

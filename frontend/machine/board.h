@@ -19,6 +19,7 @@
 #include "devices/pic/pic8259.h"
 #include "devices/rtc/cmos_rtc.h"
 #include "devices/serial/uart16550.h"
+#include "devices/vga/vga.h"
 #include "frontend/machine/drives.h"
 #include "frontend/machine/local_apics.h"
 #include "frontend/machine/machine.h"
@@ -75,13 +76,14 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   AcpiPm& power_management() { return *pm_; }
   const PicPair& pic() { return *pic_; }
   FwCfg& fw_cfg() { return *fw_cfg_; }
+  const Vga* screen() const { return vga_; }  // nullptr: there is none
   NumericErrorPins& numeric_error_pins() { return *ferr_; }
 
  private:
   template <class Chip, class... Arguments>
   Chip& add(Arguments&&... arguments);
   void wire_interrupts();
-  void add_pci(ResetControl& control);
+  void add_pci(const MachineConfig& config, const Clock& clock, ResetControl& control);
   void add_drives(Clock& clock);
   void add_fw_cfg(const MachineConfig& config);
   void add_options(const MachineConfig& config, ResetControl& control);
@@ -126,6 +128,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   FwCfg* fw_cfg_ = nullptr;
   PciBus* pci_ = nullptr;
   PciFunction* ide_ = nullptr;  // nullptr: no drive, no controller
+  Vga* vga_ = nullptr;
 };
 
 }  // namespace ringside

@@ -48,6 +48,7 @@ struct BootPlatform {
   std::vector<MemoryRange> memory_map;  // sorted, ACPI and BIOS areas reserved
   u64 low_ram_end = 0;                  // end of RAM below 4 GiB
   u64 rsdp = 0;                         // physical address of the ACPI RSDP
+  bool text_screen = false;             // there is a VGA, in text mode 3
 };
 
 // Loads request.kernel and what goes with it, and sets the BSP's registers to the protocol's entry state. On

@@ -86,12 +86,19 @@ void set_memory_types(Cpu& cpu) {
   cpu.msr.mtrr_def_type = bit(11) | bit(10) | type_wb;
 }
 
-void write_bios_data(PhysicalMemory& memory) {
+void write_bios_data(PhysicalMemory& memory, bool text_screen) {
   write_bios_services(memory);
   memory.write(HostPhys(0x400), 2, 0x3f8);                  // COM1
   memory.write(HostPhys(0x40e), 2, conventional_end >> 4);  // segment of the extended BIOS data area
   memory.write(HostPhys(0x413), 2, conventional_end >> 10);
   memory.write(HostPhys(conventional_end), 1, 1);  // its size in KiB
+  if (!text_screen) return;
+  memory.write(HostPhys(0x449), 1, 3);      // the video mode
+  memory.write(HostPhys(0x44a), 2, 80);     // columns
+  memory.write(HostPhys(0x44c), 2, 4096);   // bytes of a page
+  memory.write(HostPhys(0x463), 2, 0x3d4);  // the CRTC
+  memory.write(HostPhys(0x484), 1, 24);     // rows, less one
+  memory.write(HostPhys(0x485), 2, 16);     // lines of a row
 }
 
 }  // namespace ringside

@@ -3,7 +3,7 @@
 
 #include <variant>
 
-#include "cpu/arch/types.h"
+#include "cpu/arch/seams.h"
 
 namespace ringside {
 

@@ -63,7 +63,7 @@ bool load_kernel(const BootRequest& request, const BootPlatform& platform, std::
   const auto stack = plan.place(std::vector<u8>(stack_bytes), 16, "a stack");
   if (!stack) return job.fail("leaves no room for a stack; give the machine more memory with -m");
 
-  write_bios_data(*platform.memory);
+  write_bios_data(*platform.memory, platform.text_screen);
   plan.commit();
   Cpu& cpu = *platform.bsp;
   set_memory_types(cpu);

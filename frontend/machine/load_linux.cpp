@@ -21,7 +21,8 @@ constexpr u64 setup_sects = 0x1f1, vid_mode = 0x1fa, boot_flag = 0x1fe, jump_len
 }
 // Only in the zero page.
 namespace zero_page {
-constexpr u64 bytes = 4096, ext_mem_k = 0x02, acpi_rsdp_addr = 0x70, ext_ramdisk_image = 0xc0,
+constexpr u64 bytes = 4096, ext_mem_k = 0x02, video_mode = 0x06, video_columns = 0x07, video_lines = 0x0e,
+              video_is_vga = 0x0f, video_points = 0x10, acpi_rsdp_addr = 0x70, ext_ramdisk_image = 0xc0,
               ext_ramdisk_size = 0xc4, ext_cmd_line_ptr = 0xc8, alt_mem_k = 0x1e0, e820_entries = 0x1e8,
               e820_table = 0x2d0, e820_entry_bytes = 20, e820_max = 128;
 }
@@ -130,8 +131,8 @@ struct ZeroPage {
   }
 };
 
-// Everything below 0x1f1 stays zero but the memory sizes and the RSDP: no text mode, so that the kernel takes
-// its dummy console and never looks for a VGA.
+// Everything below 0x1f1 stays zero but the memory sizes, the RSDP and the text mode of a screen. Without one
+// the kernel takes its dummy console and never looks for a VGA.
 ZeroPage make_zero_page(const LoadJob& job) {
   ZeroPage page;
   const Image& k = job.kernel;
@@ -143,6 +144,13 @@ ZeroPage make_zero_page(const LoadJob& job) {
 
   const BootPlatform& platform = job.plan.platform();
   page.set(zero_page::acpi_rsdp_addr, platform.rsdp);
+  if (platform.text_screen) {
+    page.set<u8>(zero_page::video_mode, 3);
+    page.set<u8>(zero_page::video_columns, 80);
+    page.set<u8>(zero_page::video_lines, 25);
+    page.set<u8>(zero_page::video_is_vga, 1);
+    page.set<u16>(zero_page::video_points, 16);
+  }
   const u64 extended = platform.low_ram_end > one_mib ? (platform.low_ram_end - one_mib) >> 10 : 0;
   page.set(zero_page::alt_mem_k, static_cast<u32>(extended));
   page.set(zero_page::ext_mem_k, static_cast<u16>(std::min<u64>(extended, 0xfc00)));

@@ -40,6 +40,6 @@ bool load_pvh(const LoadJob& job, Entry& entry);  // of an ELF
 u32 lower_memory_kib(const BootPlatform& platform);
 u32 upper_memory_kib(const BootPlatform& platform);
 
-void write_bios_data(PhysicalMemory& memory);
+void write_bios_data(PhysicalMemory& memory, bool text_screen);
 
 }  // namespace ringside

@@ -174,6 +174,7 @@ bool Machine::boot(Parts& p, std::string& error) const {
   platform.bsp = p.cpus[0].get();
   platform.memory_map = standard_memory_map(config_.ram_bytes);
   platform.low_ram_end = std::min(config_.ram_bytes, low_ram_limit);
+  platform.text_screen = p.board->screen() != nullptr;
   platform.rsdp = write_acpi_tables(p.memory, config_.cpus);
   for (auto& cpu : p.cpus) set_memory_types(*cpu);
   return load_kernel(config_.boot, platform, error);
@@ -331,6 +332,7 @@ void Machine::on_debug_console(std::function<void(u8)> sink) {
 }
 
 const PicPair& Machine::pic() { return parts_->board->pic(); }
+const Vga* Machine::screen() { return parts_->board->screen(); }
 
 bool Machine::input(const InputEvent& event) {
   struct Receivers {

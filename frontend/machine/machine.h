@@ -21,6 +21,7 @@ class Device;
 class LocalApic;
 class IoApic;
 class PicPair;
+class Vga;
 
 constexpr u64 most_ram = u64{64} << 30;
 
@@ -38,6 +39,8 @@ struct MachineConfig {
   std::optional<DebugExit> debug_exit;  // -device isa-debug-exit
   bool test_device = false;             // -device pc-testdev
   unsigned serial_ports = 1;            // COM1.., up to 4
+  bool vga = false;                     // -vga std, -device VGA
+  std::vector<u8> vga_rom;              // its video BIOS; empty: none
   // An item that firmware and suites find by its name: a file's bytes, or these if there is no path.
   struct FwCfgFile {
     std::string name, path;
@@ -106,6 +109,7 @@ class Machine final : public ResetControl {
   const LocalApic& local_apic(unsigned n);  // for looking
   const IoApic& io_apic();
   const PicPair& pic();
+  const Vga* screen();  // nullptr: the machine has none
 
   // The outside world. Serial and debug-console output is handed over byte by byte.
   void on_serial(std::function<void(u8)> sink, unsigned port = 0);

@@ -24,7 +24,6 @@ constexpr AbsentFlag absent_rows[] = {
     {"virtfs", no_shares},
     {"fsdev", no_shares},
     {"netdev", no_network},
-    {"vga", no_window},
     {"full-screen", no_window},
     {"curses", no_window},
     {"k", no_window},

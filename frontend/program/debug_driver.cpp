@@ -116,6 +116,10 @@ class Conversation {
         ++went;
       return went;
     });
+    commands.on_type([this](std::vector<TypedStep> steps) { session_.screen().add_typed(std::move(steps)); });
+    commands.on_screenshot([this](const std::string& path, std::string& why) {
+      return write_screenshot("screenshot", path, session_.machine(), why);
+    });
     commands.on_restart([this](std::string& why) { return session_.restart(why); });
     debugger().on_slice([this] {
       session_.flush();

@@ -76,6 +76,8 @@ std::vector<Role> roles_of(const RunOptions& options) {
   // Both may go to standard output.
   if (options.debugcon.kind == Chardev::Kind::file) add_device("-debugcon", options.debugcon);
   add("--stats", options.stats, true);
+  add("--screenshot", options.screenshot, true);
+  for (const RunOptions::AtCount& shot : options.screenshots_at) add("--screenshot-at", shot.what, true);
   add("--trace-exits", options.trace_exits, true);
   add("--explain-json", options.explain_json, true);
   if (options.vmx_coverage != "-") add("--vmx-coverage", options.vmx_coverage, true);

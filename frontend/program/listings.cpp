@@ -51,6 +51,7 @@ std::unique_ptr<Machine> full_machine() {
   config.model = *parse_cpu_model(default_cpu_model, error);
   config.ram_bytes = 1u << 20;
   config.test_device = true;
+  config.vga = true;
   config.debug_exit = MachineConfig::DebugExit{};
   config.dispatcher = Dispatcher::reference;
   DriveRequest disk;

@@ -57,4 +57,13 @@ bool log_file(Parsed& parsed, std::string_view value, std::string& error);
 bool log_ranges(Parsed& parsed, std::string_view value, std::string& error);
 bool symbols(Parsed& parsed, std::string_view value, std::string& error);
 
+// options_screen.cpp
+bool display(Parsed& parsed, std::string_view value, std::string& error);
+bool vga(Parsed& parsed, std::string_view value, std::string& error);
+bool screenshot(Parsed& parsed, std::string_view value, std::string& error);
+bool screenshot_at(Parsed& parsed, std::string_view value, std::string& error);
+bool type(Parsed& parsed, std::string_view value, std::string& error);
+bool type_at(Parsed& parsed, std::string_view value, std::string& error);
+bool expect_screen(Parsed& parsed, std::string_view value, std::string& error);
+
 }  // namespace ringside::flags

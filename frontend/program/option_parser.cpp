@@ -65,6 +65,23 @@ bool settle_chardevs(RunOptions& run, std::string& error) {
   return resolve(run, "-debugcon", run.debugcon, error);
 }
 
+// Whether there is a screen: as asked for, or where firmware or this command line makes something of one.
+bool settle_screen(RunOptions& run, std::string& error) {
+  std::string asks;
+  if (!run.screenshots_at.empty()) asks = "--screenshot-at";
+  if (!run.screenshot.empty()) asks = "--screenshot";
+  if (!run.expect_screen.empty()) asks = "--expect-screen";
+  if (run.window) asks = "-display sdl";
+  if (!asks.empty() && !run.vga.value_or(true)) {
+    error = fmt::format("{}: -vga none leaves the machine without a screen; leave one of them out", asks);
+    return false;
+  }
+  const BootRequest& boot = run.machine.boot;
+  const bool firmware = boot.kernel.empty() && !boot.bios.empty();
+  run.machine.vga = run.vga.value_or(!asks.empty() || (firmware && !run.nographic && !run.no_defaults));
+  return true;
+}
+
 bool check_combinations(RunOptions& run, std::string& error) {
   const BootRequest& boot = run.machine.boot;
   if (boot.kernel.empty() && !boot.initrd.empty()) {
@@ -80,7 +97,7 @@ bool check_combinations(RunOptions& run, std::string& error) {
     return false;
   }
   for (DriveRequest& drive : run.machine.drives) drive.snapshot |= run.snapshot;
-  return choose_firmware(run, error) && settle_chardevs(run, error);
+  return choose_firmware(run, error) && settle_screen(run, error) && settle_chardevs(run, error);
 }
 
 }  // namespace
@@ -104,6 +121,7 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
     const bool two = word.starts_with("--");
     std::string_view name = word.substr(two ? 2 : 1);
     std::optional<std::string_view> value;
+    std::string both;
     // With one dash only behind a flag that there is: QEMU's values may hold an equals sign themselves.
     if (const auto equals = name.find('=');
         equals != std::string_view::npos && (two || find_option(name.substr(0, equals)))) {
@@ -126,6 +144,16 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
         return std::nullopt;
       }
       value = arguments[++i];
+      // "COUNT FILE": two words are one value with a blank between.
+      if (option->argument.find(' ') != std::string_view::npos) {
+        if (i + 1 == arguments.size()) {
+          error = fmt::format("{} {}: a word is missing; write {} {}", word, *value, spelled(*option),
+                              option->argument);
+          return std::nullopt;
+        }
+        both = fmt::format("{} {}", *value, arguments[++i]);
+        value = both;
+      }
     }
     if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
     // A question is answered at once, whatever else may be wrong.

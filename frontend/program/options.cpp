@@ -37,11 +37,6 @@ bool global_property(Parsed& p, std::string_view v, std::string&) {
   return true;
 }
 
-bool display(Parsed&, std::string_view v, std::string& e) {
-  if (v == "none") return true;
-  return fail(e, fmt::format("-display {}: not there yet; use -display none and the serial port", v));
-}
-
 bool vnc(Parsed&, std::string_view v, std::string& e) {
   if (v == "none") return true;
   return fail(e, fmt::format("-vnc {}: not there yet; use -vnc none and the serial port", v));
@@ -150,9 +145,14 @@ constexpr Option options[] = {
     {"accel", "NAME", "how instructions are run: emitted or reference; tcg means the best there is",
      accelerator},
     {"device", "DEVICE",
-     "isa-debug-exit[,iobase=PORT][,iosize=BYTES], pc-testdev, isa-serial,chardev=ID, or "
+     "isa-debug-exit[,iobase=PORT][,iosize=BYTES], pc-testdev, VGA, isa-serial,chardev=ID, or "
      "loader,addr=ADDRESS,file=FILE, which puts a file into memory; \"ringside devices\" lists all",
      device},
+    {"vga", "std|none",
+     "the graphics card: VGA with Bochs' VBE on PCI, also as -device VGA (std with -bios and where the "
+     "screen is "
+     "asked for, but for -nographic and -nodefaults; else none)",
+     vga},
     {"global", "PROPERTY", "accepted, does nothing", global_property},
     {"rtc", "base=DATE", "the clock at power-up: 2024-05-06T07:08:09, utc or localtime (2023-11-14T22:13:20)",
      real_time_clock},
@@ -178,8 +178,10 @@ constexpr Option options[] = {
     {"chardev", "KIND,id=ID",
      "a place for -serial chardev:ID: stdio, null, file,path=FILE, pty, socket,path=FILE", chardev},
     {"nographic", "", "the serial port on the terminal, as it is without this", nographic},
-    {"display", "none", "no window, as it is without this", display},
-    {"vnc", "none", "the same", vnc},
+    {"display", "sdl|none",
+     "a window with the screen, or none, as it is without this; its keys begin with Ctrl-Alt", display, false,
+     run_only},
+    {"vnc", "none", "no VNC server, as it is without this", vnc},
     {"nodefaults", "", "nothing that was not asked for: no serial port on the terminal", no_defaults},
 
     {"", "", "Batch runs", nullptr},
@@ -190,6 +192,18 @@ constexpr Option options[] = {
      "end with 0 when a line of the serial output matches; status 1 if the run ends without; several must "
      "match in their order",
      expect, own},
+    {"expect-screen", "REGEX",
+     "the same of a row of the screen in text modes; what --expect and this name must all be met",
+     expect_screen, own},
+    {"type", "TEXT",
+     "type this, on a US keyboard: \\n, \\t, \\e, <enter>, <up>, <f2>, <ctrl-alt-delete>, ...; <wait "
+     "SECONDS> "
+     "of virtual time, <screen REGEX> until a row of the screen matches; may come again",
+     type, own},
+    {"type-at", "COUNT TEXT", "the same, once so many instructions were retired", type_at, own, run_only},
+    {"screenshot", "FILE", "write a picture of the screen at the end, a PNG file", screenshot, own},
+    {"screenshot-at", "COUNT FILE", "the same, once so many instructions were retired; may come again",
+     screenshot_at, own, run_only},
     {"fail-on", "REGEX", "end with 1 when a line of the serial output matches; may come again", fail_on, own},
     {"output-limit", "BYTES", "end when the guest has printed so much; status 124", output_limit, own},
     {"stats", "FILE", "write statistics as JSON at the end: instructions, times, state hash, ...", stats,

@@ -45,15 +45,25 @@ struct RunOptions {
   u64 output_limit = 0;                      // bytes of all serial ports together; 0: no limit
   std::vector<std::string> expect, fail_on;  // regular expressions
   std::string stats;                         // file; empty: no statistics
-  std::string trace_exits;                   // file; empty: no rows for VM exits
-  std::string vmx_coverage;                  // file, - for standard error; empty: no report
-  bool explain = false;                      // tell every VM entry and exit in words, on standard error
-  bool explain_as_json = false;              // there, as JSON
-  std::string explain_json;                  // file for the same as JSON; empty: none
-  StoryFilter explain_only;                  // what of it
-  ExecutionLog::Options log;                 // of what runs
-  std::string log_file;                      // empty: it goes to standard error
-  std::optional<GdbPlace> gdb;               // where a gdb may come to
+  std::optional<bool> vga;                   // whether the machine has a screen; not given: as it is booted
+  bool window = false;                       // -display sdl
+  std::vector<std::string> expect_screen;    // regular expressions
+  std::string screenshot;                    // file; empty: none
+  struct AtCount {
+    u64 count = 0;     // instructions of all CPUs together
+    std::string what;  // a file, or what is typed
+  };
+  std::vector<AtCount> screenshots_at, typed_at;
+  std::vector<std::string> typed;  // from the beginning on
+  std::string trace_exits;         // file; empty: no rows for VM exits
+  std::string vmx_coverage;        // file, - for standard error; empty: no report
+  bool explain = false;            // tell every VM entry and exit in words, on standard error
+  bool explain_as_json = false;    // there, as JSON
+  std::string explain_json;        // file for the same as JSON; empty: none
+  StoryFilter explain_only;        // what of it
+  ExecutionLog::Options log;       // of what runs
+  std::string log_file;            // empty: it goes to standard error
+  std::optional<GdbPlace> gdb;     // where a gdb may come to
   std::vector<SymbolFile> symbols;
   std::vector<LoadedBytes> loads;             // -device loader
   std::vector<std::string> firmware_folders;  // -L

@@ -210,6 +210,13 @@ bool device(Parsed& p, std::string_view v, std::string& e) {
   if (kind == "isa-debug-exit") return debug_exit(properties, p, v, e);
   if (kind == "loader") return device_loader(properties, p, v, e);
   if (kind == "isa-serial") return device_serial(properties, p, v, e);
+  if (kind == "VGA") {
+    p.run.vga = true;
+    for (const Property& property : properties)
+      if (property.name != kind)
+        p.run.warnings.push_back(fmt::format("-device {}: {} does nothing here", v, property.name));
+    return true;
+  }
   if (kind == "pc-testdev") {
     p.run.machine.test_device = true;
     return true;

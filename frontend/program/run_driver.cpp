@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "frontend/inspect/pending.h"
+#include "frontend/program/display.h"
 #include "frontend/program/output.h"
 #include "frontend/program/session.h"
 #include "frontend/render/text.h"
@@ -27,7 +28,8 @@ class Run {
 
   int run() {
     std::string error;
-    if (!session_.prepare(error) || !let_gdb_in(error)) {
+    if (!session_.prepare(error) || !let_gdb_in(error) ||
+        (session_.options().window && !display_.open(error))) {
       const int status = session_.refuse(error);
       return signals_.caught() ? 128 + signals_.caught() : status;
     }
@@ -61,7 +63,7 @@ class Run {
   bool over(Input& input);
   bool machine_ended(const Ending& ending, Input& input);
   bool wait_for_input(const Ending& ending, Input& input);
-  bool offer(Input& input);
+  bool offer(Input& input, bool idle = false);
   bool sleeps_for_ever(const Input& input);
   void keep_pace(Input& input);
   bool restart(const std::string& why);
@@ -84,6 +86,7 @@ class Run {
 
   Session session_;
   SignalGuard signals_;
+  Display display_;
   // The last time an instruction retired.
   u64 awake_retired_ = 0;
   double awake_guest_ = 0;
@@ -113,7 +116,9 @@ bool Run::step(Input& input) {
     if (!serve_gdb()) return false;
     if (gdb()->holds()) return stand_still(input);
   }
-  const u64 slice = session_.allowed(input.interactive() ? interactive_slice : batch_slice);
+  if (display_.paused()) return stand_still(input);
+  const bool watched_by_people = input.interactive() || display_.there();
+  const u64 slice = session_.allowed(watched_by_people ? interactive_slice : batch_slice);
   if (slice == 0) return false;
   const Ending ending = gdb() ? gdb()->run(slice) : session_.machine().run(slice);
   if (over(input)) return false;
@@ -125,7 +130,8 @@ bool Run::step(Input& input) {
   input.poll(0);
   if (over(input)) return false;
   offer(input);
-  if (input.interactive() || session_.attended()) keep_pace(input);
+  const bool at_pace = display_.there() ? !display_.full_speed() : input.interactive() || session_.attended();
+  if (at_pace) keep_pace(input);
   return true;
 }
 
@@ -147,6 +153,7 @@ bool Run::over(Input& input) {
   if (session_.ended_from_outside()) return true;
   if (const int number = signals_.caught())
     return end("interrupted", fmt::format("interrupted by signal {}", number), 128 + number);
+  if (display_.quit()) return end("quit", "ended from the window", exit_ok);
   return input.quit() && end("quit", "ended by the escape key", exit_ok);
 }
 
@@ -176,12 +183,17 @@ void Run::wait(Input& input, double seconds) {
   std::vector<int> others = session_.input_descriptors();
   if (session_.listens() && others.empty()) seconds = std::min(seconds, look_again);
   if (gdb()) others.push_back(gdb()->descriptor());
+  if (display_.there()) {
+    seconds = std::min(seconds, Display::longest_wait);
+    display_.serve(session_.machine());
+  }
   input.poll(milliseconds(session_.time_left(seconds)), others);
 }
 
 // Hands input over until the guest's receivers are full; true if some went.
-bool Run::offer(Input& input) {
-  bool went = session_.offer_input();
+bool Run::offer(Input& input, bool idle) {
+  bool went = session_.offer_input(idle);
+  went = display_.serve(session_.machine()) || went;
   while (!input.empty() && session_.offer_typed(input.front())) {
     input.pop();
     went = true;
@@ -204,7 +216,7 @@ bool Run::sleeps_for_ever(const Input& input) {
   }
   const double asleep = now - awake_guest_;
   return (asleep > patience && machine.no_interrupt_wakes()) ||
-         (asleep > patience_unattended && !input.open() && !session_.listens());
+         (asleep > patience_unattended && !input.open() && !session_.listens() && !display_.there());
 }
 
 // A guest that only waits for its timers would run ahead of the person in front of it, and keep the host
@@ -260,12 +272,12 @@ bool Run::machine_ended(const Ending& ending, Input& input) {
 // The machine can be revived by input only. True: none will come, and the run is over.
 bool Run::wait_for_input(const Ending& ending, Input& input) {
   constexpr double hour = 3600;
-  while (!offer(input)) {
-    const bool nobody = !input.open() && !session_.listens();
+  while (!offer(input, true)) {
+    const bool nobody = !input.open() && !session_.listens() && !display_.there();
     if (!watched() && (nobody || session_.machine().no_interrupt_wakes())) return end_asleep(ending.reason);
     wait(input, hour);
     if (over(input)) return true;
-    if (gdb()) break;
+    if (gdb() || display_.there()) break;
   }
   return false;
 }

@@ -70,6 +70,7 @@ bool Session::prepare(std::string& error) {
     if (!read_image(file.path, "fw_cfg item", most, image, error)) return false;
     file.bytes = std::move(image.bytes);
   }
+  if (!load_video_bios(error) || !screen_.prepare(options_, error)) return false;
   machine_ = Machine::create(options_.machine, error);
   if (!machine_) return false;
   if (options_.emitted_by_name && machine_->dispatcher() != Dispatcher::emitted)
@@ -92,6 +93,22 @@ bool Session::open_log(std::string& error) {
     return false;
   const auto put = [this](std::string_view lines) { log_.put(lines); };
   debugger().let_witness(std::make_shared<ExecutionLog>(options_.log, symbols(), put));
+  return true;
+}
+
+// Firmware starts the card by the card's own BIOS. Without it the screen stays as a reset leaves it.
+bool Session::load_video_bios(std::string& error) {
+  constexpr const char* name = "/usr/share/seabios/vgabios-stdvga.bin";
+  constexpr u64 most = 0x10000;
+  const BootRequest& boot = options_.machine.boot;
+  if (!options_.machine.vga || !boot.kernel.empty() || boot.bios.empty()) return true;
+  Image image;
+  if (::access(name, F_OK) != 0) {
+    if (options_.vga) say(fmt::format("warning: -vga std: {} is not there; install seabios", name));
+    return true;
+  }
+  if (!read_image(name, "video BIOS", most, image, error)) return false;
+  options_.machine.vga_rom = std::move(image.bytes);
   return true;
 }
 
@@ -206,8 +223,8 @@ void Session::flush() {
   log_.flush();
 }
 
-bool Session::offer_input() {
-  bool went = false;
+bool Session::offer_input(bool idle) {
+  bool went = screen_.type(*machine_, idle);
   for (unsigned port = 0; port < serials_.size(); ++port) {
     Channel& serial = *serials_[port];
     serial.receive();
@@ -236,8 +253,9 @@ bool Session::listens() const {
 }
 
 u64 Session::allowed(u64 slice) {
-  if (options_.max_instructions == 0) return slice;
   const u64 done = retired_before_ + machine_->retired();
+  slice = screen_.limit(done, slice);
+  if (options_.max_instructions == 0) return slice;
   const u64 left = options_.max_instructions - std::min(done, options_.max_instructions);
   if (left == 0)
     end("max-instructions", fmt::format("--max-instructions {}: reached", options_.max_instructions),
@@ -250,7 +268,8 @@ const std::string* Session::failed_output() const {
   for (const auto& serial : serials_) {
     if (!serial->failure().empty()) return &serial->failure();
   }
-  for (const std::string* failure : {&console_.failure(), &reports_.failure(), &log_.failure()}) {
+  for (const std::string* failure :
+       {&console_.failure(), &reports_.failure(), &log_.failure(), &screen_.failure()}) {
     if (!failure->empty()) return failure;
   }
   return nullptr;
@@ -267,13 +286,21 @@ bool Session::limit_reached() {
 }
 
 std::string Session::decision() const {
-  if (expect_.matched()) return "the serial output matched --expect";
+  if (all_met())
+    return expect_.matched() ? "the serial output matched --expect" : "the screen matched --expect-screen";
   return fmt::format("--fail-on {}: a line of the serial output matched", expect_.unwanted());
+}
+
+// Everything that is waited for has come, and something was waited for.
+bool Session::all_met() const {
+  return (expect_.matched() || screen_.matched()) && expect_.missing().empty() && screen_.missing().empty();
 }
 
 // The line that decided may go on: a prompt has no end, but the rest of an answer comes soon.
 bool Session::decided() {
-  if (!expect_.decided()) return false;
+  screen_.after_slice(*machine_, retired_before_ + machine_->retired());
+  if (expect_.unwanted().empty() && !all_met()) return false;
+  if (!expect_.decided()) return true;
   constexpr u64 patience = 2'000'000;
   const u64 now = retired_before_ + machine_->retired();
   if (decided_at_ == 0) decided_at_ = std::max<u64>(now, 1);
@@ -314,8 +341,8 @@ bool Session::restart(std::string& error) {
 void Session::end(std::string ending, std::string reason, int status) {
   if (over()) return;
   // What decides may come in a line that has no end any more.
-  if (expect_.decided() && ending != "output") {
-    const bool good = expect_.matched();
+  const bool good = all_met();
+  if ((good || !expect_.unwanted().empty()) && ending != "output") {
     status = !good ? exit_failed : ending == "debugger" ? status : exit_ok;
     reason = decision();
     ending = good ? "expected" : "failed";
@@ -334,8 +361,11 @@ void Session::tell_end() {
   if (failed || limit || ending == "interrupted")
     say(fmt::format("{} (after {} instructions)", summary_.reason, summary_.instructions));
   for (unsigned n = 0; limit && n < machine_->cpus(); ++n) say(where_line(machine_->cpu(n), &symbols()));
-  if (expect_.missing().empty() || ending == "failed" || summary_.status >= exit_limit) return;
-  say(fmt::format("--expect {}: the run ended without a match ({})", expect_.missing(), summary_.reason));
+  const bool on_screen = expect_.missing().empty();
+  const std::string missing = on_screen ? screen_.missing() : expect_.missing();
+  if (missing.empty() || ending == "failed" || summary_.status >= exit_limit) return;
+  say(fmt::format("{} {}: the run ended without a match ({})", on_screen ? "--expect-screen" : "--expect",
+                  missing, summary_.reason));
   summary_.status = exit_failed;
 }
 
@@ -351,7 +381,7 @@ int Session::conclude() {
   summary_.instructions = retired_before_ + machine_->retired();
   tell_end();
   std::string error;
-  if (reports_.conclude(options_, error) &&
+  if (reports_.conclude(options_, error) && screen_.conclude(options_, *machine_, error) &&
       (options_.stats.empty() ||
        write_whole_file("--stats", options_.stats, stats_json(options_, *machine_, summary_), error)))
     return summary_.status;

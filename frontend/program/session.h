@@ -15,6 +15,7 @@
 #include "frontend/program/expect.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
+#include "frontend/program/screen_watch.h"
 #include "frontend/program/stats.h"
 #include "frontend/program/terminal.h"
 
@@ -55,8 +56,10 @@ class Session {
   void flush();
 
   // Hands over what has come from the sockets and pseudo-terminals of serial ports, as far as the guest's
-  // receivers have room. The machine stands still. True: some went.
-  bool offer_input();
+  // receivers have room, and what is to be typed. The machine stands still; `idle`: nothing else will make it
+  // go on. True: some went.
+  bool offer_input(bool idle = false);
+  ScreenWatch& screen() { return screen_; }
   // One byte of standard input, for the port that has it. False: there is no room; offer it again later.
   bool offer_typed(u8 byte);
   // What input may come from, beside standard input; `listens`: though there may be no descriptor yet.
@@ -106,6 +109,8 @@ class Session {
   void printed(unsigned port, u8 byte);
   void stop_machine();
   bool install(std::string& error);
+  bool load_video_bios(std::string& error);
+  bool all_met() const;
   const std::string* failed_output() const;
   void tell_end();
 
@@ -123,6 +128,7 @@ class Session {
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<GdbServer> gdb_;
   Expect expect_;
+  ScreenWatch screen_;
   std::function<void()> enough_;
   std::function<void(u8)> printed_;
   std::function<void(const std::string&)> reset_told_;

@@ -11,7 +11,8 @@ namespace {
 struct Bench {
   FakeLine irq1, irq12, a20;
   FakeControl control;
-  I8042 kbc{irq1, irq12, a20, control};
+  FakeClock clock;
+  I8042 kbc{clock, irq1, irq12, a20, control};
   PortBus bus;
   Bench() { PortsOf(bus, kbc); }
   u8 in(u16 port) { return static_cast<u8>(bus.port_read(port, 1)); }
@@ -206,4 +207,35 @@ TEST_CASE("i8042: saved and restored with bytes on the way") {
   CHECK(saved.into(b.kbc));
   CHECK(b.irq1.rises == 0);  // the line's level is the line's own state
   CHECK(b.drain() == Bytes{0x1e, 0x9e});
+}
+
+TEST_CASE(
+    "a key that is held repeats in virtual time, as the guest has set delay and rate, until it goes up") {
+  Bench b;
+  const auto after = [&](u64 ms) {
+    b.clock.advance(ms * b.clock.frequency() / 1000);
+    return b.drain();
+  };
+  b.kbc.key(0x1e, false, true);
+  CHECK(after(499) == Bytes{0x1e});
+  CHECK(after(2) == Bytes{0x1e});
+  CHECK(after(93) == Bytes{0x1e});  // 10.9 a second
+  // Another key takes over, and the release of the first does not stop it.
+  b.kbc.key(0x48, true, true);
+  b.kbc.key(0x1e, false, false);
+  CHECK(after(499) == Bytes{0xe0, 0x48, 0x9e});
+  CHECK(after(2) == Bytes{0xe0, 0x48});
+  b.kbc.key(0x48, true, false);
+  CHECK(after(5000) == Bytes{0xe0, 0xc8});
+  CHECK_FALSE(b.clock.any_armed());
+  // 250 ms and 30 a second.
+  b.keyboard(0xf3), b.keyboard(0x00);
+  b.kbc.key(0x1e, false, true);
+  CHECK(after(249) == Bytes{0x1e});
+  CHECK(after(2) == Bytes{0x1e});
+  CHECK(after(34) == Bytes{0x1e});
+  // Nobody reads: the queue is bounded.
+  CHECK(after(60'000).size() == 17);
+  b.keyboard(0xff);
+  CHECK(after(60'000).empty());
 }

@@ -23,7 +23,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 37> rooms = {{
+constexpr std::array<Room, 38> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},
@@ -52,6 +52,7 @@ constexpr std::array<Room, 37> rooms = {{
     {"devices/", 40},
     {"frontend/machine/", 80},
     {"frontend/replay/", 90},
+    {"frontend/screen/", 90},
     {"frontend/symbols/", 90},
     {"frontend/inspect/", 100},
     {"frontend/debug/", 110},

@@ -108,6 +108,8 @@ struct RealBoard {
     config.ram_bytes = ram_bytes;
     config.cpus = 2;
     config.test_device = true;
+    config.vga = true;
+    config.vga_rom = std::vector<u8>(0x9000, 0x5a);
     config.debug_exit = MachineConfig::DebugExit{};
     config.serial_ports = 4;
     DriveRequest disk;

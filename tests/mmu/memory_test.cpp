@@ -321,3 +321,52 @@ TEST_CASE("a page is put back as it was: by its own address, and only lines that
   CHECK_FALSE(m.restore_page(HostPhys(0x101010), nullptr));
   CHECK(m.ram_page(HostPhys(0x200000)) == nullptr);
 }
+
+TEST_CASE("a device's RAM is seen where it is shown, and known by an address of its own") {
+  PhysicalMemory m;
+  Watcher watcher;
+  m.set_code_watcher(&watcher);
+  REQUIRE(m.add_ram(HostPhys(0), 0x10000, "ram"));
+  const auto ram = m.add_device_ram(0x4000, "video");
+  REQUIRE(ram);
+  CHECK(ram->value >= bit(52));
+  CHECK(m.regions().size() == 1);
+  m.show_ram(*ram, HostPhys(0x100000), "window");
+  CHECK(m.regions()[1].name == "window");
+  m.write(HostPhys(0x101004), 4, 0x11223344);
+  CHECK(m.ram_page(*ram + 0x1000)[4] == 0x44);
+  const u32 mine = 0xaabbccdd;
+  m.write_device_ram(*ram + 0x1008, &mine, 4);
+  CHECK(m.read(HostPhys(0x101008), 4) == mine);
+  CHECK(m.pointer(HostPhys(0x101008), true) != nullptr);
+  PhysicalMemory::Page page;
+  REQUIRE(m.page(HostPhys(0x101000), page));
+  CHECK(page.ram);
+  CHECK(page.number == 0x10 + 1);
+
+  const auto mark = m.add_mark();
+  m.write(HostPhys(0x102000), 1, 1);
+  CHECK(m.marked_pages(*mark) == std::vector<HostPhys>{*ram + 0x2000});
+  // Code is known where CPUs see it, whoever changes it.
+  m.mark_code(HostPhys(0x101000), 16);
+  m.write_device_ram(*ram + 0x1000, &mine, 4);
+  REQUIRE(watcher.seen.size() == 1);
+  CHECK(watcher.seen[0].first == 0x101000);
+  CHECK(m.restore_page(*ram + 0x1000, nullptr));
+  CHECK(watcher.seen.back().first == 0x101000);
+
+  // It moves with all that is in it, lies over RAM and under registers, and goes away.
+  m.show_ram(*ram, HostPhys(0x8000), "window");
+  CHECK(m.read(HostPhys(0x102000), 1) == 0xff);
+  CHECK(m.read(HostPhys(0xa000), 1) == 1);
+  Device device;
+  m.add_mmio(HostPhys(0x9000), 0x1000, device, "registers");
+  m.show_ram(*ram, HostPhys(0x7000), "window");
+  m.show_ram(*ram, HostPhys(0x8000), "window");
+  CHECK(m.is_mmio(HostPhys(0x9000)));
+  m.write(HostPhys(0xa000), 1, 7);
+  m.hide_ram(*ram);
+  CHECK(m.read(HostPhys(0xa000), 1) == 0);
+  CHECK(m.ram_page(*ram + 0x2000)[0] == 7);
+  CHECK_FALSE(m.add_ram(*ram, 0x1000, "no CPU's"));
+}

@@ -1,0 +1,29 @@
+// Owns the keys of the keyboard by their names, and the keys that a text takes on a US layout.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "frontend/machine/input.h"
+#include "frontend/screen/line_pattern.h"
+
+namespace ringside {
+
+// What is typed, one step after the other.
+struct WaitSeconds {
+  double seconds = 0;  // of virtual time
+};
+using TypedStep = std::variant<KeyStroke, PauseKey, WaitSeconds, LinePattern>;
+
+// Letters as they are; \n, \t, \b, \e, \\ and \< ; <enter>, <f2>, <ctrl-alt-delete> and the like; <wait 2.5>
+// in seconds of virtual time; <screen REGEX> waits until a line of the screen matches. nullopt and one line
+// in `error`: it is none of these.
+std::optional<std::vector<TypedStep>> parse_typed(std::string_view text, std::string& error);
+
+// For help: the names, with blanks between.
+std::string key_names();
+
+}  // namespace ringside

@@ -44,10 +44,33 @@ function(build_in name)
   target_sources(roms PRIVATE ${code})
 endfunction()
 
+# A hypervisor in C for -kernel, with its symbols in it: roms/NAME/NAME.c and start.asm become build/roms/NAME.elf. The build's
+# own compiler makes it, so that there is none where that is not one for x86-64.
+function(c_guest name)
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    return()
+  endif()
+  set(image ${CMAKE_BINARY_DIR}/roms/${name}.elf)
+  set(source ${CMAKE_SOURCE_DIR}/roms/${name})
+  add_custom_command(
+    OUTPUT ${image}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/roms
+    COMMAND ${NASM} -Werror -f elf64 -g -F dwarf -o ${image}.start.o ${source}/start.asm
+    COMMAND ${CMAKE_CXX_COMPILER} -x c -std=c11 -O1 -g -m64 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only
+            -fno-stack-protector -fcf-protection=none -Wall -Wextra -Werror -c -o ${image}.c.o ${source}/${name}.c
+    COMMAND ${RINGSIDE_LD} -m elf_x86_64 -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -N -e start -Ttext=0x100000
+            -o ${image} ${image}.start.o ${image}.c.o
+    DEPENDS ${source}/${name}.c ${source}/start.asm
+    COMMENT "Building roms/${name}" VERBATIM)
+  add_custom_target(rom-${name} DEPENDS ${image})
+  add_dependencies(rom-images rom-${name})
+endfunction()
+
 rom(hello)
 rom(visor)
 rom(refusals)
 build_in(visor)
+c_guest(mistakes)
 
 # The program is declared after this file is read.
 cmake_language(DEFER CALL target_link_libraries ringside PRIVATE roms)

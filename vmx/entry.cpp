@@ -224,8 +224,7 @@ EntryResult refuse_entry(Cpu& cpu, Vmcs& v, const EntryView& view, const Rule& r
     result = fail_entry(cpu, v, ExitReason::entry_failure_guest_state, rule.qualification, cpu.nmi_blocked);
   } else {
     result.kind = EntryResult::Kind::fail_valid;
-    result.error = static_cast<u8>(rule.stage == RuleStage::controls ? VmError::invalid_controls
-                                                                     : VmError::invalid_host_state);
+    result.why = rule.stage == RuleStage::controls ? Refusal::controls : Refusal::host_state;
   }
   result.broken = std::move(broken);
   return result;

@@ -21,6 +21,11 @@ bool is_page(u64 entry, unsigned level) {
 
 }  // namespace
 
+std::string_view memory_type_name(u64 type) {
+  constexpr std::string_view names[] = {"UC", "WC", "reserved", "reserved", "WT", "WP", "WB"};
+  return type < std::size(names) ? names[type] : "reserved";
+}
+
 std::string_view eptp_refusal(const Capabilities& capability, u64 eptp) {
   const u64 type = eptp & Eptp::memory_type;
   const bool type_known = (type == 0 && capability.has(VmxControl::ept_uncacheable)) ||

@@ -21,6 +21,9 @@ struct Eptp {
 // Why VM entry refuses the value as an EPT pointer, in words; empty if it does not.
 std::string_view eptp_refusal(const Capabilities& capability, u64 eptp);
 
+// "UC", "WC", "WT", "WP", "WB"; "reserved" for the others. Of EPT entries, EPT pointers and MTRRs.
+std::string_view memory_type_name(u64 type);
+
 // Bits of EPT paging-structure entries.
 struct EptEntry {
   static constexpr u64 R = bit(0), W = bit(1), X = bit(2),  // X: of supervisor-mode addresses with XU

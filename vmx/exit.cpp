@@ -1,4 +1,5 @@
 // Owns VM exit: the record of why, the guest's state saved, the host's loaded. The manual's "VM Exits".
+#include "vmx/explain_refusal.h"
 #include "vmx/apic_virtualization.h"
 #include "vmx/transition_parts.h"
 
@@ -259,12 +260,18 @@ bool vmx_abort(Cpu& cpu, const Vmcs& v, VmxAbort why) {
   return false;
 }
 
-std::string_view abort_reason(const Cpu& cpu) {
+std::string abort_reason(const Cpu& cpu) {
   if (cpu.vmx == nullptr || cpu.vmx->abort == 0) return {};
+  const auto with_msr = [&](std::string text, std::string_view list) {
+    const std::string msr = ringside::text(cpu, cpu.vmx->msr_refusal, list);
+    return msr.empty() ? text : text + ": " + msr;
+  };
   switch (static_cast<VmxAbort>(cpu.vmx->abort)) {
-    case VmxAbort::storing_guest_msrs: return "VMX abort 1: a guest MSR could not be saved on a VM exit";
+    case VmxAbort::storing_guest_msrs:
+      return with_msr("VMX abort 1: a guest MSR could not be saved on a VM exit", "VM-exit MSR-store list");
     case VmxAbort::host_pdptes: return "VMX abort 2: the host's PDPTEs have reserved bits set";
-    case VmxAbort::loading_host_msrs: return "VMX abort 4: a host MSR could not be loaded on a VM exit";
+    case VmxAbort::loading_host_msrs:
+      return with_msr("VMX abort 4: a host MSR could not be loaded on a VM exit", "VM-exit MSR-load list");
   }
   return "VMX abort";
 }

@@ -208,6 +208,10 @@ std::string vmcs_bitmap_text(bool write, u64 encoding) {
 
 std::string cause_text(const ExitInfo& exit) {
   const ExitCause& c = exit.cause;
+  // That EPT is on is no answer; the walk has one (explain_walk.h).
+  if (exit.reason == ExitReason::ept_violation) return "an EPT entry on the way does not allow the access";
+  if (exit.reason == ExitReason::ept_misconfiguration)
+    return "an EPT entry on the way is not one that the CPU accepts";
   using Kind = ExitCause::Kind;
   switch (c.kind) {
     case Kind::unconditional: return "it always causes a VM exit in VMX non-root operation";

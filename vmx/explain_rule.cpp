@@ -7,6 +7,8 @@
 
 #include "cpu/arch/register_bits.h"
 #include "cpu/state/msrs.h"
+#include "vmx/ept.h"
+#include "vmx/manual_titles.h"
 
 namespace ringside {
 namespace {
@@ -50,6 +52,41 @@ std::string_view group_of(Field field) {
       (field >= HOST_ES_SELECTOR && field <= HOST_TR_SELECTOR))
     return "selector";
   return {};
+}
+
+struct Hint {
+  std::string_view id, text;
+};
+constexpr Hint hints[] = {
+#define HINT(id, text) {id, text},
+#include "vmx/rule_hints.inc"
+#undef HINT
+};
+
+// Fields that count something: their bits mean nothing each.
+bool is_number(Field field) {
+  switch (field) {
+    case CR3_TARGET_COUNT:
+    case VM_ENTRY_INSTRUCTION_LENGTH:
+    case TPR_THRESHOLD:
+    case GUEST_ACTIVITY_STATE: return true;
+    default: return false;
+  }
+}
+
+// Fields that hold a physical address alone.
+bool is_address(Field field) {
+  const FieldInfo& f = info(field);
+  if (field == EPT_POINTER || field == XSS_EXITING_BITMAP || f.width() != FieldWidth::bits64) return false;
+  return field == VMCS_LINK_POINTER || f.id.ends_with("_ADDRESS") || f.id.ends_with("_BITMAP") ||
+         field == IO_BITMAP_A || field == IO_BITMAP_B;
+}
+
+// Of access rights: "type 11 instead of 9".
+std::string type_change(const RuleExplanation::Cure& cure) {
+  if (group_of(cure.field) != "access_rights" || !((cure.set | cure.cleared) & Rights::type)) return {};
+  const u64 before = cure.value ^ cure.set ^ cure.cleared;
+  return fmt::format("type {} (bits 3:0) instead of {}", cure.value & Rights::type, before & Rights::type);
 }
 
 // Guest state that VM exits write into the VMCS with its present controls.
@@ -164,6 +201,9 @@ RuleExplanation explain(const Rule& rule, const EntryView& view) {
     e.cure = {rule.fields[0], wanted, wanted & ~now, now & ~wanted};
   }
   e.sources = sources_of(view, rule.source);
+  for (const Hint& hint : hints) {
+    if (hint.id == rule.id) e.hint = hint.text;
+  }
   return e;
 }
 
@@ -176,7 +216,7 @@ std::vector<RuleExplanation> explain_violations(const EntryView& view) {
 std::string text(const RuleExplanation::Value& value, const NameCode& name) {
   using From = RuleExplanation::Value::From;
   std::string called;
-  if (name && value.from != From::from_memory) called = name(value.rip, value.from == From::vm_exit);
+  if (name && value.from != From::from_memory) called = name(value);
   if (!called.empty()) called = fmt::format(" <{}>", called);
   switch (value.from) {
     case From::vmwrite:
@@ -208,20 +248,48 @@ std::string bit_names(Field field, u64 bits) {
   return joined(parts);
 }
 
+std::string cure_text(const RuleExplanation& e) {
+  if (!e.cure || !(e.cure->set || e.cure->cleared)) return {};
+  const RuleExplanation::Cure& cure = *e.cure;
+  u64 set = cure.set, cleared = cure.cleared;
+  std::vector<std::string> changes;
+  if (cure.field == EPT_POINTER) {
+    const u64 changed = set | cleared, type = cure.value & Eptp::memory_type;
+    if (changed & Eptp::memory_type)
+      changes.push_back(fmt::format("memory type {} ({} in bits 2:0)", memory_type_name(type), type));
+    if (changed & Eptp::walk_length)
+      changes.push_back(fmt::format("page-walk length {} ({} in bits 5:3)", Eptp::levels(cure.value),
+                                    Eptp::levels(cure.value) - 1));
+    set &= ~(Eptp::memory_type | Eptp::walk_length);
+    cleared &= ~(Eptp::memory_type | Eptp::walk_length);
+  } else if (is_address(cure.field)) {
+    if (cure.value == ~u64{0}) return "all ones: there is no shadow VMCS";
+    const u64 low = page_bytes - 1;
+    return (set | cleared) & ~low ? "an address that the CPU can reach" : "the beginning of its page";
+  } else if (is_number(cure.field)) {
+    return fmt::format("{} it to {}", set > cleared ? "raise" : "lower", cure.value);
+  } else if (const std::string types = type_change(cure); !types.empty()) {
+    changes.push_back(types);
+    set &= ~u64{Rights::type};
+    cleared &= ~u64{Rights::type};
+  }
+  if (set) changes.push_back("set " + bit_names(cure.field, set));
+  if (cleared) changes.push_back("clear " + bit_names(cure.field, cleared));
+  return joined(changes);
+}
+
 std::string text(const RuleExplanation& e, const NameCode& name) {
-  std::string all = fmt::format("{}: {}\n  manual: {}", e.rule->id, e.rule->sentence, e.rule->title);
+  std::string all =
+      fmt::format("{}: {}\n  manual: {}", e.rule->id, e.rule->sentence, titled_in_manual(e.rule->title));
   for (const RuleExplanation::Value& value : e.values)
     all += fmt::format("\n  {} = {:#x}, {}", info(value.field).id, value.value, text(value, name));
   for (const RuleExplanation::Source& source : e.sources) {
     all += source.msr ? fmt::format("\n  {} (MSR {:#x}) = {:#x}", source.name, source.msr, source.value)
                       : fmt::format("\n  {} = {}", source.name, source.value);
   }
-  if (e.cure && (e.cure->set || e.cure->cleared)) {
-    std::vector<std::string> changes;
-    if (e.cure->set) changes.push_back("set " + bit_names(e.cure->field, e.cure->set));
-    if (e.cure->cleared) changes.push_back("clear " + bit_names(e.cure->field, e.cure->cleared));
-    all += fmt::format("\n  cure: {} = {:#x}: {}", info(e.cure->field).id, e.cure->value, joined(changes));
-  }
+  if (const std::string cure = cure_text(e); !cure.empty())
+    all += fmt::format("\n  cure: {} = {:#x}: {}", info(e.cure->field).id, e.cure->value, cure);
+  if (!e.hint.empty()) all += fmt::format("\n  hint: {}", e.hint);
   return all;
 }
 

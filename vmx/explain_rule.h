@@ -34,6 +34,7 @@ struct RuleExplanation {
   std::vector<Value> values;    // of the fields that the rule reads, the one to cure first
   std::optional<Cure> cure;     // none: the sentence says all that can be said
   std::vector<Source> sources;  // often none
+  std::string_view hint;        // another way, or what people forget; often empty
 };
 
 RuleExplanation explain(const Rule& rule, const EntryView& view);
@@ -47,13 +48,17 @@ std::string_view bit_name(Field field, unsigned number);
 // The control word that a field holds; nullopt: it is none.
 std::optional<ControlWord> control_word(Field field);
 
-// What code at an address is called, of the hypervisor or of its guest: "main+0x12"; empty: nobody knows.
-using NameCode = std::function<std::string(u64 rip, bool guest)>;
+// What the code is called that gave a field its value, of the hypervisor or of its guest: "main+0x12"; empty:
+// nobody knows.
+using NameCode = std::function<std::string(const RuleExplanation::Value&)>;
 // "VMWRITE at RIP 1000 <main+0x12> (instruction 42)" and its like; without `name` no names.
 std::string text(const RuleExplanation::Value& value, const NameCode& name = {});
 // The names of bits as the manual spells them, "VMXE (bit 13), bit 20": of control fields, control registers,
 // RFLAGS, IA32_EFER and others whose bits have names.
 std::string bit_names(Field field, u64 bits);
+// How to come to the nearest value, in the terms of the field: "lower it to 4", "set VMXE (bit 13)", "memory
+// type WB (6 in bits 2:0)". Empty: there is no cure.
+std::string cure_text(const RuleExplanation& explanation);
 // Several lines, the first of which is "id: sentence"; no newline at the end.
 std::string text(const RuleExplanation& explanation, const NameCode& name = {});
 

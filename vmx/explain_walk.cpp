@@ -1,9 +1,12 @@
 // Owns the rendering of walk trails, and the repetition of a walk from the VMCS after it failed.
 #include "vmx/explain_walk.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "vmx/ept.h"
+#include "vmx/explain_exit.h"
 #include "vmx/rules.h"
 
 namespace ringside {
@@ -28,7 +31,9 @@ std::string ept_meaning(const WalkStep& step) {
   if (e & EptEntry::A) text += " A";
   if (maps_page(step)) {
     if (e & EptEntry::D) text += " D";
-    text += fmt::format(", maps a page, memory type {}", (e & EptEntry::memory_type) >> 3);
+    const u64 type = (e & EptEntry::memory_type) >> 3;
+    text += fmt::format(", maps a page, memory type {}", memory_type_name(type));
+    if (memory_type_name(type) == "reserved") text += fmt::format(" ({})", type);
     if (e & EptEntry::suppress_ve) text += ", suppress #VE";
   } else {
     text += ", references a table";
@@ -56,7 +61,7 @@ std::string guest_meaning(const WalkStep& step) {
 void add_steps(const WalkTrace& trace, ExplainedWalk& walk) {
   for (unsigned i = 0; i < trace.count; ++i) {
     const WalkStep& s = trace.steps[i];
-    walk.steps.push_back({name_of(s), s.second_stage, s.entry_at.value, s.of.value, s.entry,
+    walk.steps.push_back({name_of(s), s.level, s.second_stage, s.entry_at.value, s.of.value, s.entry,
                           s.second_stage ? ept_meaning(s) : guest_meaning(s), std::string(s.failure)});
   }
 }
@@ -210,6 +215,45 @@ ExplainedWalk explain_ept_walk(const Cpu& cpu, const Vmcs& vmcs, GuestPhys addre
   else
     conclude_failure(walk, name_of(fault));
   return walk;
+}
+
+namespace {
+
+// "the guest's write to linear 0x5678, guest-physical 0x805678,"
+std::string access_text(const ExitInfo& exit) {
+  using Q = EptQualification;
+  const u64 q = exit.qualification;
+  const std::string_view act = q & Q::fetch                    ? "instruction fetch at"
+                               : (q & Q::read && q & Q::write) ? "read and write of"
+                               : q & Q::write                  ? "write to"
+                                                               : "read of";
+  const std::string physical = fmt::format("guest-physical {:#x}", exit.physical);
+  std::string text;
+  if (exit.vectoring & Interruption::valid)
+    text = fmt::format("while {} was delivered, ",
+                       vector_text(exit.vectoring & 0xff, is_exception(Interruption::type(exit.vectoring))));
+  if (exit.reason == ExitReason::ept_misconfiguration) return text + "the access to " + physical;
+  if (!(q & Q::linear_valid)) return text + "the CPU's read of a PDPTE at " + physical;
+  if (!(q & Q::translation))
+    return text + fmt::format("the page walk for linear {:#x}, by its {} its own entry at {},", exit.linear,
+                              act, physical);
+  return text + fmt::format("the guest's {} linear {:#x}, {},", act, exit.linear, physical);
+}
+
+}  // namespace
+
+std::string ept_cause(const ExitInfo& exit, const ExplainedWalk& walk) {
+  const auto failed = std::find_if(walk.steps.rbegin(), walk.steps.rend(), [](const ExplainedStep& step) {
+    return step.second_stage && !step.failure.empty();
+  });
+  if (!walk.failed || failed == walk.steps.rend()) return {};
+  const std::string entry = fmt::format("the {} (level {}) at {:#x} = {:#x}", failed->name, failed->level,
+                                        failed->at, failed->entry);
+  if (exit.reason == ExitReason::ept_misconfiguration)
+    return fmt::format("{} met {}, which is {}", access_text(exit), entry, failed->failure);
+  if (failed->failure == "not present")
+    return fmt::format("{} met {}, which maps nothing: R, W and X are 0", access_text(exit), entry);
+  return fmt::format("{} met {}, which {}", access_text(exit), entry, failed->failure);
 }
 
 std::optional<ExplainedWalk> explain_walk(const Cpu& cpu, const ExitInfo& exit) {

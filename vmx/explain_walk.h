@@ -12,7 +12,8 @@
 namespace ringside {
 
 struct ExplainedStep {
-  std::string name;  // "EPT PDE", "PTE"
+  std::string name;    // "EPT PDE", "PTE"
+  unsigned level = 0;  // 1: of a page table
   bool second_stage = false;
   u64 at = 0;  // where the entry is: host-physical for EPT, guest-physical for the guest's own
   u64 of = 0;  // EPT: the guest-physical address on the way
@@ -39,6 +40,10 @@ ExplainedWalk explain_walk(const Mmu& mmu, LinAddr address, Access access);
 ExplainedWalk explain_guest_walk(const Cpu& cpu, const Vmcs& vmcs, LinAddr address, Access access);
 // And of a guest-physical address through its EPT, if that is in use.
 ExplainedWalk explain_ept_walk(const Cpu& cpu, const Vmcs& vmcs, GuestPhys address, AccessKind kind);
+
+// Why `exit`, an EPT violation or misconfiguration whose walk failed so, happened: which access of whom met
+// which right or which bits of which entry. Empty for a walk that did not fail.
+std::string ept_cause(const ExitInfo& exit, const ExplainedWalk& walk);
 
 // The walk that ended in `exit`, an EPT violation or misconfiguration that was just taken: from the guest
 // state in the current VMCS and the paging structures as they are. nullopt for other exits.

@@ -6,10 +6,9 @@
 namespace ringside {
 namespace {
 
-// 4-KByte aligned, and no bit beyond the physical-address width.
-bool region_address_ok(const Cpu& cpu, u64 pointer) {
-  return !(pointer & (vmcs_bytes - 1)) && !(pointer >> cpu.vmx->capability.physical_bits);
-}
+// A region is 4-KByte aligned, and its address has no bit beyond the physical-address width.
+bool unaligned(u64 pointer) { return pointer & (vmcs_bytes - 1); }
+bool too_wide(const Cpu& cpu, u64 pointer) { return pointer >> cpu.vmx->capability.physical_bits; }
 
 u32 revision_at(Cpu& cpu, u64 pointer) {
   return static_cast<u32>(cpu.mmu.memory().read(HostPhys(pointer), 4));
@@ -18,40 +17,42 @@ u32 revision_at(Cpu& cpu, u64 pointer) {
 }  // namespace
 
 void conclude_failed(Cpu& cpu, const VmResult& result) {
-  const bool valid = result.error != 0 && cpu.vmx->current != nullptr;
-  if (valid) cpu.vmx->current->set(Field::VM_INSTRUCTION_ERROR, result.error);
-  cpu.flags.set_image(valid ? Eflags::ZF : Eflags::CF);
-  cpu.vmx->observers.tell([&](VmxObserver& o) { o.failed(cpu, valid ? result.error : 0); });
+  const u8 error = cpu.vmx->current ? info(result.why).error : 0;
+  if (error) cpu.vmx->current->set(Field::VM_INSTRUCTION_ERROR, error);
+  cpu.flags.set_image(error ? Eflags::ZF : Eflags::CF);
+  const VmRefusal refusal{result.why, error, result.operand};
+  cpu.vmx->observers.tell([&](VmxObserver& o) { o.failed(cpu, refusal); });
 }
 
-std::string_view vmx_mode_refusal(const Cpu& cpu, bool outside) {
-  if (cpu.vmx == nullptr) return "the CPU model has no VMX";
-  if (!(cpu.cr0 & Cr0::PE)) return "CR0.PE is 0: real-address mode";
-  if (cpu.mode.v86) return "RFLAGS.VM is 1: virtual-8086 mode";
-  if (cpu.mode.long_mode && !cpu.mode.bits64) return "CS.L is 0 in IA-32e mode: compatibility mode";
-  if (outside && !(cpu.cr4 & Cr4::VMXE)) return "CR4.VMXE is 0";
-  if (!outside && !cpu.vmx_operation) return "the CPU is not in VMX operation: no VMXON was executed";
-  return {};
+Refusal vmx_mode_refusal(const Cpu& cpu, bool outside) {
+  if (cpu.vmx == nullptr) return Refusal::no_vmx;
+  if (!(cpu.cr0 & Cr0::PE)) return Refusal::real_address_mode;
+  if (cpu.mode.v86) return Refusal::virtual_8086_mode;
+  if (cpu.mode.long_mode && !cpu.mode.bits64) return Refusal::compatibility_mode;
+  if (outside && !(cpu.cr4 & Cr4::VMXE)) return Refusal::vmxe_clear;
+  if (!outside && !cpu.vmx_operation) return Refusal::not_in_vmx_operation;
+  return Refusal::none;
 }
 
-std::string_view vmxon_refusal(const Cpu& cpu) {
+Refusal vmxon_refusal(const Cpu& cpu) {
   const Capabilities& c = cpu.vmx->capability;
-  const u64 wanted = FeatureControl::lock | FeatureControl::vmx_outside_smx;
-  if (cpu.cpl > 0) return "CPL is not 0";
-  if (c.cr0_fixed0() & ~cpu.cr0) return "CR0 lacks a bit that IA32_VMX_CR0_FIXED0 wants";
-  if (cpu.cr0 & ~c.cr0_fixed1()) return "CR0 has a bit that IA32_VMX_CR0_FIXED1 forbids";
-  if (c.cr4_fixed0() & ~cpu.cr4) return "CR4 lacks a bit that IA32_VMX_CR4_FIXED0 wants";
-  if (cpu.cr4 & ~c.cr4_fixed1()) return "CR4 has a bit that IA32_VMX_CR4_FIXED1 forbids";
-  if (!cpu.mmu.memory().a20()) return "the A20 gate is closed";
-  if ((cpu.msr.feature_control & wanted) != wanted)
-    return "IA32_FEATURE_CONTROL is not locked with VMX outside SMX enabled";
-  return {};
+  if (cpu.cpl > 0) return Refusal::privilege;
+  if (c.cr0_fixed0() & ~cpu.cr0) return Refusal::cr0_lacks;
+  if (cpu.cr0 & ~c.cr0_fixed1()) return Refusal::cr0_forbidden;
+  if (c.cr4_fixed0() & ~cpu.cr4) return Refusal::cr4_lacks;
+  if (cpu.cr4 & ~c.cr4_fixed1()) return Refusal::cr4_forbidden;
+  if (!cpu.mmu.memory().a20()) return Refusal::a20_closed;
+  if (!(cpu.msr.feature_control & FeatureControl::lock)) return Refusal::feature_control_unlocked;
+  if (!(cpu.msr.feature_control & FeatureControl::vmx_outside_smx))
+    return Refusal::feature_control_without_vmx;
+  return Refusal::none;
 }
 
 VmResult vmxon(Cpu& cpu, u64 pointer) {
-  if (cpu.vmx_operation) return VmResult::fail(VmError::vmxon_in_root);
-  if (!region_address_ok(cpu, pointer) || revision_at(cpu, pointer) != vmcs_revision)
-    return VmResult::invalid();
+  if (cpu.vmx_operation) return VmResult::refuse(Refusal::vmxon_in_root);
+  if (unaligned(pointer)) return VmResult::refuse(Refusal::vmxon_unaligned, pointer);
+  if (too_wide(cpu, pointer)) return VmResult::refuse(Refusal::vmxon_width, pointer);
+  if (revision_at(cpu, pointer) != vmcs_revision) return VmResult::refuse(Refusal::vmxon_revision, pointer);
   cpu.vmx->reset();
   cpu.vmx->vmxon_region = HostPhys(pointer);
   cpu.vmx_operation = true;
@@ -72,20 +73,25 @@ VmResult vmxoff(Cpu& cpu) {
 }
 
 VmResult vmclear(Cpu& cpu, u64 pointer, u64 rip, u64 count) {
-  if (!region_address_ok(cpu, pointer)) return VmResult::fail(VmError::vmclear_bad_address);
-  if (HostPhys(pointer) == cpu.vmx->vmxon_region) return VmResult::fail(VmError::vmclear_vmxon_pointer);
+  if (unaligned(pointer)) return VmResult::refuse(Refusal::vmclear_unaligned, pointer);
+  if (too_wide(cpu, pointer)) return VmResult::refuse(Refusal::vmclear_width, pointer);
+  if (HostPhys(pointer) == cpu.vmx->vmxon_region)
+    return VmResult::refuse(Refusal::vmclear_vmxon_region, pointer);
   cpu.vmx->clear(cpu.mmu.memory(), HostPhys(pointer), rip, count);
   return VmResult::success();
 }
 
 VmResult vmptrld(Cpu& cpu, u64 pointer) {
-  if (!region_address_ok(cpu, pointer)) return VmResult::fail(VmError::vmptrld_bad_address);
-  if (HostPhys(pointer) == cpu.vmx->vmxon_region) return VmResult::fail(VmError::vmptrld_vmxon_pointer);
+  if (unaligned(pointer)) return VmResult::refuse(Refusal::vmptrld_unaligned, pointer);
+  if (too_wide(cpu, pointer)) return VmResult::refuse(Refusal::vmptrld_width, pointer);
+  if (HostPhys(pointer) == cpu.vmx->vmxon_region)
+    return VmResult::refuse(Refusal::vmptrld_vmxon_region, pointer);
   const u32 revision = revision_at(cpu, pointer);
   const bool shadow = revision & shadow_indicator;
-  if ((revision & ~shadow_indicator) != vmcs_revision ||
-      (shadow && !cpu.vmx->capability.has(VmxControl::vmcs_shadowing)))
-    return VmResult::fail(VmError::vmptrld_wrong_revision);
+  if ((revision & ~shadow_indicator) != vmcs_revision)
+    return VmResult::refuse(Refusal::vmptrld_revision, pointer);
+  if (shadow && !cpu.vmx->capability.has(VmxControl::vmcs_shadowing))
+    return VmResult::refuse(Refusal::vmptrld_shadow, pointer);
   cpu.vmx->current = &cpu.vmx->activate(cpu.mmu.memory(), HostPhys(pointer));
   cpu.vmx->current->shadow = shadow;
   return VmResult::success();
@@ -108,10 +114,11 @@ Vmcs* accessed_vmcs(Cpu& cpu) {
 VmResult vmwrite(Cpu& cpu, Vmcs& vmcs, u64 encoding, u64 value, u64 rip, u64 count) {
   const auto access = find_field(encoding);
   const Capabilities& capability = cpu.vmx->capability;
-  if (!access || !capability.has(access->field)) return VmResult::fail(VmError::unsupported_field);
+  if (!access) return VmResult::refuse(Refusal::unknown_field, encoding);
+  if (!capability.has(access->field)) return VmResult::refuse(Refusal::absent_field, encoding);
   const FieldInfo& field = info(access->field);
   if (field.kind() == FieldKind::exit_information && !capability.has(VmxControl::vmwrite_any_field))
-    return VmResult::fail(VmError::read_only_field);
+    return VmResult::refuse(Refusal::read_only_field, encoding);
   // Outside 64-bit mode the operand has 32 bits, and a full access clears the upper half of a longer field.
   value &= field.value_mask();
   if (access->high) value = (vmcs[access->field] & 0xffffffff) | value << 32;
@@ -134,10 +141,11 @@ bool vmcs_access_exits(const Cpu& cpu, u64 encoding, bool write, ExitCause& caus
 
 VmResult entry_preconditions(const Cpu& cpu, bool launch) {
   const Vmcs* current = cpu.vmx->current;
-  if (current == nullptr || current->shadow) return VmResult::invalid();
-  if (cpu.interrupt_shadow & Shadow::mov_ss) return VmResult::fail(VmError::blocked_by_mov_ss);
-  if (launch && current->launched) return VmResult::fail(VmError::vmlaunch_not_clear);
-  if (!launch && !current->launched) return VmResult::fail(VmError::vmresume_not_launched);
+  if (current == nullptr) return VmResult::refuse(Refusal::no_current_vmcs);
+  if (current->shadow) return VmResult::refuse(Refusal::shadow_is_current);
+  if (cpu.interrupt_shadow & Shadow::mov_ss) return VmResult::refuse(Refusal::blocked_by_mov_ss);
+  if (launch && current->launched) return VmResult::refuse(Refusal::launch_not_clear);
+  if (!launch && !current->launched) return VmResult::refuse(Refusal::resume_not_launched);
   return VmResult::success();
 }
 

@@ -4,19 +4,19 @@
 
 #include <optional>
 
-#include "vmx/instruction_errors.h"
+#include "vmx/refusals.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
 
-// How a VMX instruction ended. `error` 0 with `ok` false is VMfailInvalid by itself; a number becomes
-// VMfailValid if there is a current VMCS, VMfailInvalid otherwise.
+// How a VMX instruction ended: the reason's row says whether it is VMfailInvalid by itself, or a number,
+// which becomes VMfailValid if there is a current VMCS and VMfailInvalid otherwise. `operand` is VmRefusal's.
 struct VmResult {
   bool ok = true;
-  u8 error = 0;
+  Refusal why = Refusal::none;
+  u64 operand = 0;
   static VmResult success() { return {}; }
-  static VmResult invalid() { return {false, 0}; }
-  static VmResult fail(VmError number) { return {false, static_cast<u8>(number)}; }
+  static VmResult refuse(Refusal why, u64 operand = 0) { return {false, why, operand}; }
 };
 
 // Sets the arithmetic flags and the VM-instruction error field of the current VMCS: also for a VMREAD or
@@ -29,11 +29,10 @@ inline void conclude(Cpu& cpu, const VmResult& result) {
     conclude_failed(cpu, result);
 }
 
-// Why a VMX instruction is #UD, in words; empty if it is not. `outside`: it works outside VMX operation
-// (VMXON).
-std::string_view vmx_mode_refusal(const Cpu& cpu, bool outside);
-// Why VMXON is #GP(0), in words; empty if it is not.
-std::string_view vmxon_refusal(const Cpu& cpu);
+// Why a VMX instruction is #UD; `none` if it is not. `outside`: it works outside VMX operation (VMXON).
+Refusal vmx_mode_refusal(const Cpu& cpu, bool outside);
+// Why VMXON is #GP(0); `none` if it is not.
+Refusal vmxon_refusal(const Cpu& cpu);
 VmResult vmxon(Cpu& cpu, u64 pointer);
 VmResult vmxoff(Cpu& cpu);
 // `rip` and `count` are the instruction's, as vmwrite's.
@@ -47,7 +46,7 @@ Vmcs* accessed_vmcs(Cpu& cpu);
 inline VmResult vmread(const Cpu& cpu, const Vmcs& vmcs, u64 encoding, u64& value) {
   const auto access = find_field(encoding);
   if (!access || !cpu.vmx->capability.has(access->field)) [[unlikely]]
-    return VmResult::fail(VmError::unsupported_field);
+    return VmResult::refuse(access ? Refusal::absent_field : Refusal::unknown_field, encoding);
   value = vmcs[access->field] >> (access->high ? 32 : 0);
   return VmResult::success();
 }

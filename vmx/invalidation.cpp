@@ -33,9 +33,9 @@ bool invvpid_type_supported(const Capabilities& capability, u64 type) {
 VmResult invept(Cpu& cpu, u64 type, u64 first, u64) {
   Vmx& vmx = *cpu.vmx;
   const u64 eptp = first;
-  const VmResult invalid = VmResult::fail(VmError::invalid_invalidation_operand);
-  if (!invept_type_supported(vmx.capability, type)) return invalid;
-  if (type == invept_single_context && !eptp_refusal(vmx.capability, eptp).empty()) return invalid;
+  if (!invept_type_supported(vmx.capability, type)) return VmResult::refuse(Refusal::invept_type, type);
+  if (type == invept_single_context && !eptp_refusal(vmx.capability, eptp).empty())
+    return VmResult::refuse(Refusal::invept_pointer, eptp);
   if (vmx.ept) vmx.ept->flush();
   cpu.mmu.flush_second_stage(eptp, type == invept_all_contexts);
   return VmResult::success();
@@ -43,10 +43,12 @@ VmResult invept(Cpu& cpu, u64 type, u64 first, u64) {
 
 VmResult invvpid(Cpu& cpu, u64 type, u64 first, u64 second) {
   const u64 vpid = first, linear = second;
-  const VmResult invalid = VmResult::fail(VmError::invalid_invalidation_operand);
-  if (!invvpid_type_supported(cpu.vmx->capability, type) || vpid >> 16) return invalid;
-  if (type != invvpid_all_contexts && vpid == 0) return invalid;
-  if (type == invvpid_address && !cpu.mmu.canonical(linear)) return invalid;
+  if (!invvpid_type_supported(cpu.vmx->capability, type))
+    return VmResult::refuse(Refusal::invvpid_type, type);
+  if (vpid >> 16) return VmResult::refuse(Refusal::invvpid_reserved, vpid);
+  if (type != invvpid_all_contexts && vpid == 0) return VmResult::refuse(Refusal::invvpid_zero, vpid);
+  if (type == invvpid_address && !cpu.mmu.canonical(linear))
+    return VmResult::refuse(Refusal::invvpid_address, linear);
   cpu.mmu.flush_vpid(static_cast<u16>(vpid), static_cast<unsigned>(type), LinAddr(linear));
   return VmResult::success();
 }

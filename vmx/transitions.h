@@ -2,6 +2,9 @@
 // manual's "VM Entries" and "VM Exits".
 #pragma once
 
+#include <string>
+
+#include "vmx/refusals.h"
 #include "vmx/rules.h"
 
 namespace ringside {
@@ -9,12 +12,12 @@ namespace ringside {
 struct EntryResult {
   enum class Kind : u8 {
     entered,     // the guest's state is loaded; cpu.non_root; `inject` says what to deliver first
-    fail_valid,  // nothing changed; `error` for the VM-instruction error field
+    fail_valid,  // nothing changed; `why` has the number for the VM-instruction error field
     exited,      // entry failure (reason 33, 34): host state is loaded as by a VM exit
     aborted,     // VMX abort: the CPU is in shutdown
   };
   Kind kind = Kind::entered;
-  u8 error = 0;
+  Refusal why = Refusal::none;      // of fail_valid
   std::vector<const Rule*> broken;  // by the VMCS, in the manual's order; empty if nobody looks
   u32 inject = 0, inject_error = 0,
       inject_length = 0;  // the VM-entry interruption fields, with the valid bit
@@ -42,7 +45,7 @@ enum class VmxAbort : u32 {
   host_pdptes = 2,
   loading_host_msrs = 4,
 };
-// In words; empty if there was no abort.
-std::string_view abort_reason(const Cpu& cpu);
+// In words, with the MSR that could not be stored or loaded; empty if there was no abort.
+std::string abort_reason(const Cpu& cpu);
 
 }  // namespace ringside

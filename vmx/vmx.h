@@ -10,6 +10,7 @@
 #include "cpu/state/cpu.h"
 #include "vmx/capabilities.h"
 #include "vmx/exit_info.h"
+#include "vmx/refusals.h"
 #include "vmx/vmcs.h"
 
 namespace ringside {
@@ -41,6 +42,24 @@ struct ActiveControls {
 struct Rule;
 class Ept;
 
+// An entry of a list of MSRs that could not be loaded or stored: for the explanation, no part of the state.
+struct MsrListRefusal {
+  enum class Why : u8 {
+    none,
+    beyond_limit,  // more entries than IA32_VMX_MISC recommends
+    reserved,      // bits 63:32 of the entry's first half
+    forbidden,     // an MSR that no list may name
+    absent,        // the CPU model does not have it, and the machine is strict about that
+    value,         // WRMSR would be #GP(0) for the value
+    read,          // RDMSR would be #GP(0)
+  } why = Why::none;
+  bool store = false;
+  unsigned entry = 0;  // counted from 1, as the exit qualification does
+  u64 at = 0;          // the entry's physical address
+  u32 number = 0;
+  u64 value = 0;  // to be loaded
+};
+
 // A VM entry that failed.
 struct RefusedEntry {
   std::vector<const Rule*> broken;  // every rule, in the manual's order; none: MSR loading or the like
@@ -57,11 +76,16 @@ class VmxObserver {
   virtual void entered(Cpu& cpu) = 0;
   virtual void exited(Cpu& cpu, const ExitInfo& exit) = 0;  // before host state is looked at by anybody
   virtual void refused(Cpu& cpu, const RefusedEntry& entry) = 0;
-  // VMfailValid or VMfailInvalid (error 0).
-  virtual void failed(Cpu& cpu, unsigned error) = 0;
-  // A VMX instruction is #UD or #GP(0): the condition in words.
-  virtual void faulted(Cpu& cpu, Vector vector, std::string_view why) {
-    static_cast<void>(cpu), static_cast<void>(vector), static_cast<void>(why);
+  // VMfailValid or VMfailInvalid (error 0). cpu.rip is the instruction's, as in faulted().
+  virtual void failed(Cpu& cpu, const VmRefusal& refusal) = 0;
+  // A VMX instruction is #UD or #GP(0).
+  virtual void faulted(Cpu& cpu, const VmRefusal& refusal) {
+    static_cast<void>(cpu), static_cast<void>(refusal);
+  }
+  // A VMWRITE: what it wrote, where and when is in `vmcs`; registers and stack are as the instruction found
+  // them, cpu.rip may not be.
+  virtual void written(Cpu& cpu, const Vmcs& vmcs, Field field) {
+    static_cast<void>(cpu), static_cast<void>(vmcs), static_cast<void>(field);
   }
 };
 
@@ -106,6 +130,7 @@ struct Vmx {
   u64 task_return_rip = 0;            // of a task switch that exits: what follows the instruction
   u64 transitions = 0;                // VM entries and exits so far; not a part of the state
   const Vmcs* controls_of = nullptr;  // the VMCS that `controls` were taken from
+  MsrListRefusal msr_refusal;         // the last one
 
   // The VMCS at `region`, which becomes active if it was not.
   Vmcs& activate(PhysicalMemory& memory, HostPhys region);

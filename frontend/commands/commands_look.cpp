@@ -7,6 +7,7 @@
 #include "frontend/inspect/backtrace.h"
 #include "frontend/commands/commands_actions.h"
 #include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/fault_chain.h"
 #include "frontend/inspect/find_module.h"
 #include "frontend/inspect/find_offset.h"
 #include "frontend/inspect/look_branches.h"
@@ -209,6 +210,10 @@ bool explain(Commands& c, std::string_view arguments) {
   if (arguments == "pending") return pending(c, {});
   const VmxEvent* last = c.debugger().last_vmx_event(c.debugger().selected());
   const Cpu& cpu = c.debugger().cpu();
+  if (const Sheet chain = shutdown_sheet(cpu, &c.symbols()); !chain.sections.empty()) {
+    c.look(chain);
+    return true;
+  }
   Sheet sheet("explanation");
   sheet.section("event");
   if (!last) {
@@ -230,6 +235,7 @@ bool explain(Commands& c, std::string_view arguments) {
     case VmxEvent::Kind::faulted:
       sheet.row("failed").say("a VMX instruction failed, at instruction ").count("instruction", last->count);
       sheet.sections.back().rows.back().say(": ").word("words", last->words);
+      sheet.add(last->broken);
       break;
     case VmxEvent::Kind::refused: {
       Row& row = sheet.row("refused").say("the VM entry at instruction ").count("instruction", last->count);
@@ -269,12 +275,13 @@ bool vmcs(Commands& c, std::string_view arguments) {
   }
   if (!v) return false;
   if (arguments == "check") {
-    c.look(check_sheet(*cpu, *v, &c.symbols()));
+    c.look(check_sheet(*cpu, *v, &c.symbols(), &c.debugger().writers()));
     return true;
   }
   VmcsTextOptions options;
   options.symbols = &c.symbols();
   options.machine = &machine;
+  options.callers = &c.debugger().writers();
   for (const std::string_view area : {"controls", "host", "guest", "injection", "exit"}) {
     if (arguments == area) options.area = area;
   }

@@ -8,6 +8,7 @@
 
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/vmx_event.h"
+#include "frontend/inspect/writers.h"
 
 namespace ringside {
 

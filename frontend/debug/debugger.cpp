@@ -94,6 +94,8 @@ std::string Debugger::where(std::optional<unsigned> cpu) const {
   return where_line(impl_->machine.cpu(cpu.value_or(impl_->selected)), impl_->symbols);
 }
 
+const FieldWriters& Debugger::writers() const { return impl_->writers; }
+
 const VmxEvent* Debugger::last_vmx_event(unsigned cpu) const {
   const auto& last = impl_->cpus[cpu].last;
   return last ? &*last : nullptr;

@@ -123,6 +123,8 @@ class Debugger final {
 
   // The last event of VMX on each CPU, for explanations; nullptr: there was none.
   const VmxEvent* last_vmx_event(unsigned cpu) const;
+  // Who called the VMWRITEs that the run has met.
+  const FieldWriters& writers() const;
 
  private:
   struct Impl;

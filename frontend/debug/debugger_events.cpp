@@ -7,12 +7,13 @@
 #include "cpu/state/msrs.h"
 #include "frontend/debug/debugger_impl.h"
 #include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/fault_chain.h"
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/refusal.h"
 #include "frontend/inspect/where.h"
 #include "vmx/explain_exit.h"
 #include "vmx/explain_rule.h"
-#include "vmx/instruction_errors.h"
+#include "vmx/explain_refusal.h"
 #include "vmx/rules.h"
 
 namespace ringside {
@@ -200,6 +201,8 @@ void Debugger::Impl::exception(Cpu& cpu, const Fault& fault, u64 from) {
   if (has_error_code(fault.vector)) text += fmt::format("({:#x})", fault.error);
   if (fault.vector == Vector::PF) text += fmt::format(" for address {:#x}", cpu.cr2);
   text += fmt::format(" from {:#x}", from);
+  if (const std::string msr = msr_instruction_text(cpu, FaultedSide::own, from); !msr.empty())
+    text += ", " + msr;
   meet(cpu, Breakpoint::Kind::exception, text,
        [&](const Breakpoint& p) { return p.number == static_cast<u64>(fault.vector); });
   await(cpu, RunTo::exception, text);
@@ -294,37 +297,50 @@ void Debugger::Impl::refused(Cpu& cpu, const RefusedEntry& entry) {
   VmxEvent event{VmxEvent::Kind::refused, retired(cpu)};
   if (exit) event.exit = *exit;
   event.rule = rule;
-  const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
-  for (const Rule* one : entry.broken) add_rule(event.broken, explain(*one, view), "", symbols);
+  if (!entry.broken.empty()) {
+    const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+    const NameCode names = code_names(symbols, &writers, cpu.vmx->current->region.value);
+    for (const Rule* one : entry.broken) add_rule(event.broken, explain(*one, view), "", names);
+  }
   own.last = std::move(event);
   std::string text = "VM entry refused";
   if (rule) text += fmt::format(": {}: {}", rule->id, rule->sentence);
   if (exit) text += fmt::format(" (VM exit, reason {})", static_cast<unsigned>(exit->reason));
+  if (exit && exit->reason == ExitReason::entry_failure_msr_loading) {
+    const std::string msr = ringside::text(cpu, cpu.vmx->msr_refusal, "VM-entry MSR-load list");
+    text += ": " + msr;
+    own.last->broken.row("msr").word("msr", msr);
+  }
   if (witness) witness->failed(cpu, text);
   meet(cpu, Breakpoint::Kind::failed_entry, text, [](const Breakpoint&) { return true; });
 }
 
-void Debugger::Impl::failed(Cpu& cpu, unsigned error) {
+void Debugger::Impl::written(Cpu& cpu, const Vmcs& vmcs, Field field) {
+  if (symbols) writers.note(cpu, vmcs, field, *symbols);
+}
+
+void Debugger::Impl::failed(Cpu& cpu, const VmRefusal& refusal) {
   PerCpu& own = cpus[cpu.index];
+  const unsigned error = refusal.error;
   VmxEvent event{VmxEvent::Kind::failed, retired(cpu)};
   event.error = error;
-  event.words = vm_failure_text(error) + by_instruction(cpu);
+  event.words = vm_refusal_text(refusal) + by_instruction(cpu);
+  add_vm_refusal(event.broken, cpu, refusal, "", symbols);
   const std::string text = event.words;
   if (witness) witness->failed(cpu, text);
   own.last = std::move(event);
   meet(cpu, Breakpoint::Kind::vm_failure, text, [&](const Breakpoint& p) { return p.number == error; });
   // Of a VM entry that a rule refuses, refused() follows.
-  const bool by_rule = error == static_cast<unsigned>(VmError::invalid_controls) ||
-                       error == static_cast<unsigned>(VmError::invalid_host_state);
-  if (!by_rule && enters(cpu))
+  if (!refused_by_rule(refusal) && enters(cpu))
     meet(cpu, Breakpoint::Kind::failed_entry, "VM entry refused: " + text,
          [](const Breakpoint&) { return true; });
 }
 
-void Debugger::Impl::faulted(Cpu& cpu, Vector vector, std::string_view why) {
+void Debugger::Impl::faulted(Cpu& cpu, const VmRefusal& refusal) {
   PerCpu& own = cpus[cpu.index];
   VmxEvent event{VmxEvent::Kind::faulted, retired(cpu)};
-  event.words = vm_fault_text(vector, why) + by_instruction(cpu);
+  event.words = vm_refusal_text(refusal) + by_instruction(cpu);
+  add_vm_refusal(event.broken, cpu, refusal, "", symbols);
   const std::string text = event.words;
   if (witness) witness->failed(cpu, text);
   own.last = std::move(event);

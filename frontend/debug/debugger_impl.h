@@ -59,6 +59,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   bool watching = false;     // some CPU has watched pages
   Evaluate evaluate;
   const Symbols* symbols = nullptr;
+  FieldWriters writers;
   std::function<void()> between;
   std::function<u64(u64)> allowed;
   std::function<bool(const std::string&)> perform_reset;
@@ -131,8 +132,9 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   void entered(Cpu& cpu) override;
   void exited(Cpu& cpu, const ExitInfo& exit) override;
   void refused(Cpu& cpu, const RefusedEntry& entry) override;
-  void failed(Cpu& cpu, unsigned error) override;
-  void faulted(Cpu& cpu, Vector vector, std::string_view why) override;
+  void failed(Cpu& cpu, const VmRefusal& refusal) override;
+  void faulted(Cpu& cpu, const VmRefusal& refusal) override;
+  void written(Cpu& cpu, const Vmcs& vmcs, Field field) override;
 };
 
 }  // namespace ringside

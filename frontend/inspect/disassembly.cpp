@@ -45,6 +45,27 @@ class Capstone {
   cs_insn* instruction_ = nullptr;
 };
 
+// Capstone's names of the general registers as addresses use them, in the processor's order, and of the
+// segments.
+constexpr x86_reg general_registers[16][3] = {{X86_REG_RAX, X86_REG_EAX},
+                                              {X86_REG_RCX, X86_REG_ECX},
+                                              {X86_REG_RDX, X86_REG_EDX},
+                                              {X86_REG_RBX, X86_REG_EBX, X86_REG_BX},
+                                              {X86_REG_RSP, X86_REG_ESP},
+                                              {X86_REG_RBP, X86_REG_EBP, X86_REG_BP},
+                                              {X86_REG_RSI, X86_REG_ESI, X86_REG_SI},
+                                              {X86_REG_RDI, X86_REG_EDI, X86_REG_DI},
+                                              {X86_REG_R8, X86_REG_R8D},
+                                              {X86_REG_R9, X86_REG_R9D},
+                                              {X86_REG_R10, X86_REG_R10D},
+                                              {X86_REG_R11, X86_REG_R11D},
+                                              {X86_REG_R12, X86_REG_R12D},
+                                              {X86_REG_R13, X86_REG_R13D},
+                                              {X86_REG_R14, X86_REG_R14D},
+                                              {X86_REG_R15, X86_REG_R15D}};
+constexpr x86_reg segment_registers[] = {X86_REG_ES, X86_REG_CS, X86_REG_SS,
+                                         X86_REG_DS, X86_REG_FS, X86_REG_GS};
+
 // The address that an instruction names: a direct branch's, or of a RIP-relative operand.
 std::optional<u64> named_address(const cs_insn& insn, bool branch, const DisassemblyOptions& options) {
   const cs_x86& x86 = insn.detail->x86;
@@ -159,7 +180,46 @@ Sheet disassembly_sheet(const Cpu& cpu, const Symbols* symbols, unsigned count, 
 }
 
 DisassembledInstruction next_instruction(const Cpu& cpu, const Symbols* symbols) {
-  return disassemble(reader_of(cpu), linear_rip(cpu), 1, options_of(cpu, symbols)).at(0);
+  return instruction_at(cpu, linear_rip(cpu), symbols);
+}
+
+DisassembledInstruction instruction_at(const Cpu& cpu, u64 linear, const Symbols* symbols) {
+  return disassemble(reader_of(cpu), linear, 1, options_of(cpu, symbols)).at(0);
+}
+
+std::optional<u64> memory_operand(const Cpu& cpu) {
+  Capstone capstone(cpu.mode.code_bits);
+  u8 bytes[longest_instruction] = {};
+  const std::size_t there = std::min(reader_of(cpu)(linear_rip(cpu), bytes), sizeof bytes);
+  const cs_insn* const insn = capstone.decode(std::span(bytes, there), cpu.rip);
+  if (!insn) return std::nullopt;
+  const cs_x86& x86 = insn->detail->x86;
+  const u64 width = x86.addr_size == 8 ? ~u64{0} : x86.addr_size == 4 ? 0xffffffff : 0xffff;
+  const auto value = [&](x86_reg reg) -> u64 {
+    if (reg == X86_REG_RIP || reg == X86_REG_EIP) return cpu.rip + insn->size;
+    for (unsigned n = 0; n < std::size(general_registers); ++n) {
+      for (const x86_reg one : general_registers[n]) {
+        if (one == reg && reg != X86_REG_INVALID) return cpu.gpr[n];
+      }
+    }
+    return 0;
+  };
+  for (unsigned i = 0; i < x86.op_count; ++i) {
+    const cs_x86_op& operand = x86.operands[i];
+    if (operand.type != X86_OP_MEM) continue;
+    const x86_op_mem& m = operand.mem;
+    const u64 offset =
+        (value(m.base) + value(m.index) * static_cast<u64>(m.scale) + static_cast<u64>(m.disp)) & width;
+    const bool on_stack = m.base == X86_REG_RSP || m.base == X86_REG_ESP || m.base == X86_REG_RBP ||
+                          m.base == X86_REG_EBP || m.base == X86_REG_BP;
+    unsigned segment = on_stack ? SS : DS;
+    for (unsigned n = 0; n < std::size(segment_registers); ++n) {
+      if (segment_registers[n] == m.segment) segment = n;
+    }
+    if (cpu.mode.bits64) return offset + (segment >= FS ? cpu.segment[segment].base : 0);
+    return (offset + cpu.segment[segment].base) & 0xffffffff;
+  }
+  return std::nullopt;
 }
 
 }  // namespace ringside

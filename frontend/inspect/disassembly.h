@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,7 +42,10 @@ Sheet disassembly_sheet(const ReadCode& read, u64 address, unsigned count, const
 // The instructions around the CPU's next one, in its mode; or from `address` (linear) on.
 Sheet disassembly_sheet(const Cpu& cpu, const Symbols* symbols, unsigned count);
 Sheet disassembly_sheet(const Cpu& cpu, const Symbols* symbols, unsigned count, u64 address);
-// The next instruction of the CPU.
+// The next instruction of the CPU, and that at a linear address in the CPU's mode.
 DisassembledInstruction next_instruction(const Cpu& cpu, const Symbols* symbols);
+DisassembledInstruction instruction_at(const Cpu& cpu, u64 linear, const Symbols* symbols);
+// The linear address of the CPU's next instruction's operand in memory; nullopt: it has none.
+std::optional<u64> memory_operand(const Cpu& cpu);
 
 }  // namespace ringside

@@ -7,6 +7,7 @@
 
 #include "cpu/exec/engine/run.h"
 #include "cpu/exec/events/events.h"
+#include "frontend/inspect/fault_chain.h"
 #include "frontend/inspect/json_value.h"
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/look_paging.h"
@@ -14,9 +15,11 @@
 #include "frontend/inspect/vmx_event.h"
 #include "frontend/inspect/where.h"
 #include "vmx/explain_exit.h"
+#include "vmx/explain_refusal.h"
 #include "vmx/explain_rule.h"
 #include "vmx/explain_walk.h"
 #include "vmx/instruction_errors.h"
+#include "vmx/manual_titles.h"
 #include "vmx/rules.h"
 
 namespace ringside {
@@ -52,6 +55,19 @@ void add_parts(Sheet& sheet, std::string_view id, std::string_view title,
   }
 }
 
+// Where the host goes on if nobody said where: at 0, to nobody's joy.
+void add_forgotten_host(Sheet& sheet, const Cpu& cpu) {
+  const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+  for (const Field field : {Field::HOST_RIP, Field::HOST_RSP}) {
+    const RuleExplanation::Value value = value_of(view, field);
+    if (value.value == 0 && value.from == RuleExplanation::Value::From::from_memory)
+      titled(sheet, "host", "host")
+          .word("field", info(field).id)
+          .say(" = 0x0, ")
+          .word("writer", ringside::text(value));
+  }
+}
+
 // The rows of a walk, under one title.
 void add_walk(Sheet& sheet, const ExplainedWalk& walk) {
   std::string_view title = "walk";
@@ -61,6 +77,19 @@ void add_walk(Sheet& sheet, const ExplainedWalk& walk) {
       title = {};
     }
     sheet.sections.push_back(std::move(section));
+  }
+}
+
+// Of a VM entry that failed in MSR loading, or that ended in a VMX abort while it loaded the host's MSRs.
+std::string msr_refusal_text(const Cpu& cpu, const ExitInfo& exit) {
+  if (exit.reason != ExitReason::entry_failure_msr_loading) return {};
+  return text(cpu, cpu.vmx->msr_refusal, "VM-entry MSR-load list");
+}
+void add_msr_refusal(Sheet& sheet, const Cpu& cpu, const ExitInfo* exit) {
+  if (!exit) return;
+  if (const std::string msr = msr_refusal_text(cpu, *exit); !msr.empty()) {
+    titled(sheet, "msr", "msr").word("msr", msr);
+    titled(sheet, "manual", "manual").word("title", titled_in_manual("Loading MSRs"));
   }
 }
 
@@ -151,8 +180,10 @@ void ExitTrace::row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   j["name"] = name(exit.reason);
   j["qualification"] = exit.qualification;
   j["detail"] = headline(exit);
-  j["cause"] = explain_exit(exit).cause;
-  if (const auto walk = explain_walk(cpu, exit)) j["walk"] = walk->conclusion;
+  const auto walk = explain_walk(cpu, exit);
+  const std::string ept = walk ? ept_cause(exit, *walk) : std::string();
+  j["cause"] = ept.empty() ? explain_exit(exit).cause : ept;
+  if (walk) j["walk"] = walk->conclusion;
   if (exit.interruption & Interruption::valid) j["interruption"] = exit.interruption;
   if (exit.vectoring & Interruption::valid) j["vectoring"] = exit.vectoring;
   j["rip"] = guest_rip(cpu);
@@ -187,7 +218,9 @@ std::string likely_cause(const ExitInfo& exit) {
 bool ExitTrace::comes_again(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
   PerCpu& p = cpus_[cpu.index];
   const u64 rip = guest_rip(cpu);
-  const bool again = p.any_told && in_guest == 0 && p.told.reason == exit.reason && p.told_rip == rip;
+  // An instruction that exits is counted as if it had retired.
+  const u64 own = exit.instruction_length ? 1 : 0;
+  const bool again = p.any_told && in_guest <= own && p.told.reason == exit.reason && p.told_rip == rip;
   if (again) {
     ++p.again;
     // A run that does nothing else is told of while it lasts.
@@ -247,13 +280,19 @@ void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
       .say(", ")
       .count("in_guest", in_guest)
       .say(in_guest == 1 ? " instruction after the entry" : " instructions after the entry");
-  titled(sheet, "why", "why").word("cause", e.cause);
+  const auto walk = explain_walk(cpu, exit);
+  const std::string ept = walk ? ept_cause(exit, *walk) : std::string();
+  titled(sheet, "why", "why").word("cause", ept.empty() ? e.cause : ept);
   add_parts(sheet, "qualification", "qualification", e.qualification);
   add_parts(sheet, "event", "event", e.interruption);
   add_parts(sheet, "vectoring", "on its way", e.vectoring);
   if (exit.reason == ExitReason::triple_fault)
-    titled(sheet, "chain", "chain").word("chain", exception_chain(cpu));
-  if (const auto walk = explain_walk(cpu, exit)) add_walk(sheet, *walk);
+    add_fault_chain(sheet, cpu, FaultedSide::guest, indent, symbols_);
+  if (exit.reason == ExitReason::exception_or_nmi)
+    if (const std::string msr = msr_instruction_text(cpu, FaultedSide::guest, rip); !msr.empty())
+      titled(sheet, "instruction", "instruction").word("instruction", msr);
+  if (cpu.vmx->current) add_forgotten_host(sheet, cpu);
+  if (walk) add_walk(sheet, *walk);
   story_(sheet);
 }
 
@@ -285,7 +324,9 @@ void ExitTrace::refused(Cpu& cpu, const RefusedEntry& entry) {
       .say(", instruction ")
       .count("instruction", retired(cpu));
   if (exit) add_parts(sheet, "qualification", "qualification", explain_exit(*exit).qualification);
-  for (const Rule* one : broken) add_rule(sheet, explain(*one, view), indent, symbols_);
+  add_msr_refusal(sheet, cpu, exit);
+  const NameCode names = code_names(symbols_, &writers_, cpu.vmx->current->region.value);
+  for (const Rule* one : broken) add_rule(sheet, explain(*one, view), indent, names);
   story_(sheet);
 }
 
@@ -306,58 +347,70 @@ void ExitTrace::refusal_row(const Cpu& cpu, const std::vector<const Rule*>& brok
   if (exit) j["reason"] = static_cast<unsigned>(exit->reason);
   if (exit) j["qualification"] = exit->qualification;
   const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
+  if (const std::string msr = exit ? msr_refusal_text(cpu, *exit) : std::string(); !msr.empty())
+    j["msr"] = msr;
+  const NameCode names = code_names(symbols_, &writers_, cpu.vmx->current->region.value);
   auto& rules = j["rules"] = Json::array();
   for (const Rule* one : broken) {
     const RuleExplanation e = explain(*one, view);
-    Json r = {{"id", one->id}, {"sentence", one->sentence}, {"title", one->title}};
+    Json r = {{"id", one->id},
+              {"sentence", one->sentence},
+              {"title", one->title},
+              {"place", manual_place(one->title)}};
     for (const RuleExplanation::Value& v : e.values)
-      r["fields"].push_back({{"name", info(v.field).id},
-                             {"value", v.value},
-                             {"writer", ringside::text(v, code_names(symbols_))}});
+      r["fields"].push_back(
+          {{"name", info(v.field).id}, {"value", v.value}, {"writer", ringside::text(v, names)}});
     for (const RuleExplanation::Source& source : e.sources)
       r["sources"].push_back({{"name", source.name}, {"msr", source.msr}, {"value", source.value}});
     if (e.cure)
       r["cure"] = {{"field", info(e.cure->field).id},
                    {"value", e.cure->value},
                    {"set", e.cure->set},
-                   {"cleared", e.cure->cleared}};
+                   {"cleared", e.cure->cleared},
+                   {"words", cure_text(e)}};
+    if (!e.hint.empty()) r["hint"] = e.hint;
     rules.push_back(std::move(r));
   }
   rows_(j.dump() + "\n");
 }
 
-namespace {
+void ExitTrace::written(Cpu& cpu, const Vmcs& vmcs, Field field) {
+  if (symbols_ && (story_ || rows_)) writers_.note(cpu, vmcs, field, *symbols_);
+}
 
-Sheet failure_sheet(std::string_view name, std::string_view before, std::string_view words, u64 count) {
+void ExitTrace::tell_failure(const Cpu& cpu, std::string_view name, std::string_view before,
+                             const VmRefusal& refusal) {
+  if (!story_ || !filter_.tells_refusals() || !filter_.tells_at(retired(cpu))) return;
+  tell_again(cpu.index);
   Sheet sheet(name);
   sheet.section(name);
-  sheet.row(name).say(before).word("words", words).say(" (instruction ").count("instruction", count).say(")");
-  return sheet;
+  sheet.row(name)
+      .say(before)
+      .word("words", vm_refusal_text(refusal))
+      .say(" (instruction ")
+      .count("instruction", retired(cpu))
+      .say(")");
+  add_vm_refusal(sheet, cpu, refusal, indent, symbols_);
+  story_(sheet);
 }
 
-}  // namespace
-
-void ExitTrace::failed(Cpu& cpu, unsigned error) {
-  ++by_error_[error % by_error_.size()];
-  const std::string text = vm_failure_text(error);
-  if (story_ && filter_.tells_refusals() && filter_.tells_at(retired(cpu)))
-    story_(failure_sheet("vmx_instruction_failed", "", text, retired(cpu)));
+void ExitTrace::failed(Cpu& cpu, const VmRefusal& refusal) {
+  ++by_error_[refusal.error % by_error_.size()];
+  tell_failure(cpu, "vmx_instruction_failed", "", refusal);
   // Of a VM entry that a rule refuses, refused() follows.
-  const bool by_rule = error == static_cast<unsigned>(VmError::invalid_controls) ||
-                       error == static_cast<unsigned>(VmError::invalid_host_state);
-  if (rows_ && !by_rule) failure_row(cpu, error ? "VMfailValid" : "VMfailInvalid", error, text);
+  if (rows_ && !refused_by_rule(refusal))
+    failure_row(cpu, refusal.error ? "VMfailValid" : "VMfailInvalid", refusal);
 }
 
-void ExitTrace::faulted(Cpu& cpu, Vector vector, std::string_view why) {
-  const std::string text = vm_fault_text(vector, why);
-  if (story_)
-    story_(failure_sheet("vmx_instruction_faulted", "A VMX instruction raises ", text, retired(cpu)));
-  if (rows_) failure_row(cpu, vector_text(static_cast<unsigned>(vector), true), 0, text);
+void ExitTrace::faulted(Cpu& cpu, const VmRefusal& refusal) {
+  tell_failure(cpu, "vmx_instruction_faulted", "A VMX instruction raises ", refusal);
+  if (rows_) failure_row(cpu, vector_text(static_cast<unsigned>(info(refusal.why).vector), true), refusal);
 }
 
 // In CSV the reason is that of an exit: here there is none.
-void ExitTrace::failure_row(const Cpu& cpu, std::string_view name, unsigned error, std::string_view detail) {
+void ExitTrace::failure_row(const Cpu& cpu, std::string_view name, const VmRefusal& refusal) {
   const u64 rip = linear_rip(cpu);
+  const std::string detail = vm_refusal_text(refusal);
   if (form_ == TraceForm::csv) {
     rows_(fmt::format("{},{},,{},,{},{:#x},,\n", retired(cpu), cpu.index, csv_text(name), csv_text(detail),
                       rip));
@@ -368,9 +421,15 @@ void ExitTrace::failure_row(const Cpu& cpu, std::string_view name, unsigned erro
   j["cpu"] = cpu.index;
   j["failed"] = true;
   j["name"] = name;
-  if (error) j["error"] = error;
+  if (refusal.error) j["error"] = refusal.error;
   j["detail"] = detail;
   j["rip"] = rip;
+  const ExplainedRefusal e = explain(cpu, refusal);
+  j["reason"] = e.info->id;
+  j["sentence"] = e.info->sentence;
+  if (!e.found.empty()) j["found"] = e.found;
+  if (!e.wanted.empty()) j["wanted"] = e.wanted;
+  j["title"] = e.info->title;
   rows_(j.dump() + "\n");
 }
 

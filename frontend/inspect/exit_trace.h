@@ -11,6 +11,7 @@
 
 #include "frontend/inspect/sheet.h"
 #include "frontend/inspect/story_filter.h"
+#include "frontend/inspect/writers.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/machine/machine.h"
 #include "vmx/vmx.h"
@@ -51,8 +52,9 @@ class ExitTrace final : public VmxObserver {
   void entered(Cpu& cpu) override;
   void exited(Cpu& cpu, const ExitInfo& exit) override;
   void refused(Cpu& cpu, const RefusedEntry& entry) override;
-  void failed(Cpu& cpu, unsigned error) override;
-  void faulted(Cpu& cpu, Vector vector, std::string_view why) override;
+  void failed(Cpu& cpu, const VmRefusal& refusal) override;
+  void faulted(Cpu& cpu, const VmRefusal& refusal) override;
+  void written(Cpu& cpu, const Vmcs& vmcs, Field field) override;
 
  private:
   struct PerCpu {
@@ -66,7 +68,8 @@ class ExitTrace final : public VmxObserver {
   };
   void row(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   void refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit);
-  void failure_row(const Cpu& cpu, std::string_view name, unsigned error, std::string_view detail);
+  void failure_row(const Cpu& cpu, std::string_view name, const VmRefusal& refusal);
+  void tell_failure(const Cpu& cpu, std::string_view name, std::string_view before, const VmRefusal& refusal);
   void tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   bool comes_again(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   void tell_again(unsigned cpu);
@@ -77,6 +80,7 @@ class ExitTrace final : public VmxObserver {
   StoryFilter filter_;
   u64 passed_ = 0;  // exits that the filter let through, for its every Nth
   const Symbols* symbols_ = nullptr;
+  FieldWriters writers_;
   std::vector<PerCpu> cpus_;
   u64 exits_ = 0, entries_ = 0;
   std::array<u64, exit_reason_limit> by_reason_{};

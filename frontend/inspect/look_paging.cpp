@@ -135,7 +135,6 @@ bool ept_table(const Cpu& cpu, Listing& listing, u64 at, unsigned level, u64 bas
   u8 bytes[page_bytes];
   cpu.mmu.memory().read_block(HostPhys(at), bytes, page_bytes);
   constexpr u64 present = EptEntry::R | EptEntry::W | EptEntry::X;
-  constexpr std::string_view types[8] = {"UC", "WC", "type2", "type3", "WT", "WP", "WB", "type7"};
   const unsigned shift = 12 + 9 * (level - 1);
   for (unsigned n = 0; n < 512; ++n) {
     u64 entry = 0;
@@ -150,7 +149,7 @@ bool ept_table(const Cpu& cpu, Listing& listing, u64 at, unsigned level, u64 bas
       continue;
     }
     std::string text = fmt::format("{}{}{} {}", all & EptEntry::R ? "r" : "-", all & EptEntry::W ? "w" : "-",
-                                   all & EptEntry::X ? "x" : "-", types[entry >> 3 & 7]);
+                                   all & EptEntry::X ? "x" : "-", memory_type_name(entry >> 3 & 7));
     if (entry & EptEntry::ignore_pat) text += " ignore-PAT";
     if (!listing.add({from, size, entry & bit_range(12, 51) & ~(size - 1), text})) return false;
   }

@@ -78,7 +78,8 @@ std::string eptp_text(const Cpu& cpu, u64 eptp) {
   const std::string_view refusal = eptp_refusal(cpu.vmx->capability, eptp);
   if (!refusal.empty()) return fmt::format("not an EPT pointer: {}", refusal);
   return fmt::format("PML{} at {:#x}, memory type {}, accessed and dirty flags {}", Eptp::levels(eptp),
-                     eptp & bit_range(12, 51), eptp & 7, eptp & Eptp::accessed_dirty ? "on" : "off");
+                     eptp & bit_range(12, 51), memory_type_name(eptp & Eptp::memory_type),
+                     eptp & Eptp::accessed_dirty ? "on" : "off");
 }
 
 std::string exceptions_text(u64 bitmap) {
@@ -205,7 +206,7 @@ std::string writer_text(const EntryView& view, Field field, const VmcsTextOption
     const std::string former = former_writer_text(*options.machine, view.vmcs, field, symbols);
     if (!former.empty()) return former;
   }
-  return ringside::text(value, code_names(symbols));
+  return ringside::text(value, code_names(symbols, options.callers, view.vmcs.region.value));
 }
 
 bool in_use(const EntryView& view, Field field) {
@@ -314,10 +315,11 @@ std::vector<Field> find_fields(std::string_view part) {
   return all;
 }
 
-Sheet check_sheet(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols) {
+Sheet check_sheet(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols, const FieldWriters* callers) {
   const EntryView view{cpu, vmcs, cpu.vmx->capability};
   Sheet sheet("check");
-  for (const RuleExplanation& e : explain_violations(view)) add_rule(sheet, e, "", symbols);
+  const NameCode names = code_names(symbols, callers, vmcs.region.value);
+  for (const RuleExplanation& e : explain_violations(view)) add_rule(sheet, e, "", names);
   if (sheet.sections.empty()) sheet.row().say("no rule of VM entry is broken");
   return sheet;
 }
@@ -356,7 +358,9 @@ Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols) {
       .number("guest_rip", vmcs.last_exit_rip, code_text(vmcs.last_exit_rip, World::non_root, symbols))
       .say(", instruction ")
       .count("instruction", vmcs.last_exit_count);
-  if (own) sheet.row("why").say("  why: ").word("cause", e.cause);
+  const auto walk = cpu.non_root ? std::nullopt : explain_walk(cpu, exit);
+  const std::string ept = walk ? ept_cause(exit, *walk) : std::string();
+  if (own || !ept.empty()) sheet.row("why").say("  why: ").word("cause", ept.empty() ? e.cause : ept);
   const auto parts = [&](std::string_view id, std::string_view title, const std::vector<ExplainedPart>& all) {
     for (const ExplainedPart& part : all)
       sheet.row(id)
@@ -368,8 +372,7 @@ Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols) {
   parts("qualification", "qualification", e.qualification);
   parts("event", "event", e.interruption);
   parts("vectoring", "on its way", e.vectoring);
-  if (cpu.non_root) return sheet;
-  if (const auto walk = explain_walk(cpu, exit)) sheet.add(ringside::sheet(*walk));
+  if (walk) sheet.add(ringside::sheet(*walk));
   return sheet;
 }
 

@@ -12,6 +12,7 @@
 
 namespace ringside {
 
+class FieldWriters;
 class Machine;
 
 struct VmcsTextOptions {
@@ -20,7 +21,8 @@ struct VmcsTextOptions {
   bool bits = true;         // control words bit by bit; else the names of bits that are 1
   std::string area;         // "controls", "host", "guest", "injection", "exit"; empty: all
   const Symbols* symbols = nullptr;
-  Machine* machine = nullptr;  // to look for who wrote what before a region was cleared
+  Machine* machine = nullptr;             // to look for who wrote what before a region was cleared
+  const FieldWriters* callers = nullptr;  // who called those who wrote
 };
 Sheet vmcs_sheet(const Cpu& cpu, const Vmcs& vmcs, const VmcsTextOptions& options = {});
 // One field at length: value, bits, meaning, limits, writer, the rules that forbid the value.
@@ -28,7 +30,8 @@ Sheet field_sheet(const Cpu& cpu, const Vmcs& vmcs, Field field, const VmcsTextO
 // Fields by the beginning or a part of their name, in any case: "guest_cr", "RIP". In the table's order.
 std::vector<Field> find_fields(std::string_view part);
 // What VMLAUNCH or VMRESUME would say now: every rule that is broken, explained; or that none is.
-Sheet check_sheet(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols = nullptr);
+Sheet check_sheet(const Cpu& cpu, const Vmcs& vmcs, const Symbols* symbols = nullptr,
+                  const FieldWriters* callers = nullptr);
 
 // Of the guest that runs or the VMCS that would be entered: "guest of VMCS 0xa000", "root", "VMX off".
 std::string operation_text(const Cpu& cpu);

@@ -3,15 +3,16 @@
 
 #include <fmt/format.h>
 
-#include "frontend/inspect/where.h"
+#include "vmx/manual_titles.h"
 
 namespace ringside {
 
-void add_rule(Sheet& sheet, const RuleExplanation& e, std::string_view indent, const Symbols* symbols) {
-  const NameCode name = code_names(symbols);
+void add_rule(Sheet& sheet, const RuleExplanation& e, std::string_view indent, const NameCode& name) {
   sheet.section(e.rule->id);
   sheet.row("rule").say(indent).word("rule", e.rule->id).say(": ").word("sentence", e.rule->sentence);
   sheet.row("manual").say(indent).say("  manual: ").word("title", e.rule->title);
+  if (const std::string place = manual_place(e.rule->title); !place.empty())
+    sheet.sections.back().rows.back().say(" (").word("place", place).say(")");
   for (const RuleExplanation::Value& value : e.values)
     sheet.row("field")
         .say(indent)
@@ -29,12 +30,13 @@ void add_rule(Sheet& sheet, const RuleExplanation& e, std::string_view indent, c
     else
       row.say(" = ").count("value", source.value);
   }
-  if (!e.cure || (!e.cure->set && !e.cure->cleared)) return;
-  Row& row = sheet.row("cure").say(indent).say("  cure: ").word("field", info(e.cure->field).id);
-  row.say(" = ").hex("value", e.cure->value).say(": ");
-  if (e.cure->set) row.say("set ").word("set", bit_names(e.cure->field, e.cure->set));
-  if (e.cure->set && e.cure->cleared) row.say(", ");
-  if (e.cure->cleared) row.say("clear ").word("clear", bit_names(e.cure->field, e.cure->cleared));
+  if (const std::string words = cure_text(e); !words.empty()) {
+    Row& row = sheet.row("cure").say(indent).say("  cure: ").word("field", info(e.cure->field).id);
+    row.say(" = ").hex("value", e.cure->value).say(": ").word("words", words);
+    if (e.cure->set) row.quiet("set", bit_names(e.cure->field, e.cure->set));
+    if (e.cure->cleared) row.quiet("clear", bit_names(e.cure->field, e.cure->cleared));
+  }
+  if (!e.hint.empty()) sheet.row("hint").say(indent).say("  hint: ").word("hint", e.hint);
 }
 
 }  // namespace ringside

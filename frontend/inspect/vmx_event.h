@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "frontend/inspect/sheet.h"
+#include "frontend/symbols/symbols.h"
 #include "vmx/vmx.h"
 
 namespace ringside {
@@ -19,12 +20,21 @@ struct VmxEvent {
   std::optional<ExitInfo> exit;  // of refused, if there was an exit; else see Vmx::exit
   const Rule* rule = nullptr;    // of refused: the first that was broken
   unsigned error = 0;            // of failed: the VM-instruction error; 0: VMfailInvalid
-  Sheet broken;                  // of refused: every rule that was broken, explained; taken when it happened
-  std::string words;             // of failed and faulted: all that there is to say
+  // Taken when it happened: of refused, every rule that was broken, explained; of failed and faulted, what
+  // was found and what is wanted.
+  Sheet broken;
+  std::string words;  // of failed and faulted, in one line
 };
 
-// "VMfailValid 12: ...", "VMfailInvalid: ..."; "#UD: CR4.VMXE is 0".
-std::string vm_failure_text(unsigned error);
-std::string vm_fault_text(Vector vector, std::string_view why);
+// "VMfailValid 12: ...", "VMfailInvalid: ...", "#UD: CR4.VMXE is 0": one line.
+std::string vm_refusal_text(const VmRefusal& refusal);
+// A VM entry that a rule refused: its own event tells more.
+bool refused_by_rule(const VmRefusal& refusal);
+
+// Rows in the section that was begun last: the instruction at cpu.rip, which was just refused, with its
+// operand, where it stands and who called, the reason, what was found and is wanted, the cure, the manual's
+// title. `indent` begins each line that people read.
+void add_vm_refusal(Sheet& sheet, const Cpu& cpu, const VmRefusal& refusal, std::string_view indent,
+                    const Symbols* symbols);
 
 }  // namespace ringside

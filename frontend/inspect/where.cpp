@@ -6,6 +6,7 @@
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/look_registers.h"
 #include "frontend/inspect/look_vmcs.h"
+#include "frontend/inspect/writers.h"
 
 namespace ringside {
 namespace {
@@ -44,10 +45,16 @@ std::string code_text(u64 rip, World world, const Symbols* symbols) {
   return name.empty() ? fmt::format("{:#x}", rip) : fmt::format("{:#x} <{}>", rip, name);
 }
 
-NameCode code_names(const Symbols* symbols) {
+NameCode code_names(const Symbols* symbols, const FieldWriters* writers, u64 region) {
   if (!symbols) return {};
-  return [symbols](u64 rip, bool guest) {
-    return symbols->text(rip, guest ? World::non_root : World::root, true);
+  return [=](const RuleExplanation::Value& value) {
+    const bool guest = value.from == RuleExplanation::Value::From::vm_exit;
+    const World world = guest ? World::non_root : World::root;
+    const FieldWriters::Callers* callers =
+        guest || !writers ? nullptr : writers->callers(region, value.field, value.rip, value.count);
+    const std::string chain = call_chain(
+        value.rip, callers ? std::span<const u64>(*callers) : std::span<const u64>(), world, *symbols);
+    return chain.empty() ? symbols->text(value.rip, world, true) : chain;
   };
 }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "frontend/inspect/fault_chain.h"
 #include "frontend/inspect/pending.h"
 #include "frontend/program/display.h"
 #include "frontend/program/output.h"
@@ -82,6 +83,14 @@ class Run {
     if (session_.options().explain) tell(text(pending_sheet(machine)));
     return end("idle", fmt::format("the guest halted for ever: {}{}", why, pending_summary(machine)),
                exit_failed);
+  }
+
+  // So too the chain of faults.
+  bool end_shut_down(const std::string& why) {
+    Machine& machine = session_.machine();
+    for (unsigned n = 0; session_.options().explain && n < machine.cpus(); ++n)
+      tell(text(shutdown_sheet(machine.cpu(n), &session_.symbols())));
+    return end("shutdown", why, exit_failed);
   }
 
   Session session_;
@@ -260,7 +269,7 @@ bool Run::machine_ended(const Ending& ending, Input& input) {
     case Ending::Why::running: return false;
     case Ending::Why::power_off: return end("power-off", ending.reason, exit_ok);
     case Ending::Why::debug_exit: return end("debug-exit", ending.reason, ending.status & 0xff);
-    case Ending::Why::shutdown: return end("shutdown", ending.reason, exit_failed);
+    case Ending::Why::shutdown: return end_shut_down(ending.reason);
     case Ending::Why::reset:
       if (session_.options().no_reboot) return end("reset", ending.reason, exit_ok);
       return !reset(ending.reason);

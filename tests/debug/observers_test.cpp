@@ -19,7 +19,7 @@ struct Listener final : VmxObserver {
     lists.push_back(&entry.broken);
     for (const Rule* rule : entry.broken) broken += std::string(rule->id) + " ";
   }
-  void failed(Cpu&, unsigned) override {}
+  void failed(Cpu&, const VmRefusal&) override {}
 };
 
 void run_to_end(Machine& machine) {

@@ -6,6 +6,7 @@
 
 #include "tests/fuzz/vmx_world.h"
 #include "vmx/explain_exit.h"
+#include "vmx/explain_refusal.h"
 #include "vmx/explain_rule.h"
 #include "vmx/explain_walk.h"
 #include "vmx/transitions.h"
@@ -43,7 +44,8 @@ struct Listener final : VmxObserver {
     if (entry.exit) headline(*entry.exit);
     for (const Rule* rule : entry.broken) text(explain(*rule, {cpu, *cpu.vmx->current, cpu.vmx->capability}));
   }
-  void failed(Cpu&, unsigned) override {}
+  void failed(Cpu& cpu, const VmRefusal& refusal) override { explain(cpu, refusal); }
+  void faulted(Cpu& cpu, const VmRefusal& refusal) override { explain(cpu, refusal); }
 };
 
 // Writes the host's program.

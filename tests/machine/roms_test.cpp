@@ -127,7 +127,7 @@ TEST_CASE("a refusal breaks the rule that its table names, and no other") {
     void refused(Cpu&, const RefusedEntry& entry) override {
       for (const Rule* rule : entry.broken) broken.emplace_back(rule->id);
     }
-    void failed(Cpu&, unsigned) override {}
+    void failed(Cpu&, const VmRefusal&) override {}
   } watch;
   run_rom("refusals", Dispatcher::emitted, &watch);
   std::vector<std::string> source, expected;

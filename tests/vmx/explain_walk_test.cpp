@@ -128,3 +128,37 @@ TEST_CASE(
   CHECK_FALSE(walk->failed);
   CHECK_FALSE(walk->conclusion.empty());
 }
+
+TEST_CASE("why an EPT violation happened: which access of whom met which right of which entry") {
+  Explained m;
+  const auto cause = [&](u64 linear, Access access, u32 vectoring = 0) {
+    ExitInfo exit = m.exit_of(linear, access);
+    exit.vectoring = vectoring;
+    m.save_guest();
+    const auto walk = explain_walk(m.cpu, exit);
+    REQUIRE(walk.has_value());
+    return ept_cause(exit, *walk);
+  };
+  m.pte(0x5000, (M::host_of_guest + 0x5000) | M::wb | M::R);
+  CHECK(cause(0x5678, M::write) ==
+        "the guest's write to linear 0x5678, guest-physical 0x5678, met the EPT PTE (level 1) at 0x103028 = "
+        "0x805031, which has W=0, and the access is a write");
+  CHECK(cause(0x5678, M::write, Interruption::make(14, EventType::hardware_exception, true))
+            .starts_with("while #PF was delivered, the guest's write"));
+  CHECK(cause(0x5678, M::fetch).starts_with("the guest's instruction fetch at linear 0x5678,"));
+  m.pte(0x5000, 0);
+  CHECK(cause(0x5678, M::read).ends_with("= 0x0, which maps nothing: R, W and X are 0"));
+  // The guest's own page table lies in a page that may not be read.
+  m.pte(0x13000, 0);
+  CHECK(cause(0x5678, M::read)
+            .starts_with(
+                "the page walk for linear 0x5678, by its read of its own entry at guest-physical 0x13028,"));
+  Explained c;
+  c.pte(0x5000, (M::host_of_guest + 0x5000) | 2 << 3 | M::rwx);
+  const ExitInfo exit = c.exit_of(0x5678, M::read);
+  c.save_guest();
+  const std::string why = ept_cause(exit, *explain_walk(c.cpu, exit));
+  CHECK(
+      why.starts_with("the access to guest-physical 0x5678 met the EPT PTE (level 1) at 0x103028 = 0x805017, "
+                      "which is misconfigured"));
+}

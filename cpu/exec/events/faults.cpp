@@ -48,9 +48,13 @@ void enter_shutdown(Cpu& cpu) {
   cpu.attention |= Attention::activity;
 }
 
+// The chain begins with the event that began it. The double fault is left out: it stands before the last
+// fault of every chain that ends, and says nothing of its own. What is left of a long chain are its beginning
+// and its end.
 void remember(Cpu& cpu, const Fault& fault) {
+  if (fault.vector == Vector::DF) return;
   if (cpu.shutdown_chain_length == cpu.shutdown_chain.size()) {
-    std::copy(cpu.shutdown_chain.begin() + 1, cpu.shutdown_chain.end(), cpu.shutdown_chain.begin());
+    std::copy(cpu.shutdown_chain.begin() + 2, cpu.shutdown_chain.end(), cpu.shutdown_chain.begin() + 1);
     --cpu.shutdown_chain_length;
   }
   cpu.shutdown_chain[cpu.shutdown_chain_length++] = {
@@ -90,6 +94,7 @@ Outcome combine(Cpu& cpu, const Fault& first, Fault second, Fault& next) {
       // that the machine can still be stopped.
       if (class_of(second.vector) == Class::benign && first.vector == second.vector) return Outcome::again;
       next = second;
+      remember(cpu, second);
       return Outcome::fault;
     case Next::double_fault:
       record_exception(cpu, second);
@@ -112,7 +117,7 @@ Outcome combine(Cpu& cpu, const Fault& first, Fault second, Fault& next) {
 // Until something is delivered, the guest is to be left or the CPU shuts down: benign, contributory, page
 // fault, double fault. Only benign ones can begin anew: where #AC by the push for #NP meets a gate for #AC
 // that is not present, processors loop for ever. Here as in combine() the instruction comes again.
-Outcome deliver_chain(Cpu& cpu, Fault fault) {
+Outcome deliver_chain(Cpu& cpu, Fault fault, bool remembered) {
   constexpr unsigned longest = 8;
   for (unsigned length = 0; length < longest; ++length) {
     if (cpu.non_root) [[unlikely]] {
@@ -121,7 +126,7 @@ Outcome deliver_chain(Cpu& cpu, Fault fault) {
       begin_vectoring(cpu, fault, flags);
     }
     record_exception(cpu, fault);
-    remember(cpu, fault);
+    if (!remembered) remember(cpu, fault);
     const u64 from = cpu.rip;
     Outcome outcome = outcome_of(cpu, deliver_exception(cpu, fault));
     if (outcome == Outcome::delivered) [[likely]] {
@@ -133,6 +138,7 @@ Outcome deliver_chain(Cpu& cpu, Fault fault) {
     if (outcome == Outcome::fault) {
       const Fault second = cpu.fault;
       outcome = combine(cpu, fault, second, fault);
+      remembered = true;
     }
     if (outcome != Outcome::fault) return outcome;
   }
@@ -141,19 +147,34 @@ Outcome deliver_chain(Cpu& cpu, Fault fault) {
 
 }  // namespace
 
-Outcome finish_delivery(Cpu& cpu, Outcome outcome, const Vector* first) {
+namespace {
+
+// What follows `outcome`; the chain of events holds already what came before.
+Outcome go_on(Cpu& cpu, Outcome outcome, const Vector* first) {
   const Alone alone(cpu);
-  cpu.shutdown_chain_length = 0;
+  const bool combines = outcome == Outcome::fault && first;
   Fault fault = cpu.fault;
-  if (outcome == Outcome::fault && first) outcome = combine(cpu, Fault::exception(*first), cpu.fault, fault);
-  if (outcome == Outcome::fault) outcome = deliver_chain(cpu, fault);
+  if (combines) {
+    remember(cpu, Fault::exception(*first));
+    outcome = combine(cpu, Fault::exception(*first), cpu.fault, fault);
+  }
+  if (outcome == Outcome::fault) outcome = deliver_chain(cpu, fault, combines);
   if (cpu.vmx) cpu.vmx->vectoring = {};
   return outcome;
 }
 
+constexpr u8 first_interrupt = 32;  // vectors below are exceptions' and the NMI's
+
+}  // namespace
+
+Outcome finish_delivery(Cpu& cpu, Outcome outcome, const Vector* first) {
+  cpu.shutdown_chain_length = 0;
+  return go_on(cpu, outcome, first);
+}
+
 namespace {
 
-std::string_view name_of(Vector v) {
+std::string name_of(Vector v) {
   switch (v) {
     case Vector::DE: return "#DE";
     case Vector::DB: return "#DB";
@@ -176,7 +197,7 @@ std::string_view name_of(Vector v) {
     case Vector::VE: return "#VE";
     case Vector::CP: return "#CP";
   }
-  return "an event";
+  return fmt::format("interrupt {:#x}", static_cast<unsigned>(v));
 }
 
 }  // namespace
@@ -186,14 +207,19 @@ Outcome deliver_fault(Cpu& cpu) { return finish_delivery(cpu, Outcome::fault, nu
 Outcome deliver_or_chain(Cpu& cpu, const Event& event) {
   if (cpu.non_root) begin_vectoring(cpu, event);
   const Outcome outcome = deliver_event(cpu, event, cpu.rip);
-  if (outcome != Outcome::delivered) return finish_delivery(cpu, outcome, nullptr);
-  if (cpu.vmx) cpu.vmx->vectoring = {};
-  return outcome;
+  if (outcome == Outcome::delivered) {
+    if (cpu.vmx) cpu.vmx->vectoring = {};
+    return outcome;
+  }
+  cpu.shutdown_chain_length = 0;
+  const Vector vector = static_cast<Vector>(event.vector);
+  if (vector == Vector::NMI || event.vector >= first_interrupt) remember(cpu, Fault::exception(vector));
+  return go_on(cpu, outcome, nullptr);
 }
 
 std::string shutdown_reason(const Cpu& cpu) {
   if (cpu.activity != Activity::shutdown) return {};
-  if (const std::string_view abort = abort_reason(cpu); !abort.empty()) return std::string(abort);
+  if (std::string abort = abort_reason(cpu); !abort.empty()) return abort;
   const std::string chain = exception_chain(cpu);
   return chain.empty() ? "shutdown" : "triple fault: " + chain;
 }
@@ -203,6 +229,8 @@ std::string exception_chain(const Cpu& cpu) {
   for (unsigned i = 0; i < cpu.shutdown_chain_length; ++i) {
     const Cpu::FailedDelivery& f = cpu.shutdown_chain[i];
     if (i) text += ", then ";
+    if (i + 1u == cpu.shutdown_chain_length)
+      text += fmt::format("#DF(0x0) at {:04x}:{:#x}, then ", f.cs, f.rip);
     text += name_of(f.vector);
     if (has_error_code(f.vector)) text += fmt::format("({:#x})", f.error);
     if (f.vector == Vector::PF) text += fmt::format(" for address {:#x}", f.address);

@@ -61,7 +61,7 @@ bool enter_and_inject(Cpu& cpu, bool launch) {
   const EntryResult entry = enter_guest(cpu, launch);
   switch (entry.kind) {
     case EntryResult::Kind::fail_valid:
-      conclude(cpu, {false, entry.error});
+      conclude(cpu, VmResult::refuse(entry.why));
       tell_refused(cpu, {entry.broken, nullptr});
       return true;
     case EntryResult::Kind::exited:

@@ -7,21 +7,19 @@
 
 namespace ringside {
 
-bool refuse_vmx_instruction(Cpu& cpu, Vector vector, std::string_view why) {
-  if (cpu.vmx) cpu.vmx->observers.tell([&](VmxObserver& o) { o.faulted(cpu, vector, why); });
-  return fail(cpu, vector);
+bool refuse_vmx_instruction(Cpu& cpu, Refusal why) {
+  if (cpu.vmx) cpu.vmx->observers.tell([&](VmxObserver& o) { o.faulted(cpu, {why}); });
+  return fail(cpu, info(why).vector);
 }
 
 bool vmx_mode_ok(Cpu& cpu, bool outside) {
-  const std::string_view why = vmx_mode_refusal(cpu, outside);
-  return why.empty() || refuse_vmx_instruction(cpu, Vector::UD, why);
+  const Refusal why = vmx_mode_refusal(cpu, outside);
+  return why == Refusal::none || refuse_vmx_instruction(cpu, why);
 }
 
 namespace {
 
-bool vmx_privilege_ok(Cpu& cpu) {
-  return cpu.cpl == 0 || refuse_vmx_instruction(cpu, Vector::GP, "CPL is not 0");
-}
+bool vmx_privilege_ok(Cpu& cpu) { return cpu.cpl == 0 || refuse_vmx_instruction(cpu, Refusal::privilege); }
 
 // An instruction in the middle of a block that tells an observer of something runs alone: what the observer
 // asks for (the count, a stop) is exact then. False: it comes again so.
@@ -82,6 +80,8 @@ bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 valu
     cpu.observers.tell([&](CpuObserver& o) {
       if (o.hears_vmwrites()) o.vmcs_written(cpu, vmcs.region, encoding, value);
     });
+  if (cpu.vmx->observers) [[unlikely]]
+    cpu.vmx->observers.tell([&](VmxObserver& o) { o.written(cpu, vmcs, find_field(encoding)->field); });
   return finish(cpu, result);
 }
 
@@ -94,7 +94,7 @@ bool vmcall(Cpu& cpu, const Op& op) {
   if (cpu.non_root) return request_instruction_exit(cpu, op, ExitReason::vmcall);
   // In VMX root operation it would call a monitor of system-management mode, which does not exist here.
   return open_vmx_instruction(cpu, op, ExitReason::vmcall) &&
-         finish(cpu, VmResult::fail(VmError::vmcall_in_root));
+         finish(cpu, VmResult::refuse(Refusal::vmcall_in_root));
 }
 
 namespace {
@@ -115,10 +115,9 @@ bool vmfunc(Cpu& cpu, const Op& op) {
   constexpr u32 functions = 64, eptp_switching = 0;
   if (!cpu.non_root || !cpu.vmx->controls.has(VmxControl::vm_functions) || function >= functions) {
     cpu.rip = cpu.instruction_rip(op);
-    return refuse_vmx_instruction(cpu, Vector::UD,
-                                  !cpu.non_root           ? "VMFUNC is of guests only"
-                                  : function >= functions ? "EAX is 64 or more"
-                                                          : "\"enable VM functions\" is 0");
+    return refuse_vmx_instruction(cpu, !cpu.non_root           ? Refusal::vmfunc_outside_guest
+                                       : function >= functions ? Refusal::vmfunc_number
+                                                               : Refusal::vmfunc_disabled);
   }
   const bool enabled = (*cpu.vmx->current)[Field::VM_FUNCTION_CONTROLS] >> function & 1;
   if (enabled && function == eptp_switching && switch_ept_pointer(cpu, index)) return true;
@@ -129,13 +128,14 @@ bool vmfunc(Cpu& cpu, const Op& op) {
 bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason) {
   if (cpu.vmx == nullptr || !cpu.vmx->capability.has(instruction)) {
     cpu.rip = cpu.instruction_rip(op);
-    return refuse_vmx_instruction(cpu, Vector::UD, "this CPU does not have the instruction");
+    return refuse_vmx_instruction(cpu, cpu.vmx ? Refusal::instruction_absent : Refusal::no_vmx);
   }
   return open_vmx_instruction(cpu, op, reason);
 }
 
-bool refuse_invalidation(Cpu& cpu) {
-  return finish(cpu, VmResult::fail(VmError::invalid_invalidation_operand));
+bool refuse_invalidation(Cpu& cpu, VmxControl instruction, u64 type) {
+  const bool ept = instruction == VmxControl::invept;
+  return finish(cpu, VmResult::refuse(ept ? Refusal::invept_type : Refusal::invvpid_type, type));
 }
 bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor) {
   return finish(cpu, invept(cpu, type, descriptor.q[0], descriptor.q[1]));

@@ -14,7 +14,7 @@ namespace ringside {
 // operation, #GP(0) above CPL 0. `outside`: allowed outside VMX operation (VMXON).
 bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside = false);
 // Raises the exception, and tells whoever listens why. Always false.
-bool refuse_vmx_instruction(Cpu& cpu, Vector vector, std::string_view why);
+bool refuse_vmx_instruction(Cpu& cpu, Refusal why);
 // The #UD conditions alone.
 bool vmx_mode_ok(Cpu& cpu, bool outside);
 // VMREAD and VMWRITE: as above, but with VMCS shadowing a guest's access may go through.
@@ -27,6 +27,10 @@ inline bool open_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, V
   return true;
 }
 
+// What VMREAD and VMWRITE answer without a VMCS to work on.
+inline VmResult no_vmcs_to_access(const Cpu& cpu) {
+  return VmResult::refuse(cpu.non_root ? Refusal::no_linked_vmcs : Refusal::no_current_vmcs);
+}
 // Each does its work and the flags; always true.
 bool finish(Cpu& cpu, const VmResult& result);
 // A VMREAD's or VMWRITE's failure.
@@ -39,8 +43,7 @@ inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
   if (!open_vmx_instruction(cpu, op, ExitReason::vmxon, true)) return false;
   // In VMX root operation it fails before its operand is read.
   if (cpu.vmx_operation) return finish(cpu, vmxon(cpu, 0));
-  if (const std::string_view why = vmxon_refusal(cpu); !why.empty())
-    return refuse_vmx_instruction(cpu, Vector::GP, why);
+  if (const Refusal why = vmxon_refusal(cpu); why != Refusal::none) return refuse_vmx_instruction(cpu, why);
   return Source::read(cpu, op, pointer) && finish(cpu, vmxon(cpu, pointer));
 }
 
@@ -71,7 +74,7 @@ inline bool vmread_instruction(Cpu& cpu, const Op& op) {
   Vmcs* vmcs = nullptr;
   u64 value = 0;
   if (!Encoding::read(cpu, op, encoding) || !open_vmcs_access(cpu, op, encoding, false, vmcs)) return false;
-  const VmResult result = vmcs ? vmread(cpu, *vmcs, encoding, value) : VmResult::invalid();
+  const VmResult result = vmcs ? vmread(cpu, *vmcs, encoding, value) : no_vmcs_to_access(cpu);
   if (!result.ok) [[unlikely]]
     return finish_access(cpu, result);
   if (!Destination::write(cpu, op, static_cast<typename Destination::Value>(value))) [[unlikely]]
@@ -88,7 +91,7 @@ inline bool vmwrite_instruction(Cpu& cpu, const Op& op) {
   typename Source::Value value;
   Vmcs* vmcs = nullptr;
   if (!Encoding::read(cpu, op, encoding) || !open_vmcs_access(cpu, op, encoding, true, vmcs)) return false;
-  if (vmcs == nullptr) return finish_access(cpu, VmResult::invalid());
+  if (vmcs == nullptr) return finish_access(cpu, no_vmcs_to_access(cpu));
   return Source::read(cpu, op, value) && write_vmcs_field(cpu, op, *vmcs, encoding, value);
 }
 
@@ -96,7 +99,7 @@ bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor);
 bool invalidate_vpid(Cpu& cpu, u64 type, const V128& descriptor);
 bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason);
 // VMfail for a type that the CPU does not have; always true.
-bool refuse_invalidation(Cpu& cpu);
+bool refuse_invalidation(Cpu& cpu, VmxControl instruction, u64 type);
 
 // The type is looked at before the descriptor is read, as the manual's operation sections say.
 template <class Type, class Source>
@@ -106,7 +109,7 @@ inline bool invalidation_instruction(Cpu& cpu, const Op& op, VmxControl instruct
   typename Type::Value type;
   V128 descriptor;
   if (!may_invalidate(cpu, op, instruction, reason) || !Type::read(cpu, op, type)) return false;
-  if (!type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu);
+  if (!type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu, instruction, type);
   return Source::read(cpu, op, descriptor) && invalidate(cpu, type, descriptor);
 }
 template <class Type, class Source>

@@ -4,7 +4,7 @@
 
 namespace ringside {
 
-void Mmu::Context::FetchSide::enter(u64 page, HostPhys host, PageTraits traits) {
+void Mmu::Context::FetchSide::insert(u64 page, HostPhys host, PageTraits traits) {
   const unsigned slot = tlb_index(page);
   const u64 old = table.page(slot);
   if (old != TlbEntry::none && old != page && !table.is_global(slot)) {
@@ -87,7 +87,7 @@ void Mmu::Context::share_globals(std::span<const std::unique_ptr<Context>> other
 
 bool Mmu::Context::find_fetch(bool is_user, u64 page, HostPhys& host) {
   FetchSide& side = fetch[is_user ? 0 : 1];
-  if (side.table.holds(page)) {
+  if (side.table.has(page)) {
     host = side.table.place(tlb_index(page));
     return true;
   }
@@ -96,14 +96,14 @@ bool Mmu::Context::find_fetch(bool is_user, u64 page, HostPhys& host) {
       found != side.evicted.end()) {
     const FetchSide::Evicted known = found->second;
     side.evicted.erase(found);
-    side.enter(page, known.host, {false, known.fragment});
+    side.insert(page, known.host, {false, known.fragment});
     host = known.host;
     return true;
   }
   const HostPhys* const global = globals->find(is_user ? 0 : 1, page);
   if (global == nullptr) return false;
   host = *global;
-  side.enter(page, host, {true, false});
+  side.insert(page, host, {true, false});
   walked = true;
   return true;
 }
@@ -118,7 +118,7 @@ void Mmu::Context::fill_fetch(bool is_user, u64 page, HostPhys host, PageTraits 
       side.private_epoch = ++epochs;
     }
   }
-  side.enter(page, host, traits);
+  side.insert(page, host, traits);
 }
 
 void Mmu::Context::note_large(u64 address, u64 page_size) {

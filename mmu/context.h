@@ -131,7 +131,7 @@ struct Mmu::Context {
     bool all_global = true;          // no page of its own was filled since the last flush of those
     u64 private_epoch = 0;           // the epoch where there are pages of its own
 
-    void enter(u64 page, HostPhys host, PageTraits traits);  // in the table; what was there is evicted
+    void insert(u64 page, HostPhys host, PageTraits traits);  // in the table; what was there is evicted
     bool may_own(u64 page) const {
       const unsigned slot = tlb_index(page);
       return table.page(slot) == page || gave_way.has(slot);
@@ -199,7 +199,7 @@ struct Mmu::Context {
   // All that a guest may come to notice: what is known, and what decides on what is forgotten. Fast tags and
   // epochs are not visited.
   void fields(Fields& visit, u64& epochs);
-  bool may_hold_global(u64 address) const {
+  bool may_have_global(u64 address) const {
     return global_slots.has(tlb_index(address)) || large.may_have(address) || huge.may_have(address);
   }
 

@@ -1,4 +1,4 @@
-// Owns what becomes of the global pages that contexts share: entering and dropping them.
+// Owns what becomes of the global pages that contexts share: adding and dropping them.
 #include "mmu/global_fetches.h"
 
 #include <algorithm>

@@ -14,7 +14,7 @@ void Mmu::invlpg(LinAddr address) {
     if (context->key.vpid != registers_.vpid) continue;
     if (context->key.pcid == tag) {
       context->drop_page(address.value, false, epochs_);
-    } else if (context->may_hold_global(address.value)) {
+    } else if (context->may_have_global(address.value)) {
       context->drop_page(address.value, true, epochs_);
     }
     drop_global_fetch(*context, address.value, true);

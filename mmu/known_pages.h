@@ -103,7 +103,7 @@ class PageTable : public Known {
  public:
   using Known::Known;
 
-  bool holds(u64 page) const { return this->page(tlb_index(page)) == page; }
+  bool has(u64 page) const { return this->page(tlb_index(page)) == page; }
   bool has_room(u64 page) const {
     const u64 old = this->page(tlb_index(page));
     return old == TlbEntry::none || old == page;

@@ -74,7 +74,7 @@ void Mmu::Context::visit_fetches(Fields& visit, FetchSide& side) {
       page &= ~u64{0xfff};
       side.drop_own(page);
       ++side.known;
-      side.enter(page, known.host.page(), {false, known.fragment});
+      side.insert(page, known.host.page(), {false, known.fragment});
     }
     return;
   }

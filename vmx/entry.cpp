@@ -234,7 +234,7 @@ constexpr u64 invalid_pdptes = 2;  // exit qualification
 
 }  // namespace
 
-void settle_transition(Cpu& cpu, bool debugged) {
+void finish_transition(Cpu& cpu, bool debugged) {
   cpu.update_mode();
   cpu.update_privilege();
   if (debugged || is_debugged(cpu)) cpu.update_debug();
@@ -293,7 +293,7 @@ EntryResult enter_guest(Cpu& cpu, bool launch) {
   vmx.ple_first = vmx.ple_last = 0;
   begin_apic_virtualization(cpu);
   if (c.has(VmxControl::preemption_timer)) start_preemption_timer(cpu, v);
-  settle_transition(cpu, debugged);
+  finish_transition(cpu, debugged);
   raise_attention(cpu);
   if (launch) v.launched = true;
   ++v.entries;

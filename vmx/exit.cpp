@@ -238,7 +238,7 @@ bool load_host(Cpu& cpu, const Vmcs& v) {
   cpu.mmu.set_registers({cpu.cr0, cpu.cr3, cpu.cr4, cpu.efer, cpu.pkru, static_cast<u32>(cpu.msr.pkrs), 0},
                         nullptr);
   if (vpid == 0) cpu.mmu.flush_vpid(0, 1, LinAddr());
-  settle_transition(cpu, debugged);
+  finish_transition(cpu, debugged);
   if (!cpu.mmu.load_pdptes(cpu.cr3, cpu.cr0, cpu.cr4, cpu.efer))
     return vmx_abort(cpu, v, VmxAbort::host_pdptes);
   if (const u32 count = static_cast<u32>(v[Field::VM_EXIT_MSR_LOAD_COUNT])) {
@@ -276,7 +276,7 @@ std::string abort_reason(const Cpu& cpu) {
   return "VMX abort";
 }
 
-bool leave_guest(Cpu& cpu, const ExitInfo& exit) {
+bool exit_guest(Cpu& cpu, const ExitInfo& exit) {
   Vmx& vmx = *cpu.vmx;
   Vmcs& v = *vmx.current;
   const ActiveControls& c = vmx.controls;

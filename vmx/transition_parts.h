@@ -16,7 +16,7 @@ inline bool is_debugged(const Cpu& cpu) {
 
 // What every transition derives at its end, after registers were replaced: mode, privilege, debugging.
 // `debugged`: whether the side that was left was.
-void settle_transition(Cpu& cpu, bool debugged);
+void finish_transition(Cpu& cpu, bool debugged);
 
 // The manual's "Loading Host State", with the MSR list. False: VMX abort.
 bool load_host(Cpu& cpu, const Vmcs& vmcs);

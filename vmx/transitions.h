@@ -29,7 +29,7 @@ EntryResult enter_guest(Cpu& cpu, bool launch);
 
 // A VM exit: saves the guest's state at cpu.rip (for fault-like exits the instruction that caused it), loads
 // the host's. False: VMX abort.
-bool leave_guest(Cpu& cpu, const ExitInfo& exit);
+bool exit_guest(Cpu& cpu, const ExitInfo& exit);
 
 // Whether an instruction boundary in VMX non-root operation has more to look at than in root operation: what
 // Attention::vmx stands for.

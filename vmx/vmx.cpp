@@ -44,7 +44,7 @@ void Vmx::release(PhysicalMemory& memory) {
   const bool keep_last = active_.size() > 1 && active_.back().get() == current;
   const auto victim = active_.end() - (keep_last ? 2 : 1);
   (*victim)->write_region(memory);
-  part(static_cast<std::size_t>(victim - active_.begin()), {.cleared = false});
+  deactivate(static_cast<std::size_t>(victim - active_.begin()), {.cleared = false});
 }
 
 void Vmx::clear(PhysicalMemory& memory, HostPhys region, u64 rip, u64 count) {
@@ -55,26 +55,27 @@ void Vmx::clear(PhysicalMemory& memory, HostPhys region, u64 rip, u64 count) {
     if (!memory.pointer(region, false)) return;
     active_.push_back(std::make_unique<Vmcs>(region));
     active_.back()->read_region(memory);
-    return part(active_.size() - 1, {.cleared = true, .rip = rip, .count = count});
+    return deactivate(active_.size() - 1, {.cleared = true, .rip = rip, .count = count});
   }
   (*found)->launched = false;
   (*found)->write_region(memory);
-  part(static_cast<std::size_t>(found - active_.begin()), {.cleared = true, .rip = rip, .count = count});
+  deactivate(static_cast<std::size_t>(found - active_.begin()),
+             {.cleared = true, .rip = rip, .count = count});
 }
 
-void Vmx::part(std::size_t index, Parted how) {
+void Vmx::deactivate(std::size_t index, Former how) {
   how.vmcs = std::move(active_[index]);
   active_.erase(active_.begin() + static_cast<std::ptrdiff_t>(index));
   if (current == how.vmcs.get()) current = nullptr;
-  const auto before = std::find_if(parted_.begin(), parted_.end(),
-                                   [&](const Parted& p) { return p.vmcs->region == how.vmcs->region; });
-  if (before != parted_.end()) {
+  const auto before = std::find_if(former_.begin(), former_.end(),
+                                   [&](const Former& p) { return p.vmcs->region == how.vmcs->region; });
+  if (before != former_.end()) {
     how.vmcs->remember(*before->vmcs);
-    parted_.erase(before);
-  } else if (parted_.size() == max_active) {
-    parted_.pop_back();
+    former_.erase(before);
+  } else if (former_.size() == max_active) {
+    former_.pop_back();
   }
-  parted_.insert(parted_.begin(), std::move(how));
+  former_.insert(former_.begin(), std::move(how));
 }
 
 void Vmx::reset() {
@@ -107,7 +108,7 @@ void Vmx::fields(Fields& visit) {
   visit("current", current_at);
   if (visit.restoring()) {
     active_.clear();
-    parted_.clear();
+    former_.clear();
     for (u64 i = 0; i < std::min<u64>(active, max_active); ++i)
       active_.push_back(std::make_unique<Vmcs>(HostPhys()));
     current = current_at < active_.size() ? active_[current_at].get() : nullptr;

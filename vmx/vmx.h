@@ -136,7 +136,7 @@ struct Vmx {
   Vmcs& activate(PhysicalMemory& memory, HostPhys region);
   Vmcs* find_active(HostPhys region);
   // To memory, and no longer active (VMCLEAR). A region that is not active has its launch state cleared in
-  // memory. `rip` and `count` (retired instructions) are of the VMCLEAR, for parted().
+  // memory. `rip` and `count` (retired instructions) are of the VMCLEAR, for former().
   void clear(PhysicalMemory& memory, HostPhys region, u64 rip = 0, u64 count = 0);
   // The one used longest ago goes to memory as it is.
   void release(PhysicalMemory& memory);
@@ -144,13 +144,13 @@ struct Vmx {
 
   // A VMCS as it was when it ceased to be active here, for looking only: VMPTRLD reads memory, and this is no
   // part of the state.
-  struct Parted {
+  struct Former {
     std::unique_ptr<Vmcs> vmcs;
     bool cleared = true;     // by VMCLEAR; else it had to make room
     u64 rip = 0, count = 0;  // of the VMCLEAR
   };
   // The newest first, one for each region.
-  const std::vector<Parted>& parted() const { return parted_; }
+  const std::vector<Former>& former() const { return former_; }
 
   void reset();  // power-up and INIT: not in VMX operation
   void fields(Fields& visit);
@@ -159,9 +159,9 @@ struct Vmx {
   // The manual lets a processor keep as many as it likes; the one used longest ago goes to memory first.
   static constexpr unsigned max_active = 64;
   std::vector<std::unique_ptr<Vmcs>> active_;
-  std::vector<Parted> parted_;
+  std::vector<Former> former_;
 
-  void part(std::size_t index, Parted how);
+  void deactivate(std::size_t index, Former how);
 };
 
 }  // namespace ringside

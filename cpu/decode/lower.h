@@ -20,7 +20,7 @@ enum class DecodeStatus : u8 {
 
 struct Lowered {
   Op op;  // all but handler and left
-  Kind kind = Kind::leave;
+  Kind kind = Kind::boundary;
   // op.imm is the 32-bit immediate in the instruction's last four bytes, and nothing else depends on its
   // value.
   bool tail_immediate = false;

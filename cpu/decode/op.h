@@ -10,7 +10,7 @@ namespace ringside {
 struct Cpu;
 struct Op;
 
-// Runs the operation and what follows it. Returns nullptr when the chain has left for the run loop.
+// Runs the operation and what follows it. Returns nullptr when the chain has ended.
 using Handler = const Op* (*)(Cpu&, const Op*);
 
 // How an instruction ends, known when it is lowered.
@@ -19,7 +19,7 @@ enum class Kind : u8 {
   conditional,  // body returns taken or not; op.imm is the target's offset from rip_base
   direct,       // body returns false for a fault; then jumps to op.imm's target
   indirect,     // body leaves the target in cpu.next_rip
-  leave,        // back to the run loop; the body may change cpu.next_rip, mode, privilege, anything
+  boundary,     // back to the run loop; the body may change cpu.next_rip, mode, privilege, anything
 };
 
 // Offsets of registers in the Cpu's register file, as Op::r0, r1, base, index hold them.

@@ -76,7 +76,7 @@ void Cpu::reset(bool init) {
   sipi_vector = 0;
   pending_debug = 0;
   fault = Fault{};
-  left = Left::boundary;
+  chain_end = ChainEnd::boundary;
   monitor_address = 0;
   monitor_armed = false;
   activity = index == 0 ? Activity::active : Activity::wait_for_sipi;
@@ -183,7 +183,7 @@ void Cpu::restored() {
   zero = 0;
   page_size = page_bytes;
   for (Segment& s : segment) s.update();
-  left = Left::boundary;
+  chain_end = ChainEnd::boundary;
   fault = Fault{};
   alone = false;
   mmu.flush_all();

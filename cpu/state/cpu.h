@@ -41,7 +41,7 @@ struct Shadow {
 enum class Activity : u8 { active = 0, hlt = 1, shutdown = 2, wait_for_sipi = 3, mwait = 4 };
 
 // Why a chain of handlers came back to the run loop.
-enum class Left : u8 {
+enum class ChainEnd : u8 {
   boundary,  // at an instruction boundary; cpu.rip is the next instruction
   fault,     // cpu.fault; cpu.rip is the faulting instruction; nothing of it was done
   exit,      // a VM exit, cpu.vmx->exit; cpu.rip is the instruction that causes it; nothing of it was done
@@ -72,9 +72,9 @@ struct alignas(64) Cpu : RegisterFile {
   s64 budget = 0;           // instructions left; see retired()
   TlbView* data = nullptr;  // mmu.data_view(): the Mmu keeps it so
   u64 rip = 0;              // valid at boundaries; inside a body use instruction_rip(op)
-  u64 next_rip = 0;         // set before a body of kind indirect or leave runs; such a body may change it
+  u64 next_rip = 0;         // set before a body of kind indirect or boundary runs; such a body may change it
   bool alone = false;       // the instruction runs alone: MMIO and code writes may go ahead
-  Left left = Left::boundary;
+  ChainEnd chain_end = ChainEnd::boundary;
 
   // -- Architecture.
   u64 system_flags = 0;              // EFLAGS without the arithmetic flags and bit 1
@@ -229,7 +229,7 @@ struct alignas(64) Cpu : RegisterFile {
   // What a body does before it returns false for an exception.
   void raise(Vector v, u32 error = 0, u64 address = 0) {
     fault = Fault::exception(v, error, address);
-    left = Left::fault;
+    chain_end = ChainEnd::fault;
   }
 
   void fields(Fields& visit);

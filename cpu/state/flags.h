@@ -124,7 +124,7 @@ inline void shifted(LazyFlags& f, T r, bool carry, bool overflow) {
 }  // namespace alu
 
 template <Condition condition>
-inline bool holds(const LazyFlags& f) {
+inline bool is_met(const LazyFlags& f) {
   switch (condition) {
     case Condition::O: return f.of();
     case Condition::NO: return !f.of();

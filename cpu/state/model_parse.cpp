@@ -306,7 +306,7 @@ bool apply(CpuModel& model, std::string_view item, std::vector<bool>& asked, std
 }
 
 // What lost the feature that it needs goes too; unless it was asked for by name.
-bool settle(CpuModel& model, const std::vector<bool>& asked, std::string& error) {
+bool drop_dependents(CpuModel& model, const std::vector<bool>& asked, std::string& error) {
   for (bool again = true; again;) {
     again = false;
     for (const Need& n : needs) {
@@ -395,7 +395,7 @@ std::optional<CpuModel> parse_cpu_model(std::string_view text, std::string& erro
     if (!apply(model, item, asked, error)) return std::nullopt;
     at += 1 + item.size();
   }
-  if (!settle(model, asked, error)) return std::nullopt;
+  if (!drop_dependents(model, asked, error)) return std::nullopt;
   model.linear_bits = model.has(Flag::la57) ? 57 : 48;
   return model;
 }

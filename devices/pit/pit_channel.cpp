@@ -31,7 +31,7 @@ void PitChannel::load(u64 at) {
 }
 
 void PitChannel::unload() {
-  held_ = counting_element();
+  shown_ = counting_element();
   loaded_ = false;
 }
 
@@ -100,7 +100,7 @@ bool PitChannel::out() const {
 }
 
 u16 PitChannel::counting_element() const {
-  if (!loaded_) return held_;
+  if (!loaded_) return shown_;
   const u64 e = elapsed();
   const u32 modulus = bcd_ ? 10000 : 0x10000;
   u32 value;
@@ -230,7 +230,7 @@ void PitChannel::fields(Fields& fields) {
   fields("count", count_);
   fields("reload", reload_);
   fields("latch", latch_);
-  fields("held", held_);
+  fields("held", shown_);
   fields("mode", mode_);
   fields("access", access_);
   fields("status", status_);

@@ -57,7 +57,7 @@ class PitChannel {
   u32 count_ = 0x10000;  // what the counting element was loaded with
   u16 reload_ = 0;       // the count register, as written
   u16 latch_ = 0;
-  u16 held_ = 0;  // what the counting element shows while it waits for a count
+  u16 shown_ = 0;  // what the counting element shows while it waits for a count
   u8 mode_ = unprogrammed, access_ = 3, status_ = 0;
   u8 low_byte_ = 0;  // first half of a two-byte count
   bool bcd_ = false, gate_ = true;

@@ -9,7 +9,7 @@
 
 #include "frontend/commands/commands_actions.h"
 #include "frontend/render/json.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 
 namespace ringside {
 namespace {

@@ -10,7 +10,7 @@
 #include "frontend/inspect/disassembly.h"
 #include "frontend/inspect/look_memory.h"
 #include "frontend/inspect/look_registers.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "vmx/explain_exit.h"
 #include "vmx/vmx.h"
 

@@ -192,7 +192,7 @@ bool Debugger::Impl::hit(Breakpoint& point, Cpu& cpu, std::string& note) {
   return true;
 }
 
-bool Debugger::Impl::settle() {
+bool Debugger::Impl::decide_stop() {
   const std::vector<Pending> reasons = std::move(pending);
   pending.clear();
   for (const Pending& reason : reasons) {
@@ -244,7 +244,7 @@ Stop Debugger::Impl::go(u64 instructions) {
       since_between = 0;
       between();
     }
-    if (settle()) return finish(*stop);
+    if (decide_stop()) return finish(*stop);
     const bool goes_on =
         ending.why == Ending::Why::reset && perform_reset && perform_reset(std::string(ending.reason));
     if (ending.why != Ending::Why::running && !goes_on)

@@ -75,22 +75,22 @@ std::string by_instruction(const Cpu& cpu) {
   return fmt::format(" ({} {}{}at {:#x})", at.mnemonic, at.operands, at.operands.empty() ? "" : " ",
                      at.address);
 }
-bool enters(const Cpu& cpu) {
+bool enters_guest(const Cpu& cpu) {
   const std::string mnemonic = next_instruction(cpu, nullptr).mnemonic;
   return mnemonic == "vmlaunch" || mnemonic == "vmresume";
 }
 
 }  // namespace
 
-void Debugger::Impl::hold(Cpu& cpu, Pending reason) {
+void Debugger::Impl::stop_after(Cpu& cpu, Pending reason) {
   pending.push_back(std::move(reason));
-  machine.hold();
+  machine.end_run();
   end_run_at(cpu, 0);
 }
 
 void Debugger::Impl::await(Cpu& cpu, RunTo event, const std::string& text) {
   if (awaited != event || (awaited_cpu && *awaited_cpu != cpu.index)) return;
-  hold(cpu, {0, cpu.index, Stop::Kind::event, text});
+  stop_after(cpu, {0, cpu.index, Stop::Kind::event, text});
 }
 
 bool Debugger::Impl::stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) {
@@ -112,7 +112,7 @@ bool Debugger::Impl::stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) {
     break;
   }
   if (stop) {
-    machine.hold();
+    machine.end_run();
     return true;
   }
   // Passed over: a stop elsewhere before it runs must not count it again.
@@ -131,14 +131,14 @@ void Debugger::Impl::tell_instruction(Cpu& cpu) {
   witness->instruction(cpu);
   // Nobody asks any more once the run has come back to where it can be told so.
   if (witness->hears_instructions()) return;
-  machine.hold();
+  machine.end_run();
   end_run_at(cpu, 1);
 }
 
 void Debugger::Impl::round_over(Cpu& cpu) {
   ++rounds;
   round_ended = true;
-  machine.hold();
+  machine.end_run();
   end_run_at(cpu, 0);
 }
 
@@ -190,7 +190,7 @@ void Debugger::Impl::accessed(Cpu& cpu, const ObservedAccess& access) {
     const std::size_t bytes = std::min<u64>(point.bytes, sizeof old);
     if (peek_at(cpu, point.at, std::span(old, bytes)) == bytes)
       text += fmt::format(", {} {}", write ? "was" : "value", shown(std::span(old, bytes)));
-    hold(cpu, {point.id, cpu.index, Stop::Kind::watchpoint, text});
+    stop_after(cpu, {point.id, cpu.index, Stop::Kind::watchpoint, text});
   }
 }
 
@@ -224,7 +224,7 @@ void Debugger::Impl::msr_access(Cpu& cpu, u32 number, bool write, u64 value) {
   for (const Breakpoint& p : points) {
     if (waits(p, Breakpoint::Kind::msr, cpu) && (p.any || p.number == number) &&
         (write ? p.on_write : p.on_read))
-      hold(cpu, {p.id, cpu.index, Stop::Kind::breakpoint, text});
+      stop_after(cpu, {p.id, cpu.index, Stop::Kind::breakpoint, text});
   }
 }
 
@@ -233,9 +233,9 @@ void Debugger::Impl::port_access(Cpu& cpu, u16 port, unsigned size, bool write, 
   for (const Breakpoint& p : points) {
     if (!waits(p, Breakpoint::Kind::port, cpu) || !(write ? p.on_write : p.on_read)) continue;
     if (!p.any && (port + size - 1 < p.number || port > p.last)) continue;
-    hold(cpu, {p.id, cpu.index, Stop::Kind::breakpoint,
-               fmt::format("{} port {:#x}, {} byte{}, {:#x}", write ? "OUT to" : "IN from", port, size,
-                           size == 1 ? "" : "s", value)});
+    stop_after(cpu, {p.id, cpu.index, Stop::Kind::breakpoint,
+                     fmt::format("{} port {:#x}, {} byte{}, {:#x}", write ? "OUT to" : "IN from", port, size,
+                                 size == 1 ? "" : "s", value)});
   }
 }
 
@@ -251,7 +251,7 @@ void Debugger::Impl::vmcs_written(Cpu& cpu, HostPhys region, u64 encoding, u64 v
 void Debugger::Impl::mode_changed(Cpu& cpu) {
   if (awaited != RunTo::ring_change && awaited != RunTo::mode_change) return;
   look_again = true;
-  machine.hold();
+  machine.end_run();
   end_run_at(cpu, 0);
 }
 
@@ -331,7 +331,7 @@ void Debugger::Impl::failed(Cpu& cpu, const VmRefusal& refusal) {
   own.last = std::move(event);
   meet(cpu, Breakpoint::Kind::vm_failure, text, [&](const Breakpoint& p) { return p.number == error; });
   // Of a VM entry that a rule refuses, refused() follows.
-  if (!refused_by_rule(refusal) && enters(cpu))
+  if (!refused_by_rule(refusal) && enters_guest(cpu))
     meet(cpu, Breakpoint::Kind::failed_entry, "VM entry refused: " + text,
          [](const Breakpoint&) { return true; });
 }
@@ -346,7 +346,7 @@ void Debugger::Impl::faulted(Cpu& cpu, const VmRefusal& refusal) {
   own.last = std::move(event);
   meet(cpu, Breakpoint::Kind::vm_failure, text,
        [](const Breakpoint& p) { return p.number == Breakpoint::vm_fault; });
-  if (enters(cpu))
+  if (enters_guest(cpu))
     meet(cpu, Breakpoint::Kind::failed_entry, "VM entry refused: " + text,
          [](const Breakpoint&) { return true; });
 }

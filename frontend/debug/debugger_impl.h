@@ -83,7 +83,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   // Runs until something stops the machine, a round is over, or `instructions` are used up, which is
   // Stop::Kind::limit.
   Stop go(u64 instructions);
-  bool settle();  // of what is pending; true: `stop` is set
+  bool decide_stop();  // of what is pending; true: `stop` is set
   Stop finish(Stop made);
   Stop step(u64 instructions);
   void tell_instruction(Cpu& cpu);
@@ -103,14 +103,14 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   bool hears(Breakpoint::Kind kind) const { return armed >> static_cast<unsigned>(kind) & 1; }
   bool hears(Breakpoint::Kind kind, RunTo event) const { return hears(kind) || awaited == event; }
   // Ends the run after the present instruction.
-  void hold(Cpu& cpu, Pending reason);
+  void stop_after(Cpu& cpu, Pending reason);
   void tell_exit(Cpu& cpu, const ExitInfo& exit);
   void await(Cpu& cpu, RunTo event, const std::string& text);
   template <class Test>
   void meet(Cpu& cpu, Breakpoint::Kind kind, const std::string& text, Test test) {
     for (const Breakpoint& point : points) {
       if (waits(point, kind, cpu) && (point.any || test(point)))
-        hold(cpu, {point.id, cpu.index, Stop::Kind::breakpoint, text});
+        stop_after(cpu, {point.id, cpu.index, Stop::Kind::breakpoint, text});
     }
   }
   std::size_t peek_at(const Cpu& cpu, const Place& place, std::span<u8> out) const;

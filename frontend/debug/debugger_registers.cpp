@@ -40,7 +40,7 @@ std::string lower(std::string_view text) {
 bool write_by_rule(Cpu& cpu, RegisterRule rule, u64 value) {
   // A write that the processor's own rules refuse leaves a fault behind, which nobody is to meet.
   const Fault fault = cpu.fault;
-  const Left left = cpu.left;
+  const ChainEnd left = cpu.chain_end;
   bool good = false;
   switch (rule) {
     case RegisterRule::none: break;
@@ -51,7 +51,7 @@ bool write_by_rule(Cpu& cpu, RegisterRule rule, u64 value) {
     case RegisterRule::xcr0: good = write_xcr(cpu, 0, value); break;
   }
   cpu.fault = fault;
-  cpu.left = left;
+  cpu.chain_end = left;
   return good;
 }
 

@@ -7,7 +7,7 @@
 
 #include "cpu/state/msrs.h"
 #include "cpu/state/register_table.h"
-#include "frontend/gdb/registers.h"
+#include "frontend/gdb/gdb_registers.h"
 
 namespace ringside {
 namespace {

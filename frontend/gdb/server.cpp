@@ -56,7 +56,7 @@ void GdbServer::poll() {
     stub_.receive(bytes);
     transport_.send(stub_.output());
   }
-  if (stub_.take_interrupt() && !holds())
+  if (stub_.take_interrupt() && !machine_stopped())
     stub_.stopped({Stop::Kind::interrupted, debugger_.selected(), 0, false, ""});
   transport_.send(stub_.output());
   if (transport_.connected()) return;
@@ -71,7 +71,7 @@ Ending GdbServer::run(u64 instructions) {
   const u32 held = machine_.held_still();
   if (resume.still) machine_.hold_still(resume.still);
   const Ending ending =
-      resume.kind == Resume::Kind::step ? step(instructions) : settle(debugger_.run(instructions));
+      resume.kind == Resume::Kind::step ? step(instructions) : report(debugger_.run(instructions));
   machine_.hold_still(held);
   return ending;
 }
@@ -86,12 +86,12 @@ Ending GdbServer::step(u64 instructions) {
     const Stop stop = debugger_.step(1, rounds);
     const u64 counter = program_counter(machine_.cpu(resume.cpu));
     const bool inside = counter >= resume.first && counter < resume.end;
-    if (stop.kind != Stop::Kind::step || !inside) return settle(stop);
+    if (stop.kind != Stop::Kind::step || !inside) return report(stop);
   }
   return {};
 }
 
-Ending GdbServer::settle(const Stop& stop) {
+Ending GdbServer::report(const Stop& stop) {
   switch (stop.kind) {
     case Stop::Kind::limit: break;
     // Whoever interrupted will say so: the client by Ctrl-C, which poll() reads.

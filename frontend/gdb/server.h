@@ -11,7 +11,7 @@
 
 namespace ringside {
 
-// For a loop that runs a machine in slices: poll(), and then run() unless holds().
+// For a loop that runs a machine in slices: poll(), and then run() unless machine_stopped().
 class GdbServer {
  public:
   // Both outlive the server; others may use them while the machine stands still.
@@ -30,11 +30,11 @@ class GdbServer {
   // Takes what has come from the client and answers. Never waits.
   void poll();
   // The machine must stand still.
-  bool holds() const { return stub_.resume().kind == Resume::Kind::stay; }
-  void hold() { stub_.hold(); }  // before there is a client: -S
-  // As Machine::run(), but that it stops where the client wants it; holds() is then true. A machine that
-  // ended by a shutdown stays to be looked at while there is a client; it is told as ended when that client
-  // wants it to go on.
+  bool machine_stopped() const { return stub_.resume().kind == Resume::Kind::stay; }
+  void stop_machine() { stub_.stop_machine(); }  // before there is a client: -S
+  // As Machine::run(), but that it stops where the client wants it; machine_stopped() is then true. A machine
+  // that ended by a shutdown stays to be looked at while there is a client; it is told as ended when that
+  // client wants it to go on.
   Ending run(u64 instructions);
   // After Machine::reboot() and Debugger::attach().
   void rebooted() { stub_.restarted(); }
@@ -51,7 +51,7 @@ class GdbServer {
 
  private:
   Ending step(u64 instructions);
-  Ending settle(const Stop& stop);
+  Ending report(const Stop& stop);
   std::string command(std::string_view line);
   void say(std::string_view text);
 

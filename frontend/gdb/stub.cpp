@@ -39,7 +39,7 @@ void GdbStub::connected() {
 void GdbStub::disconnected() {
   remove_breakpoints();
   waiting_ = false;
-  if (std::exchange(killed_, false)) wish_ = Wish::kill;
+  if (std::exchange(killed_, false)) request_ = Request::kill;
   if (resume_.kind == Resume::Kind::step) resume_ = {};
   output_.clear();
 }
@@ -113,7 +113,7 @@ void GdbStub::packet(std::string_view body) {
     case 's': return resume_at(words, true, false);
     case 'S': return resume_at(words, true, true);
     case 'D': return detach();
-    case 'k': wish_ = Wish::kill; return;
+    case 'k': request_ = Request::kill; return;
     case 'R':
       if (!extended_) return answer("");
       return want_restart();
@@ -273,7 +273,7 @@ void GdbStub::verbose(Words words) {
     if (extended_)
       killed_ = true;
     else
-      wish_ = Wish::kill;
+      request_ = Request::kill;
     return answer("OK");
   }
   if (words.literal("Attach;")) {
@@ -293,7 +293,7 @@ void GdbStub::verbose(Words words) {
 
 void GdbStub::want_restart() {
   remove_breakpoints();
-  wish_ = Wish::restart;
+  request_ = Request::restart;
   killed_ = false;
   resume_ = {};
   stop_ = "T05thread:1;";

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "frontend/gdb/packet.h"
-#include "frontend/gdb/registers.h"
+#include "frontend/gdb/gdb_registers.h"
 
 namespace ringside {
 
@@ -39,7 +39,7 @@ class GdbStub {
   std::string& output() { return output_; }
 
   const Resume& resume() const { return resume_; }
-  void hold() { resume_ = {}; }  // as if the client had stopped it
+  void stop_machine() { resume_ = {}; }  // as if the client had stopped it
   // The client may start the program again after its end: target extended-remote.
   bool extended() const { return extended_; }
   // Ctrl-C came since the last call.
@@ -53,12 +53,12 @@ class GdbStub {
   // The machine is gone: told to a client that waits for it.
   void exited(int status);
   // The same, but that an extended client may want it again: it stays, and so does what runs it, until the
-  // client goes or wishes.
+  // client goes or asks for it.
   void ended(int status);
 
   // What is beyond the debugger. `restart`: from the beginning, and stopped there; restarted() follows.
-  enum class Wish : u8 { none, kill, restart };
-  Wish take_wish() { return std::exchange(wish_, Wish::none); }
+  enum class Request : u8 { none, kill, restart };
+  Request take_request() { return std::exchange(request_, Request::none); }
   void restarted();
 
   // Answers `monitor COMMAND`, any lines; without one there are the stub's own commands only.
@@ -121,7 +121,7 @@ class GdbStub {
   bool runs_anew_ = false;            // vRun waits for its answer
   bool killed_ = false;               // by vKill of an extended client, which may want it again
   Resume resume_{Resume::Kind::run};  // nobody is there yet who could let it go on
-  Wish wish_ = Wish::none;
+  Request request_ = Request::none;
   unsigned continue_cpu_ = 0;  // of the old packets c and s
   // The CPU that the client's packets mean, and the one that `monitor` looks at: the client hears nothing of
   // a `monitor cpu`, and would take one CPU's registers for another's.

@@ -99,7 +99,7 @@ DisassembledInstruction decode_one(Capstone& capstone, std::span<const u8> bytes
   one.operands = insn->op_str;
   one.call = capstone.in_group(*insn, CS_GRP_CALL);
   const bool jump = capstone.in_group(*insn, CS_GRP_JUMP);
-  one.leaves_straight_line =
+  one.ends_straight_line =
       jump || one.call || capstone.in_group(*insn, CS_GRP_RET) || capstone.in_group(*insn, CS_GRP_IRET);
   if (!options.symbols) return one;
   if (const auto target = named_address(*insn, jump || one.call, options))

@@ -19,10 +19,10 @@ using ReadCode = std::function<std::size_t(u64 linear, std::span<u8> bytes)>;
 struct DisassembledInstruction {
   u64 address = 0;  // linear
   std::vector<u8> bytes;
-  std::string mnemonic, operands;     // "(bad)" and nothing for bytes that are no instruction; "(unreadable)"
-  std::string target;                 // of a branch or a RIP-relative operand: the symbol; may be empty
-  bool call = false;                  // "next" steps over it
-  bool leaves_straight_line = false;  // a jump, call, return or the like
+  std::string mnemonic, operands;   // "(bad)" and nothing for bytes that are no instruction; "(unreadable)"
+  std::string target;               // of a branch or a RIP-relative operand: the symbol; may be empty
+  bool call = false;                // "next" steps over it
+  bool ends_straight_line = false;  // a jump, call, return or the like
 };
 
 struct DisassemblyOptions {

@@ -49,7 +49,7 @@ void add_service(const Pic8259& chip, std::string_view name, u16 port, Reasons& 
          fmt::format("an end-of-interrupt command to port {:#x}", port)});
 }
 
-Reasons held_in_pic(const PicPair& pic, unsigned irq) {
+Reasons blocked_in_pic(const PicPair& pic, unsigned irq) {
   constexpr u16 master_mask = 0x21, slave_mask = 0xa1, master_command = 0x20, slave_command = 0xa0;
   Reasons reasons;
   const bool slave = irq >= 8;
@@ -66,7 +66,7 @@ Reasons held_in_pic(const PicPair& pic, unsigned irq) {
 }
 
 // What is between the pair's output and the CPU: LINT0 of the first CPU's local APIC.
-Reasons held_at_lint0(const LocalApic& apic) {
+Reasons blocked_at_lint0(const LocalApic& apic) {
   if (!apic.enabled()) return {};
   Reasons reasons;
   const u32 entry = apic.peek(apic_register::LVT_LINT0);
@@ -85,8 +85,8 @@ Reasons held_at_lint0(const LocalApic& apic) {
 void add_pic_rows(const InterruptChips& chips, std::vector<PendingRow>& rows) {
   for (unsigned irq = 0; irq < 16; ++irq) {
     if (irq == PicPair::cascade_irq || !requested(chips.pic, irq)) continue;
-    Reasons reasons = held_in_pic(chips.pic, irq);
-    if (reasons.empty()) reasons = held_at_lint0(chips.local_apic);
+    Reasons reasons = blocked_in_pic(chips.pic, irq);
+    if (reasons.empty()) reasons = blocked_at_lint0(chips.local_apic);
     if (reasons.empty()) continue;  // it is the external interrupt that the CPU sees
     rows.push_back(
         {fmt::format("IRQ {}", irq), "the 8259A pair", "does not reach the CPU", std::move(reasons)});
@@ -120,7 +120,7 @@ void add_io_apic_rows(const IoApic& io_apic, std::vector<PendingRow>& rows) {
 
 // -- The local APIC.
 
-Reasons held_by_priority(const LocalApic& apic, unsigned vector) {
+Reasons blocked_by_priority(const LocalApic& apic, unsigned vector) {
   Reasons reasons;
   const unsigned tpr = apic.peek(apic_register::TPR);
   const int in_service = apic.highest_in_service();
@@ -138,7 +138,7 @@ Reasons held_by_priority(const LocalApic& apic, unsigned vector) {
 void add_local_apic_rows(const LocalApic& apic, std::vector<PendingRow>& rows) {
   for (unsigned vector = 255; vector >= 16; --vector) {
     if (!in_set(apic, apic_register::IRR, vector)) continue;
-    Reasons reasons = held_by_priority(apic, vector);
+    Reasons reasons = blocked_by_priority(apic, vector);
     if (reasons.empty()) continue;
     rows.push_back({fmt::format("vector {:#04x}", vector), "the local APIC (IRR)", "does not reach the CPU",
                     std::move(reasons)});
@@ -155,7 +155,7 @@ void add_local_apic_rows(const LocalApic& apic, std::vector<PendingRow>& rows) {
 std::string source_of_interrupt(const InterruptChips& chips) {
   const LocalApic& apic = chips.local_apic;
   const int irq = first_request(chips.pic), vector = apic.highest_requested();
-  if (irq >= 0 && held_at_lint0(apic).empty()) return fmt::format("IRQ {} of the 8259A pair", irq);
+  if (irq >= 0 && blocked_at_lint0(apic).empty()) return fmt::format("IRQ {} of the 8259A pair", irq);
   if (vector >= 0) return fmt::format("vector {:#04x} of the local APIC", vector);
   return "the local APIC";
 }
@@ -189,8 +189,8 @@ std::vector<PendingRow> pending_rows(const Cpu& cpu, const InterruptChips& chips
     if (event.event->take == take_external_interrupt) row.source = source_of_interrupt(chips);
     if (event.event->take == take_virtual_interrupt)
       row.source = fmt::format("RVI {:#04x}", cpu.vmx->requested_vector);
-    for (const Blocking* blocking : event.held_by)
-      row.held_by.push_back({std::string(blocking->what), std::string(blocking->cure)});
+    for (const Blocking* blocking : event.blocked_by)
+      row.blocked_by.push_back({std::string(blocking->what), std::string(blocking->cure)});
     rows.push_back(std::move(row));
   }
   add_local_apic_rows(chips.local_apic, rows);
@@ -211,8 +211,8 @@ void add_pending(Sheet& sheet, const Cpu& cpu, const std::vector<PendingRow>& ro
     event.say("  ").word("event", row.event);
     if (!row.source.empty()) event.say(" (").word("source", row.source).say(")");
     event.say(" ").word("state", row.state);
-    for (const Reason& reason : row.held_by) {
-      Row& held = sheet.row("held_by");
+    for (const Reason& reason : row.blocked_by) {
+      Row& held = sheet.row("blocked_by");
       held.say("    ").word("what", reason.what);
       if (!reason.cure.empty()) held.say("; until: ").word("cure", reason.cure);
     }
@@ -243,9 +243,9 @@ Sheet pending_sheet(Machine& machine) {
 std::string pending_summary(Machine& machine) {
   for (unsigned cpu = 0; cpu < machine.cpus(); ++cpu) {
     for (const PendingRow& row : rows_of(machine, cpu)) {
-      if (row.held_by.empty()) continue;
+      if (row.blocked_by.empty()) continue;
       return fmt::format("; {}{} waits: {}", row.event,
-                         row.source.empty() ? "" : fmt::format(" ({})", row.source), row.held_by[0].what);
+                         row.source.empty() ? "" : fmt::format(" ({})", row.source), row.blocked_by[0].what);
     }
   }
   return {};

@@ -24,7 +24,7 @@ struct PendingRow {
   std::string event;   // "external interrupt"
   std::string source;  // "vector 0x30 of the local APIC"; empty: the CPU itself
   std::string state;   // "comes next", "waits behind a more urgent event", "is held back", ...
-  std::vector<Reason> held_by;
+  std::vector<Reason> blocked_by;
 };
 
 // The chips that a CPU's interrupts pass.

@@ -12,7 +12,7 @@ namespace ringside {
 namespace {
 
 std::string_view state_of(const KnownVmcs& known) {
-  if (known.parted) return known.parted->cleared ? "cleared" : "evicted";
+  if (known.former) return known.former->cleared ? "cleared" : "evicted";
   return known.vmcs == known.cpu->vmx->current ? "current" : "active";
 }
 
@@ -50,13 +50,13 @@ void region_rows(Sheet& sheet, Machine& machine, const KnownVmcs& known, const S
     row.number("guest_rip", vmcs.last_exit_rip, code_text(vmcs.last_exit_rip, World::non_root, symbols));
     row.say(", instruction ").count("instruction", vmcs.last_exit_count);
   }
-  if (!known.parted) return;
-  Row& end = sheet.row("parted");
-  if (known.parted->cleared)
+  if (!known.former) return;
+  Row& end = sheet.row("former");
+  if (known.former->cleared)
     end.say("      VMCLEAR at RIP ")
-        .number("rip", known.parted->rip, code_text(known.parted->rip, World::root, symbols))
+        .number("rip", known.former->rip, code_text(known.former->rip, World::root, symbols))
         .say(", instruction ")
-        .count("instruction", known.parted->count)
+        .count("instruction", known.former->count)
         .say(" of CPU ")
         .count("cpu", known.cpu->index);
   else
@@ -75,8 +75,8 @@ std::vector<KnownVmcs> known_vmcses(Machine& machine) {
     const Cpu& cpu = machine.cpu(n);
     if (!cpu.vmx) continue;
     for (const auto& vmcs : cpu.vmx->active()) all.push_back({&cpu, vmcs.get(), nullptr});
-    for (const Vmx::Parted& parted : cpu.vmx->parted()) {
-      if (!cpu.vmx->find_active(parted.vmcs->region)) all.push_back({&cpu, parted.vmcs.get(), &parted});
+    for (const Vmx::Former& former : cpu.vmx->former()) {
+      if (!cpu.vmx->find_active(former.vmcs->region)) all.push_back({&cpu, former.vmcs.get(), &former});
     }
   }
   return all;
@@ -86,7 +86,7 @@ std::optional<KnownVmcs> find_vmcs(Machine& machine, u64 region) {
   std::optional<KnownVmcs> best;
   for (const KnownVmcs& known : known_vmcses(machine)) {
     if (known.vmcs->region.value != region) continue;
-    if (!known.parted) return known;
+    if (!known.former) return known;
     if (!best || known.vmcs->entries > best->vmcs->entries) best = known;
   }
   return best;
@@ -127,14 +127,14 @@ std::string former_writer_text(Machine& machine, const Vmcs& vmcs, Field field, 
   for (unsigned n = 0; n < machine.cpus(); ++n) {
     const Cpu& cpu = machine.cpu(n);
     if (!cpu.vmx) continue;
-    for (const Vmx::Parted& parted : cpu.vmx->parted()) {
-      const Vmcs& then = *parted.vmcs;
+    for (const Vmx::Former& former : cpu.vmx->former()) {
+      const Vmcs& then = *former.vmcs;
       if (&then == &vmcs || then.region != vmcs.region || then[field] != vmcs[field]) continue;
       const Vmcs::Writer& writer = then.writer(field);
       if (!writer.known) continue;
       return fmt::format("VMWRITE at RIP {} (instruction {} of CPU {}), before it was {}",
                          code_text(writer.rip, World::root, symbols), writer.count, n,
-                         parted.cleared ? "cleared" : "written back");
+                         former.cleared ? "cleared" : "written back");
     }
   }
   return {};

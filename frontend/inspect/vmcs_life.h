@@ -17,7 +17,7 @@ namespace ringside {
 struct KnownVmcs {
   const Cpu* cpu = nullptr;
   const Vmcs* vmcs = nullptr;
-  const Vmx::Parted* parted = nullptr;  // nullptr: it is active there
+  const Vmx::Former* former = nullptr;  // nullptr: it is active there
 };
 // Of all CPUs, in their order; of each those that are active first, the one used last before others.
 std::vector<KnownVmcs> known_vmcses(Machine& machine);

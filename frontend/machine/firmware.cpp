@@ -65,7 +65,7 @@ bool offer_kernel(const BootRequest& request, u64 low_ram_end, FwCfg& items, std
   if (request.kernel.empty()) return true;
   Image image;
   if (!read_image(request.kernel, "kernel", low_ram_end, image, error)) return false;
-  if (!is_linux(image) || !image.holds(0, header_end)) {
+  if (!is_linux(image) || !image.covers(0, header_end)) {
     error = fmt::format(
         "{}: firmware loads Linux bzImages only; leave out -bios to boot this kernel without it", image.name);
     return false;

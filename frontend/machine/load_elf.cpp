@@ -51,7 +51,7 @@ struct Table {
 };
 
 std::optional<u64> find_pvh_note(const Image& image, u64 offset, u64 bytes) {
-  if (!image.holds(offset, bytes)) return std::nullopt;
+  if (!image.covers(offset, bytes)) return std::nullopt;
   const u64 end = offset + bytes;
   while (end - offset >= 12) {
     const u64 name_bytes = image.at<u32>(offset), value_bytes = image.at<u32>(offset + 4);
@@ -86,7 +86,7 @@ bool read_segments(const LoadJob& job, const Reader& r, const Table& headers, u6
     if (file_bytes > memory_bytes)
       return job.fail(
           fmt::format("is a broken ELF: segment {} has more bytes in the file than in memory", n));
-    if (!k.holds(offset, file_bytes))
+    if (!k.covers(offset, file_bytes))
       return job.fail(fmt::format("is cut short: segment {} reaches beyond its {} bytes; get the whole file",
                                   n, k.size()));
     if (memory_bytes > ~u64{0} - address)
@@ -109,7 +109,7 @@ bool is_elf(const Image& image) { return image.starts_with("\177ELF"); }
 bool read_elf(const LoadJob& job, ElfKernel& elf) {
   const Image& k = job.kernel;
   const u8 elf_class = k.at<u8>(4);
-  if (!k.holds(0, 52) || (elf_class == 2 && !k.holds(0, 64)))
+  if (!k.covers(0, 52) || (elf_class == 2 && !k.covers(0, 64)))
     return job.fail("is cut short: it ends inside its ELF header; get the whole file");
   if (k.at<u8>(5) == 2)
     return job.fail(fmt::format("is a big-endian ELF for {}; give a kernel for x86",
@@ -130,14 +130,14 @@ bool read_elf(const LoadJob& job, ElfKernel& elf) {
   const Table headers{r.word(0, 28, 32), k.at<u16>(elf.bits64 ? 54 : 42), k.at<u16>(elf.bits64 ? 56 : 44)};
   const u64 header_bytes = elf.bits64 ? 56 : 32;
   if (headers.count == 0) return job.fail("is an ELF without segments; give a linked kernel");
-  if (headers.stride < header_bytes || !k.holds(headers.offset, headers.stride * headers.count))
+  if (headers.stride < header_bytes || !k.covers(headers.offset, headers.stride * headers.count))
     return job.fail("is cut short or broken: its program headers lie outside the file; get the whole file");
   if (!read_segments(job, r, headers, virtual_entry, elf)) return false;
   if (elf.segments.empty()) return job.fail("is an ELF with nothing to load; give a linked kernel");
 
   const Table sections{r.word(0, 32, 40), k.at<u16>(elf.bits64 ? 58 : 46), k.at<u16>(elf.bits64 ? 60 : 48)};
   const u64 section_bytes = elf.bits64 ? 64 : 40;
-  if (sections.stride >= section_bytes && k.holds(sections.offset, sections.stride * sections.count)) {
+  if (sections.stride >= section_bytes && k.covers(sections.offset, sections.stride * sections.count)) {
     for (u64 n = 0; n < sections.count && !elf.pvh_entry; ++n) {
       const u64 h = sections.at(n);
       if (k.at<u32>(h + 4) == section_note)

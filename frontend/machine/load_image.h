@@ -15,16 +15,16 @@ struct Image {
   std::vector<u8> bytes;
 
   u64 size() const { return bytes.size(); }
-  bool holds(u64 offset, u64 count) const { return offset <= size() && count <= size() - offset; }
+  bool covers(u64 offset, u64 count) const { return offset <= size() && count <= size() - offset; }
   // The little-endian value at `offset`; 0 if it does not lie wholly inside the file.
   template <class T>
   T at(u64 offset) const {
     T value = 0;
-    if (holds(offset, sizeof(T))) std::memcpy(&value, bytes.data() + offset, sizeof(T));
+    if (covers(offset, sizeof(T))) std::memcpy(&value, bytes.data() + offset, sizeof(T));
     return value;
   }
   bool starts_with(std::string_view magic) const {
-    return holds(0, magic.size()) && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
+    return covers(0, magic.size()) && std::memcmp(bytes.data(), magic.data(), magic.size()) == 0;
   }
 };
 

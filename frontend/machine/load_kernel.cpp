@@ -29,7 +29,7 @@ std::string why_not(const Image& image) {
       {0, "!<arch>", "is a library or package; give a kernel"},
   };
   for (const Known& k : known)
-    if (image.holds(k.offset, k.magic.size()) &&
+    if (image.covers(k.offset, k.magic.size()) &&
         std::memcmp(image.bytes.data() + k.offset, k.magic.data(), k.magic.size()) == 0)
       return std::string(k.words);
   return "is no kernel that can be booted; give a Linux bzImage, a multiboot image or a PVH ELF";

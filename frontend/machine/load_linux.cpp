@@ -44,7 +44,7 @@ struct Setup {
 
 bool read_setup(const LoadJob& job, Setup& setup) {
   const Image& k = job.kernel;
-  if (!k.holds(0, header::end))
+  if (!k.covers(0, header::end))
     return job.fail("is cut short: it ends inside the Linux setup header; get the whole bzImage");
   setup.version = k.at<u16>(header::version);
   if (setup.version < oldest_version)

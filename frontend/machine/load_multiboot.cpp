@@ -28,7 +28,7 @@ std::optional<u64> find_header(const Image& image) {
 // The addresses in the header say what to load: any file format will do.
 bool plan_by_addresses(const LoadJob& job, u64 header, u64& entry, u64& end) {
   const Image& k = job.kernel;
-  if (!k.holds(header, address_fields_bytes))
+  if (!k.covers(header, address_fields_bytes))
     return job.fail("is cut short: it ends inside its multiboot header; get the whole file");
   const u64 header_address = k.at<u32>(header + 12), start = k.at<u32>(header + 16);
   const u64 load_end = k.at<u32>(header + 20), bss_end = k.at<u32>(header + 24);
@@ -39,7 +39,7 @@ bool plan_by_addresses(const LoadJob& job, u64 header, u64& entry, u64& end) {
   if (load_end != 0 && load_end < start)
     return job.fail("has a wrong multiboot header: the end of its load area lies before the start");
   const u64 file_bytes = load_end != 0 ? load_end - start : k.size() - offset;
-  if (!k.holds(offset, file_bytes))
+  if (!k.covers(offset, file_bytes))
     return job.fail(
         fmt::format("is cut short: its multiboot header wants {} bytes from {:#x} on, the file has {}; get "
                     "the whole file",

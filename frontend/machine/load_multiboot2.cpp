@@ -47,7 +47,7 @@ enum : u32 {
 }
 
 // What the header's tags ask for.
-struct Wishes {
+struct Requests {
   struct Addresses {
     u64 header, load, load_end, bss_end;
   };
@@ -82,7 +82,7 @@ bool read_request(const LoadJob& job, u64 tag, u64 bytes) {
 
 // Tags that are wishes about consoles and EFI are passed over: there is no framebuffer and no EFI to speak
 // of.
-bool read_tag(const LoadJob& job, u64 tag, u16 type, u64 bytes, bool optional, Wishes& wishes) {
+bool read_tag(const LoadJob& job, u64 tag, u16 type, u64 bytes, bool optional, Requests& requests) {
   const Image& k = job.kernel;
   const auto too_short = [&](u64 needed) { return bytes < needed; };
   const auto broken = [&] {
@@ -92,11 +92,12 @@ bool read_tag(const LoadJob& job, u64 tag, u16 type, u64 bytes, bool optional, W
     case header_tag::information_request: return optional || read_request(job, tag, bytes);
     case header_tag::address:
       if (too_short(24)) return broken();
-      wishes.addresses = {k.at<u32>(tag + 8), k.at<u32>(tag + 12), k.at<u32>(tag + 16), k.at<u32>(tag + 20)};
+      requests.addresses = {k.at<u32>(tag + 8), k.at<u32>(tag + 12), k.at<u32>(tag + 16),
+                            k.at<u32>(tag + 20)};
       return true;
     case header_tag::entry_address:
       if (too_short(12)) return broken();
-      wishes.entry = k.at<u32>(tag + 8);
+      requests.entry = k.at<u32>(tag + 8);
       return true;
     case header_tag::relocatable: {
       if (too_short(24)) return broken();
@@ -104,8 +105,8 @@ bool read_tag(const LoadJob& job, u64 tag, u16 type, u64 bytes, bool optional, W
       if (alignment != 0 && (alignment & (alignment - 1)) != 0)
         return job.fail(
             fmt::format("has a wrong multiboot 2 header: its alignment {:#x} is no power of two", alignment));
-      wishes.relocation = {k.at<u32>(tag + 8), k.at<u32>(tag + 12), std::max<u64>(alignment, 1),
-                           k.at<u32>(tag + 20)};
+      requests.relocation = {k.at<u32>(tag + 8), k.at<u32>(tag + 12), std::max<u64>(alignment, 1),
+                             k.at<u32>(tag + 20)};
       return true;
     }
     case header_tag::console:
@@ -122,14 +123,14 @@ bool read_tag(const LoadJob& job, u64 tag, u16 type, u64 bytes, bool optional, W
   }
 }
 
-bool read_header(const LoadJob& job, u64 header, Wishes& wishes) {
+bool read_header(const LoadJob& job, u64 header, Requests& requests) {
   const Image& k = job.kernel;
   const u32 architecture = k.at<u32>(header + 4);
   if (architecture != 0)
     return job.fail(fmt::format("is a multiboot 2 kernel for {}; give one for x86",
                                 architecture == 4 ? "MIPS" : "an unknown architecture"));
   const u64 length = k.at<u32>(header + 8);
-  if (length < header_bytes || !k.holds(header, length))
+  if (length < header_bytes || !k.covers(header, length))
     return job.fail("is cut short: it ends inside its multiboot 2 header; get the whole file");
   const u64 end = header + length;
   for (u64 tag = header + header_bytes; end - tag >= 8;) {
@@ -138,7 +139,7 @@ bool read_header(const LoadJob& job, u64 header, Wishes& wishes) {
     if (type == header_tag::end) break;
     if (bytes < 8 || bytes > end - tag)
       return job.fail(fmt::format("has a wrong multiboot 2 header: tag {} of {} bytes", type, bytes));
-    if (!read_tag(job, tag, type, bytes, flags & header_tag::optional, wishes)) return false;
+    if (!read_tag(job, tag, type, bytes, flags & header_tag::optional, requests)) return false;
     const u64 step = (bytes + 7) & ~u64{7};
     if (step > end - tag) break;
     tag += step;
@@ -153,22 +154,23 @@ struct Placed {
 };
 
 // The image as segments, whichever way the kernel describes itself.
-bool describe(const LoadJob& job, u64 header, const Wishes& wishes, ElfKernel& elf) {
+bool describe(const LoadJob& job, u64 header, const Requests& requests, ElfKernel& elf) {
   const Image& k = job.kernel;
-  if (!wishes.addresses) {
+  if (!requests.addresses) {
     if (!is_elf(k))
       return job.fail("has a multiboot 2 header without addresses, but is no ELF; link it as one");
     return read_elf(job, elf);
   }
-  const Wishes::Addresses& a = *wishes.addresses;
-  if (!wishes.entry) return job.fail("has a multiboot 2 header with addresses, but without an entry address");
+  const Requests::Addresses& a = *requests.addresses;
+  if (!requests.entry)
+    return job.fail("has a multiboot 2 header with addresses, but without an entry address");
   if (a.header < a.load || a.header - a.load > header)
     return job.fail("has a wrong multiboot 2 header: its load address lies before the start of the file");
   const u64 offset = header - (a.header - a.load);
   if (a.load_end != 0 && a.load_end < a.load)
     return job.fail("has a wrong multiboot 2 header: the end of its load area lies before the start");
   const u64 file_bytes = a.load_end != 0 ? a.load_end - a.load : k.size() - offset;
-  if (!k.holds(offset, file_bytes))
+  if (!k.covers(offset, file_bytes))
     return job.fail(
         fmt::format("is cut short: its multiboot 2 header wants {} bytes from {:#x} on, the file has {}; get "
                     "the whole file",
@@ -182,12 +184,12 @@ bool describe(const LoadJob& job, u64 header, const Wishes& wishes, ElfKernel& e
   return true;
 }
 
-bool place_kernel(const LoadJob& job, u64 header, const Wishes& wishes, Placed& placed) {
+bool place_kernel(const LoadJob& job, u64 header, const Requests& requests, Placed& placed) {
   ElfKernel elf;
-  if (!describe(job, header, wishes, elf)) return false;
+  if (!describe(job, header, requests, elf)) return false;
   const u64 bytes = elf.end - elf.start;
   u64 base = elf.start;
-  if (const auto& r = wishes.relocation) {
+  if (const auto& r = requests.relocation) {
     const u64 end = std::min(r->high, job.plan.platform().low_ram_end - 1) + 1;
     const bool as_linked = r->preference != 1 && r->preference != 2 && elf.start >= r->low &&
                            elf.end <= end && job.plan.is_ram(elf.start, bytes);
@@ -205,7 +207,7 @@ bool place_kernel(const LoadJob& job, u64 header, const Wishes& wishes, Placed& 
   if (!plan_elf(job, elf, placed.shift)) return false;
   placed.start = base;
   placed.end = base + bytes;
-  placed.entry = wishes.entry.value_or(elf.entry) + placed.shift;
+  placed.entry = requests.entry.value_or(elf.entry) + placed.shift;
   return true;
 }
 
@@ -238,9 +240,9 @@ bool load_multiboot2(const LoadJob& job, Entry& entry) {
   const u64 header = *find_header(job.kernel);
   LoadPlan& plan = job.plan;
   const BootPlatform& platform = plan.platform();
-  Wishes wishes;
+  Requests requests;
   Placed placed;
-  if (!read_header(job, header, wishes) || !place_kernel(job, header, wishes, placed)) return false;
+  if (!read_header(job, header, requests) || !place_kernel(job, header, requests, placed)) return false;
 
   const auto gdt_at = plan.place(flat_gdt(multiboot_selectors, false), 16, "the boot GDT");
   std::vector<LoadedModule> modules;
@@ -270,7 +272,7 @@ bool load_multiboot2(const LoadJob& job, Entry& entry) {
     rsdp.bytes().resize(old_bytes);
     info.add(info_tag::old_rsdp, rsdp);
   }
-  if (wishes.relocation) info.add(info_tag::load_base, TableBytes().add(static_cast<u32>(placed.start)));
+  if (requests.relocation) info.add(info_tag::load_base, TableBytes().add(static_cast<u32>(placed.start)));
   const auto info_at = plan.place(info.finish(), 8, "the multiboot 2 information");
   if (!gdt_at || !info_at)
     return job.fail("leaves no room for the multiboot 2 information; give the machine more memory with -m");

@@ -201,7 +201,7 @@ const Ending& Machine::run(u64 instructions) {
   const u64 end = instructions > std::numeric_limits<u64>::max() - p.retired ? std::numeric_limits<u64>::max()
                                                                              : p.retired + instructions;
   Ticks skipped = 0;  // time in which nobody ran
-  interrupted_ = held_ = false;
+  interrupted_ = run_ended_ = false;
   p.turns.begin_run(without_turns());
   // A request to return waits until somebody ran, so that it leaves the order of the turns as it was.
   while (ending_.why == Ending::Why::running && !(interrupted_ && !p.turns.anybody_waits()) &&
@@ -210,7 +210,7 @@ const Ending& Machine::run(u64 instructions) {
     const bool first_alone = p.turns.fresh() && stop_after_first_ == p.turns.cpu();
     const u64 ran = run_stretch(first_alone ? 1 : end - p.retired);
     if (ran != 0) asleep_ = false;
-    if (held_ || (first_alone && ran > 0)) break;
+    if (run_ended_ || (first_alone && ran > 0)) break;
     if (ending_.why != Ending::Why::running || !p.turns.nobody_runs()) continue;
     p.turns.forget_waits();
     asleep_ = true;
@@ -243,7 +243,7 @@ u64 Machine::run_stretch(u64 most) {
   if (cpu.activity == Activity::shutdown && !cpu.non_root && ending_.why == Ending::Why::running)
     end_with({Ending::Why::shutdown, 0, shutdown_reason(cpu)});
   if (ending_.why == Ending::Why::running)
-    p.turns.spend({ran, ran < limit && (ran == most || held_), cpu.activity != Activity::active});
+    p.turns.spend({ran, ran < limit && (ran == most || run_ended_), cpu.activity != Activity::active});
   else
     p.turns.end(ran);
   return ran;

@@ -75,7 +75,7 @@ class Machine final : public ResetControl {
   Dispatcher dispatcher() const;
   void interrupt() { interrupted_ = true; }  // async-signal-safe; run() returns soon
   // From a CPU's observer, beside end_run_at(cpu, 0): run() returns with that CPU's turn as it was.
-  void hold() { held_ = true; }
+  void end_run() { run_ended_ = true; }
   // Whose turn it is, and for how many more instructions.
   unsigned turn() const;
   u64 turn_left() const;
@@ -175,7 +175,7 @@ class Machine final : public ResetControl {
   Ending ending_, idle_;
   bool init_asked_ = false;  // of Why::reset: INIT# of the CPUs alone
   volatile bool interrupted_ = false;
-  bool held_ = false;
+  bool run_ended_ = false;
   u32 still_ = 0;
   std::optional<unsigned> stop_after_first_;
 };

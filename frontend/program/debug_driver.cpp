@@ -128,7 +128,7 @@ class Conversation {
       if (decided || session_.limit_reached() || (gdb() && gdb()->client_waits())) debugger().interrupt();
     });
     if (!gdb()) return;
-    gdb()->hold();
+    gdb()->stop_machine();
     say(fmt::format("ready for gdb: target remote {}", gdb()->address()));
   }
 
@@ -166,13 +166,13 @@ class Conversation {
   // True: the machine ran.
   bool serve_gdb(Commands& commands) {
     gdb()->poll();
-    if (gdb()->stub().take_wish() == GdbStub::Wish::restart) {
+    if (gdb()->stub().take_request() == GdbStub::Request::restart) {
       std::string error;
       if (!session_.restart(error)) say(error);
-      gdb()->hold();
+      gdb()->stop_machine();
     }
-    if (!gdb()->client()) gdb()->hold();  // the console has the machine for itself again
-    if (gdb()->holds()) return false;
+    if (!gdb()->client()) gdb()->stop_machine();  // the console has the machine for itself again
+    if (gdb()->machine_stopped()) return false;
     run_for_gdb(commands);
     return true;
   }
@@ -185,19 +185,19 @@ class Conversation {
     commands.print("gdb lets the machine run; Ctrl-C stops it");
     Ending ending;
     interrupted = false;
-    while (!gdb()->holds() && ending.why == Ending::Why::running && !session_.over()) {
+    while (!gdb()->machine_stopped() && ending.why == Ending::Why::running && !session_.over()) {
       ending = gdb()->run(slice);
       if (interrupted || session_.limit_reached()) break;
       gdb()->poll();
-      if (!gdb()->client()) gdb()->hold();
+      if (!gdb()->client()) gdb()->stop_machine();
     }
     // Nobody else has told the client that the machine stands.
-    if (!gdb()->holds()) {
+    if (!gdb()->machine_stopped()) {
       const bool gone = ending.why != Ending::Why::running && ending.why != Ending::Why::idle;
       if (gone) gdb()->finish(ending.status);
       if (!gone) gdb()->stub().stopped({Stop::Kind::interrupted, debugger().selected(), 0, false, ""});
       gdb()->poll();
-      gdb()->hold();
+      gdb()->stop_machine();
     }
     around(false);
     commands.show(debugger().here());

@@ -56,14 +56,14 @@ void Display::take_wishes(Machine& machine) {
   for (; !window_->wishes.empty(); window_->wishes.pop_front()) {
     std::string error;
     switch (window_->wishes.front()) {
-      case Window::Wish::close:
+      case Window::Request::close:
         quit_ = std::exchange(asked_to_power_off_, true) || paused_ || quit_;
         if (!quit_) machine.input(PowerButton{});
         break;
-      case Window::Wish::quit: quit_ = true; break;
-      case Window::Wish::pause: paused_ = !paused_; break;
-      case Window::Wish::full_speed: full_speed_ = !full_speed_; break;
-      case Window::Wish::screenshot: {
+      case Window::Request::quit: quit_ = true; break;
+      case Window::Request::pause: paused_ = !paused_; break;
+      case Window::Request::full_speed: full_speed_ = !full_speed_; break;
+      case Window::Request::screenshot: {
         const std::string file = next_screenshot();
         say(write_screenshot("screenshot", file, machine, error) ? fmt::format("{}: written", file) : error);
       }

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "frontend/render/json.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "frontend/render/wrap.h"
 #include "frontend/program/pager.h"
 

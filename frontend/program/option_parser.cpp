@@ -47,7 +47,7 @@ bool resolve(const RunOptions& run, const char* flag, Chardev& device, std::stri
   return true;
 }
 
-bool settle_chardevs(RunOptions& run, std::string& error) {
+bool resolve_chardevs(RunOptions& run, std::string& error) {
   if (run.serials.empty()) {
     Chardev usual;
     if (!run.no_defaults || run.nographic) usual.kind = Chardev::Kind::standard;
@@ -66,7 +66,7 @@ bool settle_chardevs(RunOptions& run, std::string& error) {
 }
 
 // Whether there is a screen: as asked for, or where firmware or this command line makes something of one.
-bool settle_screen(RunOptions& run, std::string& error) {
+bool resolve_screen(RunOptions& run, std::string& error) {
   std::string asks;
   if (!run.screenshots_at.empty()) asks = "--screenshot-at";
   if (!run.screenshot.empty()) asks = "--screenshot";
@@ -97,7 +97,7 @@ bool check_combinations(RunOptions& run, std::string& error) {
     return false;
   }
   for (DriveRequest& drive : run.machine.drives) drive.snapshot |= run.snapshot;
-  return choose_firmware(run, error) && settle_screen(run, error) && settle_chardevs(run, error);
+  return choose_firmware(run, error) && resolve_screen(run, error) && resolve_chardevs(run, error);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 #include "frontend/program/display.h"
 #include "frontend/program/output.h"
 #include "frontend/program/session.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "frontend/program/terminal.h"
 
 namespace ringside {
@@ -108,7 +108,7 @@ bool Run::let_gdb_in(std::string& error) {
   const RunOptions& options = session_.options();
   if (!session_.let_gdb_in(error)) return false;
   if (!gdb()) return true;
-  if (options.start_stopped) gdb()->hold();
+  if (options.start_stopped) gdb()->stop_machine();
   // What takes long inside one step is stopped, too.
   session_.debugger().on_slice([this] {
     session_.flush();
@@ -123,7 +123,7 @@ bool Run::let_gdb_in(std::string& error) {
 bool Run::step(Input& input) {
   if (gdb()) {
     if (!serve_gdb()) return false;
-    if (gdb()->holds()) return stand_still(input);
+    if (gdb()->machine_stopped()) return stand_still(input);
   }
   if (display_.paused()) return stand_still(input);
   const bool watched_by_people = input.interactive() || display_.there();
@@ -147,13 +147,13 @@ bool Run::step(Input& input) {
 // False: gdb ended the run.
 bool Run::serve_gdb() {
   gdb()->poll();
-  switch (gdb()->stub().take_wish()) {
-    case GdbStub::Wish::none: return true;
-    case GdbStub::Wish::kill: return !end("killed", "ended by gdb", exit_ok);
-    case GdbStub::Wish::restart: break;
+  switch (gdb()->stub().take_request()) {
+    case GdbStub::Request::none: return true;
+    case GdbStub::Request::kill: return !end("killed", "ended by gdb", exit_ok);
+    case GdbStub::Request::restart: break;
   }
   if (!restart("gdb restarted the machine")) return false;
-  gdb()->hold();
+  gdb()->stop_machine();
   return true;
 }
 
@@ -181,7 +181,7 @@ void Run::stay(Input& input) {
     wait(input, 1);
     if (!gdb()) continue;
     gdb()->poll();
-    if (gdb()->stub().take_wish() == GdbStub::Wish::kill) return;
+    if (gdb()->stub().take_request() == GdbStub::Request::kill) return;
   }
 }
 

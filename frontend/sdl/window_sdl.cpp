@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "frontend/screen/keys.h"
-#include "frontend/sdl/scancodes.h"
+#include "frontend/sdl/sdl_scancodes.h"
 #include "frontend/sdl/window.h"
 
 namespace ringside {

@@ -94,7 +94,7 @@ std::optional<OrcEntry> OrcTable::find(u64 address) const {
 }
 
 std::optional<OrcEntry> SymbolImage::orc(u64 address) {
-  if (!holds(address)) return std::nullopt;
+  if (!covers(address)) return std::nullopt;
   if (orc_) return orc_->find(address);
   orc_.emplace();
   const auto places = section_named(elf_, ".orc_unwind_ip"), rows = section_named(elf_, ".orc_unwind");

@@ -189,7 +189,7 @@ const Symbols::Loaded* Symbols::of(u64 address, World world) const {
   // An image that belongs to the world knows better than one that belongs to all.
   const Loaded* best = nullptr;
   for (const auto& one : loaded_) {
-    if (!same_world(one->world, world) || !one->holds(address)) continue;
+    if (!same_world(one->world, world) || !one->covers(address)) continue;
     if (!best || (best->world == World::any && one->world != World::any)) best = one.get();
   }
   return best;

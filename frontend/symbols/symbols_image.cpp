@@ -285,7 +285,7 @@ void SymbolImage::index() {
             [](const Symbol* a, const Symbol* b) { return std::tie(a->name, a) < std::tie(b->name, b); });
 }
 
-bool SymbolImage::holds(u64 address) const {
+bool SymbolImage::covers(u64 address) const {
   if (address < low_ || address >= high_) return false;
   if (section_at_.empty()) return true;
   const auto after = std::upper_bound(ranges_.begin(), ranges_.end(), address,
@@ -294,7 +294,7 @@ bool SymbolImage::holds(u64 address) const {
 }
 
 const SymbolImage::Symbol* SymbolImage::find(u64 address) const {
-  if (!holds(address)) return nullptr;
+  if (!covers(address)) return nullptr;
   const auto after = std::upper_bound(by_address_.begin(), by_address_.end(), address,
                                       [](u64 a, const Symbol* s) { return a < s->address; });
   return after == by_address_.begin() ? nullptr : *(after - 1);

@@ -56,7 +56,7 @@ class SymbolImage {
   // The range that the image explains.
   u64 low() const { return low_; }
   u64 high() const { return high_; }
-  bool holds(u64 address) const;
+  bool covers(u64 address) const;
 
   const Symbol* find(u64 address) const;  // the last one at or before, inside the range
   const Symbol* named(std::string_view name) const;

@@ -15,7 +15,7 @@ struct Symbols::Loaded {
   World world = World::any;
   mutable SymbolImage image;  // reading lines fills libdw's caches
 
-  bool holds(u64 address) const { return image.holds(address - offset); }
+  bool covers(u64 address) const { return image.covers(address - offset); }
 };
 
 }  // namespace ringside

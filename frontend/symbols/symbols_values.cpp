@@ -18,7 +18,7 @@ void SymbolImage::each_variable(u64 address, u64 offset, const UnwindRegisters& 
                                 std::optional<u64> cfa, const Symbols::Read& read,
                                 const VisitVariable& visit) {
   DwarfExpression::Around around{.cfa = cfa, .offset = offset};
-  const auto held = [&](Dwarf_Die& die, unsigned name) -> std::optional<Held> {
+  const auto stored = [&](Dwarf_Die& die, unsigned name) -> std::optional<Stored> {
     Dwarf_Attribute attribute;
     Dwarf_Op* ops = nullptr;
     std::size_t count = 0;
@@ -28,12 +28,12 @@ void SymbolImage::each_variable(u64 address, u64 offset, const UnwindRegisters& 
     DwarfExpression expression(registers, read, around);
     const auto value = expression.value(ops, count);
     if (!value) return std::nullopt;
-    return Held{!expression.is_value() && !expression.in_register(), *value};
+    return Stored{!expression.is_value() && !expression.in_register(), *value};
   };
   const auto where = [&](Dwarf_Die& die) {
-    auto place = held(die, DW_AT_location);
+    auto place = stored(die, DW_AT_location);
     if (const auto constant = number_of(die, DW_AT_const_value); !place && constant)
-      place = Held{false, *constant};
+      place = Stored{false, *constant};
     return place;
   };
   each_unit_at(address, [&](Dwarf_Die& unit) {
@@ -46,7 +46,7 @@ void SymbolImage::each_variable(u64 address, u64 offset, const UnwindRegisters& 
     const Dies scopes(found, std::free);
     for (int n = 0; n < count; ++n) {
       if (dwarf_tag(&found[n]) != DW_TAG_subprogram) continue;
-      if (const auto base = held(found[n], DW_AT_frame_base)) around.frame_base = base->word;
+      if (const auto base = stored(found[n], DW_AT_frame_base)) around.frame_base = base->word;
     }
     for (int n = 0; n < count && dwarf_tag(&found[n]) != DW_TAG_compile_unit; ++n) {
       Dwarf_Die child;
@@ -70,9 +70,9 @@ std::vector<Symbols::Variable> SymbolImage::locals(u64 address, u64 offset, cons
     if (seen || all.size() == most_members) return;
     Dwarf_Die type;
     const bool typed = type_of(die, type);
-    const auto held = where(die);
+    const auto stored = where(die);
     all.push_back({name, type_name(type, typed),
-                   typed && held ? value_text(type, *held, read) : std::string(lost_value), 0});
+                   typed && stored ? value_text(type, *stored, read) : std::string(lost_value), 0});
   });
   return all;
 }

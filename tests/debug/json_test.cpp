@@ -7,7 +7,7 @@
 #include "frontend/inspect/look_registers.h"
 #include "frontend/inspect/sheet.h"
 #include "frontend/render/json.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "tests/debug/prompt.h"
 
 using namespace ringside;

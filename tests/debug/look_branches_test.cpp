@@ -4,7 +4,7 @@
 #include "cpu/state/msrs.h"
 #include "frontend/inspect/look_branches.h"
 #include "frontend/render/json.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;

@@ -8,7 +8,7 @@
 #include "frontend/inspect/look_registers.h"
 #include "frontend/inspect/look_tables.h"
 #include "frontend/inspect/where.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;
@@ -106,7 +106,7 @@ TEST_CASE("disassembly follows the CPU's mode and names what code refers to") {
   VisorMachine m;
   const auto first = next_instruction(m.cpu(), &m.symbols);
   CHECK(first.mnemonic == "ljmp");
-  CHECK(first.leaves_straight_line);
+  CHECK(first.ends_straight_line);
   CHECK(first.address == 0xfffffff0);
   REQUIRE(m.to_symbol("main"));
   const std::string text = ringside::text(disassembly_sheet(m.cpu(), &m.symbols, 80));

@@ -2,7 +2,7 @@
 #include "frontend/inspect/look_paging.h"
 #include "frontend/inspect/look_vmcs.h"
 #include "frontend/inspect/vmcs_life.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "tests/debug/visor_machine.h"
 #include "vmx/instructions.h"
 
@@ -184,13 +184,13 @@ TEST_CASE("records of cleared regions are no part of the state, and do not grow 
     const u64 at = 0x700000 + n * 0x1000;
     REQUIRE(vmclear(cpu, at, 0x1000, n).ok);
   }
-  CHECK(cpu.vmx->parted().size() == 64);
-  CHECK(cpu.vmx->parted().front().vmcs->region.value == 0x700000 + 199 * 0x1000);
+  CHECK(cpu.vmx->former().size() == 64);
+  CHECK(cpu.vmx->former().front().vmcs->region.value == 0x700000 + 199 * 0x1000);
   CHECK(cpu.vmx->active().empty());
   CHECK(cpu.vmx->current == nullptr);
   // A region that is no memory is not read.
   CHECK(vmclear(cpu, 0xfee00000, 0, 0).ok);
-  CHECK(cpu.vmx->parted().front().vmcs->region.value != 0xfee00000);
+  CHECK(cpu.vmx->former().front().vmcs->region.value != 0xfee00000);
 }
 
 TEST_CASE("the rules that depend on the hypervisor's mode do not ask the guest's") {

@@ -1,7 +1,7 @@
 // Owns the test of several who look at one machine at once: a debugger, traces, a listener; in any order.
 #include "frontend/debug/debugger.h"
 #include "frontend/inspect/exit_trace.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "tests/debug/visor_machine.h"
 #include "vmx/rules.h"
 

@@ -5,7 +5,7 @@
 
 #include "frontend/inspect/backtrace.h"
 #include "frontend/symbols/unwind.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "tests/debug/visor_machine.h"
 
 using namespace ringside;

@@ -4,7 +4,7 @@
 
 #include "devices/apic/io_apic.h"
 #include "devices/pic/pic8259.h"
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 #include "tests/devices/apic_fixture.h"
 #include "tests/devices/fakes.h"
 #include "tests/exec/small_machine.h"

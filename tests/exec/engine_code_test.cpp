@@ -243,17 +243,17 @@ TEST_CASE("the same bytes at two privilege levels and in 16, 32 and 64-bit code"
     m.cpu.gpr[RAX] = 0xffffffff;
     run(m.cpu, 1);
     CHECK(m.cpu.gpr[RAX] == 0x100000000);
-    m.enter(sel::user64, sel::data3, at::code, at::stack3);
+    m.start_at(sel::user64, sel::data3, at::code, at::stack3);
     run(m.cpu, 1);
     CHECK(m.cpu.gpr[RAX] == 0x100000001);
-    m.enter(sel::code0, sel::data0, at::code, at::stack0);  // compatibility mode
+    m.start_at(sel::code0, sel::data0, at::code, at::stack0);  // compatibility mode
     m.cpu.gpr[RAX] = 0x10000;
     run(m.cpu, 1);
     CHECK(m.cpu.gpr[RAX] == 0xffff);
     run(m.cpu, 1);
     CHECK(m.cpu.gpr[RAX] == 0x10000);
     m.set_descriptor(sel::code16, descriptor(at::code, 0xffff, present_code));
-    m.enter(sel::code16, sel::data0, 0, at::stack0);
+    m.start_at(sel::code16, sel::data0, 0, at::stack0);
     m.cpu.gpr[RAX] = 0x10000;
     run(m.cpu, 1);
     CHECK(m.cpu.gpr[RAX] == 0x1ffff);
@@ -267,7 +267,7 @@ TEST_CASE("user code that supervisor code ran first is fetched with its own righ
   m.map(at::code, at::code, 3);  // supervisor only
   m.cpu.mmu.invlpg(LinAddr(at::code));
   CHECK(m.answer() == 1);
-  m.enter(sel::user64, sel::data3, at::code, at::stack3);
+  m.start_at(sel::user64, sel::data3, at::code, at::stack3);
   m.cpu.activity = Activity::active;
   m.cpu.attention = 0;
   run(m.cpu, 1);

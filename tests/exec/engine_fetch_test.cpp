@@ -14,7 +14,7 @@ namespace {
 void limited_code(EngineMachine& m, u32 limit) {
   m.protected_mode();
   m.set_descriptor(sel::free0, descriptor(0, limit, present_code | Rights::DB));
-  m.enter(sel::free0, sel::data0, at::code, at::stack0);
+  m.start_at(sel::free0, sel::data0, at::code, at::stack0);
 }
 
 }  // namespace
@@ -67,7 +67,7 @@ TEST_CASE("fetch faults: not present, supervisor page, no-execute, reserved bit"
     m.cpu.update_translation();
     m.put(EngineMachine::table + 8 * 0x10, c.entry);
     m.cpu.mmu.flush_all();
-    if (c.user) m.enter(sel::user64, sel::data3, at::code, at::stack3);
+    if (c.user) m.start_at(sel::user64, sel::data3, at::code, at::stack3);
     m.cpu.rip = at::code + 0x123;
     CAPTURE(c.entry);
     CAPTURE(c.user);
@@ -145,7 +145,7 @@ TEST_CASE("32-bit code wraps from the end of the linear space to its start") {
 
   // A base of CS instead.
   m.set_descriptor(sel::free0, descriptor(0xfffff000, 0xfffff, present_code | Rights::DB | Rights::G));
-  m.enter(sel::free0, sel::data0, 0xffd, at::stack0);
+  m.start_at(sel::free0, sel::data0, 0xffd, at::stack0);
   m.cpu.gpr[RAX] = 0;
   CHECK(run(m.cpu, 5) == 5);
   CHECK(m.cpu.gpr[RAX] == 4);

@@ -125,7 +125,7 @@ TEST_CASE("alignment is checked in user mode with CR0.AM and EFLAGS.AC only") {
     Box m;
     if (mask & 1) m.cpu.cr0 |= Cr0::AM;
     if (mask & 2) m.cpu.set_eflags(Eflags::AC, Eflags::AC);
-    if (mask & 4) m.enter(sel::user64, sel::data3, at::code, at::stack3);
+    if (mask & 4) m.start_at(sel::user64, sel::data3, at::code, at::stack3);
     m.cpu.update_privilege();
     CAPTURE(mask);
     m.code(at::code, {0x8b, 0x04, 0x25, 0x01, 0x00, 0x07, 0x00,    // mov eax, [data+1]
@@ -171,7 +171,7 @@ TEST_CASE("compatibility mode wraps at 4 GiB as well, with all of 64 bits mapped
   m.cpu.mmu.flush_all();
   m.put(0x5ffffe, 0x2211, 2), m.put(0x600000, 0xffff, 2), m.put(0, 0x4433, 2);
   m.set_descriptor(sel::free0, descriptor(0xfffff000, 0xfffff, present_data | Rights::DB | Rights::G));
-  m.enter(sel::code0, sel::data0, at::code, at::stack0);
+  m.start_at(sel::code0, sel::data0, at::code, at::stack0);
   m.load(DS, sel::free0);
   m.code(at::code, {0xa1, 0xfe, 0x0f, 0x00, 0x00});
   run(m.cpu, 1);

@@ -94,7 +94,7 @@ TEST_CASE("VIF and VIP both set at the beginning of an instruction are #GP") {
   DebugMachine m;
   constexpr u64 both = Eflags::VIF | Eflags::VIP;
   m.code(at::user_code, {nop, nop, nop, nop});
-  m.enter(sel::user64, sel::data3, at::user_code, at::stack3);
+  m.start_at(sel::user64, sel::data3, at::user_code, at::stack3);
   m.cpu.set_eflags(both, both);
   run(m.cpu, 1);
   CHECK(m.cpu.rip == at::user_code + 1);  // CR4.PVI is clear

@@ -11,11 +11,11 @@ namespace {
 struct FarMachine : SmallMachine {
   explicit FarMachine(bool wide = false) { wide ? long_mode() : protected_mode(); }
   void to_user() {
-    enter(cpu.mode.long_mode ? sel::user64 : sel::code3, sel::data3, at::user_code, at::stack3);
+    start_at(cpu.mode.long_mode ? sel::user64 : sel::code3, sel::data3, at::user_code, at::stack3);
   }
   void refused(bool done, Vector v, u32 error) {
     CHECK_FALSE(done);
-    CHECK(cpu.left == Left::fault);
+    CHECK(cpu.chain_end == ChainEnd::fault);
     CHECK(cpu.fault.vector == v);
     CHECK(cpu.fault.error == error);
   }
@@ -174,7 +174,7 @@ TEST_CASE("64-bit mode: RET to compatibility mode, and what L with D means") {
   REQUIRE(far_return(m.cpu, 8, 0));
   CHECK(m.cpu.mode.code_bits == 32);
   CHECK(m.cpu.cpl == 3);
-  m.enter(sel::code64, sel::data0, at::code, at::stack0);
+  m.start_at(sel::code64, sel::data0, at::code, at::stack0);
   m.set_descriptor(sel::free0, descriptor(0, 0xfffff, present_code | Rights::L | Rights::DB));
   m.refused(far_jump(m.cpu, sel::free0, 0, 8), Vector::GP, sel::free0);
   m.refused(far_jump(m.cpu, sel::code64, u64{1} << 47, 8), Vector::GP, 0);

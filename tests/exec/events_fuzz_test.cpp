@@ -50,11 +50,11 @@ void choose_mode(SmallMachine& m, Random& r) {
     case 1: m.long_mode(); break;
     case 2:
       m.long_mode();
-      m.enter(sel::user64, sel::data3, at::user_code, at::stack3);
+      m.start_at(sel::user64, sel::data3, at::user_code, at::stack3);
       break;
     default:
       m.protected_mode();
-      if (r.one_in(2)) m.enter(sel::code3, sel::data3, at::user_code, at::stack3);
+      if (r.one_in(2)) m.start_at(sel::code3, sel::data3, at::user_code, at::stack3);
       if (r.one_in(3)) {
         m.cpu.set_eflags(Eflags::VM, Eflags::VM);
         for (const SegReg reg : {ES, CS, SS, DS, FS, GS})
@@ -149,10 +149,10 @@ void fuzz(u64 seed, unsigned rounds) {
                 tr = m.cpu.segment[TR].selector;
       const u64 rsp = m.cpu.gpr[RSP], flags = m.cpu.eflags();
       const u8 cpl = m.cpu.cpl;
-      m.cpu.left = Left::boundary;
+      m.cpu.chain_end = ChainEnd::boundary;
       const bool done = act(m, r);
       if (!done) {
-        CHECK(m.cpu.left != Left::boundary);
+        CHECK(m.cpu.chain_end != ChainEnd::boundary);
         // A task switch may end in the new task.
         if (m.cpu.segment[TR].selector == tr) {
           CHECK(m.cpu.segment[CS].selector == cs);

@@ -10,7 +10,7 @@ namespace {
 
 struct LongMachine : SmallMachine {
   LongMachine() { long_mode(); }
-  void to_user() { enter(sel::user64, sel::data3, at::user_code, at::stack3); }
+  void to_user() { start_at(sel::user64, sel::data3, at::user_code, at::stack3); }
   u64 slot(unsigned n) { return get(cpu.gpr[RSP] + 8 * n); }
 };
 bool deliver_vector(Cpu& cpu, u8 vector) {
@@ -74,7 +74,7 @@ TEST_CASE("gates that cannot be used are refused with their own error codes") {
   const auto refused = [&](Vector v, u32 error) {
     const u64 rsp = m.cpu.gpr[RSP], rip = m.cpu.rip;
     CHECK_FALSE(deliver_vector(m.cpu, 0x40));
-    CHECK(m.cpu.left == Left::fault);
+    CHECK(m.cpu.chain_end == ChainEnd::fault);
     CHECK(m.cpu.fault.vector == v);
     CHECK(m.cpu.fault.error == error);
     CHECK(m.cpu.gpr[RSP] == rsp);
@@ -207,7 +207,7 @@ TEST_CASE("SYSCALL and SYSRET") {
   CHECK(m.cpu.next_rip == 0x20002);
   CHECK_FALSE(sysret(m.cpu, true));
   CHECK(m.cpu.fault.vector == Vector::GP);
-  m.enter(sel::code64, sel::data0, at::code, at::stack0);
+  m.start_at(sel::code64, sel::data0, at::code, at::stack0);
   m.cpu.gpr[RCX] = u64{1} << 47;
   CHECK_FALSE(sysret(m.cpu, true));
   CHECK(m.cpu.fault.vector == Vector::GP);

@@ -10,7 +10,7 @@ namespace {
 
 struct ProtectedMachine : SmallMachine {
   ProtectedMachine() { protected_mode(); }
-  void to_user() { enter(sel::code3, sel::data3, at::user_code, at::stack3); }
+  void to_user() { start_at(sel::code3, sel::data3, at::user_code, at::stack3); }
   // Virtual-8086 mode with CS = 2000h, SS = 3000h and the rest 4000h.
   void to_v86(unsigned iopl) {
     cpu.set_eflags(Eflags::VM | u64{iopl} << 12 | Eflags::IF, Eflags::VM | Eflags::IOPL | Eflags::IF);
@@ -25,7 +25,7 @@ struct ProtectedMachine : SmallMachine {
   u32 slot(unsigned n) { return static_cast<u32>(get(cpu.segment[SS].base + cpu.gpr[RSP] + 4 * n, 4)); }
   void refused(bool done, Vector v, u32 error) {
     CHECK_FALSE(done);
-    CHECK(cpu.left == Left::fault);
+    CHECK(cpu.chain_end == ChainEnd::fault);
     CHECK(cpu.fault.vector == v);
     CHECK(cpu.fault.error == error);
   }
@@ -230,7 +230,7 @@ TEST_CASE("IRET: the checks of CS, SS and EIP") {
   CHECK(m.cpu.cpl == 0);
   REQUIRE(frame(0xfff, sel::free0, 2));
   CHECK(m.cpu.gpr[RSP] == at::stack0 - 8);
-  m.enter(sel::code0, sel::data0, at::code, at::stack0);
+  m.start_at(sel::code0, sel::data0, at::code, at::stack0);
   REQUIRE(frame(7, sel::code3, Eflags::IOPL | Eflags::IF | 2, 0x500, sel::data3));
   CHECK(m.cpu.iopl() == 3);
   CHECK(m.cpu.cpl == 3);
@@ -284,7 +284,7 @@ TEST_CASE("real-address mode: the vector table, three words, no error code") {
 TEST_CASE("faults on the way combine as the table of double faults says") {
   ProtectedMachine m;
   const auto first = [&](Vector v) {
-    m.enter(sel::code0, sel::data0, at::code, at::stack0);
+    m.start_at(sel::code0, sel::data0, at::code, at::stack0);
     m.cpu.activity = Activity::active;
     m.cpu.raise(v, 0, 0);
     deliver_fault(m.cpu);

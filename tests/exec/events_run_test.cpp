@@ -148,7 +148,7 @@ TEST_CASE("in compatibility mode an operand in two parts wraps at 4 GBytes") {
   m.put(0x3ffffc, 0x12345678, 4);  // at FFFFFFFCH
   m.put(0, sel::data0, 2);
   m.put(0x400000, sel::not_present, 2);  // at 100000000H
-  m.enter(sel::code0, sel::data0, at::code, at::stack0);
+  m.start_at(sel::code0, sel::data0, at::code, at::stack0);
   m.cpu.segment[DS].base = 0xfffffffc;
   m.code(at::code, {0xc4, 0x03});  // les eax, [ebx]
   CHECK(run(m.cpu, 1) == 1);

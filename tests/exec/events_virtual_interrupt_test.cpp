@@ -29,7 +29,7 @@ struct VirtualMachine : RunningMachine {
   void to_user(unsigned iopl, std::initializer_list<u8> bytes) {
     code(at::user_code, bytes);
     cpu.cr4 |= Cr4::PVI;
-    enter(sel::code3, sel::data3, at::user_code, at::stack3);
+    start_at(sel::code3, sel::data3, at::user_code, at::stack3);
     cpu.set_eflags(u64{iopl} << 12 | Eflags::IF, Eflags::IOPL | Eflags::IF);
   }
   void step() { REQUIRE(run(cpu, 1) == 1); }

@@ -29,16 +29,17 @@ struct WaitingMachine : SmallMachine {
     return pending[0];
   }
   // It is held by `what` alone, and the boundary takes nothing.
-  void held(std::string_view name, const Blocking& what) {
+  void blocked(std::string_view name, const Blocking& what) {
     const PendingEvent event = only(name);
-    CHECK(event.state == PendingEvent::State::held);
-    REQUIRE(event.held_by.size() == 1);
-    CHECK(event.held_by[0] == &what);
+    CHECK(event.state == PendingEvent::State::blocked);
+    REQUIRE(event.blocked_by.size() == 1);
+    CHECK(event.blocked_by[0] == &what);
     CHECK(!what.cure.empty());
     const u64 before = cpu.rip;
     service_boundary(cpu);
     CHECK(cpu.rip == before);
-    CHECK(only(name).held_by == event.held_by);  // it still waits, whatever became of the attention bits
+    CHECK(only(name).blocked_by ==
+          event.blocked_by);  // it still waits, whatever became of the attention bits
   }
   // Nothing holds it: the boundary goes to the handler of `vector`.
   void comes(std::string_view name, u8 vector) {
@@ -57,7 +58,7 @@ TEST_CASE("nothing waits") { CHECK(pending_events(WaitingMachine().cpu).empty())
 TEST_CASE("an interrupt waits for EFLAGS.IF") {
   WaitingMachine m;
   m.interrupt();
-  m.held("external interrupt", boundary::interrupt_flag_of_external);
+  m.blocked("external interrupt", boundary::interrupt_flag_of_external);
   m.cpu.set_eflags(Eflags::IF, Eflags::IF);
   m.comes("external interrupt", 0x40);
 }
@@ -69,7 +70,7 @@ TEST_CASE("an interrupt waits for the end of a shadow") {
     m.cpu.set_eflags(Eflags::IF, Eflags::IF);
     m.interrupt();
     m.cpu.interrupt_shadow = shadow;
-    m.held("external interrupt", *blocking);
+    m.blocked("external interrupt", *blocking);
     m.cpu.interrupt_shadow = 0;
     m.comes("external interrupt", 0x40);
   }
@@ -80,18 +81,18 @@ TEST_CASE("all that holds an event is named, not only the first") {
   m.interrupt();
   m.cpu.interrupt_shadow = Shadow::sti | Shadow::mov_ss;
   const PendingEvent event = m.only("external interrupt");
-  CHECK(event.held_by == std::vector<const Blocking*>{&boundary::interrupt_flag_of_external,
-                                                      &boundary::by_sti, &boundary::by_mov_ss});
+  CHECK(event.blocked_by == std::vector<const Blocking*>{&boundary::interrupt_flag_of_external,
+                                                         &boundary::by_sti, &boundary::by_mov_ss});
 }
 
 TEST_CASE("an NMI waits for IRET, and for MOV SS, but not for EFLAGS.IF") {
   WaitingMachine m;
   m.cpu.nmi_pending = true;
   m.cpu.nmi_blocked = true;
-  m.held("NMI", boundary::by_nmi);
+  m.blocked("NMI", boundary::by_nmi);
   m.cpu.nmi_blocked = false;
   m.cpu.interrupt_shadow = Shadow::mov_ss;
-  m.held("NMI", boundary::by_mov_ss);
+  m.blocked("NMI", boundary::by_mov_ss);
   m.cpu.interrupt_shadow = 0;
   m.comes("NMI", 2);
 }
@@ -100,7 +101,7 @@ TEST_CASE("a debug trap waits for the end of a MOV SS") {
   WaitingMachine m;
   raise_debug_trap(m.cpu, Dr6::B0);
   m.cpu.interrupt_shadow = Shadow::mov_ss;
-  m.held("debug trap", boundary::by_mov_ss);
+  m.blocked("debug trap", boundary::by_mov_ss);
   m.cpu.interrupt_shadow = 0;
   m.comes("debug trap", 1);
 }
@@ -126,9 +127,9 @@ TEST_CASE("CPUs that wait for a SIPI, or have shut down") {
   m.cpu.set_eflags(Eflags::IF, Eflags::IF);
   m.interrupt();
   m.cpu.activity = Activity::wait_for_sipi;
-  m.held("external interrupt", boundary::wait_for_sipi);
+  m.blocked("external interrupt", boundary::wait_for_sipi);
   m.cpu.activity = Activity::shutdown;
-  m.held("external interrupt", boundary::shutdown);
+  m.blocked("external interrupt", boundary::shutdown);
   m.cpu.activity = Activity::hlt;
   m.cpu.attention |= Attention::interrupt | Attention::activity;
   m.comes("external interrupt", 0x40);

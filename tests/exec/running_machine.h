@@ -21,7 +21,7 @@ struct RunningMachine : SmallMachine {
 // In 64-bit mode.
 struct LongRun : RunningMachine {
   LongRun() { long_mode(); }
-  void to_user() { enter(sel::user64, sel::data3, at::user_code, at::stack3); }
+  void to_user() { start_at(sel::user64, sel::data3, at::user_code, at::stack3); }
   // The code at CPL 0, from its start.
   void start(std::initializer_list<u8> bytes) {
     code(at::code, bytes);

@@ -90,7 +90,7 @@ TEST_CASE("data segment loads: type, privilege, presence") {
   m.refused(m.load_into(DS, sel::last + 1), Vector::GP, sel::last + 1);
   m.refused(m.load_into(DS, sel::not_present), Vector::NP, sel::not_present);
   m.refused(m.load_into(DS, 4), Vector::GP, 4);  // no LDT
-  m.enter(sel::code3, sel::data3, at::user_code, at::stack3);
+  m.start_at(sel::code3, sel::data3, at::user_code, at::stack3);
   CHECK(m.load_into(ES, sel::data3));
   m.refused(m.load_into(ES, sel::data0), Vector::GP, sel::data0);
   CHECK(m.load_into(ES, sel::conforming0 | 3));
@@ -115,7 +115,7 @@ TEST_CASE("a null SS is for 64-bit mode below level 3") {
   m.long_mode();
   CHECK(m.load_into(SS, 0));
   m.refused(m.load_into(SS, 1), Vector::GP, 0);
-  m.enter(sel::user64, sel::data3, at::user_code, at::stack3);
+  m.start_at(sel::user64, sel::data3, at::user_code, at::stack3);
   m.refused(m.load_into(SS, 3), Vector::GP, 0);
 }
 
@@ -190,7 +190,7 @@ TEST_CASE("LLDT and LTR take every base that the CPU could use, whatever CR4.LA5
 
 TEST_CASE("SLDT and STR under UMIP; LLDT and LTR above level 0; none in real-address mode") {
   SegmentMachine m;
-  m.enter(sel::code3, sel::data3, at::user_code, at::stack3);
+  m.start_at(sel::code3, sel::data3, at::user_code, at::stack3);
   CHECK(may_store_system_register(m.cpu));
   m.cpu.cr4 |= Cr4::UMIP;
   m.refused(may_store_system_register(m.cpu), Vector::GP, 0);
@@ -234,7 +234,7 @@ TEST_CASE("LAR, LSL, VERR and VERW say what may be used without faulting") {
   CHECK_FALSE(access(sel::execute_only, false));
   CHECK_FALSE(access(sel::tss, false));
   CHECK_FALSE(access(sel::data0 | 3, false));
-  m.enter(sel::code3, sel::data3, at::user_code, at::stack3);
+  m.start_at(sel::code3, sel::data3, at::user_code, at::stack3);
   CHECK_FALSE(rights(sel::data0).valid);
   CHECK_FALSE(limit(sel::data0).valid);
   CHECK(rights(sel::conforming0).valid);

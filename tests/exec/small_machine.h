@@ -128,7 +128,7 @@ struct SmallMachine {
     put(at::tss + 16, sel::data1, 4);
     cpu.cr0 |= Cr0::PE;
     cpu.system_flags = 0;
-    enter(sel::code0, sel::data0, at::code, at::stack0);
+    start_at(sel::code0, sel::data0, at::code, at::stack0);
     load(TR, sel::tss);
     cpu.segment[LDTR] = null_segment(0);
     cpu.update_translation();
@@ -153,12 +153,12 @@ struct SmallMachine {
     cpu.efer |= Efer::LME | Efer::LMA | Efer::SCE;
     cpu.cr3 = at::pml4;
     cpu.update_translation();
-    enter(sel::code64, sel::data0, at::code, at::stack0);
+    start_at(sel::code64, sel::data0, at::code, at::stack0);
     load(TR, sel::tss);
     cpu.segment[LDTR] = null_segment(0);
   }
 
-  void enter(u16 cs, u16 ss, u64 rip, u64 rsp) {
+  void start_at(u16 cs, u16 ss, u64 rip, u64 rsp) {
     load(CS, cs);
     load(SS, ss);
     for (const SegReg reg : {ES, DS, FS, GS}) load(reg, (cs & 3) == 3 ? sel::data3 : sel::data0);

@@ -114,22 +114,22 @@ struct SystemBox {
     REQUIRE((handler != nullptr));
     return handler;
   }
-  // Runs one instruction of kind leave at RIP 0x500.
+  // Runs one instruction of kind boundary at RIP 0x500.
   int run(std::initializer_list<u8> bytes) {
     Lowered lowered;
     const Handler handler = lower(decoder, bytes, lowered);
     if (handler == nullptr) return undecoded;
     Op& op = lowered.op;
-    REQUIRE(lowered.kind == Kind::leave);
+    REQUIRE(lowered.kind == Kind::boundary);
     cpu.rip_base = 0;
     cpu.alone = true;
-    cpu.left = Left::boundary;
+    cpu.chain_end = ChainEnd::boundary;
     CHECK(handler(cpu, &op) == nullptr);
-    if (cpu.left == Left::boundary) {
+    if (cpu.chain_end == ChainEnd::boundary) {
       CHECK(cpu.rip == 0x500u + op.length);
       return done;
     }
-    CHECK(cpu.left == Left::fault);
+    CHECK(cpu.chain_end == ChainEnd::fault);
     if (has_error_code(cpu.fault.vector)) CHECK(cpu.fault.error == 0);
     return static_cast<int>(cpu.fault.vector);
   }

@@ -105,7 +105,7 @@ extern "C" int LLVMFuzzerTestOneInput(const u8* data, std::size_t size) {
       stub.receive(frame(body_from(data, end)));
     }
     check_output(stub.output());
-    stub.take_wish();
+    stub.take_request();
     stub.take_interrupt();
     const Resume resume = stub.resume();
     if (resume.kind == Resume::Kind::step) {

@@ -287,24 +287,24 @@ TEST_CASE("Ctrl-C, detach, attach again, kill and restart") {
   CHECK(client.ask("vAttach;1").starts_with("T"));
   CHECK(client.stub.resume().kind == Resume::Kind::stay);
   client.ask("R00");
-  CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  CHECK(client.stub.take_request() == GdbStub::Request::restart);
   // vRun is answered once the machine stands at its start again.
   CHECK(client.ask("vRun;66;67") == "");
-  CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  CHECK(client.stub.take_request() == GdbStub::Request::restart);
   client.stub.restarted();
   CHECK(client.answer().starts_with("T05thread:1;"));
   client.stub.restarted();
   CHECK(client.answer() == "");
   client.ask("k");
-  CHECK(client.stub.take_wish() == GdbStub::Wish::kill);
+  CHECK(client.stub.take_request() == GdbStub::Request::kill);
   // gdb's "run" kills first, and then wants it again.
   CHECK(client.ask("vKill;1") == "OK");
-  CHECK(client.stub.take_wish() == GdbStub::Wish::none);
+  CHECK(client.stub.take_request() == GdbStub::Request::none);
   client.ask("R00");
-  CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  CHECK(client.stub.take_request() == GdbStub::Request::restart);
   client.ask("vKill;1");
   client.stub.disconnected();
-  CHECK(client.stub.take_wish() == GdbStub::Wish::kill);
+  CHECK(client.stub.take_request() == GdbStub::Request::kill);
   // A client that vanishes takes its breakpoints with it.
   CHECK(client.ask("Z0,10000,1") == "OK");
   client.stub.disconnected();
@@ -427,13 +427,13 @@ TEST_CASE("a machine that ends under an extended client stays to be run again, u
   client.stub.ended(3);
   CHECK(client.answer() == "W03");
   CHECK(client.stub.resume().kind == Resume::Kind::stay);
-  CHECK(client.stub.take_wish() == GdbStub::Wish::none);
+  CHECK(client.stub.take_request() == GdbStub::Request::none);
   client.stub.receive(frame("vRun;"));
-  CHECK(client.stub.take_wish() == GdbStub::Wish::restart);
+  CHECK(client.stub.take_request() == GdbStub::Request::restart);
   client.stub.restarted();
   CHECK(client.answer().starts_with("T05"));
   client.stub.receive(frame("vCont;c"));
   client.stub.ended(0);
   client.stub.disconnected();
-  CHECK(client.stub.take_wish() == GdbStub::Wish::kill);
+  CHECK(client.stub.take_request() == GdbStub::Request::kill);
 }

@@ -238,7 +238,7 @@ Complaints check_layout(const std::vector<File>& all) {
 
 // A file is spoken of by its name.
 Complaints check_names(const std::vector<File>& all) {
-  constexpr std::array<std::string_view, 4> machine = {"cpu/", "mmu/", "vmx/", "devices/"};
+  constexpr std::array<std::string_view, 5> machine = {"cpu/", "mmu/", "vmx/", "devices/", "frontend/"};
   Complaints complaints;
   std::map<std::string, std::string> known;
   for (const File& file : all) {

@@ -93,26 +93,26 @@ TEST_CASE("multiboot 1: addresses in the header") {
     put<u32>(image, 64 + 20, base + 0x1000);
     TestFile kernel("k", image);
     CHECK(!m.load(kernel.path()));
-    CHECK_MESSAGE(m.holds("is cut short"), m.error);
+    CHECK_MESSAGE(m.says("is cut short"), m.error);
   }
   SUBCASE("before the file's start") {
     put<u32>(image, 64 + 16, base - 64);
     TestFile kernel("k", image);
     CHECK(!m.load(kernel.path()));
-    CHECK(m.holds("wrong multiboot header"));
+    CHECK(m.says("wrong multiboot header"));
   }
   SUBCASE("bss before the data's end") {
     put<u32>(image, 64 + 24, base + 40);
     TestFile kernel("k", image);
     CHECK(!m.load(kernel.path()));
-    CHECK(m.holds("bss ends before"));
+    CHECK(m.says("bss ends before"));
   }
   SUBCASE("a demand that nobody knows") {
     auto other = multiboot1_header(0x10103);
     std::copy(other.begin(), other.end(), image.begin() + 64);
     TestFile kernel("k", image);
     CHECK(!m.load(kernel.path()));
-    CHECK(m.holds("flags 0x10103"));
+    CHECK(m.says("flags 0x10103"));
   }
 }
 
@@ -133,7 +133,7 @@ TEST_CASE("multiboot 1: modules follow the kernel on pages of their own") {
   CHECK(m.at(mods + 20) == second + 5000);
   CHECK(m.string_at(m.at(mods + 24)) == two.path());
   CHECK(!m.load(kernel.path(), "", one.path() + ",/nowhere"));
-  CHECK(m.holds("/nowhere: no such file"));
+  CHECK(m.says("/nowhere: no such file"));
 }
 
 TEST_CASE("ELF files that cannot be booted say why") {
@@ -233,7 +233,7 @@ TEST_CASE("multiboot 2: addresses, entry and relocation") {
     auto header = multiboot2_header(tag(10, 0, {0x400000, 0x400fff, 0x10000, 1}));
     TestFile kernel("k", make_elf(false, 0x680000, {{0x680000, joined(header, code), 0x3000}}));
     CHECK(!m.load(kernel.path()));
-    CHECK(m.holds("between 0x400000 and 0x400fff"));
+    CHECK(m.says("between 0x400000 and 0x400fff"));
   }
   SUBCASE("demands that cannot be met, and the same as wishes") {
     for (bool optional : {false, true}) {
@@ -243,7 +243,7 @@ TEST_CASE("multiboot 2: addresses, entry and relocation") {
         const u32 entry = static_cast<u32>(base + header.size());
         TestFile kernel("k", make_elf(false, entry, {{base, joined(header, code)}}));
         CHECK(m.load(kernel.path()) == optional);
-        if (!optional) CHECK_MESSAGE(m.holds("optional"), m.error);
+        if (!optional) CHECK_MESSAGE(m.says("optional"), m.error);
       }
     }
   }
@@ -276,7 +276,7 @@ TEST_CASE("PVH: the note's entry and the start information") {
   TestFile astray("vmlinux", make_elf(false, 0, {{base, code}, {0, pvh_note(0x100), 0, 4}}));
   TestMachine m;
   CHECK(!m.load(astray.path()));
-  CHECK(m.holds("lies outside the kernel"));
+  CHECK(m.says("lies outside the kernel"));
 }
 
 TEST_CASE("a kernel that asks the BIOS hears that there is no such service, and goes on") {

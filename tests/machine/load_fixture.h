@@ -84,7 +84,7 @@ struct TestMachine {
     for (char c; s.size() < 4096 && (c = at<char>(address++)) != 0;) s += c;
     return s;
   }
-  bool holds(const char* words) const { return error.find(words) != std::string::npos; }
+  bool says(const char* words) const { return error.find(words) != std::string::npos; }
 };
 
 // Sets `size` bytes at `offset`, growing the image.

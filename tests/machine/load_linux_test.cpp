@@ -147,7 +147,7 @@ TEST_CASE("Linux: an initrd goes above 4 GiB only if it must and may, and is map
     put<u16>(image, 0x236, 1);
     TestFile kernel("vmlinuz", image);
     CHECK(!m.load(kernel.path(), "", initrd.path()));
-    CHECK(m.holds("does not fit"));
+    CHECK(m.says("does not fit"));
   }
 }
 
@@ -169,7 +169,7 @@ TEST_CASE("Linux: what is wrong is said, and nothing is touched") {
   SUBCASE("long command line") { append.assign(2048, 'x'), words = "at most 2047"; }
   TestFile kernel("vmlinuz", image);
   CHECK(!m.load(kernel.path(), append));
-  CHECK_MESSAGE(m.holds(words), m.error);
+  CHECK_MESSAGE(m.says(words), m.error);
   CHECK(m.error.find(kernel.path()) == 0);
   CHECK(m.error.find('\n') == std::string::npos);
   CHECK(m.cpu.rip == rip);
@@ -181,7 +181,7 @@ TEST_CASE("files that cannot be kernels") {
   const auto refuses = [&](const std::vector<u8>& bytes, const char* words) {
     TestFile file("kernel", bytes);
     CHECK(!m.load(file.path()));
-    CHECK_MESSAGE(m.holds(words), m.error);
+    CHECK_MESSAGE(m.says(words), m.error);
   };
   refuses({}, "is empty");
   refuses({'h', 'e', 'l', 'l', 'o'}, "is no kernel");
@@ -190,16 +190,16 @@ TEST_CASE("files that cannot be kernels") {
   std::memcpy(arm.data() + 0x38, "ARM\x64", 4);
   refuses(arm, "AArch64");
   CHECK(!m.load("/nowhere/at/all"));
-  CHECK(m.holds("/nowhere/at/all: no such file"));
+  CHECK(m.says("/nowhere/at/all: no such file"));
   CHECK(!m.load(RINGSIDE_SOURCE_DIR));
-  CHECK(m.holds("is a directory"));
+  CHECK(m.says("is a directory"));
   TestFile kernel("vmlinuz", make_linux());
   CHECK(!m.load(kernel.path(), "", "/nowhere/initrd"));
-  CHECK(m.holds("/nowhere/initrd: no such file"));
+  CHECK(m.says("/nowhere/initrd: no such file"));
   TestFile huge("huge", std::vector<u8>(9 << 20));
   TestMachine small(8);
   CHECK(!small.load(huge.path()));
-  CHECK(small.holds("larger than the machine's memory"));
+  CHECK(small.says("larger than the machine's memory"));
 }
 
 TEST_CASE("the memory map tiles what there is") {

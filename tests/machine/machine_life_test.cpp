@@ -41,7 +41,7 @@ void busy(Guest& g) {
 
 // The first CPU halts with an interrupt already pending, which wakes it at once, and then until the PIT's; it
 // sends the other one INIT and SIPI again and again. That one counts for a while and halts for good.
-void restless(Guest& g) {
+void unstable(Guest& g) {
   g.open_pic().start_pit(60).count_interrupts(0x20, true).count_interrupts(0x50, false);
   g.store(Guest::apic + 0xf0, 0x1ff).store(Guest::apic + 0x310, 1u << 24);
   const u64 again = g.next;
@@ -222,7 +222,7 @@ TEST_CASE("two CPUs that halt and wake: the order of their turns does not depend
       g.machine->run(std::min(slice, end - g.machine->retired()));
   };
   Guest whole(Guest::config(2));
-  restless(whole);
+  unstable(whole);
   run_on(whole, length, length);
   const std::string hash = whole.machine->state_hash();
   CHECK(whole.get(Guest::data, 4) > 100);
@@ -232,7 +232,7 @@ TEST_CASE("two CPUs that halt and wake: the order of their turns does not depend
   for (const u64 slice : {1, 2, 3, 5, 17, 41, 97, 1009}) {
     CAPTURE(slice);
     Guest cut(Guest::config(2));
-    restless(cut);
+    unstable(cut);
     run_on(cut, length, slice);
     CHECK(cut.machine->retired() == length);
     CHECK(cut.machine->now() == whole.machine->now());
@@ -240,13 +240,13 @@ TEST_CASE("two CPUs that halt and wake: the order of their turns does not depend
   }
   // One cut alone, at each place of a stretch.
   Guest straight(Guest::config(2));
-  restless(straight);
+  unstable(straight);
   run_on(straight, 20'400, length);
   const std::string later = straight.machine->state_hash();
   for (u64 at = 20'000; at < 20'200; ++at) {
     CAPTURE(at);
     Guest cut(Guest::config(2));
-    restless(cut);
+    unstable(cut);
     run_on(cut, at, length);
     run_on(cut, 20'400, length);
     CHECK(cut.machine->state_hash() == later);

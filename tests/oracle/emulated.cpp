@@ -18,7 +18,7 @@ constexpr u64 system_page = 0x10100000, gdt_at = system_page, ldt_at = system_pa
               system_end = stack_top, handlers_at = 0x20000000;
 
 const Op* stop(Cpu& cpu, const Op*) {
-  cpu.left = Left::boundary;
+  cpu.chain_end = ChainEnd::boundary;
   cpu.rip = cpu.next_rip;
   return nullptr;
 }
@@ -226,21 +226,21 @@ Outcome Emulated::run(const Program& program, const Registers& in, VectorImage* 
     ops[1].handler = stop;
   const u64 start = cpu_.instruction_rip(ops[0]), after = cpu_.following_rip(ops[0]);
   for (;;) {
-    cpu_.left = Left::fault;
+    cpu_.chain_end = ChainEnd::fault;
     cpu_.next_rip = after;
     const Op* op = ops;
     while (op) op = op->handler(cpu_, op);
     cpu_.alone = false;
-    if (cpu_.left == Left::alone) {
+    if (cpu_.chain_end == ChainEnd::alone) {
       cpu_.alone = true;
       continue;
     }
-    if (cpu_.left == Left::fault) cpu_.rip = start;
+    if (cpu_.chain_end == ChainEnd::fault) cpu_.rip = start;
     // A repeated string instruction that has more to do points to itself.
-    if (cpu_.left == Left::fault || cpu_.rip != start) break;
+    if (cpu_.chain_end == ChainEnd::fault || cpu_.rip != start) break;
   }
   Outcome out = outcome();
-  if (cpu_.left == Left::fault) {
+  if (cpu_.chain_end == ChainEnd::fault) {
     out.trapped = true;
     out.fault = cpu_.fault;
   } else if (cpu_.cpl == 0) {

@@ -39,7 +39,7 @@ class Emitter {
     at_ += 4;
   }
   // To 64-bit code, from code of `bits`.
-  void leave(unsigned bits, u64 target) {
+  void go_back(unsigned bits, u64 target) {
     if (bits == 64) return relative({0xe9}, target);
     if (bits == 16) bytes({0x66});
     bytes({0xea});
@@ -134,8 +134,8 @@ void emit_instruction(const Program& program) {
   std::memset(writable(first_target), 0xcc, end_of_targets - first_target);
   Emitter e(code_at);
   e.append(program.code);
-  e.leave(program.bits, fell_through);
-  if (program.target) Emitter(program.target).leave(program.target_bits, branched);
+  e.go_back(program.bits, fell_through);
+  if (program.target) Emitter(program.target).go_back(program.target_bits, branched);
 }
 
 bool owns(u64 rip) {

@@ -27,7 +27,7 @@ struct Variables {
 inline Variables& variables() { return *reinterpret_cast<Variables*>(variables_page); }
 
 // Runs the instruction on the variables, which afterwards are what it left.
-inline void enter() {
+inline void start() {
   // Clang's sanitizer looks for a type before the function that it calls; there it finds none.
   reinterpret_cast<void (*)()>(code_page + 0x10)();
 }

@@ -66,7 +66,7 @@ bool may_be_of_a_return(const Fault& fault) {
 }
 
 // Goes on behind the case, in a state that every host returns to.
-void leave_case(greg_t* registers) {
+void end_case(greg_t* registers) {
   registers[REG_RSP] = static_cast<greg_t>(frame::variables().host_rsp);
   registers[REG_EFL] = Eflags::reserved_one | Eflags::IF;
   registers[REG_CSGSFS] = static_cast<greg_t>(u64{user_data} << 48 | user_code64);
@@ -87,7 +87,7 @@ void on_signal(int number, siginfo_t*, void* context) {
     running->judged = false;
     running->stray = {number, cs, rip, fault};
     strays = strays + 1;
-    return leave_case(registers);
+    return end_case(registers);
   }
   static constexpr int order[] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI,
                                   REG_R8,  REG_R9,  REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15};
@@ -103,7 +103,7 @@ void on_signal(int number, siginfo_t*, void* context) {
   trap.fault = fault;
   if (machine.fpregs) std::memcpy(running->vectors.bytes.data(), machine.fpregs, sizeof running->vectors);
   caught = true;
-  leave_case(registers);
+  end_case(registers);
 }
 
 void run_one(Case& c, unsigned length, const Program& program) {
@@ -121,7 +121,7 @@ void run_one(Case& c, unsigned length, const Program& program) {
   caught = false;
   strays = 0;
   running = &c;
-  frame::enter();
+  frame::start();
   running = nullptr;
   std::memcpy(c.memory.data(), reinterpret_cast<void*>(data_base), data_bytes);
   if (!c.judged || caught) return;

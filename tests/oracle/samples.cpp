@@ -227,7 +227,7 @@ class Search {
         (s.reg == s.base || s.reg == s.index))
       return false;
     // A 16-bit instruction pointer leads nowhere in a segment that begins at 0.
-    const bool near = s.row->kind != Kind::plain && s.row->kind != Kind::leave;
+    const bool near = s.row->kind != Kind::plain && s.row->kind != Kind::boundary;
     if (near && s.operand_bytes == 2 && s.cs == user_code32) return false;
     // Their masks are in EDX:EAX.
     if ((body.starts_with("xsave") || body.starts_with("xrstor")) &&

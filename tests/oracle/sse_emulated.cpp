@@ -64,10 +64,10 @@ bool EmulatedVector::set(std::span<const u8> instruction) {
 }
 bool EmulatedVector::step() {
   impl_->cpu->fault = Fault();
-  impl_->cpu->left = Left::fault;
+  impl_->cpu->chain_end = ChainEnd::fault;
   const Op* next = impl_->ops[0].handler(*impl_->cpu, &impl_->ops[0]);
-  // Rows of kind leave end the chain.
-  return next || impl_->cpu->left == Left::boundary;
+  // Rows of kind boundary end the chain.
+  return next || impl_->cpu->chain_end == ChainEnd::boundary;
 }
 Cpu& EmulatedVector::cpu() { return *impl_->cpu; }
 u8* EmulatedVector::memory() { return impl_->ram; }

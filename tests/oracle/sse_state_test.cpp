@@ -1,4 +1,4 @@
-// Owns the tests of availability, images in memory, the step into MMX state, approximations: what the
+// Owns the tests of availability, images in memory, the mark of MMX state, approximations: what the
 // row-by-row oracle does not reach.
 #include <doctest/doctest.h>
 

@@ -85,21 +85,21 @@ struct GuestBox : SystemBox {
     records[0] = op;
     records[1] = Op();
     records[1].handler = [](Cpu& c, const Op*) -> const Op* {
-      c.left = Left::boundary;
+      c.chain_end = ChainEnd::boundary;
       return nullptr;
     };
     records[0].handler = handler;
     cpu.rip_base = 0;
     cpu.alone = true;
-    cpu.left = Left::boundary;
+    cpu.chain_end = ChainEnd::boundary;
     for (const Op* op = records; op;) op = op->handler(cpu, op);
-    if (cpu.left == Left::boundary) return done;
+    if (cpu.chain_end == ChainEnd::boundary) return done;
     CHECK(cpu.rip == 0x500);
-    if (cpu.left == Left::exit) {
+    if (cpu.chain_end == ChainEnd::exit) {
       if (check_length) CHECK(vmx.exit.instruction_length == op.length);
       return exited;
     }
-    CHECK(cpu.left == Left::fault);
+    CHECK(cpu.chain_end == ChainEnd::fault);
     return static_cast<int>(cpu.fault.vector);
   }
   // Runs an instruction that must exit for `reason`.

@@ -131,7 +131,7 @@ TEST_CASE("VMX aborts leave their indicator and a CPU that is shut down") {
     m.cpu.cr3 = pdpt;
     m.cpu.update_translation();
     REQUIRE(m.mmu->load_pdptes(m.cpu.cr3, m.cpu.cr0, m.cpu.cr4, m.cpu.efer));
-    m.SmallMachine::enter(sel::code0, sel::data0, vmx_at::launch, at::stack0);
+    m.SmallMachine::start_at(sel::code0, sel::data0, vmx_at::launch, at::stack0);
     m.cpu.update_mode();
     m.off(VmxControl::host_address_space_size);
     m.off(VmxControl::ia32e_mode_guest);

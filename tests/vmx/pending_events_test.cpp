@@ -31,14 +31,14 @@ struct WaitingGuest : GuestBox {
 TEST_CASE("with external-interrupt exiting an interrupt leaves the guest, whatever EFLAGS.IF is") {
   WaitingGuest box;
   box.interrupts.waiting = 0x40;
-  CHECK(box.event("external interrupt").held_by ==
+  CHECK(box.event("external interrupt").blocked_by ==
         std::vector<const Blocking*>{&boundary::interrupt_flag_of_external});
   CHECK(box.event("external interrupt").exit == no_exit);
   box.set(VmxControl::external_interrupt_exiting);
   CHECK(box.event("external interrupt").state == PendingEvent::State::next);
   CHECK(box.event("external interrupt").exit == ExitReason::external_interrupt);
   box.cpu.interrupt_shadow = Shadow::sti;
-  CHECK(box.event("external interrupt").held_by == std::vector<const Blocking*>{&boundary::by_sti});
+  CHECK(box.event("external interrupt").blocked_by == std::vector<const Blocking*>{&boundary::by_sti});
 }
 
 TEST_CASE("NMIs leave a guest with NMI exiting, traps by the exception bitmap") {
@@ -59,8 +59,8 @@ TEST_CASE("windows wait for what they are windows of") {
   box.set(VmxControl::interrupt_window_exiting);
   box.set(VmxControl::nmi_window_exiting);
   box.vmx.virtual_nmi_blocked = true;
-  CHECK(box.event("interrupt window").held_by == std::vector<const Blocking*>{&boundary::interrupt_flag});
-  CHECK(box.event("NMI window").held_by == std::vector<const Blocking*>{&boundary::by_virtual_nmi});
+  CHECK(box.event("interrupt window").blocked_by == std::vector<const Blocking*>{&boundary::interrupt_flag});
+  CHECK(box.event("NMI window").blocked_by == std::vector<const Blocking*>{&boundary::by_virtual_nmi});
   box.vmx.virtual_nmi_blocked = false;
   box.cpu.set_eflags(Eflags::IF, Eflags::IF);
   CHECK(box.event("NMI window").state == PendingEvent::State::next);
@@ -68,7 +68,7 @@ TEST_CASE("windows wait for what they are windows of") {
   CHECK(box.event("interrupt window").state == PendingEvent::State::behind);
   CHECK(box.event("interrupt window").exit == ExitReason::interrupt_window);
   box.cpu.activity = Activity::wait_for_sipi;
-  CHECK(box.event("NMI window").held_by == std::vector<const Blocking*>{&boundary::wait_for_sipi});
+  CHECK(box.event("NMI window").blocked_by == std::vector<const Blocking*>{&boundary::wait_for_sipi});
 }
 
 TEST_CASE("a virtual interrupt waits for the virtual processor priority, then for EFLAGS.IF") {
@@ -80,15 +80,15 @@ TEST_CASE("a virtual interrupt waits for the virtual processor priority, then fo
     begin_apic_virtualization(box.cpu);
   };
   begin(0x45, 0x41);
-  CHECK(box.event("virtual interrupt").held_by ==
+  CHECK(box.event("virtual interrupt").blocked_by ==
         std::vector<const Blocking*>{&boundary::not_above_vppr, &boundary::interrupt_flag});
   begin(0x51, 0x41);
-  CHECK(box.event("virtual interrupt").held_by == std::vector<const Blocking*>{&boundary::interrupt_flag});
+  CHECK(box.event("virtual interrupt").blocked_by == std::vector<const Blocking*>{&boundary::interrupt_flag});
   box.cpu.set_eflags(Eflags::IF, Eflags::IF);
   CHECK(box.event("virtual interrupt").state == PendingEvent::State::next);
   box.set(VmxControl::interrupt_window_exiting);
   begin(0x51, 0x41);
-  CHECK(box.event("virtual interrupt").held_by == std::vector<const Blocking*>{&boundary::not_evaluated});
+  CHECK(box.event("virtual interrupt").blocked_by == std::vector<const Blocking*>{&boundary::not_evaluated});
 }
 
 TEST_CASE("the timer and the monitor trap flag wait in no state but wait-for-SIPI and shutdown") {
@@ -98,7 +98,7 @@ TEST_CASE("the timer and the monitor trap flag wait in no state but wait-for-SIP
   CHECK(box.event("monitor trap").state == PendingEvent::State::next);
   CHECK(box.event("VMX-preemption timer").exit == ExitReason::preemption_timer_expired);
   box.cpu.activity = Activity::shutdown;
-  CHECK(box.event("monitor trap").held_by == std::vector<const Blocking*>{&boundary::shutdown});
+  CHECK(box.event("monitor trap").blocked_by == std::vector<const Blocking*>{&boundary::shutdown});
   CHECK(box.event("VMX-preemption timer").state == PendingEvent::State::next);
 }
 
@@ -107,11 +107,11 @@ TEST_CASE("an INIT waits in VMX root operation, and leaves a guest") {
   box.cpu.attention |= Attention::init;
   CHECK(box.event("INIT").exit == ExitReason::init_signal);
   box.cpu.activity = Activity::wait_for_sipi;
-  CHECK(box.event("INIT").held_by == std::vector<const Blocking*>{&boundary::guest_waits_for_sipi});
+  CHECK(box.event("INIT").blocked_by == std::vector<const Blocking*>{&boundary::guest_waits_for_sipi});
   box.cpu.activity = Activity::active;
   box.cpu.attention = 0;
   box.cpu.non_root = false;
   box.vmx.init_pending = true;
-  CHECK(box.event("INIT").held_by == std::vector<const Blocking*>{&boundary::vmx_root});
+  CHECK(box.event("INIT").blocked_by == std::vector<const Blocking*>{&boundary::vmx_root});
   CHECK(box.event("INIT").exit == no_exit);
 }

@@ -57,7 +57,7 @@ class Encodings {
     bytes[size] = static_cast<u8>(modrm);
     Lowered lowered;
     if (decoder_.lower(bytes, sizeof bytes, bits, false, 0x500, lowered) != DecodeStatus::ok) return;
-    if (lowered.kind != Kind::plain && lowered.kind != Kind::leave) return;
+    if (lowered.kind != Kind::plain && lowered.kind != Kind::boundary) return;
     std::vector<Encoding>& list = found_[lowered.op.row];
     unsigned& seen = seen_[{lowered.op.row, lowered.op.variant, bits}];
     if (++seen > 8) return;
@@ -232,7 +232,7 @@ TEST_CASE("rows say who may run their instructions") {
   for (unsigned n = 0; n < rows().size(); ++n) {
     const RowInfo& row = rows()[n];
     CAPTURE(name_of(row));
-    if (row.kind != Kind::plain && row.kind != Kind::leave) {
+    if (row.kind != Kind::plain && row.kind != Kind::boundary) {
       CHECK(row.privilege == Privilege::everyone);
       continue;
     }
@@ -279,7 +279,7 @@ TEST_CASE("rows say which instructions cause VM exits, by which control, and wha
   for (unsigned n = 0; n < rows().size(); ++n) {
     const RowInfo& row = rows()[n];
     CAPTURE(name_of(row));
-    if (row.kind != Kind::plain && row.kind != Kind::leave) {
+    if (row.kind != Kind::plain && row.kind != Kind::boundary) {
       CHECK(row.exit.when == RowExit::When::never);
       continue;
     }

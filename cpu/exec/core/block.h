@@ -31,7 +31,7 @@ struct alignas(32) BlockHead {
   const void* charged_code = nullptr;
   Block* block = nullptr;
   Handler first = nullptr;  // of a stale block: the handler that its first operation will have again
-  u32 runs = 0;             // of a restless block in emitted code, since it was decoded or renewed
+  u32 runs = 0;             // of an unstable block in emitted code, since it was decoded or renewed
 };
 static_assert(sizeof(BlockHead) == sizeof(Op));
 
@@ -48,11 +48,11 @@ struct Block {
   // handlers.
   bool observed = false;
   // Its bytes change often: it runs by its handlers, and a store to it makes it stale, not dead.
-  bool restless = false;
-  bool stale = false;       // restless, and written to: BlockCache::renew before it runs
-  u8 writes = 0;            // restless: stores to its lines since it was renewed
-  u16 tail_immediates = 0;  // restless: a bit an operation, of Lowered
-  u8* copy = nullptr;       // restless: the bytes it was decoded from
+  bool unstable = false;
+  bool stale = false;       // unstable, and written to: BlockCache::renew before it runs
+  u8 writes = 0;            // unstable: stores to its lines since it was renewed
+  u16 tail_immediates = 0;  // unstable: a bit an operation, of Lowered
+  u8* copy = nullptr;       // unstable: the bytes it was decoded from
   HostPhys second_page;     // if crosses
   Block* chain = nullptr;   // block table's bucket chain
   u64 incoming = 0;         // first slot record that points here
@@ -81,7 +81,7 @@ struct Engine {
   u64 code_base = 0;        // CS.base outside 64-bit mode, 0 inside
   u64 code_mask = ~u64{0};  // of linear addresses: 32 bits outside 64-bit mode
   u64 tag = 0;
-  LinkSlots* link = nullptr;  // slot to fill after Left::miss, with its number
+  LinkSlots* link = nullptr;  // slot to fill after ChainEnd::miss, with its number
   unsigned link_number = 0;
   std::unique_ptr<JumpEntry[]> jumps = std::make_unique<JumpEntry[]>(jump_entries);
   struct Exit {
@@ -91,11 +91,11 @@ struct Engine {
   Op solo[1 + link_records];  // the record that runs alone, and its end
   bool solo_jumped = false;   // it jumped by its link: seen of jumps to the following instruction, too
   BlockCache* cache = nullptr;
-  const Op* undone = nullptr;  // the record that left with Left::fault, exit or alone
+  const Op* undone = nullptr;  // the record that ended with ChainEnd::fault, exit or alone
   s64 horizon = 0;             // instructions retired when budget reaches 0
 };
 
-// Bytes of the instruction that left undone, for a VM exit of its access; 0 if it was a fetch.
+// Bytes of the instruction that was not done, for a VM exit of its access; 0 if it was a fetch.
 inline u32 undone_length(const Cpu& cpu) {
   const Op* op = cpu.engine ? cpu.engine->undone : nullptr;
   return op ? op->length : 0;

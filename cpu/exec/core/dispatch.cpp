@@ -3,16 +3,16 @@
 
 namespace ringside {
 
-const Op* leave_undone(Cpu& cpu, const Op* op) {
+const Op* end_undone(Cpu& cpu, const Op* op) {
   cpu.budget += op->left;
   cpu.rip = cpu.instruction_rip(*op);
   cpu.engine->undone = op;
   return nullptr;
 }
 
-const Op* leave_to(Cpu& cpu, u64 rip, Left why) {
+const Op* end_chain(Cpu& cpu, u64 rip, ChainEnd why) {
   cpu.rip = rip;
-  cpu.left = why;
+  cpu.chain_end = why;
   return &cpu.engine->exit.op;
 }
 

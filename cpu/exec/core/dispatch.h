@@ -26,16 +26,16 @@ namespace ringside {
 
 // A body returned false: nothing of the instruction was done. Gives back what the block was charged for it
 // and for the instructions behind it.
-[[gnu::cold, gnu::noinline]] const Op* leave_undone(Cpu& cpu, const Op* op);
+[[gnu::cold, gnu::noinline]] const Op* end_undone(Cpu& cpu, const Op* op);
 // Ends the chain because the next block, at `rip`, does not fit into the budget or is not known. Returns the
 // record whose handler goes back to the run loop.
-[[gnu::noinline]] const Op* leave_to(Cpu& cpu, u64 rip, Left why);
+[[gnu::noinline]] const Op* end_chain(Cpu& cpu, u64 rip, ChainEnd why);
 
 // These find the record that runs next; the wrapper continues there, with one indirect jump for each way out.
-inline const Op* enter_block(Cpu& cpu, const Block* block) {
+inline const Op* start_block(Cpu& cpu, const Block* block) {
   const s64 left = cpu.budget - block->count;
   if (left < 0) [[unlikely]]
-    return leave_to(cpu, cpu.instruction_rip(block->ops[0]), Left::budget);
+    return end_chain(cpu, cpu.instruction_rip(block->ops[0]), ChainEnd::budget);
   cpu.budget = left;
   return block->ops;
 }
@@ -48,9 +48,9 @@ inline const Op* follow_link(Cpu& cpu, const Op* op, u64 target_offset) {
   if (!block) [[unlikely]] {
     cpu.engine->link = links;
     cpu.engine->link_number = slot;
-    return leave_to(cpu, (cpu.rip_base + target_offset) & cpu.mode.rip_mask, Left::miss);
+    return end_chain(cpu, (cpu.rip_base + target_offset) & cpu.mode.rip_mask, ChainEnd::miss);
   }
-  return enter_block(cpu, block);
+  return start_block(cpu, block);
 }
 
 // Successor anywhere, by the jump cache.
@@ -66,14 +66,14 @@ inline const Op* follow_jump(Cpu& cpu, u64 rip) {
       return entry.block->ops;
     }
   }
-  return leave_to(cpu, rip, Left::miss);
+  return end_chain(cpu, rip, ChainEnd::miss);
 }
 
 // Wrappers. `Body` is a captureless lambda or function object type.
 template <class Body>
 const Op* run_plain(Cpu& cpu, const Op* op) {
   if (!Body{}(cpu, *op)) [[unlikely]]
-    return leave_undone(cpu, op);
+    return end_undone(cpu, op);
   TAIL(op + 1);
 }
 
@@ -95,7 +95,7 @@ const Op* run_conditional(Cpu& cpu, const Op* op) {
 template <class Body>
 const Op* run_direct(Cpu& cpu, const Op* op) {
   if (!Body{}(cpu, *op)) [[unlikely]]
-    return leave_undone(cpu, op);
+    return end_undone(cpu, op);
   if (same_page(op)) [[likely]]
     TAIL(follow_link<1>(cpu, op, target_offset(op)));
   TAIL(follow_jump(cpu, (cpu.rip_base + target_offset(op)) & cpu.mode.rip_mask));
@@ -104,17 +104,17 @@ const Op* run_direct(Cpu& cpu, const Op* op) {
 template <class Body>
 const Op* run_indirect(Cpu& cpu, const Op* op) {
   if (!Body{}(cpu, *op)) [[unlikely]]
-    return leave_undone(cpu, op);
+    return end_undone(cpu, op);
   TAIL(follow_jump(cpu, cpu.next_rip));
 }
 
 template <class Body>
-const Op* run_leave(Cpu& cpu, const Op* op) {
+const Op* run_boundary(Cpu& cpu, const Op* op) {
   cpu.next_rip = cpu.following_rip(*op);
   if (!Body{}(cpu, *op)) [[unlikely]]
-    return leave_undone(cpu, op);
+    return end_undone(cpu, op);
   cpu.rip = cpu.next_rip;
-  cpu.left = Left::boundary;
+  cpu.chain_end = ChainEnd::boundary;
   return nullptr;
 }
 
@@ -128,18 +128,18 @@ const Op* run_checked_branch(Cpu& cpu, const Op* op) {
   u64 target = cpu.rip_base + target_offset(op);
   if constexpr (kind == Kind::conditional) {
     if (Body{}(cpu, *op)) {
-      if (!check_branch_target(cpu, *op, target)) return leave_undone(cpu, op);
+      if (!check_branch_target(cpu, *op, target)) return end_undone(cpu, op);
       cpu.next_rip = target;
     }
   } else if constexpr (kind == Kind::direct) {
-    if (!check_branch_target(cpu, *op, target) || !Body{}(cpu, *op)) return leave_undone(cpu, op);
+    if (!check_branch_target(cpu, *op, target) || !Body{}(cpu, *op)) return end_undone(cpu, op);
     cpu.next_rip = target;
   } else {
     // Bodies of kind indirect check the limit themselves before they change anything (branch_target_ok).
-    if (!Body{}(cpu, *op)) return leave_undone(cpu, op);
+    if (!Body{}(cpu, *op)) return end_undone(cpu, op);
   }
   cpu.rip = cpu.next_rip;
-  cpu.left = Left::boundary;
+  cpu.chain_end = ChainEnd::boundary;
   return nullptr;
 }
 
@@ -154,7 +154,7 @@ constexpr Handler wrapper() {
   else if constexpr (kind == Kind::indirect)
     return run_indirect<Body>;
   else
-    return run_leave<Body>;
+    return run_boundary<Body>;
 }
 template <class Body, Kind kind>
 constexpr Handler checked_wrapper() {

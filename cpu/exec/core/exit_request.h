@@ -10,7 +10,7 @@ namespace ringside {
 // Always false, so that a body can return it.
 inline bool request_exit(Cpu& cpu, const ExitInfo& exit) {
   cpu.vmx->exit = exit;
-  cpu.left = Left::exit;
+  cpu.chain_end = ChainEnd::exit;
   return false;
 }
 // For an instruction: with its length.

@@ -29,13 +29,13 @@ u64 wrap(const Cpu& cpu, u64 linear, bool system) {
 
 bool refuse(Cpu& cpu, const Fault& fault) {
   cpu.fault = fault;
-  cpu.left = Left::fault;
+  cpu.chain_end = ChainEnd::fault;
   return false;
 }
 // The access has side effects that only an instruction running alone may have.
 bool not_alone(Cpu& cpu) {
   if (cpu.alone) return false;
-  cpu.left = Left::alone;
+  cpu.chain_end = ChainEnd::alone;
   return true;
 }
 
@@ -115,7 +115,7 @@ bool find_place(Cpu& cpu, const Request& r, Span& span) {
   Fault fault;
   if (!cpu.mmu.translate(LinAddr(span.linear), {r.kind, user, r.system}, span.physical, fault))
     return refuse(cpu, fault);
-  // With a tag there is nothing more to ask.
+  // The page has a fast tag: it is no device's, has no code on it, and nobody watches it.
   const TlbView& view = r.system ? *cpu.mmu.supervisor_view() : *cpu.mmu.data_view();
   const TlbEntry& entry = (write ? view.write : view.read)[tlb_index(span.linear)];
   if (entry.tag == (span.linear & ~u64{0xfff})) {

@@ -9,7 +9,7 @@ namespace ringside {
 
 struct Loaded {
   u64 value;
-  bool ok;  // false: cpu.left and cpu.fault say why
+  bool ok;  // false: cpu.chain_end and cpu.fault say why
 };
 
 // Out of line: TLB miss, page crossing, MMIO, ROM, code lines, watched pages, alignment checks, non-canonical

@@ -11,7 +11,7 @@ bool frozen_by_error(Cpu& cpu) {
   cpu.activity = Activity::hlt;
   cpu.attention = (cpu.attention & ~Attention::shadow) | Attention::activity;
   cpu.interrupt_shadow = 0;  // the instruction behind the STI has begun
-  cpu.left = Left::boundary;
+  cpu.chain_end = ChainEnd::boundary;
   return true;
 }
 

@@ -198,8 +198,8 @@ struct XmmLow {
     return true;
   }
 };
-// An MMX register: the significand of a physical x87 register. The body calls enter_mmx(cpu) where the manual
-// says that the instruction touches MMX state.
+// An MMX register: the significand of a physical x87 register. The body calls mark_mmx_in_use(cpu) where the
+// manual says that the instruction touches MMX state.
 template <unsigned P>
 struct Mmx {
   using Value = u64;

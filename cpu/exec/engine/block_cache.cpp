@@ -20,15 +20,15 @@ const Op* run_end(Cpu& cpu, const Op* op) {
 }
 // The same where the code segment has a limit: the run loop checks it at each block.
 const Op* run_end_limited(Cpu& cpu, const Op* op) {
-  TAIL(leave_to(cpu, (cpu.rip_base + op->offset) & cpu.mode.rip_mask, Left::boundary));
+  TAIL(end_chain(cpu, (cpu.rip_base + op->offset) & cpu.mode.rip_mask, ChainEnd::boundary));
 }
 const Op* run_undefined(Cpu& cpu, const Op* op) {
   cpu.raise(Vector::UD);
-  return leave_undone(cpu, op);
+  return end_undone(cpu, op);
 }
 const Op* run_too_long(Cpu& cpu, const Op* op) {
   cpu.raise(Vector::GP, 0);
-  return leave_undone(cpu, op);
+  return end_undone(cpu, op);
 }
 
 }  // namespace
@@ -72,7 +72,7 @@ bool BlockCache::fetch_page(Cpu& cpu, u64 linear, Fetched& fetched) {
     Fault fault;
     if (!cpu.mmu.translate(LinAddr(linear), {AccessKind::execute, cpu.cpl == 3, false}, page, fault)) {
       cpu.fault = fault;
-      cpu.left = Left::fault;
+      cpu.chain_end = ChainEnd::fault;
       return false;
     }
     if (cpu.non_root && page.page() == cpu.mmu.apic_access_page()) [[unlikely]]
@@ -168,8 +168,8 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
   cpu.rip_base = cpu.rip - offset;
   if (transient) most = 1;
   const bool changes =
-      !transient && !(stops_ && stop_offsets_[offset]) && restless(fetched.page.value + offset);
-  if (changes) most = std::min(most, max_restless_block);
+      !transient && !(stops_ && stop_offsets_[offset]) && unstable(fetched.page.value + offset);
+  if (changes) most = std::min(most, max_unstable_block);
   bool sound = true;
   u64 tail_immediates = 0;
   while (count < most && at < page_bytes && !ended) {
@@ -219,17 +219,17 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
   block->observed = stops_ && stop_offsets_[offset];
   if (!transient) (new (block->ops - 1) BlockHead())->block = block;
   if (changes && sound && !crosses) {
-    make_restless(block, fetched.bytes + offset);
+    make_unstable(block, fetched.bytes + offset);
     block->tail_immediates = static_cast<u16>(tail_immediates);
   }
   if (emitter_ && !transient && !cpu.mode.limited && !block->observed) emitter_->emit(*block, cpu.mode);
   statistics_.blocks++;
   statistics_.instructions += count;
-  if (!transient) enter(block);
+  if (!transient) insert(block);
   return block;
 }
 
-void BlockCache::enter(Block* block) {
+void BlockCache::insert(Block* block) {
   Block*& bucket = table_[hash(block->start.value, block->key)];
   block->chain = bucket;
   bucket = block;

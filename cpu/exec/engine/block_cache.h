@@ -14,7 +14,7 @@ namespace ringside {
 
 // Shared by the CPUs of one machine. A dropped block's records stay in memory until everything is flushed, so
 // that a chain that runs in it may finish its instruction.
-class BlockCache final : public CodeWatcher, private RestlessBlocks {
+class BlockCache final : public CodeWatcher, private UnstableBlocks {
  public:
   BlockCache(PhysicalMemory& memory, const CpuModel& model);
   ~BlockCache() override;
@@ -62,19 +62,19 @@ class BlockCache final : public CodeWatcher, private RestlessBlocks {
                 HostPhys& second);
   bool lower_crossing(Cpu& cpu, const u8* head, unsigned have, unsigned offset, Lowered& lowered,
                       DecodeStatus& status, HostPhys& second);
-  // Builds the block at `offset`; at most `most` instructions. It is entered into the table unless
+  // Builds the block at `offset`; at most `most` instructions. It is put into the table unless
   // `transient`.
   Block* build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsigned most, bool transient);
   void bind(Op& op, const Lowered& lowered, DecodeStatus status) const;
-  void enter(Block* block);
+  void insert(Block* block);
   void register_page(Block* block, HostPhys start, u64 bytes);
   void remark(HostPhys page);
   void drop(Block* block);
-  void drop_alone(Block& block);  // one that does not cross pages; its lines are marked anew
+  void drop_and_remark(Block& block);  // one that does not cross pages; its lines are marked anew
   bool renew(const Cpu& cpu, Block& block, unsigned number, const u8* bytes);
-  bool restless(u64 start);
-  void make_restless(Block* block, const u8* bytes);
-  void settle(Block& block) override;  // drops it
+  bool unstable(u64 start);
+  void make_unstable(Block* block, const u8* bytes);
+  void make_stable(Block& block) override;  // drops it
   Op* allocate(unsigned count);
   Block* allocate_block();
   Block* lookup(u64 start, u32 key) const;
@@ -88,16 +88,18 @@ class BlockCache final : public CodeWatcher, private RestlessBlocks {
   static constexpr unsigned max_block = 48;
   static constexpr unsigned block_chunk = 4096;
   static constexpr unsigned longest_instruction = 15;
-  static constexpr unsigned max_restless_block = 16;
+  static constexpr unsigned max_unstable_block = 16;
 
   // How often the block at an address was dropped because it was written to; several addresses share an
   // entry, of which the last one counts.
-  struct Unrest {
+  struct WriteHistory {
     u64 start = ~u64{0};
     unsigned drops = 0;
   };
-  static constexpr unsigned unrest_entries = 256;
-  Unrest& unrest(u64 start) { return unrest_[(start ^ start >> 8 ^ start >> 16) % unrest_entries]; }
+  static constexpr unsigned write_history_entries = 256;
+  WriteHistory& write_history(u64 start) {
+    return write_history_[(start ^ start >> 8 ^ start >> 16) % write_history_entries];
+  }
 
   PhysicalMemory& memory_;
   Decoder decoder_;
@@ -111,7 +113,7 @@ class BlockCache final : public CodeWatcher, private RestlessBlocks {
   Block transient_;
   std::array<Op, 2 + link_records> transient_ops_;
   std::unordered_map<u64, std::vector<Block*>> pages_;  // by page address: the blocks with a byte in it
-  std::array<Unrest, unrest_entries> unrest_;
+  std::array<WriteHistory, write_history_entries> write_history_;
   std::bitset<page_bytes> stop_offsets_;
   bool stops_ = false;  // there are any stop_offsets_
   u64 map_generation_ = 0;

@@ -9,13 +9,13 @@
 namespace ringside {
 namespace {
 
-constexpr unsigned drops_until_restless = 4;
+constexpr unsigned drops_until_unstable = 4;
 constexpr u8 writes_until_dropped = 64;
 
 // The first record of a dropped block, for a chain that still has its address.
 const Op* run_dropped(Cpu& cpu, const Op* op) {
   cpu.budget += op->left;
-  TAIL(leave_to(cpu, cpu.instruction_rip(*op), Left::miss));
+  TAIL(end_chain(cpu, cpu.instruction_rip(*op), ChainEnd::miss));
 }
 // Whether the bytes of one instruction, a few, are the same.
 bool same(const u8* a, const u8* b, unsigned bytes) {
@@ -33,13 +33,13 @@ const Op* run_stale(Cpu& cpu, const Op* op) {
 
 }  // namespace
 
-bool BlockCache::restless(u64 start) {
-  const Unrest& known = unrest(start);
-  return known.start == start && known.drops >= drops_until_restless;
+bool BlockCache::unstable(u64 start) {
+  const WriteHistory& known = write_history(start);
+  return known.start == start && known.drops >= drops_until_unstable;
 }
 
-void BlockCache::make_restless(Block* block, const u8* bytes) {
-  block->restless = true;
+void BlockCache::make_unstable(Block* block, const u8* bytes) {
+  block->unstable = true;
   block->copy = reinterpret_cast<u8*>(allocate((block->bytes + sizeof(Op) - 1) / sizeof(Op)));
   std::memcpy(block->copy, bytes, block->bytes);
 }
@@ -84,7 +84,7 @@ bool BlockCache::renew(const Cpu& cpu, Block& block) {
     if (!bytes || !same(bytes + at, block.copy + at, length)) {
       head.runs = 0;
       if (!bytes || !renew(cpu, block, n, bytes + at)) {
-        drop_alone(block);
+        drop_and_remark(block);
         return false;
       }
       std::memcpy(block.copy + at, bytes + at, length);
@@ -94,15 +94,15 @@ bool BlockCache::renew(const Cpu& cpu, Block& block) {
   return true;
 }
 
-void BlockCache::drop_alone(Block& block) {
+void BlockCache::drop_and_remark(Block& block) {
   const HostPhys page = block.start.page();
   drop(&block);
   remark(page);
 }
 
-void BlockCache::settle(Block& block) {
-  unrest(block.start.value) = {block.start.value, drops_until_restless / 2};
-  drop_alone(block);
+void BlockCache::make_stable(Block& block) {
+  write_history(block.start.value) = {block.start.value, drops_until_unstable / 2};
+  drop_and_remark(block);
 }
 
 void BlockCache::drop(Block* block) {
@@ -153,7 +153,7 @@ void BlockCache::set_stop_offsets(std::span<const u16> offsets) {
     for (Block* block : concerned) {
       const HostPhys second = block->second_page.page();
       const bool crosses = block->crosses;
-      drop_alone(*block);
+      drop_and_remark(*block);
       if (crosses) remark(second);
     }
   }
@@ -187,7 +187,7 @@ void BlockCache::code_written(HostPhys address, u64 size) {
       u64 from = block->start.value, to = from + block->bytes - 1;
       if (block->start.page().value != page) from = page, to = page + block->bytes - 1;
       if (from > last || to < first) continue;
-      if (block->restless && ++block->writes < writes_until_dropped) {
+      if (block->unstable && ++block->writes < writes_until_dropped) {
         if (block->stale || from > address.value + size - 1 || to < address.value) continue;
         block->stale = true;
         reinterpret_cast<BlockHead*>(block->ops)[-1].first = block->ops[0].handler;
@@ -197,7 +197,7 @@ void BlockCache::code_written(HostPhys address, u64 size) {
       hit.push_back(block);
     }
     for (Block* block : hit) {
-      Unrest& known = unrest(block->start.value);
+      WriteHistory& known = write_history(block->start.value);
       if (known.start != block->start.value) known = {block->start.value, 0};
       ++known.drops;
       drop(block);

@@ -22,7 +22,7 @@ constexpr u64 no_tag = ~u64{0};
 const Op* run_exit(Cpu&, const Op*) { return nullptr; }
 const Op* run_stop(Cpu& cpu, const Op* op) {
   cpu.rip = (cpu.rip_base + op->offset) & cpu.mode.rip_mask;
-  cpu.left = Left::boundary;
+  cpu.chain_end = ChainEnd::boundary;
   return nullptr;
 }
 
@@ -46,10 +46,10 @@ void run_chain(Cpu& cpu, const Block& block) {
 }
 
 // The instruction did not happen: it faulted, or a VM exit comes in its place.
-bool undone(const Cpu& cpu) { return cpu.left == Left::fault || cpu.left == Left::exit; }
+bool undone(const Cpu& cpu) { return cpu.chain_end == ChainEnd::fault || cpu.chain_end == ChainEnd::exit; }
 
 // Runs a copy of one record with cpu.alone set, so that it may touch devices and running code. The
-// instruction is charged. cpu.left says how it ended.
+// instruction is charged. cpu.chain_end says how it ended.
 void run_alone(Cpu& cpu, const Op* op) {
   Engine& engine = *cpu.engine;
   engine.solo[0] = *op;
@@ -72,7 +72,7 @@ void run_alone(Cpu& cpu, const Op* op) {
   }
   engine.solo_jumped = engine.link != nullptr && engine.link_number == 1;
   engine.link = nullptr;
-  if (cpu.left == Left::miss) cpu.left = Left::boundary;
+  if (cpu.chain_end == ChainEnd::miss) cpu.chain_end = ChainEnd::boundary;
   // Data breakpoints of an instruction that did not happen were not met.
   if (undone(cpu)) cpu.pending_debug = pending_debug;
 }
@@ -83,14 +83,14 @@ void run_observed(Cpu& cpu, const Op* op) {
   const bool trap_flag = cpu.flag(Eflags::TF);
   const u8 shadow = cpu.interrupt_shadow;
   if (!check_instruction_breakpoint(cpu)) {
-    cpu.left = Left::fault;
+    cpu.chain_end = ChainEnd::fault;
     return;
   }
   // What surrounded a VMLAUNCH was the host's; the guest begins with what the VM entry gave it.
   const u64 transitions = cpu.vmx ? cpu.vmx->transitions : 0;
   run_alone(cpu, op);
   if (cpu.vmx && cpu.vmx->transitions != transitions) return;
-  if (cpu.left != Left::boundary) return;
+  if (cpu.chain_end != ChainEnd::boundary) return;
   if (records_branches(cpu)) {
     if (const Branch taken = branch_taken(cpu); taken != Branch::no_branch)
       record_branch(cpu, taken, cpu.instruction_rip(cpu.engine->solo[0]), cpu.rip);
@@ -102,7 +102,7 @@ void conclude_undone(Cpu& cpu) {
   // A delivery counts as one instruction, so that a guest that only faults still sees time pass; so does an
   // exit.
   cpu.budget -= 1;
-  if (cpu.left == Left::exit)
+  if (cpu.chain_end == ChainEnd::exit)
     take_requested_exit(cpu);
   else
     take_exit_of(cpu, deliver_fault(cpu));
@@ -115,7 +115,7 @@ void run_singly(Cpu& cpu, Block* block, u64 linear) {
   for (unsigned i = 0; i < block->count && cpu.budget > 0; ++i) {
     run_observed(cpu, &block->ops[i]);
     if (undone(cpu)) return conclude_undone(cpu);
-    if (cpu.left == Left::alone || cpu.attention || block->dead || block->stale) return;
+    if (cpu.chain_end == ChainEnd::alone || cpu.attention || block->dead || block->stale) return;
     // The next record is the next instruction only if this one did not stay or jump.
     if (cpu.rip != cpu.following_rip(block->ops[i])) return;
   }
@@ -128,7 +128,7 @@ Block* cached(Cpu& cpu, u64 linear) {
   return hit ? entry.block : nullptr;
 }
 
-// Finds the block at cpu.rip and enters it where it will be looked for.
+// Finds the block at cpu.rip and puts it where it will be looked for.
 Block* find_block(Cpu& cpu, u64 linear) {
   Engine& engine = *cpu.engine;
   if (Block* block = cached(cpu, linear); block && (!block->stale || engine.cache->renew(cpu, *block)))
@@ -160,14 +160,14 @@ void step(Cpu& cpu) {
       return end_run_at(cpu, 0);
   }
   if (cpu.attention || block->count > cpu.budget) return run_singly(cpu, block, linear);
-  if (link && cpu.left == Left::miss) engine.cache->link(link, engine.link_number, block);
+  if (link && cpu.chain_end == ChainEnd::miss) engine.cache->link(link, engine.link_number, block);
   cpu.rip_base = cpu.rip - (linear & 0xfff);
   cpu.budget -= block->count;
   run_chain(cpu, *block);
-  switch (cpu.left) {
-    case Left::fault:
-    case Left::exit: engine.link = nullptr; return conclude_undone(cpu);
-    case Left::alone:
+  switch (cpu.chain_end) {
+    case ChainEnd::fault:
+    case ChainEnd::exit: engine.link = nullptr; return conclude_undone(cpu);
+    case ChainEnd::alone:
       engine.link = nullptr;
       if (cpu.budget > 0) {
         run_alone(cpu, engine.undone);
@@ -177,9 +177,9 @@ void step(Cpu& cpu) {
           cpu.attention |= Attention::trap;
       }
       return;
-    case Left::miss: return;
-    case Left::boundary:
-    case Left::budget: engine.link = nullptr; return;
+    case ChainEnd::miss: return;
+    case ChainEnd::boundary:
+    case ChainEnd::budget: engine.link = nullptr; return;
   }
 }
 
@@ -191,7 +191,7 @@ u64 run(Cpu& cpu, u64 instructions) {
   const s64 start = engine.horizon;
   engine.horizon = start + static_cast<s64>(instructions);
   cpu.budget = static_cast<s64>(instructions);
-  cpu.left = Left::boundary;
+  cpu.chain_end = ChainEnd::boundary;
   engine.link = nullptr;
   while (cpu.budget > 0) {
     if (cpu.attention) {

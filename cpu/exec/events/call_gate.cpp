@@ -34,9 +34,9 @@ bool check_target(Cpu& cpu, Target& t, bool call) {
   return code.present() || refuse(cpu, Vector::NP, t.selector);
 }
 
-void enter(Cpu& cpu, const Target& t, u8 cpl) {
+void transfer_to(Cpu& cpu, const Target& t, u8 cpl) {
   const u16 selector = static_cast<u16>((t.selector & ~3u) | cpl);
-  enter_code(cpu, segment_of(selector, t.code), cpl, t.offset);
+  transfer_control(cpu, segment_of(selector, t.code), cpl, t.offset);
 }
 
 bool same_privilege(Cpu& cpu, Target& t, bool call) {
@@ -53,7 +53,7 @@ bool same_privilege(Cpu& cpu, Target& t, bool call) {
     if (!write_frame(cpu, stack, frame)) return false;
     cpu.gpr[RSP] = stack.register_after(cpu.gpr[RSP], frame);
   }
-  enter(cpu, t, cpu.cpl);
+  transfer_to(cpu, t, cpu.cpl);
   return true;
 }
 
@@ -73,7 +73,7 @@ bool more_privilege64(Cpu& cpu, Target& t) {
     return false;
   cpu.gpr[RSP] = stack.after(frame);
   cpu.segment[SS] = null_stack_segment(cpl, cpl);
-  enter(cpu, t, cpl);
+  transfer_to(cpu, t, cpl);
   return true;
 }
 
@@ -100,7 +100,7 @@ bool more_privilege(Cpu& cpu, Target& t) {
     return false;
   cpu.segment[SS] = ss;
   cpu.gpr[RSP] = stack.register_after(esp, frame);
-  enter(cpu, t, cpl);
+  transfer_to(cpu, t, cpl);
   return true;
 }
 

@@ -37,7 +37,7 @@ bool deliver_in_real_address_mode(Cpu& cpu, const Delivery& d) {
   if (!write_frame(cpu, stack, frame)) return false;
   cpu.gpr[RSP] = stack.register_after(cpu.gpr[RSP], frame);
   cpu.set_eflags(0, Eflags::IF | Eflags::TF | Eflags::AC | Eflags::RF);
-  enter_code(cpu, real_mode_segment(cpu, CS, static_cast<u16>(pointer >> 16)), 0, ip);
+  transfer_control(cpu, real_mode_segment(cpu, CS, static_cast<u16>(pointer >> 16)), 0, ip);
   return true;
 }
 
@@ -63,7 +63,7 @@ bool deliver(Cpu& cpu, const Delivery& d) {
     delivered = deliver_in_real_address_mode(cpu, d);
   if (delivered) [[likely]]
     return true;
-  if (cpu.left != Left::fault) return false;
+  if (cpu.chain_end != ChainEnd::fault) return false;
   switch (cpu.fault.vector) {
     case Vector::TS:
     case Vector::NP:
@@ -76,7 +76,7 @@ bool deliver(Cpu& cpu, const Delivery& d) {
 
 Outcome outcome_of(Cpu& cpu, bool delivered) {
   if (delivered) return Outcome::delivered;
-  if (cpu.left == Left::fault) return Outcome::fault;
+  if (cpu.chain_end == ChainEnd::fault) return Outcome::fault;
   complete_exit(cpu, undone_length(cpu));
   return Outcome::exit;
 }
@@ -132,7 +132,7 @@ bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, uns
   }
   const bool delivered = redirected ? software_interrupt_in_virtual_8086_mode(cpu, d) : deliver(cpu, d);
   // Where it faulted or exits the record stays: that tells of it.
-  if (cpu.non_root && (delivered || cpu.left == Left::alone)) [[unlikely]]
+  if (cpu.non_root && (delivered || cpu.chain_end == ChainEnd::alone)) [[unlikely]]
     cpu.vmx->vectoring = {};
   if (!delivered) return false;
   cpu.step_consumed = stepping;

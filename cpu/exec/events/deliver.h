@@ -39,11 +39,11 @@ bool software_interrupt_in_virtual_8086_mode(Cpu& cpu, const Delivery& d, bool i
 void tell_entered(Cpu& cpu, const Event& event, u64 from);
 void tell_entered(Cpu& cpu, const Fault& fault, u64 from);
 
-// Any of the above by mode; adds EXT to the error code of a fault. False: cpu.left is fault or exit (or
+// Any of the above by mode; adds EXT to the error code of a fault. False: cpu.chain_end is fault or exit (or
 // alone, unless cpu.alone).
 bool deliver(Cpu& cpu, const Delivery& d);
 
-// What deliver() and its parts came to, by what they returned and cpu.left; a VM exit is completed.
+// What deliver() and its parts came to, by what they returned and cpu.chain_end; a VM exit is completed.
 Outcome outcome_of(Cpu& cpu, bool delivered);
 
 // The rest of a delivery that came to `outcome`: its faults, and theirs. `first`: the hardware exception that

@@ -71,7 +71,7 @@ bool deliver_in_ia32e_mode(Cpu& cpu, const Delivery& d) {
     cpu.system_flags &= ~cleared;
   const u16 selector = static_cast<u16>((gate.gate_selector() & ~3u) | cpl);
   if (inner || selector != cpu.segment[CS].selector || !cpu.mode.bits64)
-    enter_code(cpu, segment_of(selector, code), cpl, rip);
+    transfer_control(cpu, segment_of(selector, code), cpl, rip);
   else
     cpu.next_rip = rip;
   return true;

@@ -23,14 +23,14 @@ void push_return(const Cpu& cpu, const Delivery& d, Frame& frame) {
   if (d.event.has_error) frame.push(d.event.error);
 }
 
-void enter_handler(Cpu& cpu, const Descriptor& gate, const Descriptor& code, u8 cpl) {
+void start_handler(Cpu& cpu, const Descriptor& gate, const Descriptor& code, u8 cpl) {
   const bool masks =
       system_type(gate) == SystemType::interrupt_gate || system_type(gate) == SystemType::interrupt_gate16;
   const bool wide = gate.type() & 8;
   const u64 offset = wide ? gate.gate_offset() : gate.gate_offset() & 0xffff;
   const u16 selector = static_cast<u16>((gate.gate_selector() & ~3u) | cpl);
   cpu.set_eflags(0, Eflags::TF | Eflags::NT | Eflags::RF | Eflags::VM | (masks ? Eflags::IF : 0));
-  enter_code(cpu, segment_of(selector, code), cpl, offset);
+  transfer_control(cpu, segment_of(selector, code), cpl, offset);
 }
 
 bool check_entry(Cpu& cpu, const Descriptor& gate, const Descriptor& code) {
@@ -46,7 +46,7 @@ bool same_privilege(Cpu& cpu, const Delivery& d, const Descriptor& gate, const D
   if (!reserve_frame(cpu, stack, frame) || !check_entry(cpu, gate, code) || !write_frame(cpu, stack, frame))
     return false;
   cpu.gpr[RSP] = stack.register_after(cpu.gpr[RSP], frame);
-  enter_handler(cpu, gate, code, cpu.cpl);
+  start_handler(cpu, gate, code, cpu.cpl);
   return true;
 }
 
@@ -72,7 +72,7 @@ bool inner_privilege(Cpu& cpu, const Delivery& d, const Descriptor& gate, const 
   if (from_v86) {
     for (const SegReg reg : {GS, FS, DS, ES}) cpu.segment[reg] = null_segment(0);
   }
-  enter_handler(cpu, gate, code, cpl);
+  start_handler(cpu, gate, code, cpl);
   return true;
 }
 

@@ -33,8 +33,8 @@ std::string shutdown_reason(const Cpu& cpu);
 // The exceptions that led to the last shutdown or triple-fault VM exit, with where each arose.
 std::string exception_chain(const Cpu& cpu);
 
-// INT n, INT3, INTO, INT1 with their privilege checks; called by bodies of kind leave. The target is left in
-// cpu.next_rip. `length` is the instruction's in bytes, which a VM exit tells. False: faulted.
+// INT n, INT3, INTO, INT1 with their privilege checks; called by bodies of kind boundary. The target is left
+// in cpu.next_rip. `length` is the instruction's in bytes, which a VM exit tells. False: faulted.
 bool software_interrupt(Cpu& cpu, EventType type, u8 vector, u64 return_rip, unsigned length = 0);
 
 // Before an instruction runs alone: instruction breakpoints (DR0-3). False: a fault is in cpu.fault.

@@ -129,7 +129,7 @@ bool check_task_code(Cpu& cpu, u16 selector) {
 bool check_task_data(Cpu& cpu, SegReg reg, u16 selector) {
   Segment s;
   if (!check_data_segment(cpu, selector, s)) {
-    if (cpu.left == Left::fault && cpu.fault.vector == Vector::GP) cpu.fault.vector = Vector::TS;
+    if (cpu.chain_end == ChainEnd::fault && cpu.fault.vector == Vector::GP) cpu.fault.vector = Vector::TS;
     return false;
   }
   cpu.segment[reg] = s;

@@ -43,7 +43,7 @@ bool interrupt_stack_from_tss(Cpu& cpu, unsigned ist, u64& rsp) {
   return in_tss(cpu, at, 8) && read_system(cpu, cpu.segment[TR].base + at, rsp);
 }
 
-void enter_code(Cpu& cpu, const Segment& cs, u8 cpl, u64 rip) {
+void transfer_control(Cpu& cpu, const Segment& cs, u8 cpl, u64 rip) {
   const bool privilege = cpu.cpl != cpl;
   cpu.segment[CS] = cs;
   cpu.cpl = cpl;

@@ -27,7 +27,7 @@ bool stack_from_tss64(Cpu& cpu, u8 level, u64& rsp);
 bool interrupt_stack_from_tss(Cpu& cpu, unsigned ist, u64& rsp);
 
 // Loads CS, CPL and RIP, which were checked; derives mode and privilege.
-void enter_code(Cpu& cpu, const Segment& cs, u8 cpl, u64 rip);
+void transfer_control(Cpu& cpu, const Segment& cs, u8 cpl, u64 rip);
 // ES, DS, FS and GS after a return to the outer level `cpl`: what it may not use becomes null.
 void drop_inner_segments(Cpu& cpu, u8 cpl);
 

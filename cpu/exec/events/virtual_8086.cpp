@@ -36,7 +36,7 @@ bool deliver_to_8086_handler(Cpu& cpu, const Delivery& d) {
   if (!reserve_frame(cpu, stack, frame) || !write_frame(cpu, stack, frame)) return false;
   cpu.gpr[RSP] = stack.register_after(cpu.gpr[RSP], frame);
   cpu.set_eflags(0, Eflags::TF | Eflags::RF | Eflags::NT | (virtual_if ? Eflags::VIF : Eflags::IF));
-  enter_code(cpu, real_mode_segment(cpu, CS, static_cast<u16>(pointer >> 16)), 3, pointer & 0xffff);
+  transfer_control(cpu, real_mode_segment(cpu, CS, static_cast<u16>(pointer >> 16)), 3, pointer & 0xffff);
   return true;
 }
 

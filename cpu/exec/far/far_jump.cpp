@@ -30,7 +30,7 @@ bool transfer_without_protection(Cpu& cpu, u16 selector, u64 offset, unsigned si
     if (!write_frame(cpu, stack, frame)) return false;
     cpu.gpr[RSP] = stack.register_after(cpu.gpr[RSP], frame);
   }
-  enter_code(cpu, real_mode_segment(cpu, CS, selector), cpu.cpl, offset);
+  transfer_control(cpu, real_mode_segment(cpu, CS, selector), cpu.cpl, offset);
   return true;
 }
 
@@ -49,7 +49,7 @@ bool transfer_to_code(Cpu& cpu, u16 selector, Descriptor& code, u64 offset, unsi
     cpu.gpr[RSP] = stack.register_after(cpu.gpr[RSP], frame);
   }
   const u16 cs = static_cast<u16>((selector & ~3u) | cpu.cpl);
-  enter_code(cpu, segment_of(cs, code), cpu.cpl, offset);
+  transfer_control(cpu, segment_of(cs, code), cpu.cpl, offset);
   return true;
 }
 

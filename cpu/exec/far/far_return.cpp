@@ -38,7 +38,7 @@ bool return_without_protection(Cpu& cpu, unsigned size, u16 release) {
   if (!peek_stack(cpu, 0, size, rip) || !peek_stack(cpu, size, size, cs)) return false;
   if (rip > cpu.segment[CS].limit) return refuse(cpu, Vector::GP);
   set_stack_pointer<Legacy>(cpu, released(cpu, 2 * size + release));
-  enter_code(cpu, real_mode_segment(cpu, CS, static_cast<u16>(cs)), cpu.cpl, rip);
+  transfer_control(cpu, real_mode_segment(cpu, CS, static_cast<u16>(cs)), cpu.cpl, rip);
   return true;
 }
 
@@ -56,7 +56,7 @@ bool return_to_outer_privilege(Cpu& cpu, unsigned size, u16 release, u16 cs, u64
   cpu.segment[SS] = ss;
   const u64 pointer = to_64bit || ss.db() ? rsp + release : (rsp + release) & 0xffff;
   cpu.gpr[RSP] = returned_stack_pointer(cpu, ss, to_64bit, pointer);
-  enter_code(cpu, segment_of(cs, code), rpl, rip);
+  transfer_control(cpu, segment_of(cs, code), rpl, rip);
   drop_inner_segments(cpu, rpl);
   return true;
 }
@@ -73,7 +73,7 @@ bool far_return(Cpu& cpu, unsigned size, u16 release) {
   if ((cs & 3) != cpu.cpl) return return_to_outer_privilege(cpu, size, release, cs, rip, code);
   if (!check_instruction_pointer(cpu, code, rip)) return false;
   set_stack_pointer<Legacy>(cpu, released(cpu, 2 * size + release));
-  enter_code(cpu, segment_of(cs, code), cpu.cpl, rip);
+  transfer_control(cpu, segment_of(cs, code), cpu.cpl, rip);
   return true;
 }
 

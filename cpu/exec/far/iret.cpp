@@ -70,7 +70,7 @@ bool return_in_real_address_mode(Cpu& cpu, unsigned size) {
   const u64 mask = Eflags::arithmetic | Eflags::TF | Eflags::IF | Eflags::DF | Eflags::IOPL | Eflags::NT |
                    (size > 2 ? wide : 0);
   load_flags(cpu, p.flags, mask);
-  enter_code(cpu, real_mode_segment(cpu, CS, static_cast<u16>(p.cs)), 0, p.rip);
+  transfer_control(cpu, real_mode_segment(cpu, CS, static_cast<u16>(p.cs)), 0, p.rip);
   return true;
 }
 
@@ -92,7 +92,7 @@ bool return_from_virtual_8086_mode(Cpu& cpu, unsigned size) {
   }
   set_stack_pointer<Legacy>(cpu, stack_offset<Legacy>(cpu, stack_pointer<Legacy>(cpu) + 3 * size));
   load_flags(cpu, p.flags, mask);
-  enter_code(cpu, real_mode_segment(cpu, CS, static_cast<u16>(p.cs)), 3, p.rip);
+  transfer_control(cpu, real_mode_segment(cpu, CS, static_cast<u16>(p.cs)), 3, p.rip);
   return true;
 }
 
@@ -113,7 +113,7 @@ bool return_to_virtual_8086_mode(Cpu& cpu, Popped p) {
   cpu.segment[GS] = real_mode_segment(cpu, GS, static_cast<u16>(selectors[3]));
   cpu.segment[SS] = real_mode_segment(cpu, SS, static_cast<u16>(p.ss));
   cpu.gpr[RSP] = static_cast<u32>(p.rsp);
-  enter_code(cpu, real_mode_segment(cpu, CS, static_cast<u16>(p.cs)), 3, p.rip);
+  transfer_control(cpu, real_mode_segment(cpu, CS, static_cast<u16>(p.cs)), 3, p.rip);
   cpu.update_privilege();
   return true;
 }
@@ -156,7 +156,7 @@ bool return_to_protected_mode(Cpu& cpu, unsigned size, const Popped& p, const De
     set_stack_pointer<Legacy>(cpu, stack_offset<Legacy>(cpu, stack_pointer<Legacy>(cpu) + 3 * size));
   }
   const bool outer = rpl != cpu.cpl;
-  enter_code(cpu, segment_of(cs, code), rpl, p.rip);
+  transfer_control(cpu, segment_of(cs, code), rpl, p.rip);
   if (outer) drop_inner_segments(cpu, rpl);
   load_flags(cpu, p.flags, mask);
   return true;

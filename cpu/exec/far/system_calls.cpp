@@ -30,13 +30,13 @@ const Segment codes[2][2] = {{flat_segment(0, code_rights(false, 0)), flat_segme
                              {flat_segment(0, code_rights(true, 0)), flat_segment(0, code_rights(true, 3))}};
 
 // `cpl` is 0 or 3.
-void enter_flat(Cpu& cpu, u16 cs, u16 ss, bool wide, u8 cpl, u64 rip) {
+void transfer_to_flat(Cpu& cpu, u16 cs, u16 ss, bool wide, u8 cpl, u64 rip) {
   const unsigned user = cpl ? 1 : 0;
   cpu.segment[SS] = stacks[user];
   cpu.segment[SS].selector = ss;
   Segment code = codes[wide][user];
   code.selector = cs;
-  enter_code(cpu, code, cpl, rip);
+  transfer_control(cpu, code, cpl, rip);
 }
 
 bool undefined(Cpu& cpu) {
@@ -56,7 +56,7 @@ bool syscall(Cpu& cpu) {
                            Eflags::NT | Eflags::RF | Eflags::AC | Eflags::VIF | Eflags::VIP | Eflags::ID;
   load_flags(cpu, flags & ~cpu.msr.fmask & ~Eflags::RF, maskable);
   cpu.step_consumed = (flags & Eflags::TF) && !cpu.flag(Eflags::TF);
-  enter_flat(cpu, selector & 0xfffc, static_cast<u16>((selector & 0xfffc) + 8), true, 0, cpu.msr.lstar);
+  transfer_to_flat(cpu, selector & 0xfffc, static_cast<u16>((selector & 0xfffc) + 8), true, 0, cpu.msr.lstar);
   return true;
 }
 
@@ -68,8 +68,8 @@ bool sysret(Cpu& cpu, bool to_64bit) {
   const u16 selector = static_cast<u16>(cpu.msr.star >> 48);
   constexpr u64 restored = Eflags::arithmetic | Eflags::TF | Eflags::IF | Eflags::DF | Eflags::IOPL |
                            Eflags::NT | Eflags::AC | Eflags::VIF | Eflags::VIP | Eflags::ID;
-  enter_flat(cpu, static_cast<u16>((selector + (to_64bit ? 16 : 0)) | 3),
-             static_cast<u16>((selector + 8) | 3), to_64bit, 3, rip);
+  transfer_to_flat(cpu, static_cast<u16>((selector + (to_64bit ? 16 : 0)) | 3),
+                   static_cast<u16>((selector + 8) | 3), to_64bit, 3, rip);
   load_flags(cpu, cpu.gpr[R11] & restored, restored | Eflags::RF);
   return true;
 }
@@ -81,7 +81,7 @@ bool sysenter(Cpu& cpu) {
   const u64 mask = wide ? ~u64{0} : 0xffffffff;
   cpu.set_eflags(0, Eflags::VM | Eflags::IF | Eflags::RF);
   cpu.gpr[RSP] = cpu.msr.sysenter_esp & mask;
-  enter_flat(cpu, selector, static_cast<u16>(selector + 8), wide, 0, cpu.msr.sysenter_eip & mask);
+  transfer_to_flat(cpu, selector, static_cast<u16>(selector + 8), wide, 0, cpu.msr.sysenter_eip & mask);
   return true;
 }
 
@@ -93,7 +93,7 @@ bool sysexit(Cpu& cpu, bool to_64bit) {
   if (!cpu.mmu.canonical(rip) || !cpu.mmu.canonical(rsp)) return refuse(cpu, Vector::GP);
   const u16 cs = static_cast<u16>((selector + (to_64bit ? 32 : 16)) | 3);
   cpu.gpr[RSP] = rsp;
-  enter_flat(cpu, cs, static_cast<u16>(cs + 8), to_64bit, 3, rip);
+  transfer_to_flat(cpu, cs, static_cast<u16>(cs + 8), to_64bit, 3, rip);
   return true;
 }
 

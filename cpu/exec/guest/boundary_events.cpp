@@ -11,17 +11,17 @@ namespace ringside {
 namespace {
 
 // Always true: something was taken.
-bool leave(Cpu& cpu, const ExitInfo& exit) {
+bool exit_with(Cpu& cpu, const ExitInfo& exit) {
   cpu.vmx->exit = exit;
   take_vm_exit(cpu);
   return true;
 }
-bool leave(Cpu& cpu, ExitReason reason, VmxControl control = VmxControl::count, u64 qualification = 0) {
+bool exit_with(Cpu& cpu, ExitReason reason, VmxControl control = VmxControl::count, u64 qualification = 0) {
   ExitInfo exit;
   exit.reason = reason;
   exit.qualification = qualification;
   if (control != VmxControl::count) exit.cause = {ExitCause::Kind::control, control};
-  return leave(cpu, exit);
+  return exit_with(cpu, exit);
 }
 
 // Always true.
@@ -48,7 +48,7 @@ void wake(Cpu& cpu) {
 bool take_init(Cpu& cpu) {
   if (cpu.non_root) {
     cpu.attention &= ~Attention::init;
-    return leave(cpu, ExitReason::init_signal);
+    return exit_with(cpu, ExitReason::init_signal);
   }
   // A SIPI that waits beside the INIT came after it: whoever signals an INIT takes an older SIPI away.
   const u32 kept = cpu.attention & (Attention::stop | Attention::start_up);
@@ -61,14 +61,14 @@ bool take_init(Cpu& cpu) {
 
 bool take_apic_trap(Cpu& cpu) {
   ExitInfo exit;
-  return take_trap_exit(cpu, exit) && leave(cpu, exit);
+  return take_trap_exit(cpu, exit) && exit_with(cpu, exit);
 }
 
 // Only a CPU that waits for it takes a SIPI; others ignore it.
 bool take_start_up(Cpu& cpu) {
   cpu.attention &= ~Attention::start_up;
   if (cpu.activity != Activity::wait_for_sipi) return false;
-  if (cpu.non_root) return leave(cpu, ExitReason::start_up_ipi, VmxControl::count, cpu.sipi_vector);
+  if (cpu.non_root) return exit_with(cpu, ExitReason::start_up_ipi, VmxControl::count, cpu.sipi_vector);
   Segment& cs = cpu.segment[CS];
   cs.selector = static_cast<u16>(cpu.sipi_vector << 8);
   cs.base = u64{cpu.sipi_vector} << 12;
@@ -80,7 +80,7 @@ bool take_start_up(Cpu& cpu) {
 }
 
 bool take_monitor_trap(Cpu& cpu) {
-  return leave(cpu, ExitReason::monitor_trap_flag, VmxControl::monitor_trap_flag);
+  return exit_with(cpu, ExitReason::monitor_trap_flag, VmxControl::monitor_trap_flag);
 }
 
 bool take_debug_trap(Cpu& cpu) {
@@ -92,10 +92,12 @@ bool take_debug_trap(Cpu& cpu) {
 }
 
 bool take_preemption_timer(Cpu& cpu) {
-  return leave(cpu, ExitReason::preemption_timer_expired, VmxControl::preemption_timer);
+  return exit_with(cpu, ExitReason::preemption_timer_expired, VmxControl::preemption_timer);
 }
 
-bool take_nmi_window(Cpu& cpu) { return leave(cpu, ExitReason::nmi_window, VmxControl::nmi_window_exiting); }
+bool take_nmi_window(Cpu& cpu) {
+  return exit_with(cpu, ExitReason::nmi_window, VmxControl::nmi_window_exiting);
+}
 
 // An NMI that exits blocks NMIs once the exit has been completed.
 bool take_nmi(Cpu& cpu) {
@@ -110,13 +112,13 @@ bool take_nmi(Cpu& cpu) {
   exit.reason = ExitReason::exception_or_nmi;
   exit.interruption = Interruption::make(static_cast<u8>(Vector::NMI), EventType::nmi, false);
   exit.cause = {ExitCause::Kind::control, VmxControl::nmi_exiting};
-  leave(cpu, exit);
+  exit_with(cpu, exit);
   cpu.nmi_blocked = true;
   return true;
 }
 
 bool take_interrupt_window(Cpu& cpu) {
-  return leave(cpu, ExitReason::interrupt_window, VmxControl::interrupt_window_exiting);
+  return exit_with(cpu, ExitReason::interrupt_window, VmxControl::interrupt_window_exiting);
 }
 
 bool take_virtual_interrupt(Cpu& cpu) {
@@ -137,7 +139,7 @@ bool take_external_interrupt(Cpu& cpu) {
     if (process_posted_interrupts(cpu, vector)) return true;
     exit.interruption = Interruption::make(vector, EventType::external_interrupt, false);
   }
-  return leave(cpu, exit);
+  return exit_with(cpu, exit);
 }
 
 bool take_virtual_interrupt_fault(Cpu& cpu) {

@@ -16,7 +16,7 @@ namespace ringside {
 struct Blocking {
   std::string_view what;
   std::string_view cure;  // what would let the event through
-  bool (*holds)(const Cpu&);
+  bool (*blocks)(const Cpu&);
 };
 
 constexpr ExitReason no_exit{0xffff};
@@ -27,7 +27,7 @@ struct BoundaryEvent {
   bool only_guest;         // comes in VMX non-root operation only
   u32 attention;           // without one of these bits of Cpu::attention it cannot come now; 0: it can
   bool (*pending)(const Cpu&);
-  std::array<const Blocking*, 7> held_by;
+  std::array<const Blocking*, 7> blocked_by;
   bool (*take)(Cpu&);
   ExitReason (*exit)(const Cpu&);  // the VM exit that it causes, or no_exit
 };

@@ -23,9 +23,11 @@ bool comes(const Cpu& cpu) {
     if (!(cpu.attention & event.attention)) return false;
   }
   if (!event.pending(cpu)) return false;
-  const auto lets_through = [&](const Blocking* blocking) { return !blocking || !blocking->holds(cpu); };
-  return [&]<std::size_t... i>(std::index_sequence<i...>) { return (lets_through(event.held_by[i]) && ...); }
-  (std::make_index_sequence<event.held_by.size()>());
+  const auto lets_through = [&](const Blocking* blocking) { return !blocking || !blocking->blocks(cpu); };
+  return [&]<std::size_t... i>(std::index_sequence<i...>) {
+    return (lets_through(event.blocked_by[i]) && ...);
+  }
+  (std::make_index_sequence<event.blocked_by.size()>());
 }
 
 template <std::size_t n>
@@ -46,23 +48,23 @@ void note_nmi(Cpu& cpu) {
 
 // Bits of causes that are gone, or that whoever lets them through again will raise again: set_eflags for IF,
 // IRET for NMI, VM entry and VMXOFF for INIT.
-void clear_settled(Cpu& cpu) {
-  u32 settled = Attention::smi;  // no system-management mode here
-  if (!cpu.pending_debug) settled |= Attention::trap;
+void clear_attention(Cpu& cpu) {
+  u32 gone = Attention::smi;  // no system-management mode here
+  if (!cpu.pending_debug) gone |= Attention::trap;
   const bool open =
       cpu.flag(Eflags::IF) || (cpu.non_root ? boundary::has(cpu, VmxControl::external_interrupt_exiting)
                                             : cpu.activity == Activity::mwait);
-  if (!open || !boundary::interrupt_pending(cpu)) settled |= Attention::interrupt;
-  if (!cpu.interrupt_shadow) settled |= Attention::shadow;
-  if (!cpu.nmi_pending || cpu.nmi_blocked) settled |= Attention::nmi;
-  if (!cpu.flag(Eflags::VIF) || !cpu.flag(Eflags::VIP)) settled |= Attention::virtual_interrupt;
-  if (!cpu.non_root || !guest_needs_attention(cpu)) settled |= Attention::vmx;
-  if (cpu.activity == Activity::active) settled |= Attention::activity;
-  if ((cpu.attention & Attention::init) && boundary::vmx_root.holds(cpu)) {
+  if (!open || !boundary::interrupt_pending(cpu)) gone |= Attention::interrupt;
+  if (!cpu.interrupt_shadow) gone |= Attention::shadow;
+  if (!cpu.nmi_pending || cpu.nmi_blocked) gone |= Attention::nmi;
+  if (!cpu.flag(Eflags::VIF) || !cpu.flag(Eflags::VIP)) gone |= Attention::virtual_interrupt;
+  if (!cpu.non_root || !guest_needs_attention(cpu)) gone |= Attention::vmx;
+  if (cpu.activity == Activity::active) gone |= Attention::activity;
+  if ((cpu.attention & Attention::init) && boundary::vmx_root.blocks(cpu)) {
     cpu.vmx->init_pending = true;
-    settled |= Attention::init;
+    gone |= Attention::init;
   }
-  cpu.attention &= ~settled;
+  cpu.attention &= ~gone;
 }
 
 bool traps_each_instruction(const Cpu& cpu) {
@@ -108,7 +110,7 @@ bool service_boundary(Cpu& cpu) {
   // The instruction that runs next is the one that the monitor trap flag lets through.
   const bool runs = cpu.activity == Activity::active;
   if (runs && cpu.budget > 0 && traps_each_instruction(cpu)) cpu.vmx->mtf_pending = true;
-  clear_settled(cpu);
+  clear_attention(cpu);
   return runs;
 }
 

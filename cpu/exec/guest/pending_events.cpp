@@ -10,10 +10,10 @@ std::vector<PendingEvent> pending_events(const Cpu& cpu) {
     if ((event.only_guest && !cpu.non_root) || !event.pending(cpu)) continue;
     PendingEvent p;
     p.event = &event;
-    for (const Blocking* blocking : event.held_by) {
-      if (blocking && blocking->holds(cpu)) p.held_by.push_back(blocking);
+    for (const Blocking* blocking : event.blocked_by) {
+      if (blocking && blocking->blocks(cpu)) p.blocked_by.push_back(blocking);
     }
-    if (p.held_by.empty()) {
+    if (p.blocked_by.empty()) {
       p.state = found_next ? PendingEvent::State::behind : PendingEvent::State::next;
       found_next = true;
     }

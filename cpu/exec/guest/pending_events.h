@@ -11,14 +11,14 @@ namespace ringside {
 
 struct PendingEvent {
   enum class State : u8 {
-    next,    // taken before the next instruction
-    behind,  // nothing holds it back, but a more urgent event comes first
-    held,    // see `held_by`
+    next,     // taken before the next instruction
+    behind,   // nothing holds it back, but a more urgent event comes first
+    blocked,  // see `blocked_by`
   };
   const BoundaryEvent* event = nullptr;
-  State state = State::held;
-  std::vector<const Blocking*> held_by;  // everything that does, not only the first
-  ExitReason exit = no_exit;             // of the VM exit that comes instead of the delivery
+  State state = State::blocked;
+  std::vector<const Blocking*> blocked_by;  // everything that does, not only the first
+  ExitReason exit = no_exit;                // of the VM exit that comes instead of the delivery
 };
 
 // The events that wait at this CPU's next instruction boundary, the most urgent first. Changes nothing.

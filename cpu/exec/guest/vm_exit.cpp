@@ -11,7 +11,7 @@ namespace ringside {
 void take_vm_exit(Cpu& cpu) {
   Vmx& vmx = *cpu.vmx;
   vmx.exit_count = vmx.current->last_exit_count = retired(cpu);
-  leave_guest(cpu, vmx.exit);
+  exit_guest(cpu, vmx.exit);
   if (vmx.observers) vmx.observers.tell([&](VmxObserver& o) { o.exited(cpu, vmx.exit); });
 }
 

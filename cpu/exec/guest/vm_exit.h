@@ -11,7 +11,7 @@ void take_vm_exit(Cpu& cpu);
 inline void take_exit_of(Cpu& cpu, Outcome outcome) {
   if (outcome == Outcome::exit) take_vm_exit(cpu);
 }
-// The instruction at cpu.rip left with Left::exit: its VM exit is completed and performed.
+// The instruction at cpu.rip ended with ChainEnd::exit: its VM exit is completed and performed.
 void take_requested_exit(Cpu& cpu);
 
 }  // namespace ringside

@@ -103,15 +103,15 @@ struct If {
     if (!Src::read(cpu, op, b)) [[unlikely]]
       return false;
     Dst::read(cpu, op, a);
-    return Dst::write(cpu, op, holds<condition>(cpu.flags) ? b : a);
+    return Dst::write(cpu, op, is_met<condition>(cpu.flags) ? b : a);
   }
   template <class Dst>
   static bool set(Cpu& cpu, const Op& op) {
-    return Dst::write(cpu, op, holds<condition>(cpu.flags) ? 1 : 0);
+    return Dst::write(cpu, op, is_met<condition>(cpu.flags) ? 1 : 0);
   }
   template <class>
   static bool jump(Cpu& cpu, const Op&) {
-    return holds<condition>(cpu.flags);
+    return is_met<condition>(cpu.flags);
   }
 };
 

@@ -12,14 +12,14 @@ inline bool mmx_load(Cpu& cpu, const Op& op) {
   typename Src::Value value;
   if (!mmx_ready(cpu) || !Src::read(cpu, op, value)) [[unlikely]]
     return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return Dst::write(cpu, op, u64{value});
 }
 template <class Dst, class Src>
 inline bool mmx_store(Cpu& cpu, const Op& op) {
   if (!mmx_ready(cpu) || !Dst::write(cpu, op, static_cast<typename Dst::Value>(Src::at(cpu, op).significand)))
     return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return true;
 }
 
@@ -33,7 +33,7 @@ template <class Dst, class Src>
 inline bool mmx_palignr(Cpu& cpu, const Op& op) {
   u64 b;
   if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   const unsigned count = static_cast<u8>(op.imm);
   const u128 both = static_cast<u128>(Dst::at(cpu, op).significand) << 64 | b;
   return Dst::write(cpu, op, count >= 16 ? 0 : static_cast<u64>(both >> (8 * count)));
@@ -42,7 +42,7 @@ template <class Dst, class Src>
 inline bool pshufw(Cpu& cpu, const Op& op) {
   u64 b;
   if (!mmx_ready(cpu) || !Src::read(cpu, op, b)) return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return Dst::write(cpu, op, shuffle_words(b, static_cast<u8>(op.imm)));
 }
 
@@ -51,7 +51,7 @@ template <class Dst, class Src>
 inline bool mmx_pinsrw(Cpu& cpu, const Op& op) {
   typename Src::Value value;
   if (!mmx_ready(cpu) || !Src::read(cpu, op, value)) return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   const unsigned shift = (op.imm & 3) * 16;
   const u64 old = Dst::at(cpu, op).significand;
   return Dst::write(cpu, op, (old & ~(u64{0xffff} << shift)) | u64{static_cast<u16>(value)} << shift);
@@ -59,13 +59,13 @@ inline bool mmx_pinsrw(Cpu& cpu, const Op& op) {
 template <class Dst, class Src>
 inline bool mmx_pextrw(Cpu& cpu, const Op& op) {
   if (!mmx_ready(cpu)) return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return Dst::write(cpu, op, static_cast<u16>(Src::at(cpu, op).significand >> (op.imm & 3) * 16));
 }
 template <class Dst, class Src>
 inline bool mmx_pmovmskb(Cpu& cpu, const Op& op) {
   if (!mmx_ready(cpu)) return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   const Packed value = packed_of(V128{{Src::at(cpu, op).significand, 0}});
   return Dst::write(cpu, op, static_cast<typename Dst::Value>(simde_mm_movemask_epi8(value) & 0xff));
 }
@@ -78,7 +78,7 @@ inline bool maskmovq(Cpu& cpu, const Op& op) {
   const u64 bytes = Dst::at(cpu, op).significand, mask = Src::at(cpu, op).significand;
   if (!store_masked(cpu, op, reinterpret_cast<const u8*>(&bytes), reinterpret_cast<const u8*>(&mask), 8))
     return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return true;
 }
 

@@ -14,7 +14,7 @@ template <class F>
   for (unsigned i = 0; i < lanes; ++i) {
     r[i] = soft::predicate(context, a[i], b[i], number) ? static_cast<BitsOf<F>>(~BitsOf<F>{0}) : 0;
   }
-  if (!settle(cpu, context)) return false;
+  if (!commit_mxcsr(cpu, context)) return false;
   for (unsigned i = 0; i < lanes; ++i) result[i] = r[i];
   return true;
 }
@@ -91,7 +91,7 @@ inline bool compare_to_flags(Cpu& cpu, const Op& op) {
   } else {
     soft::Context context(cpu.vector.mxcsr);
     const soft::Relation relation = soft::compare(context, a, b, signalling);
-    if (!settle(cpu, context)) return false;
+    if (!commit_mxcsr(cpu, context)) return false;
     image = relation == soft::Relation::unordered ? Eflags::ZF | Eflags::PF | Eflags::CF
             : relation == soft::Relation::less    ? Eflags::CF
             : relation == soft::Relation::equal   ? Eflags::ZF

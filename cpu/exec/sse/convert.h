@@ -16,7 +16,7 @@ template <class Integer, class F, Cut cut>
   soft::Context context(cpu.vector.mxcsr);
   const soft::Rounding rounding = cut == Cut::truncate ? soft::Rounding::zero : context.rounding();
   for (unsigned i = 0; i < lanes; ++i) out[i] = soft::to_integer<Integer>(context, in[i], rounding);
-  return settle(cpu, context);
+  return commit_mxcsr(cpu, context);
 }
 
 // CVTSS2SI and its kin: one number into a general-purpose register.
@@ -65,7 +65,7 @@ inline bool from_integer_scalar(Cpu& cpu, const Op& op) {
   if (!exact && !host_rounds(cpu)) [[unlikely]] {
     soft::Context context(cpu.vector.mxcsr);
     out = soft::from_integer<BitsOf<F>>(context, value);
-    if (!settle(cpu, context)) return false;
+    if (!commit_mxcsr(cpu, context)) return false;
   }
   set_low(Dst::at(cpu, op), out);
   return true;
@@ -100,7 +100,7 @@ inline bool cvtss2sd(Cpu& cpu, const Op& op) {
   }
   soft::Context context(cpu.vector.mxcsr);
   const u64 out = soft::widen(context, in);
-  if (!settle(cpu, context)) return false;
+  if (!commit_mxcsr(cpu, context)) return false;
   Dst::at(cpu, op).q[0] = out;
   return true;
 }
@@ -116,7 +116,7 @@ inline bool cvtsd2ss(Cpu& cpu, const Op& op) {
   } else {
     soft::Context context(cpu.vector.mxcsr);
     out = soft::narrow(context, in);
-    if (!settle(cpu, context)) return false;
+    if (!commit_mxcsr(cpu, context)) return false;
   }
   set_low(Dst::at(cpu, op), out);
   return true;
@@ -140,7 +140,7 @@ inline bool cvtps2pd(Cpu& cpu, const Op& op) {
   soft::Context context(cpu.vector.mxcsr);
   const V128 out = {
       {soft::widen(context, static_cast<u32>(in)), soft::widen(context, static_cast<u32>(in >> 32))}};
-  if (!settle(cpu, context)) return false;
+  if (!commit_mxcsr(cpu, context)) return false;
   Dst::at(cpu, op) = out;
   return true;
 }
@@ -158,7 +158,7 @@ inline bool cvtpd2ps(Cpu& cpu, const Op& op) {
     soft::Context context(cpu.vector.mxcsr);
     low = soft::narrow(context, in.q[0]);
     high = soft::narrow(context, in.q[1]);
-    if (!settle(cpu, context)) return false;
+    if (!commit_mxcsr(cpu, context)) return false;
   }
   Dst::at(cpu, op) = {{low | high << 32, 0}};
   return true;
@@ -181,7 +181,7 @@ inline bool cvtdq2ps(Cpu& cpu, const Op& op) {
   if (!known) [[unlikely]] {
     soft::Context context(cpu.vector.mxcsr);
     for (unsigned i = 0; i < 4; ++i) out[i] = soft::from_integer<u32>(context, x[i]);
-    if (!settle(cpu, context)) return false;
+    if (!commit_mxcsr(cpu, context)) return false;
   }
   Dst::at(cpu, op) = bits_as<V128>(out);
   return true;
@@ -244,8 +244,8 @@ inline bool cvtpi2ps(Cpu& cpu, const Op& op) {
   soft::Context context(cpu.vector.mxcsr);
   const u64 low = soft::from_integer<u32>(context, static_cast<s32>(in)),
             high = soft::from_integer<u32>(context, static_cast<s32>(in >> 32));
-  if (!settle(cpu, context)) return false;
-  enter_mmx(cpu);
+  if (!commit_mxcsr(cpu, context)) return false;
+  mark_mmx_in_use(cpu);
   Dst::at(cpu, op).q[0] = low | high << 32;
   return true;
 }
@@ -254,7 +254,7 @@ inline bool cvtpi2pd(Cpu& cpu, const Op& op) {
   constexpr bool from_register = Src::where == Where::reg;
   u64 in;
   if (!sse_ready(cpu) || (from_register && !mmx_ready(cpu)) || !Src::read(cpu, op, in)) return false;
-  if constexpr (from_register) enter_mmx(cpu);
+  if constexpr (from_register) mark_mmx_in_use(cpu);
   Dst::at(cpu, op) = doubles_of(in);
   return true;
 }
@@ -265,7 +265,7 @@ inline bool to_mmx(Cpu& cpu, const Op& op) {
   const auto x = bits_as<std::array<BitsOf<F>, 2>>(in);
   std::array<s32, 2> out;
   if (!exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), 2)) return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return Dst::write(cpu, op, bits_as<u64>(out));
 }
 template <class D, class S>
@@ -310,7 +310,7 @@ struct RoundToIntegral {
   bool operator()(Cpu& cpu, const Op& op, Lanes& lanes) const {
     soft::Context context(cpu.vector.mxcsr);
     for (auto& lane : lanes) lane = round_by(context, lane, static_cast<unsigned>(op.imm));
-    return settle(cpu, context);
+    return commit_mxcsr(cpu, context);
   }
 };
 template <class D, class S>

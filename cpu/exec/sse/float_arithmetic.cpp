@@ -26,7 +26,7 @@ bool square_roots(Cpu& cpu, BitsOf<F>* lanes, unsigned count) {
   }
   soft::Context context(cpu.vector.mxcsr);
   for (unsigned i = 0; i < count; ++i) lanes[i] = soft::sqrt(context, lanes[i]);
-  return settle(cpu, context);
+  return commit_mxcsr(cpu, context);
 }
 template bool square_roots<float>(Cpu&, u32*, unsigned);
 template bool square_roots<double>(Cpu&, u64*, unsigned);
@@ -82,7 +82,7 @@ template <class U>
 bool step(Cpu& cpu, U (*function)(soft::Context&, U, U), U a, U b, U& result) {
   soft::Context context(cpu.vector.mxcsr);
   result = function(context, a, b);
-  return settle(cpu, context);
+  return commit_mxcsr(cpu, context);
 }
 
 }  // namespace
@@ -94,11 +94,11 @@ bool dot_product_single(Cpu& cpu, V128& a, const V128& b, u8 control) {
   for (unsigned i = 0; i < 4; ++i) {
     if (control & (16u << i)) products[i] = soft::mul(context, x[i], y[i]);
   }
-  if (!settle(cpu, context)) return false;
+  if (!commit_mxcsr(cpu, context)) return false;
   soft::Context sums(cpu.vector.mxcsr);
   const u32 low = soft::add(sums, products[0], products[1]), high = soft::add(sums, products[2], products[3]);
   u32 sum;
-  if (!settle(cpu, sums) || !step<u32>(cpu, soft::add, low, high, sum)) return false;
+  if (!commit_mxcsr(cpu, sums) || !step<u32>(cpu, soft::add, low, high, sum)) return false;
   LaneBits<float> result{};
   for (unsigned i = 0; i < 4; ++i) {
     if (control & (1u << i)) result[i] = sum;
@@ -114,7 +114,8 @@ bool dot_product_double(Cpu& cpu, V128& a, const V128& b, u8 control) {
     if (control & (16u << i)) products.q[i] = soft::mul(context, a.q[i], b.q[i]);
   }
   u64 sum;
-  if (!settle(cpu, context) || !step<u64>(cpu, soft::add, products.q[0], products.q[1], sum)) return false;
+  if (!commit_mxcsr(cpu, context) || !step<u64>(cpu, soft::add, products.q[0], products.q[1], sum))
+    return false;
   for (unsigned i = 0; i < 2; ++i) a.q[i] = control & (1u << i) ? sum : 0;
   return true;
 }

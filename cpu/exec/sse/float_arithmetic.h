@@ -14,7 +14,7 @@ template <class Operation, class F>
   const auto x = bits_as<LaneBits<F>>(a), y = bits_as<LaneBits<F>>(b);
   LaneBits<F> r{};
   for (unsigned i = 0; i < r.size(); ++i) r[i] = Operation::exact(context, x[i], y[i], i);
-  if (!settle(cpu, context)) return false;
+  if (!commit_mxcsr(cpu, context)) return false;
   result = bits_as<V128>(r);
   return true;
 }
@@ -22,7 +22,7 @@ template <class Operation, class F>
 [[gnu::noinline]] bool exact_scalar(Cpu& cpu, BitsOf<F> a, BitsOf<F> b, BitsOf<F>& result) {
   soft::Context context(cpu.vector.mxcsr);
   const BitsOf<F> r = Operation::exact(context, a, b, 0);
-  if (!settle(cpu, context)) return false;
+  if (!commit_mxcsr(cpu, context)) return false;
   result = r;
   return true;
 }

@@ -94,7 +94,7 @@ inline bool packed_mmx(Cpu& cpu, const Op& op) {
   std::conditional_t<Src::where == Where::mem, typename Src::Value, u64> b;
   if (!mmx_ready(cpu) || !read_source<Src>(cpu, op, b)) [[unlikely]]
     return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return Dst::write(cpu, op, Function{}(Dst::at(cpu, op).significand, b));
 }
 

@@ -24,7 +24,7 @@ bool refuse_mmx(Cpu& cpu) {
   return false;
 }
 
-bool settle(Cpu& cpu, const soft::Context& context) {
+bool commit_mxcsr(Cpu& cpu, const soft::Context& context) {
   const u32 unmasked = ~(cpu.vector.mxcsr >> Mxcsr::mask_shift);
   u32 flags = context.before;
   if (!(flags & unmasked)) flags |= context.after;

@@ -1,4 +1,4 @@
-// Owns the checks in front of MMX and SSE instructions: availability, pending x87 errors, the step into MMX
+// Owns the checks in front of MMX and SSE instructions: availability, pending x87 errors, the mark of MMX
 // state, and unmasked SIMD floating-point exceptions.
 #pragma once
 
@@ -29,7 +29,7 @@ inline bool mmx_ready(Cpu& cpu) {
   return true;
 }
 // What each MMX instruction but EMMS does to the x87 state, once it cannot fault any more.
-inline void enter_mmx(Cpu& cpu) {
+inline void mark_mmx_in_use(Cpu& cpu) {
   cpu.x87.top = 0;
   cpu.x87.valid = 0xff;
 }
@@ -42,6 +42,6 @@ inline void set_low(V128& v, T value) {
 
 // Takes the flags of an operation into MXCSR. False: one was unmasked, and #XM (#UD without CR4.OSXMMEXCPT)
 // is raised; the result must not be written.
-[[gnu::noinline]] bool settle(Cpu& cpu, const soft::Context& context);
+[[gnu::noinline]] bool commit_mxcsr(Cpu& cpu, const soft::Context& context);
 
 }  // namespace ringside

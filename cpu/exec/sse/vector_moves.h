@@ -112,14 +112,14 @@ template <class Dst, class Src>
 inline bool movq2dq(Cpu& cpu, const Op& op) {
   if (!sse_ready(cpu) || !mmx_ready(cpu)) return false;
   const u64 value = Src::at(cpu, op).significand;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   Dst::at(cpu, op) = {{value, 0}};
   return true;
 }
 template <class Dst, class Src>
 inline bool movdq2q(Cpu& cpu, const Op& op) {
   if (!sse_ready(cpu) || !mmx_ready(cpu)) return false;
-  enter_mmx(cpu);
+  mark_mmx_in_use(cpu);
   return Dst::write(cpu, op, Src::at(cpu, op).q[0]);
 }
 

@@ -52,7 +52,7 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   const bool by_rounds =
       cpu.observers && cpu.observers.any([&](const CpuObserver& o) { return o.wants_rounds(cpu); });
   if (by_rounds && !cpu.alone) [[unlikely]] {
-    cpu.left = Left::alone;
+    cpu.chain_end = ChainEnd::alone;
     return false;
   }
   const bool singly = cpu.flag(Eflags::TF) || (cpu.non_root && cpu.vmx->mtf_pending);

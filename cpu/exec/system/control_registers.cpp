@@ -19,7 +19,7 @@ bool load_pdptes(Cpu& cpu, u64 cr3, u64 cr0, u64 cr4, u64 efer) {
   Fault fault = Fault::exception(Vector::GP, 0);
   if (cpu.mmu.load_pdptes(cr3, cr0, cr4, efer, &fault)) return true;
   cpu.fault = fault;
-  cpu.left = Left::fault;
+  cpu.chain_end = ChainEnd::fault;
   return false;
 }
 

@@ -25,7 +25,7 @@ bool vmx_privilege_ok(Cpu& cpu) { return cpu.cpl == 0 || refuse_vmx_instruction(
 // asks for (the count, a stop) is exact then. False: it comes again so.
 bool alone(Cpu& cpu) {
   if (cpu.alone) return true;
-  cpu.left = Left::alone;
+  cpu.chain_end = ChainEnd::alone;
   return false;
 }
 
@@ -99,7 +99,7 @@ bool vmcall(Cpu& cpu, const Op& op) {
 
 namespace {
 
-bool enter(Cpu& cpu, const Op& op, bool launch) {
+bool launch_or_resume(Cpu& cpu, const Op& op, bool launch) {
   if (!open_vmx_instruction(cpu, op, launch ? ExitReason::vmlaunch : ExitReason::vmresume)) return false;
   const VmResult ready = entry_preconditions(cpu, launch);
   return ready.ok ? enter_and_inject(cpu, launch) : finish(cpu, ready);
@@ -107,8 +107,8 @@ bool enter(Cpu& cpu, const Op& op, bool launch) {
 
 }  // namespace
 
-bool vmlaunch(Cpu& cpu, const Op& op) { return enter(cpu, op, true); }
-bool vmresume(Cpu& cpu, const Op& op) { return enter(cpu, op, false); }
+bool vmlaunch(Cpu& cpu, const Op& op) { return launch_or_resume(cpu, op, true); }
+bool vmresume(Cpu& cpu, const Op& op) { return launch_or_resume(cpu, op, false); }
 
 bool vmfunc(Cpu& cpu, const Op& op) {
   const u32 function = static_cast<u32>(cpu.gpr[RAX]), index = static_cast<u32>(cpu.gpr[RCX]);

@@ -27,7 +27,7 @@ void record_error(Cpu& cpu, const Op& op) {
   // The opcode's bytes are no part of the record of the operation: read them again where they lie. Code that
   // only may be executed, or that went away, leaves FOP as it was.
   const Fault fault = cpu.fault;
-  const Left left = cpu.left;
+  const ChainEnd left = cpu.chain_end;
   u64 linear = cpu.instruction_rip(op) + (cpu.mode.bits64 ? 0 : cpu.segment[CS].base);
   if (!cpu.mode.bits64) linear &= 0xffffffff;
   u8 bytes[16] = {};
@@ -40,7 +40,7 @@ void record_error(Cpu& cpu, const Op& op) {
     }
   }
   cpu.fault = fault;
-  cpu.left = left;
+  cpu.chain_end = left;
 }
 
 }  // namespace ringside::x87

@@ -51,7 +51,7 @@ void set_up_traps() {
   for (u8 vector = 0; vector < 32; ++vector) set_gate(vector, stubs[vector], 0);
   set_gate(1, debug_entry, 0);
   set_gate(0x80, int80_entry, 3);
-  set_gate(0x81, leave_entry, 3);
+  set_gate(0x81, back_to_caller, 3);
   const Pointer pointer{sizeof(idt) - 1, reinterpret_cast<u64>(idt)};
   asm volatile("lidt %0" : : "m"(pointer));
 
@@ -102,7 +102,7 @@ void end_line() {
   }
 }
 
-void leave(u8 status) {
+void power_off(u8 status) {
   out32(0xf4, status);                                                                      // isa-debug-exit
   for (const char* text = "Shutdown"; *text; ++text) out8(0x8900, static_cast<u8>(*text));  // Bochs
   for (;;) asm volatile("cli; hlt");
@@ -122,5 +122,5 @@ void panic(bench::u64 vector, bench::u64 error, bench::u64 rip) {
   bench::print(" cr2 ");
   bench::print_hex(address);
   bench::end_line();
-  bench::leave(2);
+  bench::power_off(2);
 }

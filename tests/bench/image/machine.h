@@ -11,7 +11,7 @@ void debug_entry();
 void fault_entry();
 void int80_entry();
 void syscall_entry();
-void leave_entry();
+void back_to_caller();
 void user_syscalls();
 void user_int80s();
 bench::u64 in_user_mode(void (*entry)(), bench::u64 n);
@@ -41,7 +41,7 @@ void print(const char* text);
 void print_number(u64 number);  // decimal
 void print_hex(u64 number);     // 16 digits
 void end_line();                // and waits until the line is out
-[[noreturn]] void leave(u8 status);
+[[noreturn]] void power_off(u8 status);
 
 extern const Kernel event_kernels[];
 extern const u64 event_kernel_count;

@@ -86,5 +86,5 @@ extern "C" void bench_main(const bench::u32* multiboot) {
   }
   print("BENCH done");
   end_line();
-  leave(0);
+  power_off(0);
 }

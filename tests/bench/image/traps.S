@@ -65,8 +65,8 @@ in_user_mode:
   push rax
   iretq
 
-.globl leave_entry          // int 0x81: back into in_user_mode's caller
-leave_entry:
+.globl back_to_caller          // int 0x81: back into in_user_mode's caller
+back_to_caller:
   mov rsp, kernel_stack
   mov ecx, 0x10
   mov ss, ecx

@@ -17,7 +17,7 @@ const unsigned aux = offsetof(Cpu, flags) + offsetof(LazyFlags, aux);
 const unsigned budget = offsetof(Cpu, budget);
 const unsigned data = offsetof(Cpu, data);
 const unsigned rip = offsetof(Cpu, rip);
-const unsigned left = offsetof(Cpu, left);
+const unsigned chain_end = offsetof(Cpu, chain_end);
 const unsigned cr0 = offsetof(Cpu, cr0);
 const unsigned cr4 = offsetof(Cpu, cr4);
 const unsigned xmm = offsetof(Cpu, vector) + offsetof(VectorState, xmm);
@@ -73,7 +73,7 @@ void Assembler::call_host(const void* function) {
   }
 }
 void Assembler::call_handler(const Op& op) {
-  held_ = holds_ = Held();
+  kept_ = found_ = Kept();
   mov(rsi, reinterpret_cast<u64>(&op));
   mov(rdi, rbx);
   call_host(reinterpret_cast<const void*>(op.handler));
@@ -100,24 +100,24 @@ Xbyak::Address Assembler::at(const Xbyak::RegExp& place, unsigned size) const {
 Xbyak::Address Assembler::in_cpu(unsigned offset, unsigned size) const { return at(rbx + offset, size); }
 
 void Assembler::load(Number to, const Xbyak::RegExp& from, unsigned size) {
-  if (to == holds_.number) holds_ = Held();
+  if (to == found_.number) found_ = Kept();
   if (size <= 2)
     movzx(Xbyak::Reg32(to), at(from, size));
   else
     mov(sized(to, size), at(from, size));
 }
 void Assembler::load_gpr(Number to, u8 offset, unsigned size) {
-  if (offset != holds_.offset || size < 4) return load(to, rbx + offset, size);
-  if (to == holds_.number && size >= holds_.size) return;
-  mov(sized(to, size), sized(holds_.number, size));
-  if (to == holds_.number) holds_ = Held();
+  if (offset != found_.offset || size < 4) return load(to, rbx + offset, size);
+  if (to == found_.number && size >= found_.size) return;
+  mov(sized(to, size), sized(found_.number, size));
+  if (to == found_.number) found_ = Kept();
 }
-void Assembler::hold(u8 offset, Number number, unsigned size) {
-  if (size >= 4) held_ = {offset, number, static_cast<u8>(size)};
+void Assembler::keep(u8 offset, Number number, unsigned size) {
+  if (size >= 4) kept_ = {offset, number, static_cast<u8>(size)};
 }
 // The register that has the guest's, loaded if need be.
 Xbyak::Reg64 Assembler::base_in(Number scratch, u8 offset) {
-  if (offset == holds_.offset) return Xbyak::Reg64(holds_.number);
+  if (offset == found_.offset) return Xbyak::Reg64(found_.number);
   load_gpr(scratch, offset, 8);
   return Xbyak::Reg64(scratch);
 }
@@ -140,9 +140,9 @@ void Assembler::offset(const Op& op) {
   const s64 disp = op.disp;
   if (base && index) {
     // Out of the way of the base.
-    if (op.index == holds_.offset && holds_.number == n_dx && op.base != op.index) {
+    if (op.index == found_.offset && found_.number == n_dx && op.base != op.index) {
       mov(rax, rdx);
-      holds_.number = n_ax;
+      found_.number = n_ax;
     }
     const Xbyak::Reg64 second = base_in(n_ax, op.index);
     const Xbyak::Reg64 first = base_in(n_dx, op.base);
@@ -155,7 +155,7 @@ void Assembler::offset(const Op& op) {
   } else {
     mov(rdx, static_cast<u64>(disp));
   }
-  holds_ = Held();  // what follows needs the registers
+  found_ = Kept();  // what follows needs the registers
 }
 
 void Assembler::miss_if(unsigned condition) {

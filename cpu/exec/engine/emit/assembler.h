@@ -61,15 +61,15 @@ class Assembler : public Xbyak::CodeGenerator {
     int cold = -1;  // the operation's way by its handler, which leaves nothing in registers
   };
   Fresh fresh_;
-  // A guest register whose value, all 64 bits of it, is in a host register as well. `held_` is what the
-  // operation just emitted leaves, `holds_` what the one being emitted found, until it loads something else
+  // A guest register whose value, all 64 bits of it, is in a host register as well. `kept_` is what the
+  // operation just emitted leaves, `found_` what the one being emitted found, until it loads something else
   // there.
-  struct Held {
+  struct Kept {
     int offset = -1;  // as Op::r0
     int number = 0;
     u8 size = 0;  // 4: the upper half is 0
   };
-  Held held_, holds_;
+  Kept kept_, found_;
   // The block has shown that XMM registers may be used: nothing inside a block changes that.
   bool sse_ready_ = false;
 
@@ -104,7 +104,7 @@ class Assembler : public Xbyak::CodeGenerator {
   void load_gpr(Number to, u8 offset, unsigned size);
   Xbyak::Reg64 base_in(Number scratch, u8 offset);
   // Not after an operation that may come back from its handler, without the host register.
-  void hold(u8 offset, Number number, unsigned size);
+  void keep(u8 offset, Number number, unsigned size);
   void store_gpr(u8 offset, Number from, unsigned size);  // a 32-bit value is zero-extended already
   void extend(Number to, Number from, unsigned size);
   enum class Use : u8 { read, write };
@@ -165,7 +165,7 @@ extern const std::array<u8, 0x1102> aux_of_flags;
 
 // Where things lie in a Cpu.
 namespace cpu_offset {
-extern const unsigned result, aux, budget, data, rip, left, cr0, cr4, xmm, mxcsr, segment;
+extern const unsigned result, aux, budget, data, rip, chain_end, cr0, cr4, xmm, mxcsr, segment;
 }
 
 }  // namespace ringside

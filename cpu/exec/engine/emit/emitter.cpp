@@ -14,25 +14,26 @@ constexpr std::size_t code_bytes = 32u << 20;
 constexpr std::size_t most_block_bytes = 32u << 10;
 constexpr unsigned most_operations = 64;
 
-// What code calls on its ways out. All return to the stub that leaves.
+// What code calls on its ways out. All return to the stub that goes back to the run loop.
 template <unsigned slot>
 void link_missing(Cpu& cpu, const Op* op) {
   LinkSlots* links = const_cast<LinkSlots*>(reinterpret_cast<const LinkSlots*>(op + 1));
   cpu.engine->link = links;
   cpu.engine->link_number = slot;
   const u64 offset = slot ? target_offset(op) : op->offset + op->length;
-  leave_to(cpu, (cpu.rip_base + offset) & cpu.mode.rip_mask, Left::miss);
+  end_chain(cpu, (cpu.rip_base + offset) & cpu.mode.rip_mask, ChainEnd::miss);
 }
-void leave_over_budget(Cpu& cpu, const Op* op) {
+void end_over_budget(Cpu& cpu, const Op* op) {
   cpu.budget += op->left;
-  leave_to(cpu, cpu.instruction_rip(*op), Left::budget);
+  end_chain(cpu, cpu.instruction_rip(*op), ChainEnd::budget);
 }
-void leave_dropped(Cpu& cpu, const Op* op) { leave_to(cpu, cpu.instruction_rip(*op), Left::miss); }
-// A restless block, which has been charged. The operation of the block that runs next, or what leaves.
-constexpr u32 runs_until_settled = 256;
-const Op* run_restless(Cpu& cpu, const Op* op, RestlessBlocks& blocks) {
+void end_dropped(Cpu& cpu, const Op* op) { end_chain(cpu, cpu.instruction_rip(*op), ChainEnd::miss); }
+// An unstable block, which has been charged. The operation of the block that runs next, or what ends the
+// chain.
+constexpr u32 runs_until_stable = 256;
+const Op* run_unstable(Cpu& cpu, const Op* op, UnstableBlocks& blocks) {
   BlockHead& head = reinterpret_cast<BlockHead*>(const_cast<Op*>(op))[-1];
-  if (++head.runs == runs_until_settled && !head.block->stale) blocks.settle(*head.block);
+  if (++head.runs == runs_until_stable && !head.block->stale) blocks.make_stable(*head.block);
   for (;;) {
     const Handler handler = op->handler;
     const Op* const next = handler(cpu, op);
@@ -42,14 +43,15 @@ const Op* run_restless(Cpu& cpu, const Op* op, RestlessBlocks& blocks) {
     op = next;
   }
 }
-// An operation of kind `leave` has come back. Where to go on, as the run loop would if it were asked: `code`
+// An operation of kind boundary has come back. Where to go on, as the run loop would if it were asked: `code`
 // charges its block itself; nullptr: the run loop has to be asked.
 struct GoOn {
   const void* code;
   u64 tag;
 };
-GoOn after_leaving(Cpu& cpu) {
-  if (cpu.left != Left::boundary || cpu.attention || cpu.budget <= 0 || cpu.mode.limited) return {nullptr, 0};
+GoOn after_boundary(Cpu& cpu) {
+  if (cpu.chain_end != ChainEnd::boundary || cpu.attention || cpu.budget <= 0 || cpu.mode.limited)
+    return {nullptr, 0};
   refresh(cpu);
   const Engine& engine = *cpu.engine;
   const u64 linear = (engine.code_base + cpu.rip) & engine.code_mask;
@@ -68,22 +70,22 @@ const void* address_of(Function* function) {
 }  // namespace
 
 struct Emitter::Impl : Assembler {
-  Impl(CodeMemory memory, RestlessBlocks& blocks) : Assembler(std::move(memory)) { make_stubs(blocks); }
+  Impl(CodeMemory memory, UnstableBlocks& blocks) : Assembler(std::move(memory)) { make_stubs(blocks); }
 
-  using Enter = void (*)(Cpu*, const void* code, TlbView*, JumpEntry*, u64 tag);
-  Enter enter = nullptr;
-  u32 leave = 0, over_budget = 0, restless = 0, dropped = 0, charged_dropped = 0, jump_missing = 0;
+  using RunCode = void (*)(Cpu*, const void* code, TlbView*, JumpEntry*, u64 tag);
+  RunCode run_code = nullptr;
+  u32 to_run_loop = 0, over_budget = 0, unstable = 0, dropped = 0, charged_dropped = 0, jump_missing = 0;
   u32 missing[2] = {0, 0};
   u32 stubs_end = 0;
 
-  void make_stubs(RestlessBlocks& blocks);
+  void make_stubs(UnstableBlocks& blocks);
   void stub(u32& place, const void* function);
   void emit(Block& block, const Cpu::Mode& mode);
-  void emit_restless(Block& block);
+  void emit_unstable(Block& block);
   u32 charge(const Block& block);
   void finish(Block& block, u32 start, u32 over, u32 charged);
   void branch(const Op& op, const Shape& shape, LinkSlots& links);
-  void leave_by(const Op& op);
+  void end_by_handler(const Op& op);
   void successor(const Op& op, unsigned slot, bool same_page, u64 offset, LinkSlots& links);
   void follow_jump();
   void cold_paths();
@@ -108,11 +110,11 @@ void Emitter::Impl::stub(u32& place, const void* function) {
   place = here();
   mov(rdi, rbx);
   call_host(function);
-  jump(leave);
+  jump(to_run_loop);
 }
 
-void Emitter::Impl::make_stubs(RestlessBlocks& blocks) {
-  enter = reinterpret_cast<Enter>(reinterpret_cast<u64>(executable(here())));
+void Emitter::Impl::make_stubs(UnstableBlocks& blocks) {
+  run_code = reinterpret_cast<RunCode>(reinterpret_cast<u64>(executable(here())));
   const Xbyak::Reg64 saved[] = {rbx, rbp, r12, r13, r14, r15};
   for (const auto& r : saved) push(r);
   sub(rsp, 8);
@@ -122,28 +124,28 @@ void Emitter::Impl::make_stubs(RestlessBlocks& blocks) {
   mov(r14, r8);
   mov(r15, reinterpret_cast<u64>(aux_of_flags.data()));
   jmp(rsi);
-  leave = here();
+  to_run_loop = here();
   add(rsp, 8);
   for (unsigned n = std::size(saved); n-- > 0;) pop(saved[n]);
   ret();
   stub(missing[0], address_of(link_missing<0>));
   stub(missing[1], address_of(link_missing<1>));
-  stub(over_budget, address_of(leave_over_budget));
-  stub(dropped, address_of(leave_dropped));
-  restless = here();
+  stub(over_budget, address_of(end_over_budget));
+  stub(dropped, address_of(end_dropped));
+  unstable = here();
   mov(rdi, rbx);
   mov(rdx, reinterpret_cast<u64>(&blocks));
-  call_host(address_of(run_restless));
+  call_host(address_of(run_unstable));
   test(rax, rax);
-  jump_if(4, leave);
+  jump_if(4, to_run_loop);
   jmp(qword[rax - sizeof(BlockHead)]);
   charged_dropped = here();
   mov(rsi, rax);
   jump(over_budget);
   jump_missing = here();
   mov(qword[rbx + cpu_offset::rip], r8);
-  mov(byte[rbx + cpu_offset::left], static_cast<int>(Left::miss));
-  jump(leave);
+  mov(byte[rbx + cpu_offset::chain_end], static_cast<int>(ChainEnd::miss));
+  jump(to_run_loop);
   stubs_end = here();
 }
 
@@ -155,20 +157,20 @@ u32 Emitter::Impl::charge(const Block& block) {
 
 // Charges, then the operations, then the branch. Links' and misses' code follows out of the way.
 void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
-  if (block.restless) return emit_restless(block);
+  if (block.unstable) return emit_unstable(block);
   cold_.clear();
   missing_.clear();
   cross_page_.clear();
   fresh_ = Fresh();
   sse_ready_ = false;
-  held_ = holds_ = Held();
+  kept_ = found_ = Kept();
   bits64_ = mode.bits64;
   const unsigned count = block.count;
   Shape shapes[most_operations];
   bool flags_needed[most_operations];
   for (unsigned n = 0; n < count; ++n) shapes[n] = shape_of(block.ops[n], mode);
   // Flags that nobody sees are not stored: the next operation that sets them all can neither read them nor
-  // leave.
+  // end the block.
   bool needed = true;
   for (unsigned n = count; n-- > 0;) {
     flags_needed[n] = needed;
@@ -182,14 +184,14 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   const u32 over = charge(block);
   const u32 charged = here();
   const Op& last = block.ops[count - 1];
-  const Kind kind = last.row == Decoder::no_row ? Kind::leave : rows()[last.row].kind;
+  const Kind kind = last.row == Decoder::no_row ? Kind::boundary : rows()[last.row].kind;
   const bool ends_plain = kind == Kind::plain;
   LinkSlots& links = *reinterpret_cast<LinkSlots*>(block.ops + count + (ends_plain ? 1 : 0));
   for (unsigned n = 0; n + 1 < count || (n < count && ends_plain); ++n) {
     if (shapes[n].what == Inline::call_handler) {
       call_handler(block.ops[n]);
       test(rax, rax);
-      jump_if(4, leave);
+      jump_if(4, to_run_loop);
       fresh_ = Fresh();
       continue;
     }
@@ -202,8 +204,8 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   if (ends_plain) {
     const Op& end = block.ops[count];
     successor(end, 0, end.offset < page_bytes, end.offset, links);
-  } else if (kind == Kind::leave) {
-    leave_by(last);
+  } else if (kind == Kind::boundary) {
+    end_by_handler(last);
   } else {
     branch(last, shapes[count - 1], links);
   }
@@ -212,12 +214,12 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   finish(block, start, over, charged);
 }
 
-void Emitter::Impl::emit_restless(Block& block) {
+void Emitter::Impl::emit_unstable(Block& block) {
   const u32 start = here();
   const u32 over = charge(block);
   const u32 charged = here();
   mov(rsi, reinterpret_cast<u64>(block.ops));
-  jump(restless);
+  jump(unstable);
   finish(block, start, over, charged);
 }
 
@@ -260,18 +262,18 @@ void Emitter::Impl::successor(const Op& op, unsigned slot, bool same_page, u64 o
   } else {
     call_handler(op);
     test(rax, rax);
-    jump_if(4, leave);
+    jump_if(4, to_run_loop);
     jmp(qword[rax - sizeof(BlockHead)]);
   }
 }
 
 // By its handler, which may have changed mode, privilege and translation.
-void Emitter::Impl::leave_by(const Op& op) {
+void Emitter::Impl::end_by_handler(const Op& op) {
   call_handler(op);
   mov(rdi, rbx);
-  call_host(address_of(after_leaving));
+  call_host(address_of(after_boundary));
   test(rax, rax);
-  jump_if(4, leave);
+  jump_if(4, to_run_loop);
   mov(r12, qword[rbx + cpu_offset::data]);
   mov(r14, rdx);
   jmp(rax);
@@ -315,7 +317,7 @@ void Emitter::Impl::branch(const Op& op, const Shape& shape, LinkSlots& links) {
   // By its handler, which says where to go on.
   call_handler(op);
   test(rax, rax);
-  jump_if(4, leave);
+  jump_if(4, to_run_loop);
   jmp(qword[rax - sizeof(BlockHead)]);
 }
 
@@ -339,7 +341,7 @@ void Emitter::Impl::cold_paths() {
     for (unsigned n = 0; n < cold.count; ++n) patch(cold.sites[n], here());
     call_handler(*cold.op);
     test(rax, rax);
-    jump_if(4, leave);
+    jump_if(4, to_run_loop);
     if (cold.branch) {
       jmp(qword[rax - sizeof(BlockHead)]);
       continue;
@@ -354,8 +356,8 @@ void Emitter::Impl::cold_paths() {
   }
 }
 
-std::unique_ptr<Emitter> Emitter::create(RestlessBlocks& blocks) {
-  auto memory = CodeMemory::create(code_bytes, address_of(leave_undone));
+std::unique_ptr<Emitter> Emitter::create(UnstableBlocks& blocks) {
+  auto memory = CodeMemory::create(code_bytes, address_of(end_undone));
   if (!memory) return nullptr;
   return std::unique_ptr<Emitter>(new Emitter(std::make_unique<Impl>(std::move(*memory), blocks)));
 }
@@ -385,15 +387,15 @@ void Emitter::drop(Block& block) {
 
 void Emitter::run(Cpu& cpu, const Block& block) const {
   const void* code = reinterpret_cast<const BlockHead*>(block.ops)[-1].charged_code;
-  impl_->enter(&cpu, code, cpu.data, cpu.engine->jumps.get(), cpu.engine->tag);
+  impl_->run_code(&cpu, code, cpu.data, cpu.engine->jumps.get(), cpu.engine->tag);
 }
-const void* Emitter::exit_code() const { return impl_->executable(impl_->leave); }
+const void* Emitter::exit_code() const { return impl_->executable(impl_->to_run_loop); }
 
 }  // namespace ringside
 #else
 namespace ringside {
 struct Emitter::Impl {};
-std::unique_ptr<Emitter> Emitter::create(RestlessBlocks&) { return nullptr; }
+std::unique_ptr<Emitter> Emitter::create(UnstableBlocks&) { return nullptr; }
 Emitter::Emitter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Emitter::~Emitter() = default;
 bool Emitter::room() const { return true; }

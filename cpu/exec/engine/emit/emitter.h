@@ -1,4 +1,4 @@
-// Owns the emitted dispatcher's face: host code for decoded blocks, and how it is entered, linked and
+// Owns the emitted dispatcher's face: host code for decoded blocks, and how it is started, linked and
 // dropped.
 #pragma once
 
@@ -9,11 +9,11 @@
 namespace ringside {
 
 // What emitted code wants of whoever keeps the blocks.
-class RestlessBlocks {
+class UnstableBlocks {
  public:
-  virtual ~RestlessBlocks() = default;
-  // A restless block has run undisturbed for long: it may be decoded as others are.
-  virtual void settle(Block& block) = 0;
+  virtual ~UnstableBlocks() = default;
+  // An unstable block has run undisturbed for long: it may be decoded as others are.
+  virtual void make_stable(Block& block) = 0;
 };
 
 // The same operations as the reference dispatcher's, run from host code made for each block: the commonest
@@ -22,7 +22,7 @@ class RestlessBlocks {
 class Emitter {
  public:
   // nullptr: not an x86-64 host, or it gives no executable memory. `blocks` lives longer.
-  static std::unique_ptr<Emitter> create(RestlessBlocks& blocks);
+  static std::unique_ptr<Emitter> create(UnstableBlocks& blocks);
   ~Emitter();
 
   // Whether the largest block fits.
@@ -33,12 +33,12 @@ class Emitter {
   void emit(Block& block, const Cpu::Mode& mode);
   void connect(LinkSlots& links, unsigned number, const Block& target);
   void disconnect(LinkSlots& links, unsigned number);
-  // Whoever still enters the code leaves for the run loop.
+  // Whoever still jumps to the code goes back to the run loop.
   void drop(Block& block);
 
   // The block has been charged.
   void run(Cpu& cpu, const Block& block) const;
-  // Where code goes on after a handler that left for the run loop.
+  // Where code goes on after a handler that ended the chain.
   const void* exit_code() const;
 
  private:

@@ -13,8 +13,8 @@ void Assembler::inline_plain(const Op& op, const Shape& shape, bool flags_needed
   // fresh_ still tells of the operation before, for `conditional`.
   const Fresh before = fresh_;
   fresh_ = Fresh();
-  holds_ = held_;
-  held_ = Held();
+  found_ = kept_;
+  kept_ = Kept();
   switch (shape.what) {
     case Inline::set:
     case Inline::cmov:
@@ -59,13 +59,13 @@ void Assembler::move(const Op& op, const Shape& shape) {
     case Inline::mov_imm64:
       mov(rcx, static_cast<u64>(op.imm64));
       store_gpr(op.r0, n_cx, size);
-      hold(op.r0, n_cx, size);
+      keep(op.r0, n_cx, size);
       return;
     case Inline::lea:
       offset(op);
       if (size == 4) mov(edx, edx);
       store_gpr(op.r0, n_dx, size);
-      hold(op.r0, n_dx, size);
+      keep(op.r0, n_dx, size);
       return;
     case Inline::xchg:
       load_gpr(n_cx, op.r0, size);
@@ -75,7 +75,7 @@ void Assembler::move(const Op& op, const Shape& shape) {
       return;
     case Inline::bswap:
       load_gpr(n_cx, op.r0, size);
-      hold(op.r0, n_cx, size);
+      keep(op.r0, n_cx, size);
       bswap(size == 8 ? Xbyak::Reg32e(rcx) : Xbyak::Reg32e(ecx));
       store_gpr(op.r0, n_cx, size);
       return;
@@ -95,7 +95,7 @@ void Assembler::move(const Op& op, const Shape& shape) {
       else
         movsx(sized(n_cx, size), from);
       store_gpr(op.r0, n_cx, size);
-      if (!shape.memory) hold(op.r0, n_cx, size);
+      if (!shape.memory) keep(op.r0, n_cx, size);
       return;
     }
     default: break;
@@ -132,7 +132,7 @@ void Assembler::move(const Op& op, const Shape& shape) {
     default:
       load_gpr(n_cx, op.r1, size);
       store_gpr(op.r0, n_cx, size);
-      hold(op.r0, n_cx, size);
+      keep(op.r0, n_cx, size);
   }
 }
 
@@ -185,7 +185,7 @@ void Assembler::arithmetic(const Op& op, const Shape& shape, bool flags_needed) 
     load(n_cx, rdx + rax, size);
     if (!immediate) load_gpr(9, op.r1, size);
   } else {
-    const bool second_first = !immediate && op.r1 == holds_.offset;
+    const bool second_first = !immediate && op.r1 == found_.offset;
     if (second_first) load_gpr(9, op.r1, size);
     load_gpr(n_cx, op.r0, size);
     if (!immediate && !second_first) load_gpr(9, op.r1, size);
@@ -196,7 +196,7 @@ void Assembler::arithmetic(const Op& op, const Shape& shape, bool flags_needed) 
       mov(at(r10, size), sized(from, size));
     else
       store_gpr(op.r0, from, size);
-    if (!shape.memory) hold(op.r0, from, size);
+    if (!shape.memory) keep(op.r0, from, size);
   };
   fresh_.size = static_cast<u8>(size);
   fresh_.by_immediate = immediate;
@@ -267,7 +267,7 @@ void Assembler::unary(const Op& op, const Shape& shape, bool flags_needed) {
     mov(at(r10, size), a);
   } else {
     store_gpr(op.r0, n_cx, size);
-    hold(op.r0, n_cx, size);
+    keep(op.r0, n_cx, size);
   }
 }
 
@@ -286,7 +286,7 @@ void Assembler::shift(const Op& op, const Shape& shape, bool flags_needed) {
       default: sar(a, cl);
     }
     store_gpr(op.r0, 9, size);
-    hold(op.r0, 9, size);
+    keep(op.r0, 9, size);
     return;
   }
   const int count = op.imm & (size == 8 ? 63 : 31);
@@ -299,7 +299,7 @@ void Assembler::shift(const Op& op, const Shape& shape, bool flags_needed) {
   }
   if (flags_needed) save_shift(shape.what, size);
   store_gpr(op.r0, n_cx, size);
-  hold(op.r0, n_cx, size);
+  keep(op.r0, n_cx, size);
   if (flags_needed) {
     fresh_.what = Fresh::What::result;
     fresh_.size = static_cast<u8>(size);
@@ -318,7 +318,7 @@ void Assembler::rotate(const Op& op, const Shape& shape, bool flags_needed) {
   else
     ror(a, count);
   store_gpr(op.r0, n_cx, size);
-  if (!flags_needed) return hold(op.r0, n_cx, size);
+  if (!flags_needed) return keep(op.r0, n_cx, size);
   mov(eax, in_cpu(cpu_offset::aux, 4));
   and_(eax, ~3u);
   if (shape.what == Inline::rol) {
@@ -375,12 +375,12 @@ void Assembler::multiply(const Op& op, const Shape& shape, bool flags_needed) {
     mov(in_cpu(cpu_offset::aux, 4), eax);
   }
   store_gpr(op.r0, n_cx, size);
-  if (!shape.memory) hold(op.r0, n_cx, size);
+  if (!shape.memory) keep(op.r0, n_cx, size);
 }
 
 void Assembler::conditional(const Op& op, const Shape& shape) {
   const unsigned size = shape.size;
-  holds_ = Held();
+  found_ = Kept();
   if (shape.memory) {
     // The condition's test would clobber the address: the address first, and the test of stored flags.
     fresh_ = Fresh();
@@ -437,7 +437,7 @@ void Assembler::stack(const Op& op, const Shape& shape) {
 
 void Assembler::inline_call(const Op& op) {
   fresh_ = Fresh();
-  holds_ = Held();
+  found_ = Kept();
   mov(r8, in_cpu(reg::rip_base, 8));
   add(r8, op.offset + op.length);
   push_r8();
@@ -445,7 +445,7 @@ void Assembler::inline_call(const Op& op) {
 
 void Assembler::inline_indirect(const Op& op, const Shape& shape) {
   fresh_ = Fresh();
-  holds_ = Held();
+  found_ = Kept();
   if (shape.what == Inline::ret || shape.what == Inline::ret_and_release) {
     mov(rdx, in_cpu(rsp_offset, 8));
     check(Use::read, 8);

@@ -29,8 +29,8 @@ struct InlineRule {
   Inline what;
   Fits fits;
   bool reads_flags = false;
-  bool writes_flags = false;  // all six
-  bool may_leave = false;     // like an access to memory, whatever the operands are
+  bool writes_flags = false;   // all six
+  bool may_end_block = false;  // like an access to memory, whatever the operands are
 };
 constexpr InlineRule rules[] = {
     {Inline::call_handler, Fits::never},
@@ -189,7 +189,7 @@ Shape shape_of(const Op& op, const Cpu::Mode& mode) {
   s.gpr = of_row.gpr;
   if (!fits(rule.fits, s, op, mode)) return {};
   // LEA reads no memory. CL may be 0, and then a shift leaves the flags.
-  s.memory = rule.may_leave || (is_memory(s.form) && s.what != Inline::lea);
+  s.memory = rule.may_end_block || (is_memory(s.form) && s.what != Inline::lea);
   s.reads_flags = rule.reads_flags;
   s.writes_flags = rule.writes_flags && !s.by_cl;
   return s;

@@ -21,7 +21,7 @@ struct Shape {
   u8 size = 0;         // bytes of T
   u8 source_size = 0;  // of movzx, movsx
   Form form = Form::N;
-  bool memory = false;    // may miss the TLB, and then may leave the block
+  bool memory = false;    // may miss the TLB, and then may end the block
   bool aligned = false;   // the memory operand must be, or #GP
   InlineVector vector{};  // which of the operations on XMM registers
   bool gpr = false;       // one side of an XMM operation is general-purpose

@@ -1,5 +1,5 @@
 // Owns the layout of sheets in lines.
-#include "frontend/render/text.h"
+#include "frontend/render/sheet_text.h"
 
 #include <fmt/format.h>
 

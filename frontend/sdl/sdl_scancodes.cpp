@@ -1,5 +1,5 @@
 // Owns the table of keys by their USB usages. Source: USB HID Usage Tables, "Keyboard/Keypad Page".
-#include "frontend/sdl/scancodes.h"
+#include "frontend/sdl/sdl_scancodes.h"
 
 #include <array>
 #include <iterator>

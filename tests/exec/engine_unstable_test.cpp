@@ -152,7 +152,7 @@ TEST_CASE("code that has changed often and holds still is emitted again") {
   }
 }
 
-TEST_CASE("a device rewrites a restless block, and the page tables move it") {
+TEST_CASE("a device rewrites an unstable block, and the page tables move it") {
   Patched m(3, elsewhere, 100, false);
   m.finish(~u64{0} >> 1);
   const auto answer = [&] {

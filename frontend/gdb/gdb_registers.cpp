@@ -1,6 +1,6 @@
 // Owns the registers that gdb sees: which there are, in which order, and how they are read and written. What
 // they are comes from the CPU's table of registers and from that of MSRs.
-#include "frontend/gdb/registers.h"
+#include "frontend/gdb/gdb_registers.h"
 
 #include <fmt/format.h>
 

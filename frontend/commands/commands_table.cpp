@@ -119,8 +119,8 @@ constexpr Command commands[] = {
     {"walk", "[guest|gpa] ADDRESS", "each entry that translating an address reads", "walk gpa 0x7000",
      act::walk, true},
     {"info",
-     "breakpoints|registers|cpus|locals|symbols|vmcs|gdt|ldt|idt|tss|pages|mem|tlb|ept|mtrr|lbr|lapic|ioapic|irq|"
-     "memory|fpu|pic|devices|"
+     "breakpoints|registers|cpus|locals|symbols|vmcs|gdt|ldt|idt|tss|pages|mem|tlb|ept|mtrr|lbr|lapic|ioapic|"
+     "irq|memory|fpu|pic|devices|"
      "vector",
      "a table of the machine", "info gdt", act::information, true},
     {"screen", "", "what the screen shows: its mode, and the rows of a text mode", "screen", act::screen,

@@ -38,7 +38,7 @@ TEST_CASE("exec: a line for each instruction, with count, CPU, world, address, s
   CHECK(has(all, "exec             1 0 root  0x00000000000f0199 <start>  cli\n"));
   CHECK_FALSE(has(log_of("exec", 100), "  cli"));
   // Each only when it first runs.
-  const std::string first = log_of("in_asm", 40'000);
+  const std::string first = log_of("in_asm", 100'000);
   CHECK(lines(first) < 5'000);
   CHECK(lines(first) > 100);
   CHECK(has(first, " guest 0x"));

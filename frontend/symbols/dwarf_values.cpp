@@ -113,14 +113,14 @@ class Teller {
  public:
   Teller(const Symbols::Read& read, unsigned members) : read_(read), members_(members) {}
 
-  std::string value(Dwarf_Die type, const Held& held, unsigned depth) const {
+  std::string value(Dwarf_Die type, const Stored& stored, unsigned depth) const {
     if (!plain_type(type)) return "void";
     switch (dwarf_tag(&type)) {
       case DW_TAG_structure_type:
       case DW_TAG_class_type:
-      case DW_TAG_union_type: return structure(type, held, depth);
-      case DW_TAG_array_type: return array(type, held, depth);
-      default: return scalar(type, held);
+      case DW_TAG_union_type: return structure(type, stored, depth);
+      case DW_TAG_array_type: return array(type, stored, depth);
+      default: return scalar(type, stored);
     }
   }
   std::string member(Dwarf_Die member, u64 structure) const {
@@ -135,15 +135,15 @@ class Teller {
     return scalar(type, {false, *field});
   }
 
-  std::string scalar(Dwarf_Die& type, const Held& held) const {
+  std::string scalar(Dwarf_Die& type, const Stored& stored) const {
     const bool pointer = dwarf_tag(&type) == DW_TAG_pointer_type || dwarf_tag(&type) == DW_TAG_reference_type;
     const u64 size = number_of(type, DW_AT_byte_size).value_or(pointer ? 8 : 0);
     if (size == 0 || size > 8) return fmt::format("<{} bytes>", size);
-    u64 word = held.word;
-    if (held.in_memory) {
+    u64 word = stored.word;
+    if (stored.in_memory) {
       word = 0;
       for (unsigned n = 0; n < size; ++n) {
-        const auto byte = read_(held.word + n, 1);
+        const auto byte = read_(stored.word + n, 1);
         if (!byte) return std::string(unreadable_value);
         word |= *byte << (8 * n);
       }
@@ -187,8 +187,8 @@ class Teller {
     }
     return fmt::format("{}", word);
   }
-  std::string structure(Dwarf_Die& type, const Held& held, unsigned depth) const {
-    if (!held.in_memory || depth > 1) return "{...}";
+  std::string structure(Dwarf_Die& type, const Stored& stored, unsigned depth) const {
+    if (!stored.in_memory || depth > 1) return "{...}";
     std::string text;
     Dwarf_Die one;
     unsigned told = 0;
@@ -201,16 +201,16 @@ class Teller {
         }
         const char* name = dwarf_diename(&one);
         Dwarf_Die inner;
-        const u64 at = held.word + number_of(one, DW_AT_data_member_location).value_or(0);
+        const u64 at = stored.word + number_of(one, DW_AT_data_member_location).value_or(0);
         text += fmt::format("{}{} = {}", told > 1 ? ", " : "", name ? name : "",
                             type_of(one, inner) ? value(inner, {true, at}, depth + 1) : "");
       } while (next_sibling(one));
     }
     return "{" + text + "}";
   }
-  std::string array(Dwarf_Die& type, const Held& held, unsigned depth) const {
+  std::string array(Dwarf_Die& type, const Stored& stored, unsigned depth) const {
     Dwarf_Die range, element;
-    if (!held.in_memory || depth > 1 || !type_of(type, element)) return "{...}";
+    if (!stored.in_memory || depth > 1 || !type_of(type, element)) return "{...}";
     u64 count = 0;
     if (dwarf_child(&type, &range) == 0) {
       count = number_of(range, DW_AT_count).value_or(0);
@@ -219,10 +219,10 @@ class Teller {
     Dwarf_Word size = 0;
     if (dwarf_aggregate_size(&element, &size) != 0 || size == 0) return "{...}";
     if (size == 1 && number_of(element, DW_AT_encoding).value_or(0) == DW_ATE_signed_char)
-      return text(held.word, count);
+      return text(stored.word, count);
     std::string all;
     for (u64 n = 0; n < std::min<u64>(count, most_elements); ++n)
-      all += fmt::format("{}{}", n ? ", " : "", value(element, {true, held.word + n * size}, depth + 1));
+      all += fmt::format("{}{}", n ? ", " : "", value(element, {true, stored.word + n * size}, depth + 1));
     return fmt::format("{{{}{}}}", all, count > most_elements ? ", ..." : "");
   }
   std::string text(u64 at, u64 count) const {
@@ -246,8 +246,8 @@ std::string scalar_text(Dwarf_Die type, u64 word, const Symbols::Read& read) {
   if (!plain_type(type)) return "void";
   return Teller(read, most_elements).scalar(type, {false, word});
 }
-std::string value_text(Dwarf_Die type, const Held& held, const Symbols::Read& read, unsigned members) {
-  return Teller(read, members).value(type, held, 0);
+std::string value_text(Dwarf_Die type, const Stored& stored, const Symbols::Read& read, unsigned members) {
+  return Teller(read, members).value(type, stored, 0);
 }
 std::string member_text(Dwarf_Die member, u64 structure, const Symbols::Read& read) {
   return Teller(read, most_elements).member(member, structure);

@@ -30,12 +30,12 @@ bool find_member(Dwarf_Die& structure, std::string_view name, Dwarf_Die& member,
 std::string scalar_text(Dwarf_Die type, u64 word, const Symbols::Read& read);
 
 // Where a value is, or the value itself.
-struct Held {
+struct Stored {
   bool in_memory = true;
   u64 word = 0;
 };
 // Structures with at most `members` of their members.
-std::string value_text(Dwarf_Die type, const Held& held, const Symbols::Read& read, unsigned members = 8);
+std::string value_text(Dwarf_Die type, const Stored& stored, const Symbols::Read& read, unsigned members = 8);
 // A member of the structure at that address.
 std::string member_text(Dwarf_Die member, u64 structure, const Symbols::Read& read);
 // Bits of memory, the first at `address` being number 0; nullopt: they cannot be read.

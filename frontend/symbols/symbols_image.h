@@ -79,7 +79,7 @@ class SymbolImage {
 
   // Calls visit(die, where) for what the function at `address` can name there, the innermost block first.
   // where(die) is the variable's place; nullopt: it has none now.
-  using WhereIs = std::function<std::optional<Held>(Dwarf_Die&)>;
+  using WhereIs = std::function<std::optional<Stored>(Dwarf_Die&)>;
   using VisitVariable = std::function<void(Dwarf_Die&, const WhereIs&)>;
   void each_variable(u64 address, u64 offset, const UnwindRegisters& registers, std::optional<u64> cfa,
                      const Symbols::Read& read, const VisitVariable& visit);

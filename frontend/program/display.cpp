@@ -41,7 +41,7 @@ bool Display::serve(Machine& machine) {
   if (!there() || Seconds(now - served_).count() < longest_wait) return false;
   served_ = now;
   window_->poll();
-  take_wishes(machine);
+  take_requests(machine);
   bool went = false;
   while (!paused_ && !window_->input.empty() && machine.input(window_->input.front())) {
     window_->input.pop_front();
@@ -52,10 +52,10 @@ bool Display::serve(Machine& machine) {
   return went;
 }
 
-void Display::take_wishes(Machine& machine) {
-  for (; !window_->wishes.empty(); window_->wishes.pop_front()) {
+void Display::take_requests(Machine& machine) {
+  for (; !window_->requests.empty(); window_->requests.pop_front()) {
     std::string error;
-    switch (window_->wishes.front()) {
+    switch (window_->requests.front()) {
       case Window::Request::close:
         quit_ = std::exchange(asked_to_power_off_, true) || paused_ || quit_;
         if (!quit_) machine.input(PowerButton{});

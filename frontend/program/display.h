@@ -28,7 +28,7 @@ class Display {
  private:
   using HostClock = std::chrono::steady_clock;
 
-  void take_wishes(Machine& machine);
+  void take_requests(Machine& machine);
   void draw(Machine& machine);
   void write_title(Machine& machine, HostClock::time_point now);
 

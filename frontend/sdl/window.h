@@ -13,7 +13,7 @@ namespace ringside {
 class Window {
  public:
   // What is wanted of the program, not of the guest.
-  enum class Wish : u8 { close, quit, pause, screenshot, full_speed };
+  enum class Request : u8 { close, quit, pause, screenshot, full_speed };
 
   // nullptr and one line in `error`: there is no desktop, or this program was built without SDL.
   static std::unique_ptr<Window> open(std::string& error);
@@ -29,7 +29,7 @@ class Window {
   virtual bool grabbed() const = 0;  // the mouse and all keys are the guest's
 
   std::deque<InputEvent> input;
-  std::deque<Wish> wishes;
+  std::deque<Request> requests;
 };
 
 }  // namespace ringside

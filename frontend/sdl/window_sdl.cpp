@@ -85,7 +85,7 @@ class SdlWindow final : public Window {
 
   void take(const SDL_Event& event) {
     switch (event.type) {
-      case SDL_QUIT: wishes.push_back(Wish::close); return;
+      case SDL_QUIT: requests.push_back(Request::close); return;
       case SDL_WINDOWEVENT:
         if (event.window.event == SDL_WINDOWEVENT_FOCUS_LOST) release_keys();
         if (event.window.event == SDL_WINDOWEVENT_EXPOSED && texture_ != nullptr) present();
@@ -172,10 +172,10 @@ class SdlWindow final : public Window {
         make_texture();
         return true;
       case SDLK_v: release_keys(), paste(); return true;
-      case SDLK_p: release_keys(), wishes.push_back(Wish::pause); return true;
-      case SDLK_u: release_keys(), wishes.push_back(Wish::full_speed); return true;
-      case SDLK_s: release_keys(), wishes.push_back(Wish::screenshot); return true;
-      case SDLK_q: release_keys(), wishes.push_back(Wish::quit); return true;
+      case SDLK_p: release_keys(), requests.push_back(Request::pause); return true;
+      case SDLK_u: release_keys(), requests.push_back(Request::full_speed); return true;
+      case SDLK_s: release_keys(), requests.push_back(Request::screenshot); return true;
+      case SDLK_q: release_keys(), requests.push_back(Request::quit); return true;
       default: return false;
     }
   }

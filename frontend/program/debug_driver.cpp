@@ -288,6 +288,8 @@ int run_debugger(std::span<const std::string_view> arguments) {
   for (const Script& script : options.scripts) {
     if (script.file) parsed->run.scripts.push_back(script.text);
   }
+  for (const std::string& flag : parsed->run_only)
+    parsed->run.warnings.push_back(fmt::format("{}: does nothing under ringside debug; leave it out", flag));
   return Conversation(std::move(parsed->run), std::move(options)).run();
 }
 

@@ -156,6 +156,7 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
       }
     }
     if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
+    if (option->run_only) parsed.run_only.push_back(spelled(*option));
     // A question is answered at once, whatever else may be wrong.
     if (parsed.answer != Answer::run) return parsed;
   }

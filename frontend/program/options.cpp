@@ -104,7 +104,7 @@ bool version(Parsed& p, std::string_view, std::string&) {
   return true;
 }
 
-constexpr bool own = true;
+constexpr bool own = true, run_only = true;
 constexpr Option options[] = {
     {"", "", "What to boot", nullptr},
     {"kernel", "FILE", "boot this: a Linux bzImage, or an ELF with a multiboot 1, multiboot 2 or PVH header",

@@ -82,6 +82,7 @@ enum class Answer : u8 { run, help, version, devices, cpus, machines, accelerato
 struct Parsed {
   RunOptions run;
   Answer answer = Answer::run;
+  std::vector<std::string> run_only;  // the flags given that only a run makes something of
 };
 
 // Reads QEMU's style: "-flag value", "--flag value", "--flag=value". On error nullopt and one line in `error`
@@ -96,6 +97,8 @@ struct Option {
   using Apply = bool (*)(Parsed& parsed, std::string_view value, std::string& error);
   Apply apply;
   bool own = false;  // Ringside's, written with two dashes; QEMU's have one. Both spellings are read
+  // What a session of the debugger makes nothing of.
+  bool run_only = false;
 };
 
 // Everything the command line knows, in groups: a row without a name is a group's title.

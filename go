@@ -14,10 +14,9 @@ packages=(
   libdw-dev libelf-dev                       # the debugger's symbols and source lines
   libedit-dev                                # the debugger's line editing
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
-  libfmt-dev libxxhash-dev                   # text, state hash
+  libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, JSON, state hash
   libpng-dev libsdl2-dev seabios             # pictures, the window, the screen's firmware
-  acpica-tools nasm                          # ACPI tables, guests
-  doctest-dev nlohmann-json3-dev             # tests
+  acpica-tools nasm doctest-dev              # ACPI tables, guests, tests
 )
 # The emitted dispatcher is for hosts of this kind only.
 [ "$(uname -m)" != x86_64 ] || packages+=(libxbyak-dev)

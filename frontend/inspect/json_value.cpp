@@ -1,10 +1,8 @@
 // Owns the writing of JSON.
 #include "frontend/inspect/json_value.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
+#include <nlohmann/json.hpp>
 
 namespace ringside {
 namespace {
@@ -26,75 +24,67 @@ std::size_t utf8_length(std::string_view text) {
   return overlong || beyond ? 0 : length;
 }
 
-}  // namespace
-
-std::string json_text(std::string_view text) {
-  std::string out = "\"";
+// As UTF-8, whatever it was.
+std::string characters(std::string_view text) {
+  std::string out;
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
     const unsigned char byte = byte_at(text, 0);
-    if (byte == '"' || byte == '\\')
-      (out += '\\') += text[0];
-    else if (byte == '\n')
-      out += "\\n";
-    else if (byte < 0x20 || byte == 0x7f || length == 0)
-      out += fmt::format("\\u{:04x}", byte);
-    else
+    if (length > 0)
       out += text.substr(0, length);
+    else
+      (out += static_cast<char>(0xc0 | byte >> 6)) += static_cast<char>(0x80 | (byte & 0x3f));
     text.remove_prefix(std::max<std::size_t>(length, 1));
   }
-  return out + "\"";
+  return out;
 }
 
-// JSON has no word for what is not finite.
-Json::Json(double number) : words_(std::isfinite(number) ? fmt::format("{}", number) : "null") {}
+}  // namespace
 
-Json::Json(std::initializer_list<std::pair<std::string_view, Json>> members) : kind_(Kind::object) {
-  for (const auto& [name, value] : members) parts_.emplace_back(name, value);
+struct Json::Writer {
+  static nlohmann::ordered_json of(const Json& json) { return std::visit(Writer(), json.value_); }
+
+  nlohmann::ordered_json operator()(const auto& scalar) const { return scalar; }
+  nlohmann::ordered_json operator()(const std::string& text) const { return characters(text); }
+  nlohmann::ordered_json operator()(const Array& array) const {
+    auto all = nlohmann::ordered_json::array();
+    for (const Json& one : array) all.push_back(of(one));
+    return all;
+  }
+  nlohmann::ordered_json operator()(const Object& object) const {
+    auto all = nlohmann::ordered_json::object();
+    for (const auto& [name, one] : object) all[characters(name)] = of(one);
+    return all;
+  }
+};
+
+std::string json_text(std::string_view text) { return nlohmann::json(characters(text)).dump(); }
+
+Json::Json(std::initializer_list<std::pair<std::string_view, Json>> members) {
+  for (const auto& [name, value] : members) (*this)[name] = value;
 }
 
 Json Json::array() {
   Json made;
-  made.kind_ = Kind::array;
+  made.value_ = Array();
   return made;
 }
 
 Json& Json::operator[](std::string_view name) {
-  kind_ = Kind::object;
+  if (!std::holds_alternative<Object>(value_)) value_ = Object();
+  Object& members = std::get<Object>(value_);
   const auto found =
-      std::find_if(parts_.begin(), parts_.end(), [&](const auto& part) { return part.first == name; });
-  return found != parts_.end() ? found->second : parts_.emplace_back(name, Json()).second;
+      std::find_if(members.begin(), members.end(), [&](const auto& part) { return part.first == name; });
+  return found != members.end() ? found->second : members.emplace_back(name, Json()).second;
 }
 
 void Json::push_back(Json value) {
-  kind_ = Kind::array;
-  parts_.emplace_back(std::string(), std::move(value));
+  if (!std::holds_alternative<Array>(value_)) value_ = Array();
+  std::get<Array>(value_).push_back(std::move(value));
 }
 
 std::string Json::dump(unsigned indent) const {
-  std::string out;
-  write(out, indent, indent);
-  return out;
-}
-
-void Json::write(std::string& out, unsigned indent, unsigned depth) const {
-  if (kind_ == Kind::words) {
-    out += words_;
-    return;
-  }
-  const bool object = kind_ == Kind::object;
-  const auto line = [&](unsigned blanks) {
-    if (indent > 0) (out += '\n').append(blanks, ' ');
-  };
-  out += object ? '{' : '[';
-  for (std::size_t n = 0; n < parts_.size(); ++n) {
-    if (n > 0) out += ',';
-    line(depth);
-    if (object) (out += json_text(parts_[n].first)) += indent > 0 ? ": " : ":";
-    parts_[n].second.write(out, indent, depth + indent);
-  }
-  if (!parts_.empty()) line(depth - indent);
-  out += object ? '}' : ']';
+  return Writer::of(*this).dump(indent > 0 ? static_cast<int>(indent) : -1);
 }
 
 }  // namespace ringside

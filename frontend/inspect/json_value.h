@@ -2,10 +2,12 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "cpu/arch/types.h"
@@ -15,17 +17,18 @@ namespace ringside {
 // In quotes. What is UTF-8 stays; any other byte, of a guest's say, stands as the character of its number.
 std::string json_text(std::string_view text);
 
-// Null until it is given a value; an object keeps the order in which its members came.
+// Null until it is given a value; an object keeps the order in which its members came. What writes it down is
+// a library whose header is heavy, so that only one file sees it.
 class Json {
  public:
   Json() = default;
-  Json(std::string_view text) : words_(json_text(text)) {}
-  Json(const std::string& text) : Json(std::string_view(text)) {}
-  Json(const char* text) : Json(std::string_view(text)) {}
-  Json(bool value) : words_(value ? "true" : "false") {}
-  Json(double number);
-  template <std::integral T>
-  Json(T number) : words_(std::to_string(number)) {}
+  Json(std::string_view text) : value_(std::string(text)) {}
+  Json(const std::string& text) : value_(text) {}
+  Json(const char* text) : value_(std::string(text)) {}
+  Json(bool value) : value_(value) {}
+  Json(double number) : value_(number) {}
+  Json(std::signed_integral auto number) : value_(s64{number}) {}
+  Json(std::unsigned_integral auto number) : value_(u64{number}) {}
   Json(std::initializer_list<std::pair<std::string_view, Json>> members);
   static Json array();
 
@@ -38,12 +41,11 @@ class Json {
   std::string dump(unsigned indent = 0) const;
 
  private:
-  enum class Kind : u8 { words, array, object };
-  void write(std::string& out, unsigned indent, unsigned depth) const;
+  struct Writer;
+  struct Array : std::vector<Json> {};
+  struct Object : std::vector<std::pair<std::string, Json>> {};
 
-  Kind kind_ = Kind::words;
-  std::string words_ = "null";
-  std::vector<std::pair<std::string, Json>> parts_;  // without names in an array
+  std::variant<std::nullptr_t, bool, s64, u64, double, std::string, Array, Object> value_;
 };
 
 }  // namespace ringside

@@ -131,8 +131,9 @@ void Board::add_fw_cfg(const MachineConfig& config) {
   FwCfg& items = *fw_cfg_;
   items.set_machine(config.ram_bytes, config.cpus, config.cpus);
   if (config.uuid) items.set_bytes(FwCfg::uuid, {config.uuid->begin(), config.uuid->end()});
-  if (firmware_) add_firmware_items(items, config);
   for (const MachineConfig::FwCfgFile& file : config.fw_cfg) items.add_file(file.name, file.bytes);
+  if (firmware_)
+    add_firmware_items(items, config);  // what was given by name takes the place of the machine's own
 }
 
 void Board::add_options(const MachineConfig& config, ResetControl& control) {

@@ -33,7 +33,7 @@ TEST_CASE("--expect-screen waits for a row of the screen") {
   CHECK(both.status == 124);
   const Result wrong = run({"-bios", bios, "--expect-screen", "("});
   CHECK(wrong.status == 2);
-  CHECK(wrong.err.starts_with("--expect-screen (: "));
+  CHECK(wrong.err.starts_with("ringside: --expect-screen (: "));
 }
 
 TEST_CASE("--screenshot and --screenshot-at write PNG files; a machine without a screen has none") {
@@ -50,14 +50,15 @@ TEST_CASE("--screenshot and --screenshot-at write PNG files; a machine without a
   CHECK(read_file(before) == read_file(end));
   const Result none = run({"-bios", bios, "-vga", "none", "--screenshot", end});
   CHECK(none.status == 2);
-  CHECK(none.err == "--screenshot: -vga none leaves the machine without a screen; leave one of them out\n");
+  CHECK(none.err ==
+        "ringside: --screenshot: -vga none leaves the machine without a screen; leave one of them out\n");
   const Result late =
       run({"-bios", bios, "--screenshot-at", "5000", folder / "late.png", "--max-instructions", "1000"});
   CHECK(late.err.find("--screenshot-at 5000") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(folder / "late.png"));
   CHECK(run({"-bios", bios, "--screenshot", folder / "no/such/folder.png"}).status == 1);
   CHECK(run({"-bios", bios, "--screenshot-at", "3"}).err ==
-        "--screenshot-at 3: a word is missing; write --screenshot-at COUNT FILE\n");
+        "ringside: --screenshot-at 3: a word is missing; write --screenshot-at COUNT FILE\n");
   CHECK(run({"-bios", bios, "-vga", "cirrus"}).status == 2);
 }
 
@@ -72,7 +73,7 @@ TEST_CASE("--type and --type-at press keys, at the same instructions every time"
   CHECK(typed.out == "\x1e\x9e\x30\xb0");
   const Result wrong = run({"-bios", bios, "--type", "<nothing>"});
   CHECK(wrong.status == 2);
-  CHECK(wrong.err.starts_with("--type <nothing>: <nothing>: no such key"));
+  CHECK(wrong.err.starts_with("ringside: --type <nothing>: <nothing>: no such key"));
 }
 
 TEST_CASE("the debugger shows the screen, writes a picture of it, types and moves the mouse") {

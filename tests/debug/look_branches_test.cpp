@@ -34,7 +34,7 @@ TEST_CASE("last branch records are told with symbols, the newest first, and with
   CHECK(has(text, "  31  "));
   CHECK_FALSE(has(text, "leaves out"));
   const std::string as_json = json(branches_sheet(m.cpu(), &m.symbols));
-  CHECK(has(as_json, "\"recording\":\"on\""));
+  CHECK(has(as_json, "\"recording\":{\"text\":\"on\"}"));
   CHECK(has(as_json, "\"from\""));
 
   REQUIRE(write_msr(m.cpu(), MSR_LBR_SELECT, bit(2) | bit(9), 0));

@@ -39,7 +39,7 @@ TEST_CASE("fields are decoded, with who wrote them and where") {
   CHECK(has(text, "VMCS at 0xa000: current, launched; "));
   CHECK(has(text, "no rule forbids an entry now"));
   CHECK(has(text, "       7 = 1  HLT exiting\n"));
-  CHECK(has(text, "PML4 at 0x20000, memory type 6, accessed and dirty flags off"));
+  CHECK(has(text, "PML4 at 0x20000, memory type WB, accessed and dirty flags off"));
   CHECK(has(text, "(visor/vmcs.inc:"));
   CHECK(has(text, "code, execute/read, 64-bit, accessed, DPL 0  [saved by the last VM exit]"));
   CHECK(has(text, "<vm_exit") == false);

@@ -155,6 +155,7 @@ const std::vector<Case> cases = {
      [](auto& b) {
        b.cpu.non_root = true;
        b.set(VmxControl::vmcs_shadowing);
+       b.vmx.current->set(Field::VMREAD_BITMAP, GuestBox::msr_bitmap);  // which is empty
      }},
     {Refusal::unknown_field, "vmwrite", [](auto& b) { b.cpu.gpr[RDX] = 0x4024; }},
     {Refusal::absent_field, "vmwrite",

@@ -279,7 +279,7 @@ TEST_CASE("an explanation names values, writers, limits and the bits to change")
   CHECK(e.sources[0].value == Cr4::VMXE);
   CHECK(text(e) ==
         "guest.cr4.fixed_bits: CR4 has every bit as VMX operation fixes it.\n"
-        "  manual: Checks on Guest Control Registers, Debug Registers, and MSRs\n"
+        "  manual: Checks on Guest Control Registers, Debug Registers, and MSRs (Volume 3C, VM Entries)\n"
         "  GUEST_CR4 = 0x20000, VMWRITE at RIP 0x1234 (instruction 77)\n"
         "  IA32_VMX_CR4_FIXED0 (MSR 0x488) = 0x2000\n" +
             ("  IA32_VMX_CR4_FIXED1 (MSR 0x489) = 0x" + hex(b.capability.cr4_fixed1())) +

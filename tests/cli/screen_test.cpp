@@ -1,6 +1,9 @@
 // Owns the tests of the flags about screen and keyboard: what is expected there, pictures, what is typed.
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
 #include <filesystem>
 
 #include "tests/cli/program.h"
@@ -90,4 +93,38 @@ TEST_CASE("the debugger shows the screen, writes a picture of it, types and move
   CHECK(typed.out.find("\x1e\x9e") != std::string::npos);
   CHECK(run({"debug", "-bios", bios, "-vga", "none", "--batch", "-ex", "screen"}).err.find("-vga std") !=
         std::string::npos);
+}
+
+TEST_CASE("a window changes nothing of the run") {
+  const Folder folder;
+  const std::string bios = folder.write("bios", shows_a), with = folder / "with",
+                    without = folder / "without";
+  // A desktop that nobody sees.
+  setenv("SDL_VIDEODRIVER", "dummy", 1);
+  const Result shown =
+      run({"-bios", bios, "-display", "sdl", "--max-instructions", "3000000", "--stats", with});
+  unsetenv("SDL_VIDEODRIVER");
+  if (shown.err.find("built without SDL") != std::string::npos) {
+    MESSAGE("skipped: the program was built without SDL");
+    return;
+  }
+  CHECK(shown.status == 124);
+  CHECK(
+      run({"-bios", bios, "-display", "none", "--max-instructions", "3000000", "--stats", without}).status ==
+      124);
+  const auto hash = [](const std::string& path) {
+    return nlohmann::json::parse(read_file(path))["state_hash"];
+  };
+  CHECK(hash(with) == hash(without));
+  CHECK_FALSE(hash(with).is_null());
+  // And a host without any.
+  setenv("SDL_VIDEODRIVER", "x11", 1);
+  const char* const display = std::getenv("DISPLAY");
+  const std::string before = display != nullptr ? display : "";
+  setenv("DISPLAY", ":no-such-display", 1);
+  const Result none = run({"-bios", bios, "-display", "sdl"});
+  before.empty() ? unsetenv("DISPLAY") : setenv("DISPLAY", before.c_str(), 1);
+  unsetenv("SDL_VIDEODRIVER");
+  CHECK(none.status == 1);
+  CHECK(none.err.starts_with("ringside: -display sdl: no window can be opened ("));
 }

@@ -286,7 +286,10 @@ void Fdc82077::read_data() {
     const bool ends = track_ends && !turns;
     sector = track_ends ? 1 : static_cast<u8>(sector + 1);
     if (turns) side = 1, in_[1] |= 4;
-    if (ends) ++cylinder;
+    if (ends) {
+      ++cylinder;
+      if (in_[0] & multi_track) side = 0;  // where a driver would go on
+    }
     if (moved.terminal_count) return media_result(0, 0, 0, sector);
     if (ends) return media_result(St0::abnormal, St1::end_of_cylinder, 0, sector);
   }

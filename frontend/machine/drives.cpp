@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "devices/block/fat_folder.h"
 #include "devices/block/file_block.h"
 #include "devices/block/memory_block.h"
 #include "devices/block/overlay_block.h"
@@ -23,7 +24,7 @@ std::unique_ptr<BlockDevice> Drives::open_one(const DriveRequest& request, std::
       block = FileBlock::open(request.path, media, read_only || request.snapshot, error);
       break;
     case DriveRequest::Source::folder:
-      error = fmt::format("{}: a folder cannot be a disk yet; make an image of it", request.path);
+      block = open_fat_folder(request.path, !request.snapshot && !read_only, error);
       break;
     case DriveRequest::Source::blank:
       block = std::make_unique<MemoryBlock>(MemoryBlock::blank(blank_sectors), read_only);
@@ -34,7 +35,8 @@ std::unique_ptr<BlockDevice> Drives::open_one(const DriveRequest& request, std::
                         request.path, floppy_kinds.back().sectors() * sector_bytes);
     return nullptr;
   }
-  if (block && request.snapshot && !read_only) block = std::make_unique<OverlayBlock>(std::move(block));
+  const bool kept = request.source == DriveRequest::Source::image && request.snapshot && !read_only;
+  if (block && kept) block = std::make_unique<OverlayBlock>(std::move(block));
   return block;
 }
 

@@ -130,8 +130,9 @@ constexpr Option options[] = {
     {"fda", "FILE", "a raw image in the floppy drive, read only", fda},
     {"drive", "file=FILE,...",
      "a drive: format=raw, if=ide|floppy, index=N, media=disk|cdrom, readonly=on|off, snapshot=on|off (on: "
-     "what is "
-     "written is forgotten in the end)",
+     "what "
+     "is written is forgotten in the end); file=fat:DIR is a folder as a FAT disk, fat:rw:DIR puts back what "
+     "the guest changes",
      drive},
     {"snapshot", "", "snapshot=on for all drives", snapshot},
 

@@ -32,7 +32,7 @@ bool taken(const Parsed& p, const DriveRequest& wanted, unsigned index) {
   });
 }
 
-// "fat:DIR" and "fat:rw:DIR" are folders; what is written to the former is forgotten.
+// "fat:DIR" is a folder; what is written to it is forgotten, but for that of "fat:rw:DIR".
 void set_file(DriveRequest& drive, std::string_view file) {
   drive.path = file;
   if (!file.starts_with("fat:")) return;

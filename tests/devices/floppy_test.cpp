@@ -96,6 +96,14 @@ TEST_CASE("floppy: sectors go to memory by DMA, over the end of a track") {
   CHECK((b.in(0x0f) & 0x04) != 0);  // and the channel is masked
 }
 
+TEST_CASE("floppy: at the end of the second side the result is where the next cylinder begins") {
+  Bench b;
+  b.wake();
+  b.seek(3);
+  b.channel(0x2000, 512);
+  CHECK(b.read(3, 1, 18) == std::vector<u8>{0x04, 0, 0, 4, 0, 1, 2});
+}
+
 TEST_CASE("floppy: what cannot be read says why") {
   Bench b;
   b.wake();

@@ -1,8 +1,6 @@
 // Owns the phases of an IDE drive's commands.
 #include "devices/ide/ide_drive.h"
 
-#include <algorithm>
-
 #include "devices/bus/timer_fields.h"
 
 namespace ringside {
@@ -162,11 +160,9 @@ void IdeDrive::fields(Fields& visit) {
   drive_fields(visit);
 }
 
-// A state that nobody saved may say anything: then the drive is one that waits for a reset.
+// A state that nobody saved may say anything. Where data are, due() looks at each access.
 void IdeDrive::restored() {
   if (phase_ > Phase::bus_master) phase_ = Phase::idle;
-  end_ = std::min<u64>(end_, data_.size());
-  at_ = std::min(at_, end_);
 }
 
 }  // namespace ringside

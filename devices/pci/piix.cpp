@@ -64,8 +64,8 @@ Piix4Pm::Piix4Pm(AcpiPm& pm, PortBus& ports)
   define(0x06, 2, 0x0280, 0, 0xf900);
   define(0x3c, 1, AcpiPm::sci_irq, 0);
   define(pm_base, 4, AcpiPm::base | 1, 0xffc0);
-  // DEVACTB: APMC_EN as firmware leaves it whose SMM handlers are in place. There is no SMM here: SeaBIOS would
-  // wait for its own for ever.
+  // DEVACTB: APMC_EN as firmware leaves it whose SMM handlers are in place. There is no SMM here: SeaBIOS
+  // would wait for its own for ever.
   define(0x58, 4, bit(25), 0);
   define(pm_miscellaneous, 1, pm_ports_on, pm_ports_on);
   define(0x90, 4, 0x00000001, 0);

@@ -68,7 +68,8 @@ void load_own_symbols(const MachineConfig& config, Symbols& symbols) {
     return;
   }
   std::string path = config.boot.kernel;
-  if (path.empty() || !config.boot.bios.empty()) path = fs::path(config.boot.bios).replace_extension(".elf").string();
+  if (path.empty() || !config.boot.bios.empty())
+    path = fs::path(config.boot.bios).replace_extension(".elf").string();
   if (is_elf_file(path) && !loaded(symbols, path)) symbols.load(path, why);
 }
 

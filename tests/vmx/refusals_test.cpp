@@ -155,7 +155,8 @@ const std::vector<Case> cases = {
      [](auto& b) {
        b.cpu.non_root = true;
        b.set(VmxControl::vmcs_shadowing);
-       b.vmx.current->set(Field::VMREAD_BITMAP, GuestBox::msr_bitmap);  // which is empty
+       b.vmx.current->set(Field::VMREAD_BITMAP, region);  // no bit of a field is set there
+       b.cpu.gpr[RDX] = info(Field::GUEST_RIP).encoding;
      }},
     {Refusal::unknown_field, "vmwrite", [](auto& b) { b.cpu.gpr[RDX] = 0x4024; }},
     {Refusal::absent_field, "vmwrite",

@@ -80,8 +80,10 @@ bool FileBlock::measure(const std::string& path, Media media, std::string& error
                         got < 0 ? std::strerror(errno) : "it ends early");
     return false;
   }
-  error = why_not_raw(head, bytes, media == Media::cdrom, path);
-  if (!error.empty()) return false;
+  if (std::string why = why_not_raw(head, bytes, media == Media::cdrom, path); !why.empty()) {
+    error = std::move(why);
+    return false;
+  }
   if (bytes % unit_of(media) != 0) {
     error = fmt::format("{}: {} bytes are no whole number of sectors of {}; it is cut off, or no such image",
                         path, bytes, unit_of(media));

@@ -236,6 +236,27 @@ TEST_CASE("outputs that are full") {
   CHECK(shell("-kernel gone 2>/dev/full") == 1);
 }
 
+TEST_CASE("cli: drives that cannot be are refused in one line with the cure") {
+  const Folder folder;
+  const std::string image = folder.write("disk.raw", std::string(64 * 1024, 'x'));
+  const std::string odd = folder.write("odd.raw", std::string(1000, 'x'));
+  const std::string qcow2 = folder.write("disk.qcow2", "QFI\xfb" + std::string(64 * 1024, 'x'));
+  refused({"-hda", image, "-hda", image}, 2, {"index 0", "-drive file="});
+  refused({"-drive", "format=raw"}, 2, {"names no file"});
+  refused({"-drive", "file=" + image + ",if=virtio"}, 2, {"if=virtio", "if=ide"});
+  refused({"-drive", "file=" + image + ",format=qcow2"}, 2, {"format=qcow2", "qemu-img convert"});
+  refused({"-drive", "file=" + image + ",colour=red"}, 2, {"colour=red"});
+  refused({"-drive", "file=" + image + ",index=4"}, 2, {"index 0 to 3"});
+  refused({"-drive", "file=" + image + ",snapshot=maybe"}, 2, {"neither on nor off"});
+  refused({"-hda", folder / "nowhere"}, 1, {"nowhere", "no such file"});
+  refused({"-hda", folder / "."}, 1, {"directory", "fat:"});
+  refused({"-hda", odd}, 1, {"1000 bytes"});
+  refused({"-hda", qcow2}, 1, {"qcow2", "qemu-img convert"});
+  refused({"-cdrom", odd}, 1, {"2048"});
+  refused({"-hda", image, "-hdb", image}, 1, {"disk.raw"});
+  refused({"-hda", image, "--stats", image}, 1, {"disk.raw"});
+}
+
 TEST_CASE("what a refused run leaves alone") {
   const Folder folder;
   const std::string serial = folder.write("serial.log", "an earlier run\n");

@@ -4,6 +4,7 @@
 #   ./go [run] [FLAG...]   build and run; without flags, the built-in guest, explained
 #   ./go test              build everything and run all tests
 #   ./go build             build only
+#   ./go packages          install what the build and the tests need, and build nothing
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -70,18 +71,19 @@ install_packages() {
 build() {
   if [ ! -f build/build.ninja ]; then
     [ -n "${compiler:-}" ] || choose_compiler
-    cmake --preset release -DCMAKE_CXX_COMPILER="$compiler" >&2
+    cmake --preset release -DCMAKE_CXX_COMPILER="$compiler" -DRINGSIDE_PRECOMPILE=ON >&2
   fi
   cmake --build build --target "$@" >&2
 }
 
 act=run
 case ${1:-} in
-  run | build | test) act=$1; shift ;;
+  run | build | test | packages) act=$1; shift ;;
 esac
-[ "$act" != test ] || packages+=(gdb)
+case $act in test | packages) packages+=(gdb) ;; esac
 install_packages
 case $act in
+  packages) ;;
   build) build all ;;
   run)
     build ringside rom-images

@@ -73,7 +73,7 @@ case $act in
     done
     says "Ringside " ringside --version
     says "VM exit" ringside explain
-    says "ringside" ringside
+    says "VMXOFF, power off" ringside
     says "RINGSIDE" sh -c 'man ringside | cat'
     says "--max-instructions" bash -c '. /usr/share/bash-completion/bash_completion; _completion_loader ringside
       COMP_WORDS=(ringside --max) COMP_CWORD=1 COMP_LINE="ringside --max" COMP_POINT=14; _ringside; echo "${COMPREPLY[@]}"'

@@ -2,7 +2,7 @@
 # test-<folder>, linked with the rooms it may need; the static libraries bring in only what a test uses.
 add_library(test-main OBJECT tests/main.cpp)
 target_link_libraries(test-main PRIVATE arch)
-precompile(test-main test-main ${common_headers} <doctest/doctest.h> <set> ${CMAKE_SOURCE_DIR}/frontend/machine/machine.h)
+precompile(test-main test-main <set> <doctest/doctest.h>)
 
 # gcc 12 sees uninitialized members in std::regex where the sanitizers are on.
 if(RINGSIDE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -124,7 +124,7 @@ foreach(source ${fuzzers})
     add_test(NAME fuzz-${name} COMMAND fuzz-${name} ${replayed_${name}})
   endif()
   target_link_libraries(fuzz-${name} PRIVATE gdb)
-  precompile(fuzz-${name} machine)
+  precompile(fuzz-${name} mmu)
   target_compile_definitions(fuzz-${name} PRIVATE RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
 endforeach()
 add_dependencies(fuzz-debugger rom-images)

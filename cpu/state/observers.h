@@ -71,6 +71,7 @@ class Observers {
   // Calls `call(observer)` for each, in the order in which they attached.
   template <class Call>
   void tell(Call call) const {
+    if (!*this) return;
     const Telling telling(*list_);
     for (std::size_t n = 0, all = list_->faces.size(); n < all; ++n) {
       if (Face* const face = list_->faces[n]) call(*face);

@@ -1,8 +1,10 @@
 // Owns the boots of real systems, judged by what they say on the serial port: Debian's Linux, KVM with a
 // Linux in it, Xen with its domains. RINGSIDE_GUESTS names the folder with the images of linux.sh, kvm.sh and
-// xen.sh in folders of those names; a boot whose image is not there is skipped with a line.
+// xen.sh in folders of those names; a boot whose image is not there is skipped with a line. The same from
+// CDs, by Debian's SeaBIOS and GRUB.
 #include <doctest/doctest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -24,7 +26,8 @@ struct Boot {
 Boot boot(const Words& machine, const std::string& words, const Words& more = {}) {
   const Folder folder;
   const std::string stats = folder / "stats.json";
-  Words all{"-nographic", "-no-reboot", "--timeout", "900", "--stats", stats, "-append", words};
+  Words all{"-nographic", "-no-reboot", "--timeout", "900", "--stats", stats};
+  if (!words.empty()) all.insert(all.end(), {"-append", words});
   all.insert(all.end(), machine.begin(), machine.end());
   all.insert(all.end(), more.begin(), more.end());
   Boot done;
@@ -56,6 +59,18 @@ void kvm_boot(const std::string& parameters, const Words& more = {}) {
     CHECK(done.says(marker));
   }
   CHECK_FALSE(done.says("KVMTEST-FAIL"));
+}
+
+// The CD of a guest's folder; empty: there is none, or no firmware, which is said.
+std::string guest_cd(const std::string& guest) {
+  const std::string at = guest_images(guest), cd = at + "/" + guest + ".iso";
+  if (at.empty()) return {};
+  for (const std::string& needed : {cd, std::string("/usr/share/seabios/bios-256k.bin")}) {
+    if (std::filesystem::exists(needed)) continue;
+    MESSAGE("skipped: ", needed, " is not there");
+    return {};
+  }
+  return cd;
 }
 
 }  // namespace
@@ -100,6 +115,43 @@ TEST_CASE("Xen runs a PV dom0, a PVH and a PV domain") {
   }
   CHECK_FALSE(done.says("PVH-FAIL"));
   CHECK_FALSE(done.says("PV-FAIL"));
+}
+
+TEST_CASE("Linux from its CD, by SeaBIOS and GRUB, on one CPU and on two") {
+  const std::string cd = guest_cd("linux");
+  if (cd.empty()) return;
+  for (const std::string cpus : {"1", "2"}) {
+    CAPTURE(cpus);
+    const Boot done = boot({"-m", "512", "-smp", cpus, "-cdrom", cd}, "");
+    CHECK(done.says("WORK-DONE"));
+    CHECK(done.says("GUEST-OFF"));
+  }
+}
+
+TEST_CASE("Xen from its CD, by SeaBIOS and GRUB") {
+  const std::string cd = guest_cd("xen");
+  if (cd.empty()) return;
+  const Boot done = boot({"-m", "1024", "-cdrom", cd}, "");
+  for (const std::string_view marker : {"PVH-READY", "PV-READY", "XEN-DONE", "DOM0-OFF"}) {
+    CAPTURE(marker);
+    CHECK(done.says(marker));
+  }
+}
+
+TEST_CASE("GRUB's menu is moved by the arrow keys") {
+  const std::string cd = "/usr/lib/grub-rescue/grub-rescue-cdrom.iso";
+  if (!std::filesystem::exists(cd)) {
+    MESSAGE("skipped: ", cd, " is not there; it comes with grub-rescue-pc");
+    return;
+  }
+  const Words machine{"-cdrom", cd, "-serial", "null", "--timeout", "300"};
+  const auto until = [&](const std::string& keys, const std::string& row) {
+    Words all = machine;
+    all.insert(all.end(), {"--type", keys, "--expect-screen", row});
+    return run(all).status;
+  };
+  CHECK(until("<screen executed automatically>", "[*]GNU/Linux") == 0);
+  CHECK(until("<screen executed automatically><down><down>", "[*]FreeBSD.*direct boot") == 0);
 }
 
 }  // namespace ringside::cli

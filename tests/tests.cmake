@@ -3,6 +3,8 @@
 add_library(test-main OBJECT tests/main.cpp)
 target_link_libraries(test-main PRIVATE arch)
 precompile(test-main test-main <set> <doctest/doctest.h>)
+# It asks doctest for the main program, before the first look at its header.
+set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
 
 # gcc 12 sees uninitialized members in std::regex where the sanitizers are on.
 if(RINGSIDE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")

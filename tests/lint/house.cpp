@@ -211,8 +211,8 @@ Complaints check_words(const File& file) {
 Complaints check_layout(const std::vector<File>& all) {
   constexpr std::array<std::string_view, 8> folders = {"cpu",      "mmu",  "vmx",   "devices",
                                                        "frontend", "roms", "tests", ".ci"};
-  constexpr std::array<std::string_view, 6> files = {"CMakeLists.txt", "CMakePresets.json", "DEPARTURES.md",
-                                                     "GLOSSARY.md",    "LICENSE",           "README.md"};
+  constexpr std::array<std::string_view, 4> files = {"CMakeLists.txt", "CMakePresets.json", "LICENSE",
+                                                     "README.md"};
   Complaints complaints;
   std::vector<std::string> scripts;
   for (const File& file : all) {

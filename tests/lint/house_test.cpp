@@ -79,7 +79,6 @@ TEST_CASE("each rule notices") {
 
   std::vector<File> top = {make_file("CMakeLists.txt", ""), make_file("CMakePresets.json", ""),
                            make_file("LICENSE", ""),        make_file("README.md", ""),
-                           make_file("GLOSSARY.md", ""),    make_file("DEPARTURES.md", ""),
                            make_file("go", "#!/bin/sh\n"),  make_file("mmu/x.h", "")};
   CHECK(check_layout(top).empty());
   top.push_back(make_file("stay", "#!/bin/sh\n"));

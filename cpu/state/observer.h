@@ -20,9 +20,8 @@ struct ObservedAccess {
 
 // Told of slow events only, so that nobody who does not look pays for it. Nothing that an observer does may
 // change what the guest sees. Several may look at one CPU (Cpu::observers). VM entries and VM exits have
-// observers of their own (vmx/vmx.h). Every
-// function but `stops_before` is called in the middle of an instruction or of a delivery: to stop after it,
-// end_run_at(cpu, 0).
+// observers of their own (vmx/vmx.h). Every function but `stops_before` is called in the middle of an
+// instruction or of a delivery: to stop after it, end_run_at(cpu, 0).
 class CpuObserver {
  public:
   virtual ~CpuObserver() = default;

@@ -10,7 +10,8 @@ struct AbsentFlag {
 
 constexpr std::string_view no_shares = "not there yet: no folder is shared with the guest; leave it out",
                            no_network = "not there yet: there is no network; leave it out",
-                           no_window = "not there yet: there is no window; use the serial port",
+                           no_window =
+                               "not there yet; -display sdl opens a window, Ctrl-Alt-F in it is full screen",
                            emulated = "every instruction is emulated here; leave it out, or use -accel",
                            no_smbios = "the SMBIOS tables are the machine's own, but for -uuid; leave it out",
                            no_migration = "a machine cannot be saved to a file yet; run it from its start",

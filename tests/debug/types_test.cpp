@@ -62,6 +62,11 @@ TEST_CASE("the parameters and variables of the function at the stop") {
   }
 }
 
+// Without the name of a number that happens to lie near a symbol of this program's.
+static std::string unnamed(const std::string& text) {
+  return text.substr(0, std::min(text.find(" <"), text.find('\n')));
+}
+
 TEST_CASE("expressions in C: members, elements, pointers, casts, what they count in") {
   Typed t;
   t.cpu().rip = t.code;
@@ -75,9 +80,9 @@ TEST_CASE("expressions in C: members, elements, pointers, casts, what they count
   CHECK(t.run("print/x from[2]") == "0xfffffffe\n");
   CHECK(t.run("print/d from[2]") == "-2\n");
   CHECK(has(t.run("print from[1] + from[0]"), "= 21"));
-  CHECK(t.run("print from[2] < 0").starts_with("0x1 = 1"));
-  CHECK(t.run("print from[2] / 2 == 0 - 1").starts_with("0x1 = 1"));
-  CHECK(t.run("print &from[3] - from").starts_with("0x3 = 3"));
+  CHECK(unnamed(t.run("print from[2] < 0")) == "0x1 = 1");
+  CHECK(unnamed(t.run("print from[2] / 2 == 0 - 1")) == "0x1 = 1");
+  CHECK(unnamed(t.run("print &from[3] - from")) == "0x3 = 3");
   CHECK(t.run("print &from[1]") == "const volatile int * &from[1] = 0x700004\n");
   CHECK(has(t.run("print $rdi"), "0x700000 = "));
   // By a cast, as any address; also of C's own types, which need no DWARF.

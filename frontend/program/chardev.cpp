@@ -100,7 +100,7 @@ std::optional<Chardev> parse_chardev_place(std::string_view flag, std::string_vi
     return std::nullopt;
   }
   if (text == "vc" || text.starts_with("vc:"))
-    error = fmt::format("{} {}: the window shows the screen only; use stdio, pty or file:PATH", flag, whole);
+    error = fmt::format("{} {}: no window shows serial ports; use stdio, pty or file:PATH", flag, whole);
   else if (text.starts_with("telnet:") || text.starts_with("udp:") || text.starts_with("websocket:"))
     error = fmt::format("{} {}: not spoken here; use tcp:HOST:PORT,server", flag, whole);
   else if (text.starts_with("pipe:") || text.starts_with("/dev/"))

@@ -15,6 +15,7 @@ void GlobalFetches::Side::count(u64 size, int change) {
 
 void GlobalFetches::put(unsigned side, u64 page, HostPhys host, u64 page_size) {
   Side& s = sides_[side];
+  any_ = true;
   if (s.pages.insert({page, {host, page_size}}).second) s.count(page_size, 1);
   s.slots.put(tlb_index(page), true);
 }
@@ -54,6 +55,7 @@ bool GlobalFetches::clear(unsigned side, u64& epochs) {
   Side& s = sides_[side];
   if (s.pages.empty()) return false;
   s = {};
+  any_ = !sides_[1 - side].pages.empty();
   epoch_[side] = ++epochs;
   return true;
 }

@@ -25,6 +25,8 @@ class GlobalFetches {
     const auto found = sides_[side].pages.find(page);
     return found == sides_[side].pages.end() ? nullptr : &found->second.host;
   }
+  // There were some since all was cleared.
+  bool any() const { return any_; }
   // The page of an address, or a fragment of the large page that it lies in; errs by telling too many.
   bool may_have(unsigned side, u64 address) const {
     return sides_[side].slots.has(tlb_index(address)) || sides_[side].any_fragments;
@@ -53,6 +55,7 @@ class GlobalFetches {
     SlotSet slots;  // tlb_index() of the pages, so that INVLPG of others need not search; some may be gone
     void count(u64 size, int change);
   };
+  bool any_ = false;
   std::array<Side, 2> sides_;
   std::array<u64, 2> epoch_;
 };

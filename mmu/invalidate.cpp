@@ -17,7 +17,7 @@ void Mmu::invlpg(LinAddr address) {
     } else if (context->may_have_global(address.value)) {
       context->drop_page(address.value, true, epochs_);
     }
-    drop_global_fetch(*context, address.value, true);
+    if (context->globals->any()) drop_global_fetch(*context, address.value, true);
   }
   after_invalidation();
 }

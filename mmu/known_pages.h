@@ -71,7 +71,7 @@ class KnownDataPages {
   TlbEntry& fast(unsigned slot) { return fast_[slot]; }
 
  private:
-  struct Known {
+  struct alignas(32) Known {  // in one line of the host's cache
     u64 page;
     PagePlace place;
   };

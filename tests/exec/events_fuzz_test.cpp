@@ -115,8 +115,8 @@ bool act(SmallMachine& m, Random& r) {
       commit_segment(c, reg, segment);
       return true;
     }
-    case 12: return may_load_system_register(c) && load_local_descriptor_table(c, selector);
-    case 13: return may_load_system_register(c) && load_task_register(c, selector);
+    case 12: return in_segmented_mode(c) && load_local_descriptor_table(c, selector);
+    case 13: return in_segmented_mode(c) && load_task_register(c, selector);
     case 14: return look_up_access_rights(c, selector, looked) && look_up_limit(c, selector, looked);
     default:
       c.raise(static_cast<Vector>(r.below(22)), static_cast<u32>(r.below(64)) * 4, r.next());

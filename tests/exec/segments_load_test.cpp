@@ -188,18 +188,6 @@ TEST_CASE("LLDT and LTR take every base that the CPU could use, whatever CR4.LA5
   m.refused(load_local_descriptor_table(m.cpu, sel::free0), Vector::GP, sel::free0);
 }
 
-TEST_CASE("SLDT and STR under UMIP; LLDT and LTR above level 0; none in real-address mode") {
-  SegmentMachine m;
-  m.start_at(sel::code3, sel::data3, at::user_code, at::stack3);
-  CHECK(may_store_system_register(m.cpu));
-  m.cpu.cr4 |= Cr4::UMIP;
-  m.refused(may_store_system_register(m.cpu), Vector::GP, 0);
-  m.refused(may_load_system_register(m.cpu), Vector::GP, 0);
-  SmallMachine r;
-  CHECK_FALSE(may_store_system_register(r.cpu));
-  CHECK(r.cpu.fault.vector == Vector::UD);
-}
-
 TEST_CASE("LAR, LSL, VERR and VERW say what may be used without faulting") {
   SegmentMachine m;
   const auto rights = [&](u16 s) {

@@ -1,5 +1,8 @@
 // Owns the tests of the remaining system instructions: tables, MSRs, time, CPUID, interrupt flag, bases,
 // MONITOR.
+#include <utility>
+
+#include "cpu/exec/descriptors/descriptor_instructions.h"
 #include "tests/exec/system_box.h"
 
 using namespace ringside;
@@ -54,6 +57,31 @@ TEST_CASE("SGDT and SIDT store what LGDT and LIDT load; UMIP keeps users out") {
   b.cpu.cr4 |= Cr4::UMIP;
   CHECK(b.run({0x0f, 0x01, 0x03}) == GP);
   CHECK(b.run({0x0f, 0x01, 0x0b}) == GP);
+}
+
+TEST_CASE("SLDT and STR under UMIP; LLDT and LTR above level 0; none in real-address mode") {
+  SystemBox b;
+  Lowered sldt_eax, str_eax;
+  REQUIRE((b.lower(b.decoder, {0x0f, 0x00, 0xc0}, sldt_eax) != nullptr));
+  REQUIRE((b.lower(b.decoder, {0x0f, 0x00, 0xc8}, str_eax) != nullptr));
+  // Both go on in their block, so that their bodies are called alone.
+  const auto stores = [&] {
+    return std::pair(sldt<Gpr<0, u32>>(b.cpu, sldt_eax.op), str<Gpr<0, u32>>(b.cpu, str_eax.op));
+  };
+  CHECK(stores() == std::pair(false, false));
+  CHECK(b.cpu.fault.vector == Vector::UD);
+  CHECK(b.run({0x0f, 0x00, 0xd0}) == UD);  // lldt eax
+  CHECK(b.run({0x0f, 0x00, 0xd8}) == UD);  // ltr eax
+  b.protected_mode(3);
+  b.cpu.segment[LDTR].selector = 0x28;
+  CHECK(stores() == std::pair(true, true));
+  CHECK(b.run({0x0f, 0x00, 0xd0}) == GP);
+  CHECK(b.run({0x0f, 0x00, 0xd8}) == GP);
+  b.cpu.cr4 |= Cr4::UMIP;
+  CHECK(stores() == std::pair(false, false));
+  CHECK(b.cpu.fault.vector == Vector::GP);
+  b.protected_mode();
+  CHECK(stores() == std::pair(true, true));
 }
 
 TEST_CASE("RDMSR and WRMSR: privilege, EDX:EAX, unknown numbers") {

@@ -19,23 +19,4 @@ inline bool request_exit(Cpu& cpu, const Op& op, ExitInfo exit) {
   return request_exit(cpu, exit);
 }
 
-// An instruction that exits if `control` is 1. True: the body has to return false.
-inline bool exits_by_control(Cpu& cpu, const Op& op, VmxControl control, ExitReason reason) {
-  if (!cpu.non_root || !cpu.vmx->controls.has(control)) [[likely]]
-    return false;
-  ExitInfo exit;
-  exit.reason = reason;
-  exit.cause = {ExitCause::Kind::control, control};
-  return !request_exit(cpu, op, exit);
-}
-// An instruction that always exits in VMX non-root operation. True: the body has to return false.
-inline bool exits_always(Cpu& cpu, const Op& op, ExitReason reason, u64 qualification = 0) {
-  if (!cpu.non_root) [[likely]]
-    return false;
-  ExitInfo exit;
-  exit.reason = reason;
-  exit.qualification = qualification;
-  return !request_exit(cpu, op, exit);
-}
-
 }  // namespace ringside

@@ -4,7 +4,7 @@
 #include "cpu/exec/core/instruction_information.h"
 
 #include "cpu/decode/rows.h"
-#include "cpu/exec/core/exit_request.h"
+#include "cpu/state/cpu.h"
 
 namespace ringside {
 namespace {
@@ -67,15 +67,6 @@ u64 displacement_qualification(const Cpu& cpu, const Op& op) {
   if (op.base == reg::rip_base) value += cpu.rip_base;
   if (op.index == reg::page_size) value += cpu.page_size;
   return value;
-}
-
-bool request_instruction_exit(Cpu& cpu, const Op& op, ExitReason reason, ExitCause cause) {
-  ExitInfo exit;
-  exit.reason = reason;
-  exit.qualification = displacement_qualification(cpu, op);
-  exit.instruction_information = instruction_information(cpu, op);
-  exit.cause = cause;
-  return request_exit(cpu, op, exit);
 }
 
 }  // namespace ringside

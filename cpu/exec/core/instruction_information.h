@@ -16,8 +16,4 @@ u32 instruction_information(const Cpu& cpu, const Op& op);
 // ones: the address relative to the next instruction is made whole); 0 for register operands.
 u64 displacement_qualification(const Cpu& cpu, const Op& op);
 
-// A VM exit of an instruction that records instruction information. Always false, so that a body can return
-// it.
-bool request_instruction_exit(Cpu& cpu, const Op& op, ExitReason reason, ExitCause cause = {});
-
 }  // namespace ringside

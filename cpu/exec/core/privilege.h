@@ -1,6 +1,7 @@
 // Owns the checks that stand at the top of system instructions.
 #pragma once
 
+#include "cpu/decode/op.h"
 #include "cpu/state/cpu.h"
 
 namespace ringside {
@@ -10,10 +11,14 @@ inline bool fail(Cpu& cpu, Vector vector) {
   return false;
 }
 
-// CPL 0, and so not virtual-8086 mode: #GP(0) otherwise. Real-address mode counts as CPL 0.
-inline bool require_privilege(Cpu& cpu) { return (cpu.cpl == 0 && !cpu.mode.v86) || fail(cpu, Vector::GP); }
-// For SGDT, SIDT, SMSW and their like: CR4.UMIP forbids them outside CPL 0.
-inline bool require_umip_permission(Cpu& cpu) { return !(cpu.cr4 & Cr4::UMIP) || require_privilege(cpu); }
+// The privilege that the instruction's row wants: #GP(0) or #UD is raised otherwise. Where it is a matter of
+// IOPL, bitmaps or system-management mode the body itself asks, and this lets everybody pass.
+bool has_privilege_above_ring_0(Cpu& cpu, const Op& op);
+inline bool has_privilege(Cpu& cpu, const Op& op) {
+  if (cpu.cpl == 0 && !cpu.mode.v86) [[likely]]
+    return true;
+  return has_privilege_above_ring_0(cpu, op);
+}
 
 // EDX:EAX, as RDMSR, RDTSC and others use them: reads, and writes that clear the upper halves.
 inline u64 edx_eax(const Cpu& cpu) {

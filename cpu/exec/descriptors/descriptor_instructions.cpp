@@ -62,12 +62,6 @@ bool in_segmented_mode(Cpu& cpu) {
   cpu.raise(Vector::UD);
   return false;
 }
-bool may_load_system_register(Cpu& cpu) {
-  return in_segmented_mode(cpu) && (cpu.cpl == 0 || refuse(cpu, Vector::GP));
-}
-bool may_store_system_register(Cpu& cpu) {
-  return in_segmented_mode(cpu) && (cpu.cpl == 0 || !(cpu.cr4 & Cr4::UMIP) || refuse(cpu, Vector::GP));
-}
 
 bool load_local_descriptor_table(Cpu& cpu, u16 selector) {
   if (is_null(selector)) {

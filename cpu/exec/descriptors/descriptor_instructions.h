@@ -8,9 +8,6 @@ namespace ringside {
 
 // #UD in real-address and virtual-8086 mode.
 bool in_segmented_mode(Cpu& cpu);
-// As in_segmented_mode; then #GP(0) above CPL 0, for stores only with CR4.UMIP.
-bool may_load_system_register(Cpu& cpu);
-bool may_store_system_register(Cpu& cpu);
 
 bool load_local_descriptor_table(Cpu& cpu, u16 selector);
 bool load_task_register(Cpu& cpu, u16 selector);
@@ -31,12 +28,11 @@ inline void set_zero_flag(Cpu& cpu, bool zero) {
 template <auto load, class Src>
 inline bool load_system_register(Cpu& cpu, const Op& op) {
   u16 selector;
-  return may_load_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
-         Src::read(cpu, op, selector) && load(cpu, selector);
+  return in_segmented_mode(cpu) && permitted(cpu, op) && Src::read(cpu, op, selector) && load(cpu, selector);
 }
 template <SegReg reg, class Dst>
 inline bool store_system_register(Cpu& cpu, const Op& op) {
-  return may_store_system_register(cpu) && !(cpu.non_root && system_segment_exits(cpu, op)) &&
+  return in_segmented_mode(cpu) && permitted(cpu, op) &&
          Dst::write(cpu, op, static_cast<typename Dst::Value>(cpu.segment[reg].selector));
 }
 template <class Src>

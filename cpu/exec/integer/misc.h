@@ -54,11 +54,11 @@ inline bool random_number(Cpu& cpu, const Op& op) {
 }
 template <class Dst>
 inline bool rdrand(Cpu& cpu, const Op& op) {
-  return !(cpu.non_root && random_exits(cpu, op, false)) && random_number<Dst>(cpu, op);
+  return permitted(cpu, op) && random_number<Dst>(cpu, op);
 }
 template <class Dst>
 inline bool rdseed(Cpu& cpu, const Op& op) {
-  return !(cpu.non_root && random_exits(cpu, op, true)) && random_number<Dst>(cpu, op);
+  return permitted(cpu, op) && random_number<Dst>(cpu, op);
 }
 
 }  // namespace ringside

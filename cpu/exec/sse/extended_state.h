@@ -46,7 +46,7 @@ inline bool fxrstor(Cpu& cpu, const Op& op) {
 template <SaveForm form, class Address>
 inline bool save_components(Cpu& cpu, const Op& op) {
   constexpr bool supervisor = form == SaveForm::xsaves, compacted = supervisor || form == SaveForm::xsavec;
-  if (supervisor && cpu.non_root && !may_use_supervisor_states(cpu, op, false)) return false;
+  if (supervisor && cpu.non_root && !may_use_supervisor_states(cpu, op)) return false;
   if (!xsave_ready(cpu, supervisor)) return false;
   const unsigned bytes = save_area_bytes(requested_components(cpu, supervisor), compacted);
   u64 linear;
@@ -64,7 +64,7 @@ constexpr auto xsaves = save_components<SaveForm::xsaves, Address>;
 template <bool supervisor, class Address>
 inline bool restore_components(Cpu& cpu, const Op& op) {
   u64 linear;
-  if (supervisor && cpu.non_root && !may_use_supervisor_states(cpu, op, true)) return false;
+  if (supervisor && cpu.non_root && !may_use_supervisor_states(cpu, op)) return false;
   return xsave_ready(cpu, supervisor) && Address::linear(cpu, op, 576, AccessKind::read, linear) &&
          xrstor_at(cpu, op, linear, supervisor);
 }

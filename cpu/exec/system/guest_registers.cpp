@@ -2,6 +2,7 @@
 #include "cpu/exec/system/guest_registers.h"
 
 #include "cpu/exec/core/exit_request.h"
+#include "cpu/exec/core/instruction_exits.h"
 #include "cpu/exec/core/operands.h"
 #include "cpu/exec/core/privilege.h"
 #include "cpu/exec/system/control_registers.h"
@@ -16,19 +17,10 @@ bool has(const Cpu& cpu, VmxControl control) { return cpu.vmx->controls.has(cont
 
 ExitCause by(VmxControl control) { return {ExitCause::Kind::control, control}; }
 
-bool exit_with(Cpu& cpu, const Op& op, ExitReason reason, u64 qualification, const ExitCause& cause) {
-  ExitInfo exit;
-  exit.reason = reason;
-  exit.qualification = qualification;
-  exit.cause = cause;
-  return request_exit(cpu, op, exit);
-}
-
 unsigned number_of(u8 gpr) { return gpr / 8; }
 
 bool cr_exit(Cpu& cpu, const Op& op, unsigned cr, CrAccess access, u8 gpr, const ExitCause& cause) {
-  return exit_with(cpu, op, ExitReason::control_register_access,
-                   control_register_qualification(cr, access, number_of(gpr)), cause);
+  return request_row_exit(cpu, op, cause, control_register_qualification(cr, access, number_of(gpr)));
 }
 
 }  // namespace
@@ -107,7 +99,7 @@ bool guest_mov_from_cr(Cpu& cpu, const Op& op, unsigned number, u8 gpr, u64& val
 bool guest_rdmsr(Cpu& cpu, const Op& op) {
   const u32 number = static_cast<u32>(cpu.gpr[RCX]);
   ExitCause cause;
-  if (msr_exits(cpu, number, false, cause)) return exit_with(cpu, op, ExitReason::rdmsr, 0, cause);
+  if (msr_exits(cpu, number, false, cause)) return request_row_exit(cpu, op, cause);
   u64 value;
   if (read_virtual_x2apic(cpu, number, value) == MsrAccess::ordinary &&
       !read_msr(cpu, number, value, cpu.instruction_rip(op)))
@@ -119,7 +111,7 @@ bool guest_rdmsr(Cpu& cpu, const Op& op) {
 bool guest_wrmsr(Cpu& cpu, const Op& op) {
   const u32 number = static_cast<u32>(cpu.gpr[RCX]);
   ExitCause cause;
-  if (msr_exits(cpu, number, true, cause)) return exit_with(cpu, op, ExitReason::wrmsr, 0, cause);
+  if (msr_exits(cpu, number, true, cause)) return request_row_exit(cpu, op, cause);
   const u64 value = edx_eax(cpu);
   switch (write_virtual_x2apic(cpu, number, value)) {
     case MsrAccess::done: return true;

@@ -15,7 +15,7 @@ namespace ringside {
 template <class Dst, class Src>
 inline bool mov_to_cr(Cpu& cpu, const Op& op) {
   typename Src::Value value;
-  if (!require_privilege(cpu) || !Src::read(cpu, op, value)) return false;
+  if (!has_privilege(cpu, op) || !Src::read(cpu, op, value)) return false;
   if (cpu.non_root) [[unlikely]]
     return guest_mov_to_cr(cpu, op, Dst::number(op), value, Src::offset(op));
   switch (Dst::number(op)) {
@@ -32,7 +32,7 @@ template <class Dst, class Src>
 inline bool mov_from_cr(Cpu& cpu, const Op& op) {
   const unsigned number = Src::number(op);
   if (number == 1 || number > 8 || (number > 4 && number < 8)) return fail(cpu, Vector::UD);
-  if (!require_privilege(cpu)) return false;
+  if (!has_privilege(cpu, op)) return false;
   u64 value;
   if (!cpu.non_root) [[likely]]
     value = read_control_register(cpu, number);
@@ -50,7 +50,7 @@ inline bool open_debug_register(Cpu& cpu, const Op& op, unsigned& number, bool f
     if (cpu.cr4 & Cr4::DE) return fail(cpu, Vector::UD);
     number += 2;
   }
-  if (!require_privilege(cpu)) return false;
+  if (!has_privilege(cpu, op)) return false;
   if (cpu.dr7 & Dr7::GD) {
     cpu.raise(Vector::DB, 0, Dr6::BD);
     return false;
@@ -90,7 +90,7 @@ inline bool mov_from_dr(Cpu& cpu, const Op& op) {
 template <class Src>
 inline bool lmsw(Cpu& cpu, const Op& op) {
   typename Src::Value value;
-  if (!require_privilege(cpu) || !Src::read(cpu, op, value)) return false;
+  if (!has_privilege(cpu, op) || !Src::read(cpu, op, value)) return false;
   if (cpu.non_root) [[unlikely]]
     return guest_lmsw(cpu, op, value, Src::where == Where::mem);
   constexpr u64 settable = Cr0::PE | Cr0::MP | Cr0::EM | Cr0::TS;
@@ -99,7 +99,7 @@ inline bool lmsw(Cpu& cpu, const Op& op) {
 
 template <class Dst>
 inline bool smsw(Cpu& cpu, const Op& op) {
-  return require_umip_permission(cpu) &&
+  return has_privilege(cpu, op) &&
          Dst::write(cpu, op,
                     static_cast<typename Dst::Value>(cpu.non_root ? guest_machine_status(cpu) : cpu.cr0));
 }
@@ -147,7 +147,7 @@ template <class Src>
 inline bool umwait(Cpu& cpu, const Op& op) {
   typename Src::Value state;
   if ((cpu.non_root && !user_wait_enabled(cpu)) || !Src::read(cpu, op, state) ||
-      !user_wait(cpu, op, static_cast<u32>(state), ExitReason::umwait))
+      !user_wait(cpu, op, static_cast<u32>(state)))
     return false;
   cpu.monitor_armed = false;
   return true;
@@ -156,7 +156,7 @@ template <class Src>
 inline bool tpause(Cpu& cpu, const Op& op) {
   typename Src::Value state;
   return (!cpu.non_root || user_wait_enabled(cpu)) && Src::read(cpu, op, state) &&
-         user_wait(cpu, op, static_cast<u32>(state), ExitReason::tpause);
+         user_wait(cpu, op, static_cast<u32>(state));
 }
 
 }  // namespace ringside

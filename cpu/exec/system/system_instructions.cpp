@@ -1,7 +1,6 @@
 // Owns the system instructions without operands: interrupt flag, halting, MSRs, time, CPUID, MONITOR.
 #include "cpu/exec/system/system_instructions.h"
 
-#include "cpu/exec/core/exit_request.h"
 #include "cpu/exec/core/instruction_exits.h"
 #include "cpu/exec/core/operands.h"
 #include "cpu/exec/core/privilege.h"
@@ -26,19 +25,14 @@ InterruptFlag interrupt_flag(const Cpu& cpu) {
   return cpu.cpl == 3 && (cpu.cr4 & Cr4::PVI) ? InterruptFlag::VIF : InterruptFlag::refused;
 }
 
-bool require_time_permission(Cpu& cpu) {
-  return !(cpu.cr4 & Cr4::TSD) || cpu.cpl == 0 || fail(cpu, Vector::GP);
-}
-
-bool monitor_available(Cpu& cpu) {
-  const bool available = cpu.cpl == 0 && !cpu.mode.v86 && (cpu.msr.misc_enable & MiscEnable::monitor);
-  return available || fail(cpu, Vector::UD);
+bool monitor_available(Cpu& cpu, const Op& op) {
+  return has_privilege(cpu, op) && ((cpu.msr.misc_enable & MiscEnable::monitor) || fail(cpu, Vector::UD));
 }
 
 }  // namespace
 
 bool clts(Cpu& cpu, const Op& op) {
-  if (!require_privilege(cpu)) return false;
+  if (!has_privilege(cpu, op)) return false;
   if (cpu.non_root) [[unlikely]]
     return guest_clts(cpu, op);
   cpu.cr0 &= ~Cr0::TS;
@@ -46,8 +40,7 @@ bool clts(Cpu& cpu, const Op& op) {
 }
 
 bool hlt(Cpu& cpu, const Op& op) {
-  if (!require_privilege(cpu) || exits_by_control(cpu, op, VmxControl::hlt_exiting, ExitReason::hlt))
-    return false;
+  if (!permitted(cpu, op)) return false;
   cpu.activity = Activity::hlt;
   cpu.attention |= Attention::activity;
   return true;
@@ -79,31 +72,27 @@ bool sti(Cpu& cpu, const Op&) {
   }
 }
 
-bool clac(Cpu& cpu, const Op&) {
-  if (cpu.cpl != 0 || cpu.mode.v86) return fail(cpu, Vector::UD);
+bool clac(Cpu& cpu, const Op& op) {
+  if (!has_privilege(cpu, op)) return false;
   cpu.set_eflags(0, Eflags::AC);
   return true;
 }
 
-bool stac(Cpu& cpu, const Op&) {
-  if (cpu.cpl != 0 || cpu.mode.v86) return fail(cpu, Vector::UD);
+bool stac(Cpu& cpu, const Op& op) {
+  if (!has_privilege(cpu, op)) return false;
   cpu.set_eflags(Eflags::AC, Eflags::AC);
   return true;
 }
 
-bool swapgs(Cpu& cpu, const Op&) {
+bool swapgs(Cpu& cpu, const Op& op) {
   if (!cpu.mode.bits64) return fail(cpu, Vector::UD);
-  if (!require_privilege(cpu)) return false;
+  if (!has_privilege(cpu, op)) return false;
   std::swap(cpu.segment[GS].base, cpu.msr.kernel_gs_base);
   return true;
 }
 
-bool invd(Cpu& cpu, const Op& op) {
-  return require_privilege(cpu) && !exits_always(cpu, op, ExitReason::invd);
-}
-bool wbinvd(Cpu& cpu, const Op& op) {
-  return require_privilege(cpu) && !exits_by_control(cpu, op, VmxControl::wbinvd_exiting, ExitReason::wbinvd);
-}
+bool invd(Cpu& cpu, const Op& op) { return permitted(cpu, op); }
+bool wbinvd(Cpu& cpu, const Op& op) { return permitted(cpu, op); }
 
 bool serialize(Cpu&, const Op&) { return true; }
 
@@ -124,7 +113,7 @@ bool tell_msr(Cpu& cpu, bool write) {
 
 bool rdmsr(Cpu& cpu, const Op& op) {
   u64 value;
-  if (!require_privilege(cpu)) return false;
+  if (!has_privilege(cpu, op)) return false;
   if (cpu.non_root) [[unlikely]]
     return guest_rdmsr(cpu, op) && tell_msr(cpu, false);
   if (!read_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), value, cpu.instruction_rip(op)))
@@ -134,7 +123,7 @@ bool rdmsr(Cpu& cpu, const Op& op) {
 }
 
 bool wrmsr(Cpu& cpu, const Op& op) {
-  if (!require_privilege(cpu)) return false;
+  if (!has_privilege(cpu, op)) return false;
   if (cpu.non_root) [[unlikely]]
     return guest_wrmsr(cpu, op) && tell_msr(cpu, true);
   if (!write_msr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu), cpu.instruction_rip(op)))
@@ -143,17 +132,13 @@ bool wrmsr(Cpu& cpu, const Op& op) {
 }
 
 bool rdtsc(Cpu& cpu, const Op& op) {
-  if (!require_time_permission(cpu) ||
-      exits_by_control(cpu, op, VmxControl::rdtsc_exiting, ExitReason::rdtsc))
-    return false;
+  if (!permitted(cpu, op)) return false;
   set_edx_eax(cpu, read_tsc(cpu));
   return true;
 }
 
 bool rdtscp(Cpu& cpu, const Op& op) {
-  if ((cpu.non_root && !rdtscp_enabled(cpu)) || !require_time_permission(cpu) ||
-      exits_by_control(cpu, op, VmxControl::rdtsc_exiting, ExitReason::rdtscp))
-    return false;
+  if ((cpu.non_root && !rdtscp_enabled(cpu)) || !permitted(cpu, op)) return false;
   set_edx_eax(cpu, read_tsc(cpu));
   cpu.gpr[RCX] = static_cast<u32>(cpu.msr.tsc_aux);
   return true;
@@ -162,8 +147,7 @@ bool rdtscp(Cpu& cpu, const Op& op) {
 // The counters are those of the MSRs IA32_PMCn, which count nothing: CPUID announces no performance
 // monitoring.
 bool rdpmc(Cpu& cpu, const Op& op) {
-  if (!(cpu.cr4 & Cr4::PCE) && cpu.cpl != 0) return fail(cpu, Vector::GP);
-  if (exits_by_control(cpu, op, VmxControl::rdpmc_exiting, ExitReason::rdpmc)) return false;
+  if (!permitted(cpu, op)) return false;
   constexpr u32 counters = 8;
   if (static_cast<u32>(cpu.gpr[RCX]) >= counters) return fail(cpu, Vector::GP);
   set_edx_eax(cpu, 0);
@@ -187,9 +171,7 @@ CpuidContext cpuid_context(const Cpu& cpu) {
 }
 
 bool cpuid_instruction(Cpu& cpu, const Op& op) {
-  // "CPUID faulting", which IA32_MISC_FEATURES_ENABLES turns on.
-  if ((cpu.msr.misc_features & 1) && cpu.cpl != 0) return fail(cpu, Vector::GP);
-  if (exits_always(cpu, op, ExitReason::cpuid)) return false;
+  if (!permitted(cpu, op)) return false;
   const u32 leaf = static_cast<u32>(cpu.gpr[RAX]);
   const CpuidResult r =
       cpu.model ? cpuid(*cpu.model, cpuid_context(cpu), leaf, static_cast<u32>(cpu.gpr[RCX])) : CpuidResult{};
@@ -219,13 +201,11 @@ bool wrpkru(Cpu& cpu, const Op&) {
 
 bool xsetbv(Cpu& cpu, const Op& op) {
   if (!(cpu.cr4 & Cr4::OSXSAVE)) return fail(cpu, Vector::UD);
-  return require_privilege(cpu) && !exits_always(cpu, op, ExitReason::xsetbv) &&
-         write_xcr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu));
+  return permitted(cpu, op) && write_xcr(cpu, static_cast<u32>(cpu.gpr[RCX]), edx_eax(cpu));
 }
 
 bool monitor(Cpu& cpu, const Op& op) {
-  if (!monitor_available(cpu) || exits_by_control(cpu, op, VmxControl::monitor_exiting, ExitReason::monitor))
-    return false;
+  if (!monitor_available(cpu, op) || (cpu.non_root && exits_by_row(cpu, op))) return false;
   if (static_cast<u32>(cpu.gpr[RCX])) return fail(cpu, Vector::GP);
   u64 offset = cpu.gpr[RAX];
   if (op.attrs & OpAttr::address16) offset &= 0xffff;
@@ -247,7 +227,7 @@ bool arm_monitor(Cpu& cpu, const Op& op, u64 offset) {
 // Software has to expect that the wait ends for no reason: here it always does so at once, because a store
 // that should end it may come from anywhere.
 bool mwait(Cpu& cpu, const Op& op) {
-  if (!monitor_available(cpu) || (cpu.non_root && mwait_exits(cpu, op))) return false;
+  if (!monitor_available(cpu, op) || (cpu.non_root && exits_by_row(cpu, op, cpu.monitor_armed))) return false;
   constexpr u32 break_on_masked_interrupt = 1;
   if (static_cast<u32>(cpu.gpr[RCX]) & ~break_on_masked_interrupt) return fail(cpu, Vector::GP);
   cpu.monitor_armed = false;
@@ -256,9 +236,8 @@ bool mwait(Cpu& cpu, const Op& op) {
 
 // RDTSC exiting is about them, too: "Changes to Instruction Behavior in VMX Non-Root Operation". The wait
 // ends at once, as MWAIT's does, and so never by the limit of IA32_UMWAIT_CONTROL, which alone sets CF.
-bool user_wait(Cpu& cpu, const Op& op, u32 state, ExitReason reason) {
-  if (!require_time_permission(cpu)) return false;
-  if (cpu.non_root && user_wait_exits(cpu, op, reason)) return false;
+bool user_wait(Cpu& cpu, const Op& op, u32 state) {
+  if (!permitted(cpu, op)) return false;
   constexpr u32 fast_state = 1;
   if (state & ~fast_state) return fail(cpu, Vector::GP);
   cpu.flags.set_image(0);

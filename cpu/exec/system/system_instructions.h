@@ -33,7 +33,7 @@ bool mwait(Cpu& cpu, const Op& op);
 // MONITOR and UMONITOR of the line at `offset` in the instruction's segment.
 bool arm_monitor(Cpu& cpu, const Op& op, u64 offset);
 // UMWAIT and TPAUSE from their privilege check on; `reason`: of the VM exit.
-bool user_wait(Cpu& cpu, const Op& op, u32 state, ExitReason reason);
+bool user_wait(Cpu& cpu, const Op& op, u32 state);
 
 // What CPUID looks at, of this CPU now.
 CpuidContext cpuid_context(const Cpu& cpu);

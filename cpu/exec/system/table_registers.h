@@ -18,14 +18,14 @@ inline unsigned pseudo_descriptor_bytes(const Cpu& cpu) { return cpu.mode.bits64
 template <Cpu::Table Cpu::*table, class Address>
 inline bool store_table(Cpu& cpu, const Op& op) {
   u64 linear;
-  return require_umip_permission(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
+  return permitted(cpu, op) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::write, linear) &&
          store_pseudo_descriptor(cpu, op, linear, cpu.*table);
 }
 template <Cpu::Table Cpu::*table, class Address>
 inline bool load_table(Cpu& cpu, const Op& op) {
   u64 linear;
-  return require_privilege(cpu) && !(cpu.non_root && table_access_exits(cpu, op)) &&
+  return permitted(cpu, op) &&
          Address::linear(cpu, op, pseudo_descriptor_bytes(cpu), AccessKind::read, linear) &&
          load_pseudo_descriptor(cpu, op, linear, cpu.*table);
 }
@@ -41,13 +41,13 @@ constexpr auto lidt = load_table<&Cpu::idtr, Address>;
 // Segment limits do not matter to INVLPG, only the base; an address that is not canonical names no page.
 template <class Address>
 inline bool invlpg(Cpu& cpu, const Op& op) {
-  if (!require_privilege(cpu)) return false;
+  if (!has_privilege(cpu, op)) return false;
   u64 linear = Address::offset(cpu, op);
   if (!cpu.mode.bits64)
     linear = (linear + cpu.segment[op.seg].base) & 0xffffffff;
   else if (op.seg == FS || op.seg == GS)
     linear += cpu.segment[op.seg].base;
-  if (cpu.non_root && invlpg_exits(cpu, op, linear)) return false;
+  if (cpu.non_root && exits_by_row(cpu, op, linear)) return false;
   if (cpu.mode.bits64 && !canonical_for_cpu(cpu, linear)) return true;
   cpu.mmu.invlpg(LinAddr(linear));
   return true;
@@ -60,8 +60,7 @@ inline bool invpcid(Cpu& cpu, const Op& op) {
   typename Type::Value type;
   V128 descriptor;
   if (cpu.non_root && !invpcid_enabled(cpu)) return false;
-  if (!require_privilege(cpu) || (cpu.non_root && invpcid_exits(cpu, op)) || !Type::read(cpu, op, type))
-    return false;
+  if (!permitted(cpu, op) || !Type::read(cpu, op, type)) return false;
   if (type > 3) return fail(cpu, Vector::GP);
   return Source::read(cpu, op, descriptor) && invalidate_by_descriptor(cpu, type, descriptor);
 }

@@ -31,11 +31,11 @@ bool alone(Cpu& cpu) {
 
 }  // namespace
 
-bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside) {
+bool open_vmx_instruction(Cpu& cpu, const Op& op, bool outside) {
   // Whoever hears that it failed wants to know which instruction it was.
   if (cpu.vmx && cpu.vmx->observers) cpu.rip = cpu.instruction_rip(op);
   if (!vmx_mode_ok(cpu, outside)) return false;
-  if (cpu.non_root) return request_instruction_exit(cpu, op, reason);
+  if (cpu.non_root) return request_row_exit(cpu, op);
   return vmx_privilege_ok(cpu);
 }
 
@@ -45,8 +45,7 @@ bool open_other_vmcs_access(Cpu& cpu, const Op& op, u64 encoding, bool write, Vm
   if (!vmx_mode_ok(cpu, false)) return false;
   if (cpu.non_root) {
     ExitCause cause;
-    if (vmcs_access_exits(cpu, encoding, write, cause))
-      return request_instruction_exit(cpu, op, write ? ExitReason::vmwrite : ExitReason::vmread, cause);
+    if (vmcs_access_exits(cpu, encoding, write, cause)) return request_row_exit(cpu, op, cause);
   }
   if (!vmx_privilege_ok(cpu)) return false;
   vmcs = accessed_vmcs(cpu);
@@ -86,21 +85,20 @@ bool write_vmcs_field(Cpu& cpu, const Op& op, Vmcs& vmcs, u64 encoding, u64 valu
 }
 
 bool vmxoff_instruction(Cpu& cpu, const Op& op) {
-  return open_vmx_instruction(cpu, op, ExitReason::vmxoff) && finish(cpu, vmxoff(cpu));
+  return open_vmx_instruction(cpu, op) && finish(cpu, vmxoff(cpu));
 }
 
 bool vmcall(Cpu& cpu, const Op& op) {
   // A guest may say it in every mode and at every privilege.
-  if (cpu.non_root) return request_instruction_exit(cpu, op, ExitReason::vmcall);
+  if (cpu.non_root) return request_row_exit(cpu, op);
   // In VMX root operation it would call a monitor of system-management mode, which does not exist here.
-  return open_vmx_instruction(cpu, op, ExitReason::vmcall) &&
-         finish(cpu, VmResult::refuse(Refusal::vmcall_in_root));
+  return open_vmx_instruction(cpu, op) && finish(cpu, VmResult::refuse(Refusal::vmcall_in_root));
 }
 
 namespace {
 
 bool launch_or_resume(Cpu& cpu, const Op& op, bool launch) {
-  if (!open_vmx_instruction(cpu, op, launch ? ExitReason::vmlaunch : ExitReason::vmresume)) return false;
+  if (!open_vmx_instruction(cpu, op)) return false;
   const VmResult ready = entry_preconditions(cpu, launch);
   return ready.ok ? enter_and_inject(cpu, launch) : finish(cpu, ready);
 }
@@ -121,16 +119,15 @@ bool vmfunc(Cpu& cpu, const Op& op) {
   }
   const bool enabled = (*cpu.vmx->current)[Field::VM_FUNCTION_CONTROLS] >> function & 1;
   if (enabled && function == eptp_switching && switch_ept_pointer(cpu, index)) return true;
-  return request_instruction_exit(cpu, op, ExitReason::vmfunc,
-                                  {ExitCause::Kind::control, VmxControl::vm_functions});
+  return request_row_exit(cpu, op, {ExitCause::Kind::control, VmxControl::vm_functions});
 }
 
-bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason) {
+bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction) {
   if (cpu.vmx == nullptr || !cpu.vmx->capability.has(instruction)) {
     cpu.rip = cpu.instruction_rip(op);
     return refuse_vmx_instruction(cpu, cpu.vmx ? Refusal::instruction_absent : Refusal::no_vmx);
   }
-  return open_vmx_instruction(cpu, op, reason);
+  return open_vmx_instruction(cpu, op);
 }
 
 bool refuse_invalidation(Cpu& cpu, VmxControl instruction, u64 type) {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cpu/exec/core/exit_request.h"
-#include "cpu/exec/core/instruction_information.h"
+#include "cpu/exec/core/instruction_exits.h"
 #include "cpu/exec/core/operands.h"
 #include "cpu/exec/core/privilege.h"
 #include "vmx/instructions.h"
@@ -12,7 +12,7 @@ namespace ringside {
 
 // The conditions that VMX instructions share, in their order: #UD by mode, a VM exit in VMX non-root
 // operation, #GP(0) above CPL 0. `outside`: allowed outside VMX operation (VMXON).
-bool open_vmx_instruction(Cpu& cpu, const Op& op, ExitReason reason, bool outside = false);
+bool open_vmx_instruction(Cpu& cpu, const Op& op, bool outside = false);
 // Raises the exception, and tells whoever listens why. Always false.
 bool refuse_vmx_instruction(Cpu& cpu, Refusal why);
 // The #UD conditions alone.
@@ -40,7 +40,7 @@ bool clear_vmcs(Cpu& cpu, const Op& op, u64 pointer);
 template <class Source>
 inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
   u64 pointer;
-  if (!open_vmx_instruction(cpu, op, ExitReason::vmxon, true)) return false;
+  if (!open_vmx_instruction(cpu, op, true)) return false;
   // In VMX root operation it fails before its operand is read.
   if (cpu.vmx_operation) return finish(cpu, vmxon(cpu, 0));
   if (const Refusal why = vmxon_refusal(cpu); why != Refusal::none) return refuse_vmx_instruction(cpu, why);
@@ -50,21 +50,20 @@ inline bool vmxon_instruction(Cpu& cpu, const Op& op) {
 template <class Source>
 inline bool vmclear_instruction(Cpu& cpu, const Op& op) {
   u64 pointer;
-  return open_vmx_instruction(cpu, op, ExitReason::vmclear) && Source::read(cpu, op, pointer) &&
-         clear_vmcs(cpu, op, pointer);
+  return open_vmx_instruction(cpu, op) && Source::read(cpu, op, pointer) && clear_vmcs(cpu, op, pointer);
 }
 
 template <class Source>
 inline bool vmptrld_instruction(Cpu& cpu, const Op& op) {
   u64 pointer;
-  return open_vmx_instruction(cpu, op, ExitReason::vmptrld) && Source::read(cpu, op, pointer) &&
+  return open_vmx_instruction(cpu, op) && Source::read(cpu, op, pointer) &&
          finish(cpu, vmptrld(cpu, pointer));
 }
 
 template <class Destination>
 inline bool vmptrst_instruction(Cpu& cpu, const Op& op) {
-  return open_vmx_instruction(cpu, op, ExitReason::vmptrst) &&
-         Destination::write(cpu, op, current_pointer(cpu)) && finish(cpu, VmResult::success());
+  return open_vmx_instruction(cpu, op) && Destination::write(cpu, op, current_pointer(cpu)) &&
+         finish(cpu, VmResult::success());
 }
 
 // Outside 64-bit mode operands have 32 bits whatever the operand size is.
@@ -97,30 +96,30 @@ inline bool vmwrite_instruction(Cpu& cpu, const Op& op) {
 
 bool invalidate_ept(Cpu& cpu, u64 type, const V128& descriptor);
 bool invalidate_vpid(Cpu& cpu, u64 type, const V128& descriptor);
-bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason);
+bool may_invalidate(Cpu& cpu, const Op& op, VmxControl instruction);
 // VMfail for a type that the CPU does not have; always true.
 bool refuse_invalidation(Cpu& cpu, VmxControl instruction, u64 type);
 
 // The type is looked at before the descriptor is read, as the manual's operation sections say.
 template <class Type, class Source>
-inline bool invalidation_instruction(Cpu& cpu, const Op& op, VmxControl instruction, ExitReason reason,
+inline bool invalidation_instruction(Cpu& cpu, const Op& op, VmxControl instruction,
                                      bool (*type_supported)(const Capabilities&, u64),
                                      bool (*invalidate)(Cpu&, u64, const V128&)) {
   typename Type::Value type;
   V128 descriptor;
-  if (!may_invalidate(cpu, op, instruction, reason) || !Type::read(cpu, op, type)) return false;
+  if (!may_invalidate(cpu, op, instruction) || !Type::read(cpu, op, type)) return false;
   if (!type_supported(cpu.vmx->capability, type)) return refuse_invalidation(cpu, instruction, type);
   return Source::read(cpu, op, descriptor) && invalidate(cpu, type, descriptor);
 }
 template <class Type, class Source>
 inline bool invept_instruction(Cpu& cpu, const Op& op) {
-  return invalidation_instruction<Type, Source>(cpu, op, VmxControl::invept, ExitReason::invept,
-                                                invept_type_supported, invalidate_ept);
+  return invalidation_instruction<Type, Source>(cpu, op, VmxControl::invept, invept_type_supported,
+                                                invalidate_ept);
 }
 template <class Type, class Source>
 inline bool invvpid_instruction(Cpu& cpu, const Op& op) {
-  return invalidation_instruction<Type, Source>(cpu, op, VmxControl::invvpid, ExitReason::invvpid,
-                                                invvpid_type_supported, invalidate_vpid);
+  return invalidation_instruction<Type, Source>(cpu, op, VmxControl::invvpid, invvpid_type_supported,
+                                                invalidate_vpid);
 }
 
 bool vmxoff_instruction(Cpu& cpu, const Op& op);

@@ -102,7 +102,12 @@ inline u32 undone_length(const Cpu& cpu) {
 }
 
 // Derives what Engine knows of the mode and the translation: at a boundary, before a block is looked for.
-void refresh(Cpu& cpu);
+inline void refresh(Cpu& cpu) {
+  Engine& engine = *cpu.engine;
+  engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
+  engine.code_mask = cpu.mode.bits64 ? ~u64{0} : 0xffffffff;
+  engine.tag = (cpu.mmu.fetch_epoch() << 10) | (cpu.mode.key & 0x3ff);
+}
 
 constexpr unsigned jump_index(u64 linear) {
   return static_cast<unsigned>((linear ^ (linear >> 14)) & (jump_entries - 1));

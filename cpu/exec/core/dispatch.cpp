@@ -1,4 +1,4 @@
-// Owns the ways out of a chain of handlers, and what the dispatchers derive of mode and translation.
+// Owns the ways out of a chain of handlers.
 #include "cpu/exec/core/dispatch.h"
 
 namespace ringside {
@@ -14,13 +14,6 @@ const Op* end_chain(Cpu& cpu, u64 rip, ChainEnd why) {
   cpu.rip = rip;
   cpu.chain_end = why;
   return &cpu.engine->exit.op;
-}
-
-void refresh(Cpu& cpu) {
-  Engine& engine = *cpu.engine;
-  engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
-  engine.code_mask = cpu.mode.bits64 ? ~u64{0} : 0xffffffff;
-  engine.tag = (cpu.mmu.fetch_epoch() << 10) | (cpu.mode.key & 0x3ff);
 }
 
 bool check_branch_target(Cpu& cpu, const Op& op, u64& target) {

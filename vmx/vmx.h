@@ -64,6 +64,7 @@ struct MsrListRefusal {
 struct RefusedEntry {
   std::vector<const Rule*> broken;  // every rule, in the manual's order; none: MSR loading or the like
   const ExitInfo* exit = nullptr;   // nullptr: VMfailValid, and no VM exit came of it
+  u64 rip = 0;                      // of the VMLAUNCH or VMRESUME
 
   const Rule* rule() const { return broken.empty() ? nullptr : broken.front(); }  // what the CPU met first
 };

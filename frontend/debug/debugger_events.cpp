@@ -304,6 +304,7 @@ void Debugger::Impl::refused(Cpu& cpu, const RefusedEntry& entry) {
   }
   own.last = std::move(event);
   std::string text = "VM entry refused";
+  if (exit) text += fmt::format(" at RIP {}", code_text(entry.rip, ringside::World::root, symbols));
   if (rule) text += fmt::format(": {}: {}", rule->id, rule->sentence);
   if (exit) text += fmt::format(" (VM exit, reason {})", static_cast<unsigned>(exit->reason));
   if (exit && exit->reason == ExitReason::entry_failure_msr_loading) {

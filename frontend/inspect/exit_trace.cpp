@@ -323,6 +323,10 @@ void ExitTrace::refused(Cpu& cpu, const RefusedEntry& entry) {
       .hex("vmcs", cpu.vmx->current->region.value)
       .say(", instruction ")
       .count("instruction", retired(cpu));
+  if (exit)
+    titled(sheet, "entered_by", "by")
+        .say("RIP ")
+        .number("rip", entry.rip, code_text(entry.rip, World::root, symbols_));
   if (exit) add_parts(sheet, "qualification", "qualification", explain_exit(*exit).qualification);
   add_msr_refusal(sheet, cpu, exit);
   const NameCode names = code_names(symbols_, &writers_, cpu.vmx->current->region.value);

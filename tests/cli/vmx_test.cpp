@@ -59,6 +59,13 @@ TEST_CASE("a refused entry names its rules, values, writers and cure") {
   CHECK(has(result.err, "cure: CR3_TARGET_COUNT = 0x4"));
   CHECK(has(result.err, "IA32_VMX_MISC (MSR 0x485)"));
   CHECK(has(result.err, "VMfailValid 26"));
+  // Of an entry that fails with a VM exit, too, the instruction that entered is told.
+  const std::size_t failed_at = result.err.find("VM entry refused, VM exit: reason 33");
+  REQUIRE(failed_at != std::string::npos);
+  const std::string failure =
+      result.err.substr(failed_at, result.err.find("guest.cr0", failed_at) - failed_at);
+  CHECK(has(failure, "by             RIP 0x"));
+  CHECK(has(failure, "<enter (refusals/refusals.asm:"));
   CHECK(has(result.err, "10          in all, after 2 VM entries and 8 that failed"));
   const Folder folder;
   const std::string csv = folder / "rows.csv";

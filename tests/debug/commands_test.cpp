@@ -71,6 +71,9 @@ TEST_CASE("VMX instructions that fail: VMfailInvalid, VMfailValid, #UD and #GP, 
   CHECK(has(d.run("continue"), "VM entry refused: VMfailValid 4"));
   CHECK(has(d.run("continue"), "VM entry refused: VMfailValid 5"));
   CHECK(has(d.run("continue"), "VM entry refused: controls.pin.reserved"));
+  std::string stop;
+  for (unsigned n = 0; n < 20 && !has(stop, "(VM exit, reason 33)"); ++n) stop = d.run("continue");
+  CHECK(in_order(stop, {"VM entry refused at RIP 0x", "<enter (refusals/refusals.asm:", "guest."}));
 }
 
 TEST_CASE("VMX instructions that fault") {

@@ -58,16 +58,17 @@ void tell_refused(Cpu& cpu, const RefusedEntry& entry) {
 
 bool enter_and_inject(Cpu& cpu, bool launch) {
   Vmx& vmx = *cpu.vmx;
+  const u64 rip = cpu.rip;  // the instruction's, where somebody listens
   const EntryResult entry = enter_guest(cpu, launch);
   switch (entry.kind) {
     case EntryResult::Kind::fail_valid:
       conclude(cpu, VmResult::refuse(entry.why));
-      tell_refused(cpu, {entry.broken, nullptr});
+      tell_refused(cpu, {entry.broken, nullptr, rip});
       return true;
     case EntryResult::Kind::exited:
     case EntryResult::Kind::aborted:
       vmx.exit_count = retired(cpu);
-      tell_refused(cpu, {entry.broken, &vmx.exit});
+      tell_refused(cpu, {entry.broken, &vmx.exit, rip});
       break;
     case EntryResult::Kind::entered:
       vmx.entry_count = retired(cpu);

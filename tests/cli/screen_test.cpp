@@ -39,6 +39,21 @@ TEST_CASE("--expect-screen waits for a row of the screen") {
   CHECK(wrong.err.starts_with("ringside: --expect-screen (: "));
 }
 
+TEST_CASE("the ROMs tell their story on the screen as on COM1, in every mode of the CPU, and it scrolls") {
+  const std::string roms = RINGSIDE_BINARY_DIR "/roms/";
+  // Its last lines, and what 64-bit code printed long before is gone.
+  const Result visor = run({"-bios", roms + "visor.bin", "--expect-screen", "^42 exits of 32 kinds; VMXOFF",
+                            "--fail-on", "nothing like it"});
+  CHECK(visor.status == 0);
+  CHECK(visor.err == "");
+  CHECK(has(visor.out, "42 exits of 32 kinds; VMXOFF"));
+  // What real mode, protected mode and 64-bit code say, each behind the other.
+  const Result hello = run({"-bios", roms + "hello.bin", "--expect-screen", "^Ringside: an x86-64 machine",
+                            "--expect-screen", "^real mode       first instruction at F000:FFF0",
+                            "--expect-screen", "^protected mode  CR0 ", "--expect-screen", "^64-bit mode "});
+  CHECK(hello.status == 0);
+}
+
 TEST_CASE("--screenshot and --screenshot-at write PNG files; a machine without a screen has none") {
   const Folder folder;
   const std::string bios = folder.write("bios", shows_a), before = folder / "before.png",

@@ -29,8 +29,7 @@ class Run {
 
   int run() {
     std::string error;
-    if (!session_.prepare(error) || !let_gdb_in(error) ||
-        (session_.options().window && !display_.open(error))) {
+    if (!session_.prepare(error) || !let_gdb_in(error) || !open_window(error)) {
       const int status = session_.refuse(error);
       return signals_.caught() ? 128 + signals_.caught() : status;
     }
@@ -56,6 +55,7 @@ class Run {
   static constexpr double longest_nap = 0.05;
 
   bool let_gdb_in(std::string& error);
+  bool open_window(std::string& error);
   bool step(Input& input);
   bool serve_gdb();
   bool stand_still(Input& input);
@@ -117,6 +117,13 @@ bool Run::let_gdb_in(std::string& error) {
   say(fmt::format("{} gdb: target remote {}", options.start_stopped ? "waiting for" : "ready for",
                   gdb()->address()));
   return true;
+}
+
+bool Run::open_window(std::string& error) {
+  const RunOptions& options = session_.options();
+  if (!options.window || display_.open(options.name, error)) return true;
+  error = fmt::format("-display sdl: {}; use -display none", error);
+  return false;
 }
 
 // One slice; false: the run is over and the session knows how.
@@ -193,10 +200,11 @@ void Run::wait(Input& input, double seconds) {
   if (session_.listens() && others.empty()) seconds = std::min(seconds, look_again);
   if (gdb()) others.push_back(gdb()->descriptor());
   if (display_.there()) {
-    seconds = std::min(seconds, Display::longest_wait);
-    display_.serve(session_.machine());
+    seconds = std::min(seconds, display_.longest_wait());
+    others.push_back(display_.descriptor());
   }
   input.poll(milliseconds(session_.time_left(seconds)), others);
+  display_.serve(session_.machine());
 }
 
 // Hands input over until the guest's receivers are full; true if some went.

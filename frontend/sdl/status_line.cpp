@@ -52,8 +52,9 @@ StatusLine status_line(const WindowStatus& status, bool grabbed, unsigned column
   std::vector<StatusPart> wanted;
   if (status.paused) wanted.push_back({"paused", Look::paused});
   for (StatusPart& part : world_parts(status)) wanted.push_back(std::move(part));
-  wanted.push_back({fmt::format("{:.1f} s", status.seconds), Look::plain});
-  if (!status.paused) wanted.push_back({fmt::format("{:.0f} MIPS", status.mips), Look::plain});
+  // Of a width of their own, so that the words behind them do not move.
+  wanted.push_back({fmt::format("{:6.1f} s", status.seconds), Look::plain});
+  if (!status.paused) wanted.push_back({fmt::format("{:4.0f} MIPS", status.mips), Look::plain});
   if (status.full_speed) wanted.push_back({"full speed", Look::plain});
   unsigned used = columns_of(line.right);
   if (!grabbed && used > columns) line.right = {}, used = 0;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "frontend/commands/console.h"
+#include "frontend/program/display.h"
 #include "frontend/program/file_roles.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/pager.h"
@@ -84,7 +85,8 @@ class Conversation {
 
   int run() {
     std::string error;
-    if (!session_.prepare(error) || !session_.let_gdb_in(error)) return session_.refuse(error);
+    if (!session_.prepare(error) || !session_.let_gdb_in(error) || !open_window(error))
+      return session_.refuse(error);
     Commands commands(debugger(), session_.symbols(), [this](std::string_view text) { write(text); });
     connect(commands);
     catch_interrupts();
@@ -99,6 +101,19 @@ class Conversation {
  private:
   Debugger& debugger() { return session_.debugger(); }
   GdbServer* gdb() { return session_.gdb(); }
+
+  bool open_window(std::string& error) {
+    if (!session_.options().window.value_or(false)) return true;
+    display_.set_standing(true);
+    return display_.open_asked(session_.options().name, error);
+  }
+
+  // What people did in the window while the machine runs: input for the guest, or a wish to stop.
+  void serve_window() {
+    display_.serve(session_.machine());
+    if (display_.quit() && !session_.over()) session_.end("quit", "ended from the window", exit_ok);
+    if (display_.take_pause() || display_.quit()) debugger().interrupt();
+  }
 
   void connect(Commands& commands) {
     session_.on_enough([this] { debugger().interrupt(); });
@@ -124,6 +139,7 @@ class Conversation {
     debugger().on_slice([this] {
       session_.flush();
       session_.offer_input();
+      serve_window();
       const bool decided = !told_ && session_.decided();
       if (decided || session_.limit_reached() || (gdb() && gdb()->client_waits())) debugger().interrupt();
     });
@@ -153,9 +169,17 @@ class Conversation {
         console.show_prompt();
         continue;
       }
-      std::array<pollfd, 2> wait = {
-          {{STDIN_FILENO, POLLIN, 0}, {gdb() ? gdb()->descriptor() : -1, POLLIN, 0}}};
-      const int most = static_cast<int>(session_.time_left(hour) * 1000) + 1;
+      display_.serve(session_.machine());
+      display_.take_pause();  // it stands already
+      if (display_.quit()) {
+        session_.end("quit", "ended from the window", exit_ok);
+        return Console::Waited::over;
+      }
+      std::array<pollfd, 3> wait = {{{STDIN_FILENO, POLLIN, 0},
+                                     {gdb() ? gdb()->descriptor() : -1, POLLIN, 0},
+                                     {display_.there() ? display_.descriptor() : -1, POLLIN, 0}}};
+      const double longest = display_.there() ? display_.longest_wait() : hour;
+      const int most = static_cast<int>(session_.time_left(longest) * 1000) + 1;
       const bool cut = ::poll(wait.data(), wait.size(), most) < 0;
       if (cut && !session_.limit_reached()) return Console::Waited::interrupted;
       if (wait[0].revents) return Console::Waited::input;
@@ -238,6 +262,7 @@ class Conversation {
 
   void around(bool begins) {
     to_interrupt = begins ? &debugger() : nullptr;
+    display_.set_standing(!begins);
     debugger().take_interrupt();
     session_.flush();
     if (begins || session_.limit_reached() || !session_.decided() || std::exchange(told_, true)) return;
@@ -263,6 +288,7 @@ class Conversation {
   }
 
   Session session_;
+  Display display_;
   DebugOptions options_;
   Pager pager_{[](std::string_view text) { return print(text); }};
   bool told_ = false;  // what decided --expect or --fail-on

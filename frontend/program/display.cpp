@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -31,10 +32,29 @@ WindowStatus::World world_of(const Cpu& cpu) {
 
 }  // namespace
 
+bool desktop_there() {
+  const auto set = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != 0;
+  };
+  return set("DISPLAY") || set("WAYLAND_DISPLAY");
+}
+
 bool Display::open(const std::string& name, std::string& error) {
   name_ = name;
   window_ = Window::open(error);
   return there();
+}
+
+bool Display::open_asked(const std::string& name, std::string& error) {
+  if (open(name, error)) return true;
+  error = fmt::format("-display sdl: {}; use -display none", error);
+  return false;
+}
+
+void Display::set_standing(bool standing) {
+  standing_ = standing;
+  told_ = {};
 }
 
 bool Display::serve(Machine& machine) {
@@ -45,7 +65,7 @@ bool Display::serve(Machine& machine) {
   served_ = now;
   const bool changed = take_requests(machine);
   bool went = false;
-  while (!paused_ && !input_.empty() && machine.input(input_.front())) {
+  while (!paused_ && !standing_ && !input_.empty() && machine.input(input_.front())) {
     input_.pop_front();
     went = true;
   }
@@ -62,7 +82,7 @@ bool Display::take_requests(Machine& machine) {
     std::string error;
     switch (requests_.front()) {
       case Window::Request::close:
-        quit_ = std::exchange(asked_to_power_off_, true) || paused_ || quit_;
+        quit_ = std::exchange(asked_to_power_off_, true) || paused_ || standing_ || quit_;
         if (quit_) break;
         machine.input(PowerButton{});
         window_->note("the power button was pressed; close the window again to end the run");
@@ -99,7 +119,7 @@ void Display::write_status(Machine& machine, HostClock::time_point now) {
   status.mips = static_cast<double>(retired - std::min(retired_, retired)) / 1e6 / since;
   status.seconds = machine.seconds();
   for (unsigned n = 0; n < machine.cpus(); ++n) status.cpus.push_back(world_of(machine.cpu(n)));
-  status.paused = paused_;
+  status.paused = paused_ || standing_;
   status.full_speed = full_speed_;
   window_->status(status);
   told_ = now;

@@ -5,22 +5,30 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "frontend/machine/machine.h"
 #include "frontend/sdl/window.h"
 
 namespace ringside {
 
+// X11 or Wayland.
+bool desktop_there();
+
 // Looks at the machine between two slices of its run, and alters it by Machine::input only.
 class Display {
  public:
-  // False: one line in `error`. `name` is the machine's.
+  // False: one line in `error`. `name` is the machine's. Asked for by its flag, the line says so.
   bool open(const std::string& name, std::string& error);
+  bool open_asked(const std::string& name, std::string& error);
   bool there() const { return window_ != nullptr; }
 
   // Does what is due, at most some sixty times a second, and what people asked for. True: input went.
   bool serve(Machine& machine);
   bool paused() const { return paused_; }
+  bool take_pause() { return std::exchange(paused_, false); }
+  // Somebody else lets the machine stand still, or go on.
+  void set_standing(bool standing);
   bool full_speed() const { return full_speed_; }
   bool quit() const { return quit_; }
   // Readable when people have asked for something.
@@ -43,7 +51,7 @@ class Display {
   HostClock::time_point served_{}, drawn_{}, told_{};
   u64 retired_ = 0;            // at told_
   bool owes_picture_ = false;  // the window did not take the last one
-  bool paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
+  bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
 };
 
 }  // namespace ringside

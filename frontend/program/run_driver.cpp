@@ -2,6 +2,7 @@
 #include "frontend/program/run_driver.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -119,11 +120,16 @@ bool Run::let_gdb_in(std::string& error) {
   return true;
 }
 
+// False: `error`. A window that nobody asked for is no reason to end.
 bool Run::open_window(std::string& error) {
   const RunOptions& options = session_.options();
-  if (!options.window || display_.open(options.name, error)) return true;
-  error = fmt::format("-display sdl: {}; use -display none", error);
-  return false;
+  if (options.window) return !*options.window || display_.open_asked(options.name, error);
+  if (!isatty(STDIN_FILENO) || !window_by_itself(options)) return true;
+  if (!desktop_there())
+    say("no desktop, so no window: --screenshot FILE shows the screen; -nographic says that none is wanted");
+  else if (std::string why; !display_.open(options.name, why))
+    say(fmt::format("no window: {}; the run goes on without", why));
+  return true;
 }
 
 // One slice; false: the run is over and the session knows how.

@@ -1,6 +1,7 @@
 // Owns how the window looks. Its colours are those of Okabe and Ito, which people tell apart whatever colours
 // they see; each comes with a sign of its own shape.
 #include <algorithm>
+#include <sstream>
 
 #include "frontend/sdl/sdl_face.h"
 
@@ -55,11 +56,8 @@ void SdlFace::present() {
   if (where.bar.height > 0) draw_bar(where.bar);
   if (help_) {
     std::vector<std::string> lines;
-    for (const WindowKey& key : window_keys()) {
-      std::string line = spelled(key);
-      line.resize(16, ' ');
-      lines.push_back(line.append(key.help));
-    }
+    std::istringstream text(window_keys_text());
+    for (std::string line; std::getline(text, line);) lines.push_back(line);
     draw_card(lines, where.area, false);
   }
   if (!note_.empty()) draw_card({note_}, where.area, true);
@@ -68,6 +66,7 @@ void SdlFace::present() {
     SDL_RenderSetClipRect(renderer_, nullptr);
     SDL_RenderSetScale(renderer_, 1, 1);
     SDL_SetRenderDrawBlendMode(renderer_, SDL_BLENDMODE_NONE);
+    mail_.nudge();  // what was clicked at may be for the machine's thread
   }
   SDL_RenderPresent(renderer_);
 }

@@ -41,7 +41,8 @@ class Window {
   // A line that is shown for a few seconds.
   virtual void note(const std::string& text) = 0;
 
-  // What people have done since, in its order, at the ends of the queues. True: there was something.
+  // What people have done since, in its order, at the ends of the queues. True: there was something, of these
+  // or of the panes' own.
   virtual bool take(std::deque<InputEvent>& input, std::deque<Request>& requests) = 0;
   // Readable while take() has something to give.
   virtual int descriptor() const = 0;

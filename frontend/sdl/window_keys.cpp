@@ -44,9 +44,9 @@ std::string spelled(const WindowKey& key) {
   return text;
 }
 
-std::string window_keys_text() {
+std::string window_keys_text(std::string_view indent) {
   std::string text;
-  for (const WindowKey& key : keys) text += fmt::format("{:<16}{}\n", spelled(key), key.help);
+  for (const WindowKey& key : keys) text += fmt::format("{}{:<16}{}\n", indent, spelled(key), key.help);
   return text;
 }
 

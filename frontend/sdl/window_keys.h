@@ -38,7 +38,7 @@ std::optional<WindowAct> window_act_of_function_key(unsigned number);
 
 // "Ctrl-Alt-H, F1".
 std::string spelled(const WindowKey& key);
-// A line for each, for people.
-std::string window_keys_text();
+// A line for each, for people, with `indent` in front.
+std::string window_keys_text(std::string_view indent = "");
 
 }  // namespace ringside

@@ -67,6 +67,11 @@ void WindowMail::put(Window::Request request) {
   wake();
 }
 
+void WindowMail::nudge() {
+  const std::lock_guard lock(mutex_);
+  wake();
+}
+
 void WindowMail::wake() {
   if (std::exchange(woken_, true)) return;
   const char byte = 0;

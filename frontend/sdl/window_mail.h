@@ -28,6 +28,8 @@ class WindowMail {
   // The window's thread.
   void put(const InputEvent& event);
   void put(Window::Request request);
+  // Wakes the machine's thread for what somebody else has to tell it.
+  void nudge();
   bool stopping() const { return stopping_; }
   // What came since the last call; of several, the last.
   std::optional<WindowStatus> new_status();

@@ -75,21 +75,20 @@ TEST_CASE("pause, help, a picture, sizes and the end have keys") {
     desktop.press(keys);
     return desktop.wait_for_other_dots(dots);
   };
-  const bool sees = !desktop.dots().empty();  // imagemagick is here
-  if (sees) {
-    CHECK(changes("F1"));
-    CHECK(changes("Escape"));
-    CHECK(changes("ctrl+alt+h"));
-    CHECK(changes("ctrl+alt+h"));
-    CHECK(changes("ctrl+alt+z"));
-    CHECK(changes("ctrl+alt+f"));
-    CHECK(changes("ctrl+alt+f"));
+  for (const std::string keys : {"F1", "Escape", "ctrl+alt+h", "ctrl+alt+h", "ctrl+alt+z"}) {
+    CAPTURE(keys);
+    CHECK(changes(keys));
   }
   desktop.press("ctrl+alt+s");
   CHECK(program.wait_for("screenshot-1.png: written"));
   CHECK(read_file(folder / "screenshot-1.png").starts_with("\x89PNG\r\n"));
-  for (const char* keys : {"ctrl+alt+t", "ctrl+alt+u", "ctrl+alt+v", "ctrl+alt+i", "F2"}) desktop.press(keys);
-  for (const int size : {50, 1, 1200}) desktop.resize(size, size / 2 + 1);
+  for (const char* keys :
+       {"ctrl+alt+f", "ctrl+alt+f", "ctrl+alt+t", "ctrl+alt+u", "ctrl+alt+v", "ctrl+alt+i", "F2"})
+    desktop.press(keys);
+  for (const int size : {50, 1, 1200}) {
+    desktop.resize(size, size / 2 + 1);
+    std::this_thread::sleep_for(100ms);
+  }
   desktop.press("ctrl+alt+p");
   CHECK(desktop.wait_for_window("^two words - Ringside$"));
   desktop.press("ctrl+alt+q");
@@ -104,7 +103,7 @@ TEST_CASE("closing the window presses the power button, and closing it again end
   REQUIRE(desktop.wait_for_window("Ringside"));
   const std::string dots = desktop.dots();
   desktop.close();
-  if (!dots.empty()) CHECK(desktop.wait_for_other_dots(dots));  // what to do next is said there
+  CHECK(desktop.wait_for_other_dots(dots));  // what to do next is said there
   CHECK(desktop.has_window("Ringside"));
   desktop.close();
   CHECK(program.finish() == 0);

@@ -169,6 +169,7 @@ class Conversation {
         console.show_prompt();
         continue;
       }
+      display_.waited();
       display_.serve(session_.machine());
       display_.take_pause();  // it stands already
       if (display_.quit()) {

@@ -2,6 +2,7 @@
 #include "frontend/program/display.h"
 
 #include <fmt/format.h>
+#include <time.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -17,6 +18,13 @@ namespace ringside {
 namespace {
 
 using Seconds = std::chrono::duration<double>;
+
+// Of the processor, by this thread.
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
 
 std::string next_screenshot() {
   std::error_code none;
@@ -68,6 +76,7 @@ bool Display::serve(Machine& machine) {
   while (!paused_ && !standing_ && !input_.empty() && machine.input(input_.front())) {
     input_.pop_front();
     went = true;
+    look_after_ = 0;  // its echo is waited for
   }
   draw(machine, now);
   constexpr double told_often = 0.25;
@@ -101,14 +110,23 @@ bool Display::take_requests(Machine& machine) {
   return some;
 }
 
-// Thirty times a second what is shown is compared with what was: the framebuffer is written behind
-// everybody's back.
+// Thirty times a second what is shown is compared with what was, as the framebuffer is written behind
+// everybody's back; less often while nothing changes, and on a busy host, so that looking takes at most a
+// fortieth of the work of a thread that never waits.
 void Display::draw(Machine& machine, HostClock::time_point now) {
+  constexpr double shortest = 0.033, longest = 0.1, share = 40;
   const Vga* const vga = machine.screen();
-  constexpr double pause = 0.033;
-  if (vga == nullptr || (!owes_picture_ && Seconds(now - drawn_).count() < pause)) return;
+  const double since = Seconds(now - drawn_).count();
+  if (vga == nullptr || (!owes_picture_ && since < look_after_)) return;
+  const double before = thread_seconds();
+  if (!owes_picture_ && !std::exchange(waited_, false) && before - worked_ < look_after_work_) return;
+  const ScreenCopy::Update what = window_->show(*vga);
   drawn_ = now;
-  owes_picture_ = !window_->show(*vga);
+  worked_ = thread_seconds();
+  look_after_work_ = (worked_ - before) * share;
+  look_after_ =
+      what == ScreenCopy::Update::changed ? shortest : std::min(look_after_ + shortest / 2, longest);
+  owes_picture_ = what == ScreenCopy::Update::busy;
 }
 
 void Display::write_status(Machine& machine, HostClock::time_point now) {

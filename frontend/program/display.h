@@ -33,6 +33,8 @@ class Display {
   bool quit() const { return quit_; }
   // Readable when people have asked for something.
   int descriptor() const { return window_->descriptor(); }
+  // The thread that serves it has waited for something.
+  void waited() { waited_ = true; }
   // How long nothing else has to be done, in seconds, at most.
   double longest_wait() const { return owes_picture_ ? often : seldom; }
 
@@ -51,6 +53,10 @@ class Display {
   HostClock::time_point served_{}, drawn_{}, told_{};
   u64 retired_ = 0;            // at told_
   bool owes_picture_ = false;  // the window did not take the last one
+  // Until the next look at the picture, in seconds of the host, and of this thread's work.
+  double look_after_ = 0, look_after_work_ = 0;
+  bool waited_ = false;  // the thread had time to spare since drawn_
+  double worked_ = 0;    // by this thread, at drawn_
   bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
 };
 

@@ -139,8 +139,7 @@ bool Run::step(Input& input) {
     if (gdb()->machine_stopped()) return stand_still(input);
   }
   if (display_.paused()) return stand_still(input);
-  const bool watched_by_people = input.interactive() || display_.there();
-  const u64 slice = session_.allowed(watched_by_people ? interactive_slice : batch_slice);
+  const u64 slice = session_.allowed(input.interactive() ? interactive_slice : batch_slice);
   if (slice == 0) return false;
   const Ending ending = gdb() ? gdb()->run(slice) : session_.machine().run(slice);
   if (over(input)) return false;
@@ -210,6 +209,7 @@ void Run::wait(Input& input, double seconds) {
     others.push_back(display_.descriptor());
   }
   input.poll(milliseconds(session_.time_left(seconds)), others);
+  display_.waited();
   display_.serve(session_.machine());
 }
 

@@ -6,30 +6,31 @@
 
 namespace ringside {
 
-bool ScreenCopy::update(const Vga& card) {
+ScreenCopy::Update ScreenCopy::update(const Vga& card) {
   return update(card.state(), card.video_memory(), blink_at(card.frames()));
 }
 
-bool ScreenCopy::update(const VgaState& state, const u8* memory, Blink blink) {
+ScreenCopy::Update ScreenCopy::update(const VgaState& state, const u8* memory, Blink blink) {
   const std::unique_lock lock(mutex_, std::try_to_lock);
-  if (!lock) return false;
+  if (!lock) return Update::busy;
+  bool changed = false;
   const bool blinks = state.text() && blink != blink_;
   if (blinks || !(state == state_)) {
     state_ = state;
     blink_ = blink;
-    changed_ = true;
+    changed = true;
   }
-  if (memory == nullptr) return true;
-  const ShownMemory shown = shown_memory(state);
+  const ShownMemory shown = memory == nullptr ? ShownMemory() : shown_memory(state);
   for (u64 at = shown.first; at < shown.end;) {
     const u64 bytes = std::min(page_bytes - at % page_bytes, shown.end - at);
     if (std::memcmp(&memory_[at], memory + at, bytes) != 0) {
       std::memcpy(&memory_[at], memory + at, bytes);
-      changed_ = true;
+      changed = true;
     }
     at += bytes;
   }
-  return true;
+  changed_ |= changed;
+  return changed ? Update::changed : Update::same;
 }
 
 std::optional<Picture> ScreenCopy::draw() {

@@ -16,11 +16,12 @@ class ScreenCopy {
  public:
   ScreenCopy() : memory_(VgaState::memory_bytes) {}
 
-  // Between two instructions of the machine. False: the other thread is drawing just now, and nothing was
-  // copied.
-  bool update(const Vga& card);
+  // busy: the other thread is drawing just now, and nothing was copied; same: it has all there is.
+  enum class Update : u8 { busy, same, changed };
+  // Between two instructions of the machine.
+  Update update(const Vga& card);
   // What update() is made of; `memory` is the card's, whole.
-  bool update(const VgaState& state, const u8* memory, Blink blink);
+  Update update(const VgaState& state, const u8* memory, Blink blink);
 
   // By the other thread. nullopt: it is the picture of the last call still.
   std::optional<Picture> draw();

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "devices/vga/vga.h"
 #include "frontend/machine/input.h"
+#include "frontend/screen/screen_copy.h"
 #include "frontend/sdl/panes.h"
 
 namespace ringside {
@@ -35,8 +35,8 @@ class Window {
                                       std::string no_panes = "there are no panes to show");
   virtual ~Window() = default;
 
-  // Between two instructions. False: the picture could not be taken over just now; try again soon.
-  virtual bool show(const Vga& card) = 0;
+  // Between two instructions. busy: the picture could not be taken over just now; try again soon.
+  virtual ScreenCopy::Update show(const Vga& card) = 0;
   virtual void status(const WindowStatus& status) = 0;
   // A line that is shown for a few seconds.
   virtual void note(const std::string& text) = 0;

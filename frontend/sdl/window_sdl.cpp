@@ -6,7 +6,6 @@
 #include <thread>
 #include <utility>
 
-#include "frontend/screen/screen_copy.h"
 #include "frontend/sdl/sdl_face.h"
 #include "frontend/sdl/window_mail.h"
 
@@ -35,7 +34,7 @@ class SdlWindow final : public Window {
     return error.empty();
   }
 
-  bool show(const Vga& card) override { return copy_.update(card); }
+  ScreenCopy::Update show(const Vga& card) override { return copy_.update(card); }
   void status(const WindowStatus& status) override { mail_.send_status(status); }
   void note(const std::string& text) override { mail_.send_note(text); }
   bool take(std::deque<InputEvent>& input, std::deque<Request>& requests) override {

@@ -12,6 +12,8 @@
 namespace ringside {
 namespace {
 
+using Update = ScreenCopy::Update;
+
 struct Card {
   VgaState state;
   std::vector<u8> memory = std::vector<u8>(VgaState::memory_bytes);
@@ -51,21 +53,21 @@ TEST_CASE("a picture is drawn once for each change, in whatever memory the card 
   Card card;
   ScreenCopy copy;
   card.linear(64, 64, 32);
-  CHECK(copy.update(card.state, card.memory.data(), {}));
+  CHECK(copy.update(card.state, card.memory.data(), {}) == Update::changed);
   REQUIRE(copy.draw());
-  CHECK(copy.update(card.state, card.memory.data(), {}));
+  CHECK(copy.update(card.state, card.memory.data(), {}) == Update::same);
   CHECK_FALSE(copy.draw());
   card.memory[64 * 64 * 4 - 4] = 0x55;
-  CHECK(copy.update(card.state, card.memory.data(), {}));
+  CHECK(copy.update(card.state, card.memory.data(), {}) == Update::changed);
   const auto changed = copy.draw();
   REQUIRE(changed);
   CHECK(changed->dots.back() == 0x55);
   // Behind what is shown.
   card.memory[1 << 20] = 0x55;
-  CHECK(copy.update(card.state, card.memory.data(), {}));
+  CHECK(copy.update(card.state, card.memory.data(), {}) == Update::same);
   CHECK_FALSE(copy.draw());
   // Blinking is seen in text modes only.
-  CHECK(copy.update(card.state, card.memory.data(), {false, false}));
+  CHECK(copy.update(card.state, card.memory.data(), {false, false}) == Update::same);
   CHECK_FALSE(copy.draw());
 }
 
@@ -79,7 +81,7 @@ TEST_CASE("with any registers the copy's picture is the card's") {
     for (unsigned n = 0; n < 2000; ++n)
       card.memory[random.next() % (n % 2 ? VgaState::memory_bytes : 0x40000)] =
           static_cast<u8>(random.next());
-    CHECK(copy.update(card.state, card.memory.data(), {}));
+    CHECK(copy.update(card.state, card.memory.data(), {}) == Update::changed);
     const auto drawn = copy.draw();
     REQUIRE(drawn);
     REQUIRE(*drawn == card.picture());
@@ -104,7 +106,7 @@ TEST_CASE("one thread changes the card while the other draws") {
   card.linear(64, 64, 32);
   for (u32 n = 1; n <= 3000; ++n) {
     for (u32 at = 0; at < 64 * 64 * 4; at += 4) std::memcpy(&card.memory[at], &n, sizeof n);
-    while (!copy.update(card.state, card.memory.data(), {}) && n == 3000) {
+    while (copy.update(card.state, card.memory.data(), {}) == Update::busy && n == 3000) {
     }
   }
   done = true;

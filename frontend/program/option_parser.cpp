@@ -178,8 +178,7 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
 }
 
 bool window_by_itself(const RunOptions& run) {
-  const bool firmware = run.machine.boot.kernel.empty() && !run.machine.boot.bios.empty();
-  return firmware && run.machine.vga && !run.nographic && !run.unattended;
+  return !run.machine.boot.bios.empty() && run.machine.vga && !run.nographic && !run.unattended;
 }
 
 std::string help_text(std::string_view subcommands) {

@@ -189,7 +189,7 @@ bool Run::stand_still(Input& input) {
 // -no-shutdown: the machine is off, and stays to be looked at until somebody ends the run.
 void Run::stay(Input& input) {
   say("the guest powered the machine off; -no-shutdown keeps it until the run is ended");
-  while (!session_.limit_reached() && !signals_.caught() && !input.quit()) {
+  while (!session_.limit_reached() && !signals_.caught() && !input.quit() && !display_.quit()) {
     wait(input, 1);
     if (!gdb()) continue;
     gdb()->poll();

@@ -74,17 +74,4 @@ std::vector<std::string> Exchange::printed(u64& from) const {
   return {lines_.begin() + static_cast<std::ptrdiff_t>(begin - first_line_), lines_.end()};
 }
 
-void Exchange::complain(std::string line) {
-  const Lock lock(mutex_);
-  complaints_.push_back(std::move(line));
-}
-
-std::optional<std::string> Exchange::take_complaint() {
-  const Lock lock(mutex_);
-  if (complaints_.empty()) return std::nullopt;
-  std::string first = std::move(complaints_.front());
-  complaints_.pop_front();
-  return first;
-}
-
 }  // namespace ringside

@@ -94,8 +94,6 @@ class Exchange {
   // What commands printed, by lines, from line `from` on (which counts from the first that there ever was,
   // and is set to the end). Lines that were forgotten are left out.
   std::vector<std::string> printed(u64& from) const;
-  // A line for the program's own people, on standard error.
-  void complain(std::string line);
 
   // -- The machine's thread.
   bool open() const { return open_; }
@@ -105,7 +103,6 @@ class Exchange {
   std::optional<Order> take_order(Order::Kind kind);
   // Whether an order waits: cheap.
   bool ordered() const { return ordered_; }
-  std::optional<std::string> take_complaint();
   void give(std::shared_ptr<const Answer> answer);
   // Whole lines, and the beginning of one that goes on with the next call.
   void print(std::string_view text);
@@ -119,7 +116,7 @@ class Exchange {
   Asked asked_;
   std::deque<Order> orders_;
   std::shared_ptr<const Answer> answer_;
-  std::deque<std::string> lines_, complaints_;
+  std::deque<std::string> lines_;
   u64 first_line_ = 0;  // the number of lines_.front()
   bool line_open_ = false;
 };

@@ -56,6 +56,7 @@ bool Inspection::moved() {
 Inspection::Wish Inspection::serve(Stands stands) {
   const bool open = exchange_->open();
   if (!open && std::exchange(opened_, false)) exits_.detach();
+  if (open && !opened_) exits_.attach(debugger_.machine());
   Wish wish = Wish::nothing;
   if (stands == Stands::within) {
     while (const auto order = exchange_->take_order(Order::Kind::breakpoint))
@@ -144,8 +145,9 @@ void Inspection::answer(Stands stands) {
   const auto now = HostClock::now();
   const bool fresh = !std::exchange(opened_, true);
   const double since = std::chrono::duration<double>(now - answered_at_).count();
-  const bool changed = news_ != answered_ || !(asked == asked_) || stands != answered_as_;
-  if (!fresh && (!changed || (stands != Stands::still && since < answer_every))) return;
+  const bool asks = !(asked == asked_), turned = stands != answered_as_;
+  const bool due = stands == Stands::still || since >= answer_every;
+  if (!fresh && !turned && !(due && (asks || news_ != answered_))) return;
   Machine& machine = debugger_.machine();
   exits_.attach(machine);
   exits_.tell_at_length(told_at_length);

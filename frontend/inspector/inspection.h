@@ -36,8 +36,6 @@ class Inspection {
 
   // For `restart` and other commands of its line.
   Commands& commands() { return commands_; }
-  // What is to be said to the program's own people.
-  std::optional<std::string> complaint() { return exchange_->take_complaint(); }
   // Anybody looks, or has ordered something.
   static bool wanted(const Exchange& exchange) { return exchange.open() || exchange.ordered(); }
 
@@ -66,7 +64,7 @@ class Inspection {
   bool reading_ = false;   // what commands_ prints belongs into a sheet
   std::string complaint_;  // that was printed so
   bool opened_ = false, stopped_ = false, ran_ = false;
-  std::string why_;  // of the last stop
+  std::string why_;               // of the last stop
   u64 moment_ = 1, retired_ = 0;  // rises whenever the machine has moved
   u64 news_ = 1, answered_ = 0;   // rises with all that an answer may tell; and when the last was given
   Stands answered_as_ = Stands::still;

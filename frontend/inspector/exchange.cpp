@@ -42,12 +42,12 @@ std::optional<Order> Exchange::take_order(Order::Kind kind) {
   return first;
 }
 
-std::shared_ptr<const Answer> Exchange::answer() const {
+std::shared_ptr<const Answered> Exchange::answer() const {
   const Lock lock(mutex_);
   return answer_;
 }
 
-void Exchange::give(std::shared_ptr<const Answer> answer) {
+void Exchange::give(std::shared_ptr<const Answered> answer) {
   const Lock lock(mutex_);
   answer_ = std::move(answer);
   ++version_;

@@ -67,7 +67,7 @@ struct Order {
 };
 
 // What the looker sees: it is never changed once it was given.
-struct Answer {
+struct Answered {
   bool running = false;
   bool ended = false;  // it cannot go on
   std::string where;   // of the selected CPU, one line
@@ -89,7 +89,7 @@ class Exchange {
   void ask(const Asked& asked);
   void order(Order order);
   // The newest; nullptr: none yet. `version` rises with each.
-  std::shared_ptr<const Answer> answer() const;
+  std::shared_ptr<const Answered> answer() const;
   u64 version() const { return version_; }
   // What commands printed, by lines, from line `from` on (which counts from the first that there ever was,
   // and is set to the end). Lines that were forgotten are left out.
@@ -103,7 +103,7 @@ class Exchange {
   std::optional<Order> take_order(Order::Kind kind);
   // Whether an order waits: cheap.
   bool ordered() const { return ordered_; }
-  void give(std::shared_ptr<const Answer> answer);
+  void give(std::shared_ptr<const Answered> answer);
   // Whole lines, and the beginning of one that goes on with the next call.
   void print(std::string_view text);
 
@@ -115,7 +115,7 @@ class Exchange {
   mutable std::mutex mutex_;
   Asked asked_;
   std::deque<Order> orders_;
-  std::shared_ptr<const Answer> answer_;
+  std::shared_ptr<const Answered> answer_;
   std::deque<std::string> lines_;
   u64 first_line_ = 0;  // the number of lines_.front()
   bool line_open_ = false;

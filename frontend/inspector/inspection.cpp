@@ -125,7 +125,7 @@ Ending Inspection::run(u64 instructions) {
     case Stop::Kind::limit:
     case Stop::Kind::interrupted: break;
     case Stop::Kind::ended:
-      tell_stop(stop);
+      // Whoever runs it knows whether that is the end; an idle machine waits for input.
       if (machine.ending().why == Ending::Why::running) return {Ending::Why::idle, 0, stop.text};
       return machine.ending();
     case Stop::Kind::step:
@@ -145,14 +145,14 @@ void Inspection::answer(Stands stands) {
   const auto now = HostClock::now();
   const bool fresh = !std::exchange(opened_, true);
   const double since = std::chrono::duration<double>(now - answered_at_).count();
-  const bool asks = !(asked == asked_), turned = stands != answered_as_;
+  const bool asks = !(asked == asked_), turned = (stands == Stands::still) != (answered_as_ == Stands::still);
   const bool due = stands == Stands::still || since >= answer_every;
   if (!fresh && !turned && !(due && (asks || news_ != answered_))) return;
   Machine& machine = debugger_.machine();
   exits_.attach(machine);
   exits_.tell_at_length(told_at_length);
 
-  auto made = std::make_shared<Answer>();
+  auto made = std::make_shared<Answered>();
   const Stop here = debugger_.here();
   made->running = stands != Stands::still;
   made->ended = here.kind == Stop::Kind::ended;

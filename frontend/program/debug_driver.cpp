@@ -14,6 +14,7 @@
 #include "frontend/commands/console.h"
 #include "frontend/program/display.h"
 #include "frontend/program/file_roles.h"
+#include "frontend/program/inspecting.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/pager.h"
 #include "frontend/program/session.h"
@@ -103,14 +104,18 @@ class Conversation {
   GdbServer* gdb() { return session_.gdb(); }
 
   bool open_window(std::string& error) {
-    if (!session_.options().window.value_or(false)) return true;
+    const RunOptions& options = session_.options();
+    if (!options.window.value_or(false)) return true;
     display_.set_standing(true);
-    return display_.open_asked(session_.options().name, error);
+    std::string no_panes;
+    auto panes = inspecting_.make_panes(no_panes, error);
+    return error.empty() && display_.open_asked(options.name, error, std::move(panes), no_panes);
   }
 
   // What people did in the window while the machine runs: input for the guest, or a wish to stop.
   void serve_window() {
     display_.serve(session_.machine());
+    inspecting_.serve(Inspection::Stands::within);
     if (display_.quit() && !session_.over()) session_.end("quit", "ended from the window", exit_ok);
     if (display_.take_pause() || display_.quit()) debugger().interrupt();
   }
@@ -136,6 +141,7 @@ class Conversation {
       return write_screenshot("screenshot", path, session_.machine(), why);
     });
     commands.on_restart([this](std::string& why) { return session_.restart(why); });
+    commands.on_stop([this](const Stop& stop) { inspecting_.tell_stop(stop.text); });
     debugger().on_slice([this] {
       session_.flush();
       session_.offer_input();
@@ -165,21 +171,21 @@ class Conversation {
   Console::Waited wait(Commands& commands, Console& console) {
     constexpr double hour = 3600;
     while (!session_.limit_reached()) {
-      if (gdb() && serve_gdb(commands)) {
+      if ((gdb() && serve_gdb(commands)) || serve_inspector(commands)) {
         console.show_prompt();
         continue;
       }
       display_.waited();
       display_.serve(session_.machine());
       display_.take_pause();  // it stands already
-      if (display_.quit()) {
-        session_.end("quit", "ended from the window", exit_ok);
-        return Console::Waited::over;
-      }
+      if (display_.quit() && !session_.over()) session_.end("quit", "ended from the window", exit_ok);
+      if (display_.quit() || left_) return Console::Waited::over;
       std::array<pollfd, 3> wait = {{{STDIN_FILENO, POLLIN, 0},
                                      {gdb() ? gdb()->descriptor() : -1, POLLIN, 0},
                                      {display_.there() ? display_.descriptor() : -1, POLLIN, 0}}};
-      const double longest = display_.there() ? display_.longest_wait() : hour;
+      constexpr double soon = 0.015;  // what the inspector wants makes nothing readable
+      double longest = display_.there() ? display_.longest_wait() : hour;
+      if (inspecting_.open()) longest = soon;
       const int most = static_cast<int>(session_.time_left(longest) * 1000) + 1;
       const bool cut = ::poll(wait.data(), wait.size(), most) < 0;
       if (cut && !session_.limit_reached()) return Console::Waited::interrupted;
@@ -200,6 +206,30 @@ class Conversation {
     if (gdb()->machine_stopped()) return false;
     run_for_gdb(commands);
     return true;
+  }
+
+  // While the console waits: what the inspector's people want. True: the machine ran.
+  bool serve_inspector(Commands& commands) {
+    if (!inspecting_.ordered()) {
+      inspecting_.serve(Inspection::Stands::still);
+      return false;
+    }
+    const u64 before = session_.machine().retired();
+    around(true);
+    const Inspection::Wish wish = inspecting_.serve(Inspection::Stands::still);
+    if (wish == Inspection::Wish::run) {
+      write("");
+      commands.print("the inspector lets the machine run; Ctrl-C stops it");
+      const Stop stop = debugger().run();
+      commands.show(stop);
+      commands.stopped(stop);
+      inspecting_.get()->commands().show(stop);
+    }
+    around(false);
+    left_ |= wish == Inspection::Wish::quit;
+    const bool ran = session_.machine().retired() != before;
+    if (ran && wish != Inspection::Wish::run) commands.show(debugger().here());
+    return ran;
   }
 
   // As the client wants it, until it stops; both are told.
@@ -289,6 +319,7 @@ class Conversation {
   }
 
   Session session_;
+  Inspecting inspecting_{session_};
   Display display_;
   DebugOptions options_;
   Pager pager_{[](std::string_view text) { return print(text); }};

@@ -48,21 +48,26 @@ bool desktop_there() {
   return set("DISPLAY") || set("WAYLAND_DISPLAY");
 }
 
-bool Display::open(const std::string& name, std::string& error) {
+bool Display::open(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+                   const std::string& no_panes) {
   name_ = name;
-  window_ = Window::open(error);
+  window_ = Window::open(error, std::move(panes), no_panes);
   return there();
 }
 
-bool Display::open_asked(const std::string& name, std::string& error) {
-  if (open(name, error)) return true;
+bool Display::open_asked(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+                         const std::string& no_panes) {
+  if (open(name, error, std::move(panes), no_panes)) return true;
   error = fmt::format("-display sdl: {}; use -display none", error);
   return false;
 }
 
 void Display::set_standing(bool standing) {
-  standing_ = standing;
-  told_ = {};
+  if (standing != std::exchange(standing_, standing)) told_late_ = true;
+}
+
+void Display::set_paused(bool paused) {
+  if (paused != std::exchange(paused_, paused)) told_late_ = true;
 }
 
 bool Display::serve(Machine& machine) {
@@ -80,7 +85,8 @@ bool Display::serve(Machine& machine) {
   }
   draw(machine, now);
   constexpr double told_often = 0.25;
-  if (changed || Seconds(now - told_).count() >= told_often) write_status(machine, now);
+  if (std::exchange(told_late_, false) || changed || Seconds(now - told_).count() >= told_often)
+    write_status(machine, now);
   return went;
 }
 

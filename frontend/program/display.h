@@ -19,14 +19,19 @@ bool desktop_there();
 class Display {
  public:
   // False: one line in `error`. `name` is the machine's. Asked for by its flag, the line says so.
-  bool open(const std::string& name, std::string& error);
-  bool open_asked(const std::string& name, std::string& error);
+  // `panes` stand beside the picture; nullptr: `no_panes` says why there are none.
+  bool open(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+            const std::string& no_panes);
+  bool open_asked(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+                  const std::string& no_panes);
   bool there() const { return window_ != nullptr; }
 
   // Does what is due, at most some sixty times a second, and what people asked for. True: input went.
   bool serve(Machine& machine);
   bool paused() const { return paused_; }
   bool take_pause() { return std::exchange(paused_, false); }
+  // As if its people had paused it, or not.
+  void set_paused(bool paused);
   // Somebody else lets the machine stand still, or go on.
   void set_standing(bool standing);
   bool full_speed() const { return full_speed_; }
@@ -55,8 +60,9 @@ class Display {
   bool owes_picture_ = false;  // the window did not take the last one
   // Until the next look at the picture, in seconds of the host, and of this thread's work.
   double look_after_ = 0, look_after_work_ = 0;
-  bool waited_ = false;  // the thread had time to spare since drawn_
-  double worked_ = 0;    // by this thread, at drawn_
+  bool waited_ = false;     // the thread had time to spare since drawn_
+  double worked_ = 0;       // by this thread, at drawn_
+  bool told_late_ = false;  // what the status line says is not so any more
   bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
 };
 

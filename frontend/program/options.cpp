@@ -183,6 +183,8 @@ constexpr Option options[] = {
      "a window with the screen, or none (sdl where a desktop and a terminal are there, firmware boots, and "
      "no flag of the groups below says that nobody watches; else none)",
      display},
+    {"inspector", "", "-display sdl, with the inspector beside the screen; the machine waits for it",
+     inspector, own},
     {"vnc", "none", "no VNC server, as it is without this", vnc},
     {"nodefaults", "", "nothing that was not asked for: no serial port on the terminal", no_defaults},
 

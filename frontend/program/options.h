@@ -47,6 +47,7 @@ struct RunOptions {
   std::string stats;                         // file; empty: no statistics
   std::optional<bool> vga;                   // whether the machine has a screen; not given: as it is booted
   std::optional<bool> window;                // -display sdl or none; not given: by_itself() says
+  bool inspector = false;                    // open from the start
   bool unattended = false;                   // a flag of a batch run, or that tells of the guest, was given
   std::vector<std::string> expect_screen;    // regular expressions
   std::string screenshot;                    // file; empty: none

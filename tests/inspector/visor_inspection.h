@@ -19,7 +19,9 @@ struct VisorInspection : VisorMachine {
   // As a driver does it: orders are carried out, and while one says so the machine runs to its next stop.
   void serve() {
     if (inspection.serve(Stands::still) != Wish::run) return;
-    for (unsigned n = 0; n < 1000 && !inspection.stopped(); ++n) inspection.run(10'000);
+    for (unsigned n = 0; n < 1000 && !inspection.stopped(); ++n) {
+      if (inspection.run(10'000).why != Ending::Why::running) inspection.tell_stop();
+    }
     inspection.serve(Stands::still);
   }
   void command(const std::string& line) {

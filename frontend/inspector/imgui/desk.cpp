@@ -151,7 +151,7 @@ void Desk::status() {
     ImGui::PopStyleColor();
   };
   if (!answer_) return words(Colours::dim, "waiting for the machine");
-  const Answer& a = *answer_;
+  const Answered& a = *answer_;
   words(a.running ? Colours::good : Colours::stopped, a.running ? "runs" : a.ended ? "ended" : "stopped");
   ImGui::SameLine();
   if (!a.why.empty()) {

@@ -53,7 +53,7 @@ class Desk {
   void bring(View view) { wanted_tab_ = view; }
 
   std::shared_ptr<Exchange> exchange_;
-  std::shared_ptr<const Answer> answer_;
+  std::shared_ptr<const Answered> answer_;
   Asked asked_;
   std::array<TextGrid, view_count> grids_;
   std::array<std::string, view_count> fields_;  // what is typed in a view's field for an address

@@ -182,6 +182,23 @@ TEST_CASE("within a run it can be stopped and gets breakpoints; commands wait fo
   CHECK(v.machine->retired() == before + 1);
 }
 
+TEST_CASE("a breakpoint that is set while a command of the debugger's runs is met by that run") {
+  VisorInspection v;
+  v.command("run-to exit");
+  constexpr u8 loop[] = {0x90, 0xeb, 0xfd};  // nop; jmp back to it
+  v.machine->memory().write_block(HostPhys(0x50000), loop, sizeof loop);
+  v.command("set rip = 0x50000");
+  unsigned slices = 0;
+  v.debugger.on_slice([&] {
+    if (slices++ == 0) v.exchange->order({Order::Kind::breakpoint, {}, 0x50000});
+    if (slices == 10) v.debugger.interrupt();
+    v.inspection.serve(VisorInspection::Stands::within);
+  });
+  const Stop stop = v.debugger.run();
+  CHECK(stop.kind == Stop::Kind::breakpoint);
+  CHECK(v.cpu().rip == 0x50000);
+}
+
 TEST_CASE("looking changes nothing") {
   const auto hash = [](bool looked) {
     VisorInspection v;

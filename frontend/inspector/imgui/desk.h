@@ -39,6 +39,7 @@ class Desk {
   void memory_view();
   void walk_view();
   void vmcs_view();
+  void map_view(View view);
   void toolbar(ImVec2 at, float width);
   void status();
   void output(ImVec2 at, ImVec2 size);

@@ -16,6 +16,8 @@ void Desk::view(View view) {
     case View::memory: return memory_view();
     case View::walk: return walk_view();
     case View::vmcs: return vmcs_view();
+    case View::pages:
+    case View::ept: return map_view(view);
     default: return plain(view);
   }
 }

@@ -39,7 +39,7 @@ Inspection::Inspection(Debugger& debugger, Symbols& symbols, std::shared_ptr<Exc
 }
 
 void Inspection::tell_stop(const Stop& stop) {
-  why_ = stop.text;
+  stop_ = stop;
   stopped_ = ran_ = true;
   ++news_;
 }
@@ -157,7 +157,7 @@ void Inspection::answer(Stands stands) {
   made->running = stands != Stands::still;
   made->ended = here.kind == Stop::Kind::ended;
   made->where = here.where;
-  made->why = made->ended ? here.text : made->running ? std::string() : why_;
+  made->why = made->ended ? here.text : made->running ? std::string() : stop_.text;
   made->cpu = debugger_.selected();
   made->cpus = machine.cpus();
   made->instructions = machine.retired();

@@ -32,6 +32,7 @@ class Inspection {
   bool stopped() const { return stopped_; }
   // A stop that somebody else's run came to, and that nobody knows a reason for.
   void tell_stop(const Stop& stop);
+  const Stop& last_stop() const { return stop_; }
   void tell_stop() { tell_stop(debugger_.here()); }
 
   // For `restart` and other commands of its line.
@@ -64,7 +65,7 @@ class Inspection {
   bool reading_ = false;   // what commands_ prints belongs into a sheet
   std::string complaint_;  // that was printed so
   bool opened_ = false, stopped_ = false, ran_ = false;
-  std::string why_;               // of the last stop
+  Stop stop_;                     // the last
   u64 moment_ = 1, retired_ = 0;  // rises whenever the machine has moved
   u64 news_ = 1, answered_ = 0;   // rises with all that an answer may tell; and when the last was given
   Stands answered_as_ = Stands::still;

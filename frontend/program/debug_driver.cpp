@@ -228,7 +228,7 @@ class Conversation {
     around(false);
     left_ |= wish == Inspection::Wish::quit;
     const bool ran = session_.machine().retired() != before;
-    if (ran && wish != Inspection::Wish::run) commands.show(debugger().here());
+    if (ran && wish != Inspection::Wish::run) commands.show(inspecting_.get()->last_stop());
     return ran;
   }
 

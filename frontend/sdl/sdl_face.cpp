@@ -140,11 +140,20 @@ void SdlFace::fit() {
     wanted_down = std::max(wanted_down, static_cast<int>(panes_->usual_height() * units));
   }
   SDL_Rect room;
-  if (SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window_), &room) == 0) {
+  const bool knows_room = SDL_GetDisplayUsableBounds(SDL_GetWindowDisplayIndex(window_), &room) == 0;
+  if (knows_room) {
     wanted_across = std::min(wanted_across, room.w);
     wanted_down = std::min(wanted_down, room.h);
   }
   if (wanted_across != across || wanted_down != down) SDL_SetWindowSize(window_, wanted_across, wanted_down);
+  // What grew beyond the desktop's edge comes back.
+  if (knows_room && (wanted_across > across || wanted_down > down)) {
+    int x = 0, y = 0;
+    SDL_GetWindowPosition(window_, &x, &y);
+    const int left = std::max(room.x, std::min(x, room.x + room.w - wanted_across)),
+              top = std::max(room.y, std::min(y, room.y + room.h - wanted_down));
+    if (left != x || top != y) SDL_SetWindowPosition(window_, left, top);
+  }
   SDL_GetWindowSize(window_, &fitted_.x, &fitted_.y);
 }
 

@@ -14,18 +14,18 @@
 namespace ringside {
 namespace {
 
-struct Rights {
+struct MapColour {
   ImU32 colour;
   const char* words;
 };
-constexpr Rights kinds[] = {{IM_COL32(150, 150, 155, 255), "read only"},
-                            {IM_COL32(0, 158, 115, 255), "read, execute"},
-                            {IM_COL32(86, 180, 233, 255), "read, write"},
-                            {IM_COL32(230, 159, 0, 255), "read, write, execute"},
-                            {IM_COL32(204, 121, 167, 255), "without read"}};
+constexpr MapColour kinds[] = {{IM_COL32(150, 150, 155, 255), "read only"},
+                               {IM_COL32(0, 158, 115, 255), "read, execute"},
+                               {IM_COL32(86, 180, 233, 255), "read, write"},
+                               {IM_COL32(230, 159, 0, 255), "read, write, execute"},
+                               {IM_COL32(204, 121, 167, 255), "without read"}};
 
 // "rwx WB", "rw- user": the first three letters of a range's rights.
-const Rights& kind_of(std::string_view rights) {
+const MapColour& kind_of(std::string_view rights) {
   const auto has = [&](std::size_t at, char letter) { return at < rights.size() && rights[at] == letter; };
   if (!has(0, 'r')) return kinds[4];
   return kinds[(has(1, 'w') ? 2 : 0) + (has(2, 'x') ? 1 : 0)];
@@ -73,7 +73,7 @@ void Desk::map_view(View view) {
     for (const MapBlock& block : blocks) {
       if (block.gap) x += gap;
       const float end = x + block.breadth * unit;
-      const Rights& kind = kind_of(block.rights);
+      const MapColour& kind = kind_of(block.rights);
       // A thin ground between two that touch.
       ImGui::GetWindowDrawList()->AddRectFilled(ImVec2(x, from.y),
                                                 ImVec2(std::max(x + 1, end - 1), from.y + down), kind.colour);
@@ -83,7 +83,7 @@ void Desk::map_view(View view) {
                                     .c_str());
       x = end;
     }
-    for (const Rights& kind : kinds) {
+    for (const MapColour& kind : kinds) {
       if (&kind != kinds) ImGui::SameLine();
       ImGui::PushStyleColor(ImGuiCol_Text, kind.colour);
       ImGui::TextUnformatted("#");

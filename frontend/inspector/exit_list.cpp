@@ -109,7 +109,7 @@ Sheet ExitList::list(std::size_t limit) const {
     const bool exit = event.what.empty();
     Row& row = sheet.row().count("exit", met.number, -7).say("  CPU ").count("cpu", met.cpu).say("  ");
     row.count("instruction", met.instruction, -12).say("  ");
-    row.word("what", exit ? headline(met.exit) : event.what);
+    row.word("what", exit ? headline(met.exit) : event.what, 36);
     if (exit) row.quiet("reason", static_cast<u64>(met.exit.reason));
     row.say("  ").number("rip", met.guest_rip,
                          code_text(met.guest_rip, exit ? World::non_root : World::root, symbols_));

@@ -59,6 +59,20 @@ struct Panel : VisorInspection {
     settle();
     return theirs;
   }
+  void click(int x, int y) {
+    SDL_Event event{};
+    event.type = SDL_MOUSEMOTION;
+    event.motion.x = x, event.motion.y = y;
+    CHECK(panes->take(event));
+    event = {};
+    event.type = SDL_MOUSEBUTTONDOWN;
+    event.button.button = SDL_BUTTON_LEFT;
+    event.button.x = x, event.button.y = y;
+    CHECK(panes->take(event));
+    event.type = SDL_MOUSEBUTTONUP;
+    panes->take(event);
+    settle();
+  }
   Picture picture() {
     Picture all{static_cast<unsigned>(across), static_cast<unsigned>(down), {}};
     all.dots.resize(static_cast<std::size_t>(across) * static_cast<std::size_t>(down));
@@ -94,6 +108,26 @@ TEST_CASE("keys of the inspector are orders, and what they come to is drawn") {
   CHECK(p.cpu().non_root);
   CHECK_FALSE(p.key(SDLK_F12));  // nobody's
   CHECK_FALSE(p.key(SDLK_a));    // the guest's
+}
+
+TEST_CASE("clicks choose tabs, press buttons, and set breakpoints in the margin") {
+  Panel p(800, 800);
+  p.command("run-to exit");
+  p.settle();
+  CHECK_FALSE(p.exchange->answer()->sheet(View::vmcs));
+  p.click(92, 484);  // the tab of the VMCS
+  p.keep("clicked.png");
+  REQUIRE(p.exchange->answer()->sheet(View::vmcs));
+  CHECK_FALSE(p.exchange->answer()->sheet(View::exits));
+  CHECK(has(p.shown(View::vmcs), "GUEST_RIP"));
+  const u64 before = p.rip();
+  p.click(90, 14);  // Step
+  CHECK(p.rip() != before);
+  CHECK(p.debugger.breakpoints().empty());
+  p.click(12, 203);
+  CHECK(p.debugger.breakpoints().size() == 1);
+  p.click(12, 203);
+  CHECK(p.debugger.breakpoints().empty());
 }
 
 TEST_CASE("the desk fits into windows of every size") {

@@ -12,6 +12,7 @@
 #include "frontend/inspector/imgui/appearance.h"
 #include "frontend/inspector/imgui/desk.h"
 #include "frontend/inspector/imgui/geometry.h"
+#include "frontend/inspector/imgui/mouse_queue.h"
 
 namespace ringside {
 namespace {
@@ -67,6 +68,7 @@ class Inspector final : public Panes {
     ImGui::SetCurrentContext(context_);
     frames_ = settling;
     ImGui_ImplSDL2_ProcessEvent(&event);
+    mouse_.take(event);
     const ImGuiIO& io = ImGui::GetIO();
     switch (event.type) {
       case SDL_KEYDOWN: return key(event.key) || io.WantTextInput;
@@ -88,7 +90,7 @@ class Inspector final : public Panes {
     if (exchange_->version() != drawn_) frames_ = std::max(frames_, 2);
     // The cursor in a field blinks.
     if (frames_ == 0 && ImGui::GetIO().WantTextInput && SDL_GetTicks() - drawn_at_ > 250) return true;
-    return frames_ > 0;
+    return frames_ > 0 || mouse_.waiting();
   }
 
   int usual_width() const override { return static_cast<int>(1200 * scale_); }
@@ -106,6 +108,7 @@ class Inspector final : public Panes {
     drawn_at_ = SDL_GetTicks();
     frames_ = std::max(0, frames_ - 1);
     ImGui_ImplSDL2_NewFrame();
+    mouse_.tell(ImGui::GetIO());
     ImGui::NewFrame();
     const ImVec2 dots = ImGui::GetIO().DisplayFramebufferScale;
     const auto unit = [](int length, float scale) {
@@ -148,6 +151,7 @@ class Inspector final : public Panes {
   Desk desk_;
   ImGuiContext* context_ = nullptr;
   std::optional<Geometry> geometry_;
+  MouseQueue mouse_;
   ImVec2 at_, size_;
   float scale_ = 1;
   bool open_ = false;

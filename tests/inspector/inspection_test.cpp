@@ -1,6 +1,8 @@
 // Owns the tests of the inspector's side on the machine's thread: questions, answers, orders.
 #include <algorithm>
 #include <atomic>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "frontend/inspector/actions.h"
@@ -238,6 +240,15 @@ TEST_CASE("two threads: one asks and orders, the other runs the machine") {
   CHECK(done == 200);
   CHECK(v.machine->retired() > 0);
   CHECK(seen <= v.machine->retired());
+}
+
+TEST_CASE("the inspector's page lists its keys") {
+  std::ifstream file(RINGSIDE_SOURCE_DIR "/frontend/inspector/README.md");
+  const std::string page{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  for (const Action& one : action_table()) {
+    CAPTURE(key_name(one));
+    CHECK(has(page, key_name(one)));
+  }
 }
 
 TEST_CASE(

@@ -130,6 +130,23 @@ TEST_CASE("clicks choose tabs, press buttons, and set breakpoints in the margin"
   CHECK(p.debugger.breakpoints().empty());
 }
 
+TEST_CASE("what is typed into the line of commands is one of the debugger's") {
+  Panel p(800, 800);
+  p.settle();
+  p.click(700, 786);
+  for (const char letter : std::string("stepi 3")) {
+    SDL_Event event{};
+    event.type = SDL_TEXTINPUT;
+    event.text.text[0] = letter;
+    CHECK(p.panes->take(event));
+  }
+  p.settle();
+  const u64 before = p.machine->retired();
+  CHECK(p.key(SDLK_RETURN));
+  CHECK(p.machine->retired() == before + 3);
+  CHECK(has(p.printed(), "(ringside) stepi 3"));
+}
+
 TEST_CASE("the desk fits into windows of every size") {
   for (const auto& [across, down] : {std::pair{1200, 860}, {800, 800}, {640, 300}, {60, 40}, {1, 1}}) {
     Panel p(across, down);

@@ -5,8 +5,10 @@
 #include <imgui.h>
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include RINGSIDE_IMGUI_SDL
 #include "frontend/inspector/imgui/appearance.h"
@@ -67,7 +69,11 @@ class Inspector final : public Panes {
     if (!context_) return false;
     ImGui::SetCurrentContext(context_);
     frames_ = settling;
-    ImGui_ImplSDL2_ProcessEvent(&event);
+    const bool keyboard = event.type == SDL_KEYDOWN || event.type == SDL_KEYUP || event.type == SDL_TEXTINPUT;
+    if (keyboard)
+      keys_.push_back(event);
+    else
+      ImGui_ImplSDL2_ProcessEvent(&event);
     mouse_.take(event);
     const ImGuiIO& io = ImGui::GetIO();
     switch (event.type) {
@@ -90,7 +96,7 @@ class Inspector final : public Panes {
     if (exchange_->version() != drawn_) frames_ = std::max(frames_, 2);
     // The cursor in a field blinks.
     if (frames_ == 0 && ImGui::GetIO().WantTextInput && SDL_GetTicks() - drawn_at_ > 250) return true;
-    return frames_ > 0 || mouse_.waiting();
+    return frames_ > 0 || mouse_.waiting() || !keys_.empty();
   }
 
   int usual_width() const override { return static_cast<int>(1200 * scale_); }
@@ -107,6 +113,7 @@ class Inspector final : public Panes {
     drawn_ = exchange_->version();
     drawn_at_ = SDL_GetTicks();
     frames_ = std::max(0, frames_ - 1);
+    feed_keys();
     ImGui_ImplSDL2_NewFrame();
     mouse_.tell(ImGui::GetIO());
     ImGui::NewFrame();
@@ -133,6 +140,20 @@ class Inspector final : public Panes {
   }
   bool over_now() const { return over_point(ImGui::GetIO().MousePos, at_, size_); }
 
+  // A key that is pressed and let go between two frames is told in two: Dear ImGui looks at keys once a
+  // frame.
+  void feed_keys() {
+    std::vector<SDL_Scancode> pressed;
+    for (; !keys_.empty(); keys_.pop_front()) {
+      const SDL_Event& event = keys_.front();
+      const SDL_Scancode code =
+          event.type == SDL_TEXTINPUT ? SDL_SCANCODE_UNKNOWN : event.key.keysym.scancode;
+      if (event.type == SDL_KEYUP && std::find(pressed.begin(), pressed.end(), code) != pressed.end()) return;
+      if (event.type == SDL_KEYDOWN) pressed.push_back(code);
+      ImGui_ImplSDL2_ProcessEvent(&event);
+    }
+  }
+
   // Function keys and copying: they mean the same whichever field is typed in.
   bool key(const SDL_KeyboardEvent& event) {
     const auto mods = static_cast<unsigned>(event.keysym.mod);
@@ -152,6 +173,7 @@ class Inspector final : public Panes {
   ImGuiContext* context_ = nullptr;
   std::optional<Geometry> geometry_;
   MouseQueue mouse_;
+  std::deque<SDL_Event> keys_;
   ImVec2 at_, size_;
   float scale_ = 1;
   bool open_ = false;

@@ -32,7 +32,7 @@ bool begin(const char* id, ImVec2 at, ImVec2 size) {
 Desk::Desk(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
 
 void Desk::draw(ImVec2 at, ImVec2 size) {
-  constexpr float wide = 900, smallest = 60;
+  constexpr float wide = 1000, smallest = 60;
   answer_ = exchange_->answer();
   asked_.views.reset();
   const float line = ImGui::GetFrameHeight(), head = 2 * line + 10;

@@ -103,8 +103,11 @@ class Inspector final : public Panes {
   int usual_height() const override { return static_cast<int>(860 * scale_); }
   int width_in(int across, int down) const override {
     static_cast<void>(down);
-    const int least = static_cast<int>(640 * scale_), guest = static_cast<int>(720 * scale_);
-    return std::min(across, std::max({least, across * 5 / 8, across - guest}));
+    // The guest's text mode in its own size, where there is room for both.
+    const int guest = static_cast<int>(720 * scale_), enough = static_cast<int>(800 * scale_),
+              least = static_cast<int>(640 * scale_);
+    if (across - guest >= enough) return across - guest;
+    return std::min(across, std::max(least, across * 5 / 8));
   }
 
   void draw(SDL_Renderer*, const SDL_Rect& place) override {

@@ -16,7 +16,8 @@ packages=(
   libedit-dev                                # the debugger's line editing
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, JSON, state hash
-  libpng-dev libsdl2-dev seabios mtools      # pictures, the window, firmware, folders as disks
+  libpng-dev seabios mtools                  # pictures, firmware, folders as disks
+  libsdl2-dev libimgui-dev                   # the window, its inspector
   acpica-tools nasm doctest-dev              # ACPI tables, guests, tests
 )
 # The emitted dispatcher is for hosts of this kind only.

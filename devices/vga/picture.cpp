@@ -211,6 +211,29 @@ void Drawing::draw_graphics_line(u32* to, unsigned address, unsigned width) {
 
 Blink blink_at(u64 frames) { return {(frames / 16) % 2 == 0, (frames / 32) % 2 == 0}; }
 
+// Addresses that run past the end of the memory begin again at its start.
+ShownMemory shown_memory(const VgaState& state) {
+  constexpr u64 planes_bytes = 0x40000;  // those of the VGA itself, with its fonts
+  const auto& values = state.dispi.values;
+  ShownMemory shown{0, planes_bytes};
+  if (!state.dispi.enabled()) {
+    const u64 rows = state.lines() + 1, last = state.start() + rows * state.pitch() + state.columns() * 2 + 2;
+    shown.end = std::max(shown.end, last * 4);
+  } else if (values[Dispi::depth] == 4) {
+    const u64 rows = u64{values[Dispi::y]} + values[Dispi::height];
+    shown.end =
+        (rows * (values[Dispi::virtual_width] / 8u) + values[Dispi::x] / 8u + values[Dispi::width] + 2) * 4;
+  } else {
+    const u64 bytes = (values[Dispi::depth] + 7u) / 8, pitch = values[Dispi::virtual_width] * bytes;
+    shown.first = values[Dispi::y] * pitch;
+    shown.end =
+        shown.first + values[Dispi::height] * pitch + (u64{values[Dispi::x]} + values[Dispi::width]) * bytes;
+    // Rows that begin behind the end are not drawn.
+    return {std::min(shown.first, VgaState::memory_bytes), std::min(shown.end, VgaState::memory_bytes)};
+  }
+  return shown.end > VgaState::memory_bytes ? ShownMemory{0, VgaState::memory_bytes} : shown;
+}
+
 Picture picture_of(const VgaState& state, const u8* memory, Blink blink) {
   return memory == nullptr ? Picture() : Drawing(state, memory, blink).draw();
 }

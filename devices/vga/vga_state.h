@@ -19,6 +19,7 @@ struct Dispi {
   std::array<u16, registers> values{newest_id};
 
   bool enabled() const { return (values[enable] & Enable::on) != 0; }
+  bool operator==(const Dispi&) const = default;
 };
 
 // Register files are named as IBM's manual of the VGA names them; their numbers are the index registers'.
@@ -57,6 +58,7 @@ struct VgaState {
   unsigned line_compare() const { return crtc[0x18] | (crtc[7] & 0x10u) << 4 | (crtc[9] & 0x40u) << 3; }
 
   void fields(Fields& visit);
+  bool operator==(const VgaState&) const = default;
 };
 
 }  // namespace ringside

@@ -254,6 +254,7 @@ Commands::Result Commands::execute(std::string_view line) {
 
 void Commands::stopped(const Stop& stop) {
   frame_ = 0;
+  if (stop_told_) stop_told_(stop);
   if (trace_file_) std::fflush(trace_file_.get());
   const bool json = std::exchange(as_json_, false);
   if (!json && stop.kind != Stop::Kind::ended) {

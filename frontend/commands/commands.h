@@ -48,6 +48,8 @@ class Commands {
   // Starts the machine again, as it was at first; Debugger::attach() follows by itself. False: `error` says
   // why not, and the machine is as it was. Without it the machine's own reboot() does.
   void on_restart(std::function<bool(std::string& error)> restart) { restart_ = std::move(restart); }
+  // Told of each stop of what a command ran.
+  void on_stop(std::function<void(const Stop&)> told) { stop_told_ = std::move(told); }
   // Where failures of scripts are told, if not where everything is.
   void on_failure(Print tell) { tell_ = std::move(tell); }
   // Asked before a command writes a file. False: `error` says why it must not.
@@ -130,6 +132,7 @@ class Commands {
   std::function<void(std::vector<TypedStep>)> type_;
   Screenshot screenshot_;
   std::function<bool(std::string&)> restart_;
+  std::function<void(const Stop&)> stop_told_;
   bool colour_ = false;
   std::vector<Display> displays_;
   std::map<unsigned, std::vector<std::string>> scripts_;

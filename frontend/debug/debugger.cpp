@@ -107,6 +107,7 @@ void Debugger::Impl::arm() {
   std::vector<u16> wanted;
   bool watch = false;
   armed = 0;
+  points_touched = false;
   const auto want = [&](const Place& place) { wanted.push_back(static_cast<u16>(place.value % page_bytes)); };
   for (const Breakpoint& point : points) {
     if (!point.enabled) continue;
@@ -235,7 +236,8 @@ Stop Debugger::Impl::go(u64 instructions) {
     const u64 before = machine.retired();
     const u64 wanted = std::min(left, slice_instructions), slice = allowed ? allowed(wanted) : wanted;
     if (slice == 0) return finish({Stop::Kind::limit, selected, 0, false, "no more instructions may run"});
-    if (witness_hears && !witness->hears_instructions()) arm();  // it has heard enough
+    // The witness has heard enough, or who is called between two slices has changed what is waited for.
+    if (points_touched || (witness_hears && !witness->hears_instructions())) arm();
     const Ending ending = machine.run(slice);
     left -= machine.retired() - before;
     // Of many short runs, too, which a step out of a long function is.
@@ -363,15 +365,21 @@ Stop Debugger::here() const {
 // -- Breakpoints.
 
 unsigned Debugger::add(Breakpoint breakpoint) {
+  impl_->points_touched = true;
   breakpoint.id = impl_->next_id++;
   impl_->points.push_back(std::move(breakpoint));
   return impl_->points.back().id;
 }
 bool Debugger::remove(unsigned id) {
+  impl_->points_touched = true;
   return std::erase_if(impl_->points, [=](const Breakpoint& p) { return p.id == id; }) > 0;
 }
-void Debugger::remove_all() { impl_->points.clear(); }
+void Debugger::remove_all() {
+  impl_->points_touched = true;
+  impl_->points.clear();
+}
 Breakpoint* Debugger::find(unsigned id) {
+  impl_->points_touched = true;
   for (Breakpoint& point : impl_->points) {
     if (point.id == id) return &point;
   }

@@ -54,9 +54,10 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   unsigned selected = 0;
   std::vector<Breakpoint> points;
   unsigned next_id = 1;
-  std::vector<u16> offsets;  // that the machine was told of
-  u32 armed = 0;             // kinds of breakpoints that somebody may hit, a bit each
-  bool watching = false;     // some CPU has watched pages
+  bool points_touched = false;  // since the machine was told of them
+  std::vector<u16> offsets;     // that the machine was told of
+  u32 armed = 0;                // kinds of breakpoints that somebody may hit, a bit each
+  bool watching = false;        // some CPU has watched pages
   Evaluate evaluate;
   const Symbols* symbols = nullptr;
   FieldWriters writers;

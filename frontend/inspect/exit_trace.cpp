@@ -160,7 +160,7 @@ void ExitTrace::exited(Cpu& cpu, const ExitInfo& exit) {
   if (rows_) row(cpu, exit, in_guest);
   if (story_ && filter_.tells(exit.reason) && filter_.tells_at(now) && !comes_again(cpu, exit, in_guest) &&
       passed_++ % filter_.every == 0)
-    tell(cpu, exit, in_guest);
+    story_(exit_story({exit, exits_, now, in_guest, guest_rip(cpu), cpu.index}, &cpu, symbols_));
   p.exit = now;
 }
 
@@ -258,42 +258,44 @@ void ExitTrace::conclude() {
   for (unsigned n = 0; n < cpus_.size(); ++n) tell_again(n);
 }
 
-void ExitTrace::tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest) {
+Sheet exit_story(const MetExit& met, const Cpu* as_left, const Symbols* symbols) {
+  const ExitInfo& exit = met.exit;
   const ExplainedExit e = explain_exit(exit);
-  const u64 rip = guest_rip(cpu);
   Sheet sheet("vm_exit");
   sheet.section("vm_exit");
   sheet.row("vm_exit")
       .say("VM exit ")
-      .count("exit", exits_)
+      .count("exit", met.number)
       .say(": reason ")
       .count("reason", static_cast<unsigned>(exit.reason))
       .say(", ")
       .word("headline", e.headline)
       .quiet("reason_name", name(exit.reason))
-      .quiet("cpu", cpu.index)
-      .quiet("instruction", retired(cpu))
+      .quiet("cpu", met.cpu)
+      .quiet("instruction", met.instruction)
       .quiet("exit_qualification", exit.qualification);
   titled(sheet, "where", "where")
       .say("guest RIP ")
-      .number("guest_rip", rip, code_text(rip, World::non_root, symbols_))
+      .number("guest_rip", met.guest_rip, code_text(met.guest_rip, World::non_root, symbols))
       .say(", ")
-      .count("in_guest", in_guest)
-      .say(in_guest == 1 ? " instruction after the entry" : " instructions after the entry");
-  const auto walk = explain_walk(cpu, exit);
+      .count("in_guest", met.in_guest)
+      .say(met.in_guest == 1 ? " instruction after the entry" : " instructions after the entry");
+  const auto walk = as_left ? explain_walk(*as_left, exit) : std::nullopt;
   const std::string ept = walk ? ept_cause(exit, *walk) : std::string();
   titled(sheet, "why", "why").word("cause", ept.empty() ? e.cause : ept);
   add_parts(sheet, "qualification", "qualification", e.qualification);
   add_parts(sheet, "event", "event", e.interruption);
   add_parts(sheet, "vectoring", "on its way", e.vectoring);
+  if (!as_left) return sheet;
   if (exit.reason == ExitReason::triple_fault)
-    add_fault_chain(sheet, cpu, FaultedSide::guest, indent, symbols_);
+    add_fault_chain(sheet, *as_left, FaultedSide::guest, indent, symbols);
   if (exit.reason == ExitReason::exception_or_nmi)
-    if (const std::string msr = msr_instruction_text(cpu, FaultedSide::guest, rip); !msr.empty())
+    if (const std::string msr = msr_instruction_text(*as_left, FaultedSide::guest, met.guest_rip);
+        !msr.empty())
       titled(sheet, "instruction", "instruction").word("instruction", msr);
-  if (cpu.vmx->current) add_forgotten_host(sheet, cpu);
+  if (as_left->vmx->current) add_forgotten_host(sheet, *as_left);
   if (walk) add_walk(sheet, *walk);
-  story_(sheet);
+  return sheet;
 }
 
 // Every rule that is broken, not only the one that the processor met first.

@@ -22,6 +22,19 @@ enum class TraceForm : u8 { csv, json_lines };
 // By the file's extension: .csv, else JSON lines.
 TraceForm trace_form(std::string_view path);
 
+// A VM exit as it was met: what is left of it to tell later.
+struct MetExit {
+  ExitInfo exit;
+  u64 number = 0;       // of this run
+  u64 instruction = 0;  // retired by the CPU
+  u64 in_guest = 0;     // instructions since the VM entry
+  u64 guest_rip = 0;
+  unsigned cpu = 0;
+};
+// Its story. `as_left`: the CPU, if the exit has just happened there; without it what is to be read there (an
+// EPT violation's walk, the faults behind a triple fault) is left out.
+Sheet exit_story(const MetExit& met, const Cpu* as_left, const Symbols* symbols);
+
 class ExitTrace final : public VmxObserver {
  public:
   using Output = std::function<void(std::string_view)>;
@@ -70,7 +83,6 @@ class ExitTrace final : public VmxObserver {
   void refusal_row(const Cpu& cpu, const std::vector<const Rule*>& broken, const ExitInfo* exit);
   void failure_row(const Cpu& cpu, std::string_view name, const VmRefusal& refusal);
   void tell_failure(const Cpu& cpu, std::string_view name, std::string_view before, const VmRefusal& refusal);
-  void tell(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   bool comes_again(const Cpu& cpu, const ExitInfo& exit, u64 in_guest);
   void tell_again(unsigned cpu);
 

@@ -90,6 +90,21 @@ const Row* Sheet::find(std::string_view row) const {
   return nullptr;
 }
 
+namespace {
+
+// nullptr: there is none, or there are several.
+const Row* only_row(const Section& section, std::string_view name) {
+  const Row* found = nullptr;
+  for (const Row& row : section.rows) {
+    if (row.name != name) continue;
+    if (found) return nullptr;
+    found = &row;
+  }
+  return found;
+}
+
+}  // namespace
+
 void mark_changes(Sheet& now, const Sheet& before) {
   for (Section& section : now.sections) {
     const Section* old = nullptr;
@@ -99,6 +114,8 @@ void mark_changes(Sheet& now, const Sheet& before) {
     for (std::size_t n = 0; n < section.rows.size(); ++n) {
       Row& row = section.rows[n];
       const Row* was = n < old->rows.size() && old->rows[n].name == row.name ? &old->rows[n] : nullptr;
+      // A row that came or went before it has moved it.
+      if (!was && !row.name.empty()) was = only_row(*old, row.name);
       for (Cell& cell : row.cells) {
         const Cell* then = was ? was->find(cell.name) : nullptr;
         cell.changed = then && (then->number != cell.number || then->text != cell.text);

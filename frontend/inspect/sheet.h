@@ -79,7 +79,8 @@ struct Sheet {
   const Row* find(std::string_view row) const;  // the first of that name; nullptr: there is none
 };
 
-// Marks each cell of `now` that says something else than the one of the same name and place in `before`.
+// Marks each cell of `now` that says something else than the one of the same name in `before`: in the row of
+// the same name and place, or of a name that no other row has.
 void mark_changes(Sheet& now, const Sheet& before);
 
 // "PE", "ET", "bit20", "IOPL=3": the bits that are set in a register or MSR (cpu/arch/register_bits.h), in

@@ -12,7 +12,9 @@
 #include <utility>
 
 #include "frontend/commands/console.h"
+#include "frontend/program/display.h"
 #include "frontend/program/file_roles.h"
+#include "frontend/program/inspecting.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/pager.h"
 #include "frontend/program/session.h"
@@ -84,7 +86,8 @@ class Conversation {
 
   int run() {
     std::string error;
-    if (!session_.prepare(error) || !session_.let_gdb_in(error)) return session_.refuse(error);
+    if (!session_.prepare(error) || !session_.let_gdb_in(error) || !open_window(error))
+      return session_.refuse(error);
     Commands commands(debugger(), session_.symbols(), [this](std::string_view text) { write(text); });
     connect(commands);
     catch_interrupts();
@@ -99,6 +102,23 @@ class Conversation {
  private:
   Debugger& debugger() { return session_.debugger(); }
   GdbServer* gdb() { return session_.gdb(); }
+
+  bool open_window(std::string& error) {
+    const RunOptions& options = session_.options();
+    if (!options.window.value_or(false)) return true;
+    display_.set_standing(true);
+    std::string no_panes;
+    auto panes = inspecting_.make_panes(no_panes, error);
+    return error.empty() && display_.open_asked(options.name, error, std::move(panes), no_panes);
+  }
+
+  // What people did in the window while the machine runs: input for the guest, or a wish to stop.
+  void serve_window() {
+    display_.serve(session_.machine());
+    inspecting_.serve(Inspection::Stands::within);
+    if (display_.quit() && !session_.over()) session_.end("quit", "ended from the window", exit_ok);
+    if (display_.take_pause() || display_.quit()) debugger().interrupt();
+  }
 
   void connect(Commands& commands) {
     session_.on_enough([this] { debugger().interrupt(); });
@@ -121,9 +141,11 @@ class Conversation {
       return write_screenshot("screenshot", path, session_.machine(), why);
     });
     commands.on_restart([this](std::string& why) { return session_.restart(why); });
+    commands.on_stop([this](const Stop& stop) { inspecting_.tell_stop(stop.text); });
     debugger().on_slice([this] {
       session_.flush();
       session_.offer_input();
+      serve_window();
       const bool decided = !told_ && session_.decided();
       if (decided || session_.limit_reached() || (gdb() && gdb()->client_waits())) debugger().interrupt();
     });
@@ -149,13 +171,22 @@ class Conversation {
   Console::Waited wait(Commands& commands, Console& console) {
     constexpr double hour = 3600;
     while (!session_.limit_reached()) {
-      if (gdb() && serve_gdb(commands)) {
+      if ((gdb() && serve_gdb(commands)) || serve_inspector(commands)) {
         console.show_prompt();
         continue;
       }
-      std::array<pollfd, 2> wait = {
-          {{STDIN_FILENO, POLLIN, 0}, {gdb() ? gdb()->descriptor() : -1, POLLIN, 0}}};
-      const int most = static_cast<int>(session_.time_left(hour) * 1000) + 1;
+      display_.waited();
+      display_.serve(session_.machine());
+      display_.take_pause();  // it stands already
+      if (display_.quit() && !session_.over()) session_.end("quit", "ended from the window", exit_ok);
+      if (display_.quit() || left_) return Console::Waited::over;
+      std::array<pollfd, 3> wait = {{{STDIN_FILENO, POLLIN, 0},
+                                     {gdb() ? gdb()->descriptor() : -1, POLLIN, 0},
+                                     {display_.there() ? display_.descriptor() : -1, POLLIN, 0}}};
+      constexpr double soon = 0.015;  // what the inspector wants makes nothing readable
+      double longest = display_.there() ? display_.longest_wait() : hour;
+      if (inspecting_.open()) longest = soon;
+      const int most = static_cast<int>(session_.time_left(longest) * 1000) + 1;
       const bool cut = ::poll(wait.data(), wait.size(), most) < 0;
       if (cut && !session_.limit_reached()) return Console::Waited::interrupted;
       if (wait[0].revents) return Console::Waited::input;
@@ -175,6 +206,30 @@ class Conversation {
     if (gdb()->machine_stopped()) return false;
     run_for_gdb(commands);
     return true;
+  }
+
+  // While the console waits: what the inspector's people want. True: the machine ran.
+  bool serve_inspector(Commands& commands) {
+    if (!inspecting_.ordered()) {
+      inspecting_.serve(Inspection::Stands::still);
+      return false;
+    }
+    const u64 before = session_.machine().retired();
+    around(true);
+    const Inspection::Wish wish = inspecting_.serve(Inspection::Stands::still);
+    if (wish == Inspection::Wish::run) {
+      write("");
+      commands.print("the inspector lets the machine run; Ctrl-C stops it");
+      const Stop stop = debugger().run();
+      commands.show(stop);
+      commands.stopped(stop);
+      inspecting_.get()->commands().show(stop);
+    }
+    around(false);
+    left_ |= wish == Inspection::Wish::quit;
+    const bool ran = session_.machine().retired() != before;
+    if (ran && wish != Inspection::Wish::run) commands.show(inspecting_.get()->last_stop());
+    return ran;
   }
 
   // As the client wants it, until it stops; both are told.
@@ -238,6 +293,7 @@ class Conversation {
 
   void around(bool begins) {
     to_interrupt = begins ? &debugger() : nullptr;
+    display_.set_standing(!begins);
     debugger().take_interrupt();
     session_.flush();
     if (begins || session_.limit_reached() || !session_.decided() || std::exchange(told_, true)) return;
@@ -263,6 +319,8 @@ class Conversation {
   }
 
   Session session_;
+  Inspecting inspecting_{session_};
+  Display display_;
   DebugOptions options_;
   Pager pager_{[](std::string_view text) { return print(text); }};
   bool told_ = false;  // what decided --expect or --fail-on

@@ -2,8 +2,10 @@
 #include "frontend/program/display.h"
 
 #include <fmt/format.h>
+#include <time.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -17,6 +19,13 @@ namespace {
 
 using Seconds = std::chrono::duration<double>;
 
+// Of the processor, by this thread.
+double thread_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
 std::string next_screenshot() {
   std::error_code none;
   unsigned number = 1;
@@ -24,85 +33,121 @@ std::string next_screenshot() {
   return fmt::format("screenshot-{}.png", number);
 }
 
-std::string_view world_of(const Cpu& cpu) {
-  if (cpu.activity != Activity::active) return "halted";
-  return cpu.non_root ? "guest" : "root";
+WindowStatus::World world_of(const Cpu& cpu) {
+  if (cpu.activity != Activity::active) return WindowStatus::World::halted;
+  return cpu.non_root ? WindowStatus::World::guest : WindowStatus::World::root;
 }
 
 }  // namespace
 
-bool Display::open(std::string& error) {
-  window_ = Window::open(error);
+bool desktop_there() {
+  const auto set = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && *value != 0;
+  };
+  return set("DISPLAY") || set("WAYLAND_DISPLAY");
+}
+
+bool Display::open(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+                   const std::string& no_panes) {
+  name_ = name;
+  window_ = Window::open(error, std::move(panes), no_panes);
   return there();
 }
 
+bool Display::open_asked(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+                         const std::string& no_panes) {
+  if (open(name, error, std::move(panes), no_panes)) return true;
+  error = fmt::format("-display sdl: {}; use -display none", error);
+  return false;
+}
+
+void Display::set_standing(bool standing) {
+  if (standing != std::exchange(standing_, standing)) told_late_ = true;
+}
+
+void Display::set_paused(bool paused) {
+  if (paused != std::exchange(paused_, paused)) told_late_ = true;
+}
+
 bool Display::serve(Machine& machine) {
+  if (!there()) return false;
   const auto now = HostClock::now();
-  if (!there() || Seconds(now - served_).count() < longest_wait) return false;
+  const bool asked = window_->take(input_, requests_);
+  if (!asked && Seconds(now - served_).count() < often) return false;
   served_ = now;
-  window_->poll();
-  take_requests(machine);
+  const bool changed = take_requests(machine);
   bool went = false;
-  while (!paused_ && !window_->input.empty() && machine.input(window_->input.front())) {
-    window_->input.pop_front();
+  while (!paused_ && !standing_ && !input_.empty() && machine.input(input_.front())) {
+    input_.pop_front();
     went = true;
+    look_after_ = 0;  // its echo is waited for
   }
-  draw(machine);
-  write_title(machine, now);
+  draw(machine, now);
+  constexpr double told_often = 0.25;
+  if (std::exchange(told_late_, false) || changed || Seconds(now - told_).count() >= told_often)
+    write_status(machine, now);
   return went;
 }
 
-void Display::take_requests(Machine& machine) {
-  for (; !window_->requests.empty(); window_->requests.pop_front()) {
+// True: there were some.
+bool Display::take_requests(Machine& machine) {
+  const bool some = !requests_.empty();
+  for (; !requests_.empty(); requests_.pop_front()) {
     std::string error;
-    switch (window_->requests.front()) {
+    switch (requests_.front()) {
       case Window::Request::close:
-        quit_ = std::exchange(asked_to_power_off_, true) || paused_ || quit_;
-        if (!quit_) machine.input(PowerButton{});
+        quit_ = std::exchange(asked_to_power_off_, true) || paused_ || standing_ || quit_;
+        if (quit_) break;
+        machine.input(PowerButton{});
+        window_->note("the power button was pressed; close the window again to end the run");
         break;
       case Window::Request::quit: quit_ = true; break;
       case Window::Request::pause: paused_ = !paused_; break;
       case Window::Request::full_speed: full_speed_ = !full_speed_; break;
       case Window::Request::screenshot: {
         const std::string file = next_screenshot();
-        say(write_screenshot("screenshot", file, machine, error) ? fmt::format("{}: written", file) : error);
+        const bool good = write_screenshot("screenshot", file, machine, error);
+        say(good ? fmt::format("{}: written", file) : error);
+        window_->note(good ? fmt::format("{}: written", file) : error);
       }
     }
   }
+  return some;
 }
 
-// The framebuffer is written behind everybody's back: it is drawn anew thirty times a second. All else tells
-// of its changes.
-void Display::draw(Machine& machine) {
+// Thirty times a second what is shown is compared with what was, as the framebuffer is written behind
+// everybody's back; less often while nothing changes, and on a busy host, so that looking takes at most a
+// fortieth of the work of a thread that never waits.
+void Display::draw(Machine& machine, HostClock::time_point now) {
+  constexpr double shortest = 0.033, longest = 0.1, share = 40;
   const Vga* const vga = machine.screen();
-  if (vga == nullptr) return;
-  constexpr double often = 0.033, always = 0.5;
-  const double since = Seconds(served_ - drawn_).count();
-  const u64 blink = vga->frames() / 16;
-  const bool changed = vga->changes() != shown_ || (vga->state().text() && blink != blink_) ||
-                       (vga->state().dispi.enabled() && !paused_) || since > always;
-  if (!changed || since < often) return;
-  drawn_ = served_;
-  shown_ = vga->changes();
-  blink_ = blink;
-  window_->show(screen_picture(machine));
+  const double since = Seconds(now - drawn_).count();
+  if (vga == nullptr || (!owes_picture_ && since < look_after_)) return;
+  const double before = thread_seconds();
+  if (!owes_picture_ && !std::exchange(waited_, false) && before - worked_ < look_after_work_) return;
+  const ScreenCopy::Update what = window_->show(*vga);
+  drawn_ = now;
+  worked_ = thread_seconds();
+  look_after_work_ = (worked_ - before) * share;
+  look_after_ =
+      what == ScreenCopy::Update::changed ? shortest : std::min(look_after_ + shortest / 2, longest);
+  owes_picture_ = what == ScreenCopy::Update::busy;
 }
 
-void Display::write_title(Machine& machine, HostClock::time_point now) {
-  constexpr double often = 0.5;
-  const double since = Seconds(now - titled_).count();
-  if (since < often) return;
-  const double millions =
-      static_cast<double>(machine.retired() - std::min(retired_, machine.retired())) / 1e6;
-  std::string worlds;
-  for (unsigned n = 0; n < machine.cpus(); ++n) worlds += fmt::format(" {}", world_of(machine.cpu(n)));
-  window_->title(fmt::format("Ringside - {:.0f} MIPS - {:.1f} s -{}{}{} - {}", millions / since,
-                             machine.seconds(), worlds, paused_ ? " - paused" : "",
-                             full_speed_ ? " - full speed" : "",
-                             window_->grabbed() ? "Ctrl-Alt-G gives the mouse back"
-                                                : "click or Ctrl-Alt-G for the mouse, Ctrl-Alt-P pauses"));
-  titled_ = now;
-  retired_ = machine.retired();
+void Display::write_status(Machine& machine, HostClock::time_point now) {
+  const u64 retired = machine.retired();
+  const double since = Seconds(now - told_).count();
+  WindowStatus status;
+  status.name = name_;
+  status.mips = static_cast<double>(retired - std::min(retired_, retired)) / 1e6 / since;
+  status.seconds = machine.seconds();
+  for (unsigned n = 0; n < machine.cpus(); ++n) status.cpus.push_back(world_of(machine.cpu(n)));
+  status.paused = paused_ || standing_;
+  status.full_speed = full_speed_;
+  window_->status(status);
+  told_ = now;
+  retired_ = retired;
 }
 
 }  // namespace ringside

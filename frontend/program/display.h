@@ -2,41 +2,68 @@
 #pragma once
 
 #include <chrono>
+#include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "frontend/machine/machine.h"
 #include "frontend/sdl/window.h"
 
 namespace ringside {
 
+// X11 or Wayland.
+bool desktop_there();
+
 // Looks at the machine between two slices of its run, and alters it by Machine::input only.
 class Display {
  public:
-  // False: one line in `error`.
-  bool open(std::string& error);
+  // False: one line in `error`. `name` is the machine's. Asked for by its flag, the line says so.
+  // `panes` stand beside the picture; nullptr: `no_panes` says why there are none.
+  bool open(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+            const std::string& no_panes);
+  bool open_asked(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
+                  const std::string& no_panes);
   bool there() const { return window_ != nullptr; }
 
-  // Does what is due, at most some sixty times a second. True: input went.
+  // Does what is due, at most some sixty times a second, and what people asked for. True: input went.
   bool serve(Machine& machine);
   bool paused() const { return paused_; }
+  bool take_pause() { return std::exchange(paused_, false); }
+  // As if its people had paused it, or not.
+  void set_paused(bool paused);
+  // Somebody else lets the machine stand still, or go on.
+  void set_standing(bool standing);
   bool full_speed() const { return full_speed_; }
   bool quit() const { return quit_; }
-  // How long nothing has to be done, in seconds, at most.
-  static constexpr double longest_wait = 0.015;
+  // Readable when people have asked for something.
+  int descriptor() const { return window_->descriptor(); }
+  // The thread that serves it has waited for something.
+  void waited() { waited_ = true; }
+  // How long nothing else has to be done, in seconds, at most.
+  double longest_wait() const { return owes_picture_ ? often : seldom; }
 
  private:
   using HostClock = std::chrono::steady_clock;
+  static constexpr double often = 0.015, seldom = 0.5;
 
-  void take_requests(Machine& machine);
-  void draw(Machine& machine);
-  void write_title(Machine& machine, HostClock::time_point now);
+  bool take_requests(Machine& machine);
+  void draw(Machine& machine, HostClock::time_point now);
+  void write_status(Machine& machine, HostClock::time_point now);
 
+  std::string name_;
   std::unique_ptr<Window> window_;
-  HostClock::time_point served_{}, drawn_{}, titled_{};
-  u64 shown_ = ~u64{0}, blink_ = 0;  // the card's changes and the phase of blinking that are shown
-  u64 retired_ = 0;                  // at titled_
-  bool paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
+  std::deque<InputEvent> input_;
+  std::deque<Window::Request> requests_;
+  HostClock::time_point served_{}, drawn_{}, told_{};
+  u64 retired_ = 0;            // at told_
+  bool owes_picture_ = false;  // the window did not take the last one
+  // Until the next look at the picture, in seconds of the host, and of this thread's work.
+  double look_after_ = 0, look_after_work_ = 0;
+  bool waited_ = false;     // the thread had time to spare since drawn_
+  double worked_ = 0;       // by this thread, at drawn_
+  bool told_late_ = false;  // what the status line says is not so any more
+  bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
 };
 
 }  // namespace ringside

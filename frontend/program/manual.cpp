@@ -5,6 +5,7 @@
 
 #include "frontend/program/listings.h"
 #include "frontend/program/options.h"
+#include "frontend/sdl/window_keys.h"
 
 namespace ringside {
 namespace {
@@ -99,6 +100,10 @@ std::string man_page(std::span<const SubcommandHelp> subcommands) {
       fmt::format(".SH FLAGS\n{}\n",
                   roff("`-flag` and `--flag` mean the same, and so do `--flag value` and `--flag=value`."));
   text += flags();
+  text += fmt::format(".SH KEYS OF THE WINDOW\n{}\n",
+                      roff("The letters are those that the layout writes on the keys. F1 and F2 alone do the "
+                           "same as long as the guest has not grabbed the keyboard."));
+  for (const WindowKey& key : window_keys()) text += entry(spelled(key), "", key.help);
   text += ".SH EXIT STATUS\n";
   for (const Described& row : exit_statuses) text += entry(row.what, "", row.text);
   text += ".SH EXAMPLES\n";

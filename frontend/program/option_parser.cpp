@@ -7,6 +7,7 @@
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
 #include "frontend/program/options_firmware.h"
+#include "frontend/sdl/window_keys.h"
 
 namespace ringside {
 namespace {
@@ -16,6 +17,16 @@ const Option* find_option(std::string_view name) {
     if (!option.name.empty() && option.name == name) return &option;
   }
   return nullptr;
+}
+
+// The title above it.
+std::string_view group_of(const Option& option) {
+  std::string_view group;
+  for (const Option& row : option_table()) {
+    if (row.name.empty()) group = row.help;
+    if (&row == &option) break;
+  }
+  return group;
 }
 
 std::string spelled(const Option& option) {
@@ -71,7 +82,7 @@ bool resolve_screen(RunOptions& run, std::string& error) {
   if (!run.screenshots_at.empty()) asks = "--screenshot-at";
   if (!run.screenshot.empty()) asks = "--screenshot";
   if (!run.expect_screen.empty()) asks = "--expect-screen";
-  if (run.window) asks = "-display sdl";
+  if (run.window.value_or(false)) asks = "-display sdl";
   if (!asks.empty() && !run.vga.value_or(true)) {
     error = fmt::format("{}: -vga none leaves the machine without a screen; leave one of them out", asks);
     return false;
@@ -156,12 +167,18 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
       }
     }
     if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
+    const std::string_view group = group_of(*option);
+    parsed.run.unattended |= group == batch_group || group == virtualization_group;
     if (option->run_only) parsed.run_only.push_back(spelled(*option));
     // A question is answered at once, whatever else may be wrong.
     if (parsed.answer != Answer::run) return parsed;
   }
   if (!check_combinations(parsed.run, error)) return std::nullopt;
   return parsed;
+}
+
+bool window_by_itself(const RunOptions& run) {
+  return !run.machine.boot.bios.empty() && run.machine.vga && !run.nographic && !run.unattended;
 }
 
 std::string help_text(std::string_view subcommands) {
@@ -179,6 +196,7 @@ std::string help_text(std::string_view subcommands) {
     text += head.size() < 24 ? fmt::format("  {:<24} {}\n", head, option.help)
                              : fmt::format("  {}\n  {:<24} {}\n", head, "", option.help);
   }
+  text += fmt::format("\nKeys of the window:\n{}", window_keys_text("  "));
   text +=
       "\nExit status: 0 the guest powered off, was reset under -no-reboot, or --expect matched; "
       "isa-debug-exit:\n"
@@ -204,6 +222,8 @@ std::string help_markdown() {
       head.insert(at, "\\");
     text += fmt::format("| `{}` | {} |\n", head, option.help);
   }
+  text += "\n**Keys of the window**\n\n| key | what it does |\n|---|---|\n";
+  for (const WindowKey& key : window_keys()) text += fmt::format("| {} | {} |\n", spelled(key), key.help);
   return text;
 }
 

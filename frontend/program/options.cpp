@@ -180,12 +180,15 @@ constexpr Option options[] = {
      "a place for -serial chardev:ID: stdio, null, file,path=FILE, pty, socket,path=FILE", chardev},
     {"nographic", "", "the serial port on the terminal, as it is without this", nographic},
     {"display", "sdl|none",
-     "a window with the screen, or none, as it is without this; its keys begin with Ctrl-Alt", display, false,
-     run_only},
+     "a window with the screen, or none (sdl where a desktop and a terminal are there, firmware boots, and "
+     "no flag of the groups below says that nobody watches; else none)",
+     display},
+    {"inspector", "", "-display sdl, with the inspector beside the screen; the machine waits for it",
+     inspector, own},
     {"vnc", "none", "no VNC server, as it is without this", vnc},
     {"nodefaults", "", "nothing that was not asked for: no serial port on the terminal", no_defaults},
 
-    {"", "", "Batch runs", nullptr},
+    {"", "", batch_group, nullptr},
     {"timeout", "SECONDS", "end after so much time of the host; status 124", timeout, own},
     {"max-instructions", "N", "end after N instructions of all CPUs together; status 124", max_instructions,
      own},
@@ -210,7 +213,7 @@ constexpr Option options[] = {
     {"stats", "FILE", "write statistics as JSON at the end: instructions, times, state hash, ...", stats,
      own},
 
-    {"", "", "Virtualization", nullptr},
+    {"", "", virtualization_group, nullptr},
     {"explain", "",
      "tell each VM entry, exit and refusal in words, on standard error; as ringside explain ...", explain,
      own},

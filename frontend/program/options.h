@@ -46,7 +46,9 @@ struct RunOptions {
   std::vector<std::string> expect, fail_on;  // regular expressions
   std::string stats;                         // file; empty: no statistics
   std::optional<bool> vga;                   // whether the machine has a screen; not given: as it is booted
-  bool window = false;                       // -display sdl
+  std::optional<bool> window;                // -display sdl or none; not given: by_itself() says
+  bool inspector = false;                    // open from the start
+  bool unattended = false;                   // a flag of a batch run, or that tells of the guest, was given
   std::vector<std::string> expect_screen;    // regular expressions
   std::string screenshot;                    // file; empty: none
   struct AtCount {
@@ -76,6 +78,10 @@ struct RunOptions {
   std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
 };
 
+// Whether a run opens a window though nobody asked for one, where there is a desktop and a person: it boots
+// as a PC does, and no flag speaks of a batch run or of another place to look at.
+bool window_by_itself(const RunOptions& run);
+
 // What is to be done instead of a run.
 enum class Answer : u8 { run, help, version, devices, cpus, machines, accelerators, log_words };
 
@@ -100,6 +106,8 @@ struct Option {
   // What a session of the debugger makes nothing of.
   bool run_only = false;
 };
+// Groups, whose flags say that nobody sits in front of the machine, or looks at its screen.
+constexpr std::string_view batch_group = "Batch runs", virtualization_group = "Virtualization";
 
 // Everything the command line knows, in groups: a row without a name is a group's title.
 std::span<const Option> option_table();

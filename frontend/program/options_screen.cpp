@@ -40,6 +40,12 @@ bool display(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 
+// To be looked at it needs the window.
+bool inspector(Parsed& p, std::string_view, std::string&) {
+  p.run.window = true;
+  return p.run.inspector = true;
+}
+
 bool screenshot(Parsed& p, std::string_view v, std::string& e) {
   return file_name("--screenshot", v, p.run.screenshot, e);
 }

@@ -2,6 +2,7 @@
 #include "frontend/program/run_driver.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -11,6 +12,7 @@
 #include "frontend/inspect/fault_chain.h"
 #include "frontend/inspect/pending.h"
 #include "frontend/program/display.h"
+#include "frontend/program/inspecting.h"
 #include "frontend/program/output.h"
 #include "frontend/program/session.h"
 #include "frontend/render/sheet_text.h"
@@ -29,8 +31,7 @@ class Run {
 
   int run() {
     std::string error;
-    if (!session_.prepare(error) || !let_gdb_in(error) ||
-        (session_.options().window && !display_.open(error))) {
+    if (!session_.prepare(error) || !let_gdb_in(error) || !open_window(error)) {
       const int status = session_.refuse(error);
       return signals_.caught() ? 128 + signals_.caught() : status;
     }
@@ -56,12 +57,19 @@ class Run {
   static constexpr double longest_nap = 0.05;
 
   bool let_gdb_in(std::string& error);
+  bool open_window(std::string& error);
   bool step(Input& input);
   bool serve_gdb();
+  void listen_within();
+  bool serve_inspector(Inspection::Stands stands);
+  Ending run_slice(u64 slice);
+  bool hold(const std::string& why);
   bool stand_still(Input& input);
   void stay(Input& input);
   void wait(Input& input, double seconds);
   bool over(Input& input);
+  bool machine_gone(const Ending& ending);
+  bool quit(const char* why);
   bool machine_ended(const Ending& ending, Input& input);
   bool wait_for_input(const Ending& ending, Input& input);
   bool offer(Input& input, bool idle = false);
@@ -79,6 +87,7 @@ class Run {
 
   // One line; what waits, and for what, follows at length where everything is to be explained.
   bool end_asleep(const std::string& why) {
+    if (hold(fmt::format("the guest halted for ever: {}", why))) return false;
     Machine& machine = session_.machine();
     if (session_.options().explain) tell(text(pending_sheet(machine)));
     return end("idle", fmt::format("the guest halted for ever: {}{}", why, pending_summary(machine)),
@@ -95,7 +104,10 @@ class Run {
 
   Session session_;
   SignalGuard signals_;
+  Inspecting inspecting_{session_};
   Display display_;
+  bool inspector_runs_ = false;  // though gdb holds the machine
+  bool was_paused_ = false;      // by the window, when it was looked at last
   // The last time an instruction retired.
   u64 awake_retired_ = 0;
   double awake_guest_ = 0;
@@ -109,13 +121,82 @@ bool Run::let_gdb_in(std::string& error) {
   if (!session_.let_gdb_in(error)) return false;
   if (!gdb()) return true;
   if (options.start_stopped) gdb()->stop_machine();
-  // What takes long inside one step is stopped, too.
-  session_.debugger().on_slice([this] {
-    session_.flush();
-    if (signals_.caught() || gdb()->client_waits()) session_.debugger().interrupt();
-  });
+  listen_within();
   say(fmt::format("{} gdb: target remote {}", options.start_stopped ? "waiting for" : "ready for",
                   gdb()->address()));
+  return true;
+}
+
+// What takes long inside one step of gdb's or one command of the inspector's is stopped, too.
+void Run::listen_within() {
+  session_.debugger().on_slice([this] {
+    session_.flush();
+    display_.set_paused(false);  // a command lets the machine run, which stood still
+    display_.serve(session_.machine());
+    if (inspecting_.open()) session_.offer_input();
+    inspecting_.serve(Inspection::Stands::within);
+    const bool asked = display_.quit() || display_.paused() || (gdb() && gdb()->client_waits());
+    if (asked || signals_.caught() || session_.limit_reached()) session_.debugger().interrupt();
+  });
+}
+
+// False: `error`. A window that nobody asked for is no reason to end.
+bool Run::open_window(std::string& error) {
+  const RunOptions& options = session_.options();
+  const bool asked = options.window.value_or(false);
+  if (!asked && (options.window || !isatty(STDIN_FILENO) || !window_by_itself(options))) return true;
+  if (!asked && !desktop_there()) {
+    say("no desktop, so no window: --screenshot FILE shows the screen; -nographic says that none is wanted");
+    return true;
+  }
+  std::string no_panes, why;
+  auto panes = inspecting_.make_panes(no_panes, error);
+  if (!error.empty()) return false;
+  display_.set_paused(options.inspector);
+  if (asked) return display_.open_asked(options.name, error, std::move(panes), no_panes);
+  if (!display_.open(options.name, why, std::move(panes), no_panes))
+    say(fmt::format("no window: {}; the run goes on without", why));
+  return true;
+}
+
+// What is ordered there is done. False: it ends the run.
+bool Run::serve_inspector(Inspection::Stands stands) {
+  const bool first = inspecting_.get() == nullptr;
+  if (!std::exchange(was_paused_, display_.paused()) && was_paused_) inspecting_.tell_stop("paused");
+  const Inspection::Wish wish = inspecting_.serve(stands);
+  if (first && inspecting_.get()) listen_within();
+  switch (wish) {
+    case Inspection::Wish::nothing: return true;
+    case Inspection::Wish::run:
+      inspector_runs_ = gdb() && gdb()->machine_stopped();
+      display_.set_paused(was_paused_ = false);
+      return true;
+    case Inspection::Wish::stop:
+      inspector_runs_ = false;
+      display_.set_paused(was_paused_ = true);
+      return true;
+    case Inspection::Wish::quit: return !quit("ended from the inspector");
+  }
+  return true;
+}
+
+// By whoever looks closest.
+Ending Run::run_slice(u64 slice) {
+  if (gdb() && !inspector_runs_) return gdb()->run(slice);
+  if (!inspecting_.engaged()) return session_.machine().run(slice);
+  const Ending ending = inspecting_.get()->run(slice);
+  if (inspecting_.get()->stopped()) {
+    inspector_runs_ = false;
+    display_.set_paused(was_paused_ = true);
+  }
+  return ending;
+}
+
+// True: somebody looks at the machine, and it stays to be looked at though it cannot go on.
+bool Run::hold(const std::string& why) {
+  if (!inspecting_.open() || display_.quit()) return false;
+  inspecting_.tell_stop(why);
+  display_.set_paused(was_paused_ = true);
   return true;
 }
 
@@ -123,13 +204,16 @@ bool Run::let_gdb_in(std::string& error) {
 bool Run::step(Input& input) {
   if (gdb()) {
     if (!serve_gdb()) return false;
-    if (gdb()->machine_stopped()) return stand_still(input);
+    if (gdb()->client_waits()) inspector_runs_ = false;
   }
-  if (display_.paused()) return stand_still(input);
-  const bool watched_by_people = input.interactive() || display_.there();
-  const u64 slice = session_.allowed(watched_by_people ? interactive_slice : batch_slice);
+  const auto held = [this] {
+    return display_.paused() || (gdb() && gdb()->machine_stopped() && !inspector_runs_);
+  };
+  if (!serve_inspector(held() ? Inspection::Stands::still : Inspection::Stands::between)) return false;
+  if (held()) return stand_still(input);
+  const u64 slice = session_.allowed(input.interactive() ? interactive_slice : batch_slice);
   if (slice == 0) return false;
-  const Ending ending = gdb() ? gdb()->run(slice) : session_.machine().run(slice);
+  const Ending ending = run_slice(slice);
   if (over(input)) return false;
   if (ending.why != Ending::Why::running) return !machine_ended(ending, input);
   if (sleeps_for_ever(input)) {
@@ -162,7 +246,7 @@ bool Run::over(Input& input) {
   if (session_.ended_from_outside()) return true;
   if (const int number = signals_.caught())
     return end("interrupted", fmt::format("interrupted by signal {}", number), 128 + number);
-  if (display_.quit()) return end("quit", "ended from the window", exit_ok);
+  if (display_.quit()) return quit("ended from the window");
   return input.quit() && end("quit", "ended by the escape key", exit_ok);
 }
 
@@ -177,7 +261,7 @@ bool Run::stand_still(Input& input) {
 // -no-shutdown: the machine is off, and stays to be looked at until somebody ends the run.
 void Run::stay(Input& input) {
   say("the guest powered the machine off; -no-shutdown keeps it until the run is ended");
-  while (!session_.limit_reached() && !signals_.caught() && !input.quit()) {
+  while (!session_.limit_reached() && !signals_.caught() && !input.quit() && !display_.quit()) {
     wait(input, 1);
     if (!gdb()) continue;
     gdb()->poll();
@@ -192,11 +276,16 @@ void Run::wait(Input& input, double seconds) {
   std::vector<int> others = session_.input_descriptors();
   if (session_.listens() && others.empty()) seconds = std::min(seconds, look_again);
   if (gdb()) others.push_back(gdb()->descriptor());
+  // Its questions and orders make nothing readable.
+  constexpr double soon = 0.015;
+  if (inspecting_.open()) seconds = std::min(seconds, soon);
   if (display_.there()) {
-    seconds = std::min(seconds, Display::longest_wait);
-    display_.serve(session_.machine());
+    seconds = std::min(seconds, display_.longest_wait());
+    others.push_back(display_.descriptor());
   }
   input.poll(milliseconds(session_.time_left(seconds)), others);
+  display_.waited();
+  display_.serve(session_.machine());
 }
 
 // Hands input over until the guest's receivers are full; true if some went.
@@ -263,19 +352,30 @@ bool Run::reset(const std::string& why) {
   return !end("reset", fmt::format("{}; it cannot be started again: {}", why, error), exit_failed);
 }
 
-// True: the run is over.
-bool Run::machine_ended(const Ending& ending, Input& input) {
+// The machine has ended for good, and the run with it. False: it has not.
+bool Run::machine_gone(const Ending& ending) {
   switch (ending.why) {
-    case Ending::Why::running: return false;
     case Ending::Why::power_off: return end("power-off", ending.reason, exit_ok);
     case Ending::Why::debug_exit: return end("debug-exit", ending.reason, ending.status & 0xff);
     case Ending::Why::shutdown: return end_shut_down(ending.reason);
-    case Ending::Why::reset:
-      if (session_.options().no_reboot) return end("reset", ending.reason, exit_ok);
-      return !reset(ending.reason);
+    case Ending::Why::reset: return session_.options().no_reboot && end("reset", ending.reason, exit_ok);
+    case Ending::Why::running:
     case Ending::Why::idle: break;
   }
-  return wait_for_input(ending, input);
+  return false;
+}
+
+// Somebody ends the run. The machine may have ended before, and have been looked at since.
+bool Run::quit(const char* why) {
+  return machine_gone(session_.machine().ending()) || end("quit", why, exit_ok);
+}
+
+// True: the run is over.
+bool Run::machine_ended(const Ending& ending, Input& input) {
+  if (ending.why == Ending::Why::running) return false;
+  if (ending.why == Ending::Why::idle) return wait_for_input(ending, input);
+  if (ending.why == Ending::Why::reset && !session_.options().no_reboot) return !reset(ending.reason);
+  return !hold(ending.reason) && machine_gone(ending);
 }
 
 // The machine can be revived by input only. True: none will come, and the run is over.

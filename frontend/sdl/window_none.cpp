@@ -3,8 +3,8 @@
 
 namespace ringside {
 
-std::unique_ptr<Window> Window::open(std::string& error) {
-  error = "-display sdl: this program was built without SDL; install libsdl2-dev and build it again";
+std::unique_ptr<Window> Window::open(std::string& error, std::unique_ptr<Panes>, std::string) {
+  error = "this program was built without SDL; install libsdl2-dev and build it again";
   return nullptr;
 }
 

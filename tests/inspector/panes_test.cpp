@@ -1,0 +1,167 @@
+// Owns the tests of the inspector's panes without a desktop: SDL's events in, dots and orders out.
+#include <SDL.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+
+#include "devices/vga/picture.h"
+#include "frontend/inspector/imgui/inspector_panes.h"
+#include "frontend/screen/screen.h"
+#include "tests/inspector/visor_inspection.h"
+
+namespace ringside {
+namespace {
+
+// A window that nobody sees, with the visor's inspector in it.
+struct Panel : VisorInspection {
+  int across, down;
+  SDL_Window* window = nullptr;
+  SDL_Renderer* renderer = nullptr;
+  std::string why;
+  std::unique_ptr<Panes> panes = make_inspector(exchange, true, why);
+
+  Panel(int across, int down) : across(across), down(down) {
+    SDL_SetHint(SDL_HINT_VIDEODRIVER, "dummy");
+    REQUIRE(SDL_InitSubSystem(SDL_INIT_VIDEO) == 0);
+    window = SDL_CreateWindow("test", 0, 0, across, down, 0);
+    renderer = SDL_CreateRenderer(window, -1, SDL_RENDERER_SOFTWARE);
+    REQUIRE(renderer != nullptr);
+    panes->attach(window, renderer);
+  }
+  ~Panel() {
+    panes->detach();
+    SDL_DestroyRenderer(renderer);
+    SDL_DestroyWindow(window);
+    SDL_QuitSubSystem(SDL_INIT_VIDEO);
+  }
+
+  void draw() {
+    SDL_SetRenderDrawColor(renderer, 0, 0, 0, 255);
+    SDL_RenderClear(renderer);
+    panes->draw(renderer, SDL_Rect{0, 0, across, down});
+    SDL_RenderPresent(renderer);
+  }
+  // What is asked for comes with the next frame but one.
+  void settle() {
+    for (unsigned n = 0; n < 4; ++n) draw(), serve();
+    draw();
+  }
+  bool key(SDL_Keycode code, Uint16 mods = 0) {
+    SDL_Event event{};
+    event.type = SDL_KEYDOWN;
+    event.key.keysym.sym = code;
+    event.key.keysym.scancode = SDL_GetScancodeFromKey(code);
+    event.key.keysym.mod = mods;
+    const bool theirs = panes->take(event);
+    event.type = SDL_KEYUP;
+    panes->take(event);
+    settle();
+    return theirs;
+  }
+  void click(int x, int y) {
+    SDL_Event event{};
+    event.type = SDL_MOUSEMOTION;
+    event.motion.x = x, event.motion.y = y;
+    CHECK(panes->take(event));
+    event = {};
+    event.type = SDL_MOUSEBUTTONDOWN;
+    event.button.button = SDL_BUTTON_LEFT;
+    event.button.x = x, event.button.y = y;
+    CHECK(panes->take(event));
+    event.type = SDL_MOUSEBUTTONUP;
+    panes->take(event);
+    settle();
+  }
+  Picture picture() {
+    Picture all{static_cast<unsigned>(across), static_cast<unsigned>(down), {}};
+    all.dots.resize(static_cast<std::size_t>(across) * static_cast<std::size_t>(down));
+    SDL_RenderReadPixels(renderer, nullptr, SDL_PIXELFORMAT_XRGB8888, all.dots.data(), across * 4);
+    return all;
+  }
+  // For the page of the inspector, where RINGSIDE_PICTURES names a folder.
+  void keep(const std::string& name) {
+    const char* const folder = std::getenv("RINGSIDE_PICTURES");
+    if (!folder) return;
+    const std::string png = png_of(picture());
+    std::ofstream(folder + ("/" + name)).write(png.data(), static_cast<std::streamsize>(png.size()));
+  }
+  u64 rip() { return cpu().segment[CS].base + cpu().rip; }
+};
+
+TEST_CASE("keys of the inspector are orders, and what they come to is drawn") {
+  Panel p(1200, 800);
+  p.settle();
+  const auto first = p.exchange->answer();
+  REQUIRE(first);
+  CHECK(first->sheet(View::code));
+  CHECK(first->sheet(View::registers));
+  CHECK_FALSE(first->sheet(View::entry_check));  // behind another tab
+  const u64 before = p.rip();
+  CHECK(p.key(SDLK_F11));
+  CHECK(p.rip() != before);
+  CHECK(p.cpu().non_root == false);
+  CHECK(p.key(SDLK_F7));  // to the first VM exit
+  CHECK(has(p.exchange->answer()->why, "VM exit"));
+  CHECK(has(p.shown(View::exits), "VMCALL"));
+  CHECK(p.key(SDLK_F8));
+  CHECK(p.cpu().non_root);
+  CHECK_FALSE(p.key(SDLK_F12));  // nobody's
+  CHECK_FALSE(p.key(SDLK_a));    // the guest's
+}
+
+TEST_CASE("clicks choose tabs, press buttons, and set breakpoints in the margin") {
+  Panel p(800, 800);
+  p.command("run-to exit");
+  p.settle();
+  CHECK_FALSE(p.exchange->answer()->sheet(View::vmcs));
+  p.click(92, 484);  // the tab of the VMCS
+  p.keep("clicked.png");
+  REQUIRE(p.exchange->answer()->sheet(View::vmcs));
+  CHECK_FALSE(p.exchange->answer()->sheet(View::exits));
+  CHECK(has(p.shown(View::vmcs), "GUEST_RIP"));
+  const u64 before = p.rip();
+  p.click(90, 14);  // Step
+  CHECK(p.rip() != before);
+  CHECK(p.debugger.breakpoints().empty());
+  p.click(12, 203);
+  CHECK(p.debugger.breakpoints().size() == 1);
+  p.click(12, 203);
+  CHECK(p.debugger.breakpoints().empty());
+}
+
+TEST_CASE("what is typed into the line of commands is one of the debugger's") {
+  Panel p(800, 800);
+  p.settle();
+  p.click(700, 786);
+  for (const char letter : std::string("stepi 3")) {
+    SDL_Event event{};
+    event.type = SDL_TEXTINPUT;
+    event.text.text[0] = letter;
+    CHECK(p.panes->take(event));
+  }
+  p.settle();
+  const u64 before = p.machine->retired();
+  CHECK(p.key(SDLK_RETURN));
+  CHECK(p.machine->retired() == before + 3);
+  CHECK(has(p.printed(), "(ringside) stepi 3"));
+}
+
+TEST_CASE("the desk fits into windows of every size") {
+  for (const auto& [across, down] : {std::pair{1200, 860}, {800, 800}, {640, 300}, {60, 40}, {1, 1}}) {
+    Panel p(across, down);
+    p.command("run-to exit");
+    p.settle();
+    p.key(SDLK_F7);
+    p.keep("inspector-" + std::to_string(across) + ".png");
+    const Picture picture = p.picture();
+    if (across < 640) continue;
+    // Something of the text's colour is there.
+    CHECK(std::count(picture.dots.begin(), picture.dots.end(), 0xffdededeu) +
+              std::count(picture.dots.begin(), picture.dots.end(), 0x00dededeu) >
+          10);
+  }
+}
+
+}  // namespace
+}  // namespace ringside

@@ -19,7 +19,7 @@ const std::string echo = firmware({0xba, 0xf8, 0x03, 0xb0, 'A',  0xee, 0xb0, '\n
 TEST_CASE("the terminal is raw while the guest has it, and is given back") {
   if (!has_terminals()) return;
   const Folder folder;
-  Running program({"-bios", folder.write("rom", echo)}, Running::With::terminal);
+  Running program({"-bios", folder.write("rom", echo), "-display", "none"}, Running::With::terminal);
   REQUIRE(program.wait_for("A\r\n"));
   CHECK(program.output().starts_with("ringside: Ctrl-A x ends the run"));
   CHECK(program.raw());

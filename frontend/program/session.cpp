@@ -317,6 +317,10 @@ bool Session::ended_from_outside() {
     end("expected", decision(), exit_ok);
     return true;
   }
+  if (screen_.quit_typed()) {
+    end("quit", "<quit> was typed", exit_ok);
+    return true;
+  }
   return limit_reached();
 }
 

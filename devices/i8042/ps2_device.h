@@ -47,6 +47,7 @@ class Ps2Device {
     events_.clear();
   }
   u8 last() const { return last_; }
+  bool takes_event() const { return replies_.empty() && !events_.empty(); }  // does take()?
   void queue_fields(Fields& fields) {
     fields("replies", replies_);
     fields("events", events_);

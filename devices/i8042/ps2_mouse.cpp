@@ -55,6 +55,10 @@ void Ps2Mouse::move(int right, int up, int wheel, u8 buttons) {
   gather(wheel_, wheel);
   if (!has_wheel()) wheel_ = 0;
   buttons_ = buttons & 7;
+  report();
+}
+
+void Ps2Mouse::report() {
   if (!reporting_ || remote_ || wrap_) return;
   while (right_ != 0 || up_ != 0 || wheel_ != 0 || buttons_ != sent_buttons_) {
     if (!send_packet(false)) break;

@@ -12,8 +12,14 @@ namespace ringside {
 class Ps2Mouse final : public Ps2Device {
  public:
   // Movement since the last call, right and up positive; wheel towards the user positive; buttons: bit 0
-  // left, 1 right, 2 middle. What finds no room in the queue is added to the next packet.
+  // left, 1 right, 2 middle. What finds no room in the queue goes out as soon as bytes are taken from it.
   void move(int right, int up, int wheel, u8 buttons);
+  u8 take() {
+    const bool makes_room = takes_event();
+    const u8 byte = Ps2Device::take();
+    if (makes_room) report();
+    return byte;
+  }
 
   void receive(u8 byte) override;
   bool has_wheel() const { return id_ == 3; }
@@ -25,6 +31,7 @@ class Ps2Mouse final : public Ps2Device {
   void set_defaults();
   void argument(u8 command, u8 value);
   bool send_packet(bool asked);
+  void report();
 
   s32 right_ = 0, up_ = 0, wheel_ = 0;
   u8 command_ = 0;  // the command that waits for its argument; 0: none

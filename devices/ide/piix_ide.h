@@ -25,7 +25,7 @@ class PiixIde final : public PciFunction {
   static void prepare_direct_boot(PciFunction& ide);
 
   Description describe() const override {
-    return {"PIIX3 IDE", "with an IDE drive (-drive): the controller"};
+    return {"PIIX3 IDE", "with an IDE drive (-drive) or firmware: the controller"};
   }
   void places(Places& at) override;
   void fields(Fields& visit) override;

@@ -12,6 +12,7 @@
 #include "devices/pci/piix.h"
 #include "devices/pit/pit8254.h"
 #include "devices/testdev/pc_testdev.h"
+#include "devices/vga/direct_boot.h"
 #include "frontend/machine/acpi.h"
 #include "frontend/machine/firmware_items.h"
 
@@ -118,7 +119,8 @@ void Board::add_drives(Clock& clock) {
     const std::array<BlockDevice*, Fdc82077::drives> disks{drives_.floppy(0), drives_.floppy(1)};
     floppy_ = &add<Fdc82077>(clock, isa(Fdc82077::irq), *dma_, disks);
   }
-  if (!drives_.has_ide()) return;
+  // The chip has the controller in any case: firmware looks for drives without asking whether it is there.
+  if (!drives_.has_ide() && !firmware_) return;
   std::array<PiixIde::Drive, PiixIde::drives> there;
   for (unsigned n = 0; n < PiixIde::drives; ++n) there[n] = {drives_.ide(n), drives_.is_cdrom(n)};
   std::array<IrqLine*, PiixIde::channels> lines;
@@ -246,6 +248,7 @@ void Board::prepare_direct_boot() {
     pci_->config_write(0, Piix3Isa::device, Piix3Isa::function, static_cast<u8>(0x60 + pirq), 1,
                        pirq_default_irqs[pirq]);
   if (ide_) PiixIde::prepare_direct_boot(*ide_);
+  if (vga_) prepare_vga_for_direct_boot(*vga_);
 }
 
 bool Board::unmaskable_sources() const {

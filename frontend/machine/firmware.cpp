@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "devices/fwcfg/fw_cfg.h"
+#include "frontend/machine/linux_video.h"
 #include "frontend/machine/load_protocols.h"
 
 namespace ringside {
@@ -30,7 +31,7 @@ void fill_header(FwCfg::Kernel& k) {
   constexpr std::size_t vid_mode = 0x1fa, type_of_loader = 0x210, loadflags = 0x211, ramdisk_image = 0x218,
                         ramdisk_size = 0x21c, heap_end_ptr = 0x224, cmd_line_ptr = 0x228;
   constexpr u8 qemu = 0xb0, can_use_heap = 0x80;
-  put(k.setup, vid_mode, 0xffff, 2);  // "normal"
+  put(k.setup, vid_mode, asked_vid_mode(k.command_line), 2);
   put(k.setup, type_of_loader, qemu, 1);
   put(k.setup, loadflags, k.setup[loadflags] | can_use_heap, 1);
   put(k.setup, heap_end_ptr, command_line_at - setup_at - 0x200, 2);

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "devices/vga/vga_state.h"
+#include "frontend/machine/linux_video.h"
 #include "frontend/machine/load_entry.h"
 #include "frontend/machine/load_protocols.h"
 
@@ -22,9 +24,11 @@ constexpr u64 setup_sects = 0x1f1, vid_mode = 0x1fa, boot_flag = 0x1fe, jump_len
 // Only in the zero page.
 namespace zero_page {
 constexpr u64 bytes = 4096, ext_mem_k = 0x02, video_mode = 0x06, video_columns = 0x07, video_lines = 0x0e,
-              video_is_vga = 0x0f, video_points = 0x10, acpi_rsdp_addr = 0x70, ext_ramdisk_image = 0xc0,
-              ext_ramdisk_size = 0xc4, ext_cmd_line_ptr = 0xc8, alt_mem_k = 0x1e0, e820_entries = 0x1e8,
-              e820_table = 0x2d0, e820_entry_bytes = 20, e820_max = 128;
+              video_is_vga = 0x0f, video_points = 0x10, lfb_width = 0x12, lfb_height = 0x14, lfb_depth = 0x16,
+              lfb_base = 0x18, lfb_size = 0x1c, lfb_linelength = 0x24, color_places = 0x26,
+              acpi_rsdp_addr = 0x70, ext_ramdisk_image = 0xc0, ext_ramdisk_size = 0xc4,
+              ext_cmd_line_ptr = 0xc8, alt_mem_k = 0x1e0, e820_entries = 0x1e8, e820_table = 0x2d0,
+              e820_entry_bytes = 20, e820_max = 128;
 }
 constexpr u8 loaded_high = 1, keep_segments = 0x40;
 constexpr u16 kernel_64 = 1, can_be_loaded_above_4g = 2;
@@ -131,14 +135,38 @@ struct ZeroPage {
   }
 };
 
-// Everything below 0x1f1 stays zero but the memory sizes, the RSDP and the text mode of a screen. Without one
+std::optional<LinearMode> asked_framebuffer(const LoadJob& job) {
+  const BootPlatform& platform = job.plan.platform();
+  if (!platform.text_screen || platform.bsp->ports == nullptr) return std::nullopt;
+  return linear_mode_of(asked_vid_mode(job.request.append));
+}
+
+// A framebuffer as the kernel's own setup code would describe it, had it asked the video BIOS for the mode.
+void describe_framebuffer(ZeroPage& page, const LinearMode& mode) {
+  constexpr u8 vesa_framebuffer = 0x23;
+  page.set(zero_page::video_is_vga, vesa_framebuffer);
+  page.set(zero_page::lfb_width, mode.width);
+  page.set(zero_page::lfb_height, mode.height);
+  page.set(zero_page::lfb_depth, mode.depth);
+  page.set(zero_page::lfb_base, direct_boot_framebuffer);
+  page.set(zero_page::lfb_size, static_cast<u32>(VgaState::memory_bytes >> 16));
+  page.set(zero_page::lfb_linelength, static_cast<u16>(mode.width * ((mode.depth + 7) / 8)));
+  // Bits and lowest bit of red, green, blue and what is left over.
+  using Places = std::array<u8, 8>;
+  page.set(zero_page::color_places, mode.depth == 15   ? Places{5, 10, 5, 5, 5, 0, 1, 15}
+                                    : mode.depth == 16 ? Places{5, 11, 6, 5, 5, 0, 0, 0}
+                                    : mode.depth == 24 ? Places{8, 16, 8, 8, 8, 0, 0, 0}
+                                                       : Places{});
+}
+
+// Everything below 0x1f1 stays zero but the memory sizes, the RSDP and the mode of a screen. Without one
 // the kernel takes its dummy console and never looks for a VGA.
 ZeroPage make_zero_page(const LoadJob& job) {
   ZeroPage page;
   const Image& k = job.kernel;
   const u64 end = std::min<u64>(header::magic + k.at<u8>(header::jump_length), 0x290);
   for (u64 i = header::setup_sects; i < end; ++i) page.set(i, k.at<u8>(i));
-  page.set<u16>(header::vid_mode, 0xffff);  // "normal"
+  page.set(header::vid_mode, asked_vid_mode(job.request.append));
   page.set<u8>(header::type_of_loader, 0xff);
   page.set<u64>(header::setup_data, 0);
 
@@ -150,6 +178,7 @@ ZeroPage make_zero_page(const LoadJob& job) {
     page.set<u8>(zero_page::video_lines, 25);
     page.set<u8>(zero_page::video_is_vga, 1);
     page.set<u16>(zero_page::video_points, 16);
+    if (const auto mode = asked_framebuffer(job)) describe_framebuffer(page, *mode);
   }
   const u64 extended = platform.low_ram_end > one_mib ? (platform.low_ram_end - one_mib) >> 10 : 0;
   page.set(zero_page::alt_mem_k, static_cast<u32>(extended));
@@ -219,6 +248,7 @@ bool load_linux(const LoadJob& job, Entry& entry) {
     entry.rip = kernel + entry_64_offset;
     entry.cr3 = *cr3;
   }
+  if (const auto mode = asked_framebuffer(job)) enter_linear_mode(*plan.platform().bsp->ports, *mode);
   return true;
 }
 

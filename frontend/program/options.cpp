@@ -202,7 +202,8 @@ constexpr Option options[] = {
     {"type", "TEXT",
      "type this, on a US keyboard: \\n, \\t, \\e, <enter>, <up>, <f2>, <ctrl-alt-delete>, ...; <wait "
      "SECONDS> "
-     "of virtual time, <screen REGEX> until a row of the screen matches; may come again",
+     "of virtual time, <screen REGEX> until a row of the screen matches, <mouse RIGHT UP BUTTONS>, <click>, "
+     "<screenshot FILE>, <quit>; may come again",
      type, own},
     {"type-at", "COUNT TEXT", "the same, once so many instructions were retired", type_at, own, run_only},
     {"screenshot", "FILE", "write a picture of the screen at the end, a PNG file", screenshot, own},

@@ -27,18 +27,29 @@ bool ScreenWatch::prepare(const RunOptions& options, std::string& error) {
   }
   for (const std::string& text : options.typed) {
     const auto steps = parse_typed(text, error);
-    if (!steps) return false;
+    if (!steps || !pictures_writable(*steps, error)) return false;
     typist_.add(*steps);
   }
   for (const RunOptions::AtCount& typed : options.typed_at) {
     auto steps = parse_typed(typed.what, error);
-    if (!steps) return false;
+    if (!steps || !pictures_writable(*steps, error)) return false;
     typings_.emplace(typed.count, std::move(*steps));
   }
+  typist_.on_picture([this](Machine& machine, const std::string& file) {
+    std::string why;
+    if (!write_screenshot("<screenshot>", file, machine, why) && failure_.empty()) failure_ = why;
+  });
   for (const std::string& text : options.expect_screen) {
     if (!wanted_.emplace_back().compile("--expect-screen", text, error)) return false;
   }
   return true;
+}
+
+bool ScreenWatch::pictures_writable(const std::vector<TypedStep>& steps, std::string& error) {
+  return std::all_of(steps.begin(), steps.end(), [&](const TypedStep& step) {
+    const auto* const picture = std::get_if<TakePicture>(&step);
+    return picture == nullptr || check_writable("<screenshot>", picture->file, error);
+  });
 }
 
 u64 ScreenWatch::limit(u64 done, u64 slice) const {

@@ -24,6 +24,7 @@ class ScreenWatch {
   // `idle`: nothing but input goes on. True: some went.
   bool type(Machine& machine, bool idle) { return typist_.type(machine, idle); }
   void add_typed(std::vector<TypedStep> steps) { typist_.add(std::move(steps)); }
+  bool quit_typed() const { return typist_.quit(); }
 
   // All that --expect-screen names has been seen (and something was named); and what has not been, the first
   // of it.
@@ -35,6 +36,7 @@ class ScreenWatch {
   bool conclude(const RunOptions& options, Machine& machine, std::string& error) const;
 
  private:
+  static bool pictures_writable(const std::vector<TypedStep>& steps, std::string& error);
   void look(Machine& machine);
 
   Typist typist_;

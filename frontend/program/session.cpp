@@ -101,7 +101,7 @@ bool Session::load_video_bios(std::string& error) {
   constexpr const char* name = "/usr/share/seabios/vgabios-stdvga.bin";
   constexpr u64 most = 0x10000;
   const BootRequest& boot = options_.machine.boot;
-  if (!options_.machine.vga || !boot.kernel.empty() || boot.bios.empty()) return true;
+  if (!options_.machine.vga || boot.bios.empty()) return true;
   Image image;
   if (::access(name, F_OK) != 0) {
     if (options_.vga) say(fmt::format("warning: -vga std: {} is not there; install seabios", name));
@@ -315,6 +315,10 @@ bool Session::ended_from_outside() {
   }
   if (decided()) {
     end("expected", decision(), exit_ok);
+    return true;
+  }
+  if (screen_.quit_typed()) {
+    end("quit", "<quit> was typed", exit_ok);
     return true;
   }
   return limit_reached();

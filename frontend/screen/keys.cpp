@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <charconv>
 #include <cmath>
 
@@ -133,11 +134,42 @@ class Reader {
       steps_.emplace_back(std::move(pattern));
       return true;
     }
-    if (inside == "pause") {
-      steps_.emplace_back(PauseKey{});
-      return true;
-    }
+    if (inside.starts_with("mouse ")) return mouse(inside.substr(6));
+    if (inside.starts_with("screenshot ")) return add(TakePicture{std::string(inside.substr(11))});
+    if (inside == "click") return add(MouseMove{.buttons = 1}) && add(MouseMove{});
+    if (inside == "pause") return add(PauseKey{});
+    if (inside == "quit") return add(QuitRun{});
     return chord(inside);
+  }
+
+  bool add(TypedStep step) {
+    steps_.push_back(std::move(step));
+    return true;
+  }
+
+  bool mouse(std::string_view text) {
+    std::array<int, 3> numbers{};
+    constexpr int most = 10'000, all_buttons = 7;
+    std::size_t given = 0;
+    for (std::string_view rest = text; !rest.empty(); ++given) {
+      const std::size_t blank = std::min(rest.find(' '), rest.size());
+      const std::string_view word = rest.substr(0, blank);
+      rest.remove_prefix(std::min(blank + 1, rest.size()));
+      int value = 0;
+      const auto [end, problem] = std::from_chars(word.data(), word.data() + word.size(), value);
+      const bool number = problem == std::errc() && end == word.data() + word.size();
+      const bool fits = given < 2 ? value >= -most && value <= most : value >= 0 && value <= all_buttons;
+      if (given == numbers.size() || !number || !fits) return no_movement(text);
+      numbers[given] = value;
+    }
+    if (given < 2) return no_movement(text);
+    return add(MouseMove{.right = numbers[0], .up = numbers[1], .buttons = static_cast<u8>(numbers[2])});
+  }
+  bool no_movement(std::string_view text) {
+    return fail(
+        fmt::format("<mouse {}>: no movement; give counts to the right and up, and buttons if any, such as "
+                    "<mouse 20 -5 1>",
+                    text));
   }
 
   bool wait(std::string_view text) {
@@ -160,8 +192,9 @@ class Reader {
       rest = minus == rest.npos ? std::string_view() : rest.substr(minus + 1);
       const std::optional<Key> key = key_of(name);
       if (!key)
-        return fail(
-            fmt::format("<{}>: no such key; there are letters, wait, screen, pause, {}", names, key_names()));
+        return fail(fmt::format(
+            "<{}>: no such key; there are letters, wait, screen, mouse, click, screenshot, quit, pause, {}",
+            names, key_names()));
       keys.push_back(*key);
     }
     for (const Key& key : keys) stroke(key, true);

@@ -16,11 +16,18 @@ namespace ringside {
 struct WaitSeconds {
   double seconds = 0;  // of virtual time
 };
-using TypedStep = std::variant<KeyStroke, PauseKey, WaitSeconds, LinePattern>;
+struct TakePicture {
+  std::string file;
+};
+struct QuitRun {};
+using TypedStep =
+    std::variant<KeyStroke, PauseKey, MouseMove, WaitSeconds, LinePattern, TakePicture, QuitRun>;
 
 // Letters as they are; \n, \t, \b, \e, \\ and \< ; <enter>, <f2>, <ctrl-alt-delete> and the like; <wait 2.5>
-// in seconds of virtual time; <screen REGEX> waits until a line of the screen matches. nullopt and one line
-// in `error`: it is none of these.
+// in seconds of virtual time; <screen REGEX> waits until a line of the screen matches; <mouse RIGHT UP
+// BUTTONS> moves the mouse (buttons: 1 left, 2 right, 4 middle; none if left out), <click> presses its left
+// button and lets it go; <screenshot FILE> takes a picture, <quit> ends the run. nullopt and one line in
+// `error`: it is none of these.
 std::optional<std::vector<TypedStep>> parse_typed(std::string_view text, std::string& error);
 
 // For help: the names, with blanks between.

@@ -4,6 +4,15 @@
 #include "frontend/screen/screen.h"
 
 namespace ringside {
+namespace {
+
+InputEvent event_of(const TypedStep& step) {
+  if (const auto* stroke = std::get_if<KeyStroke>(&step)) return *stroke;
+  if (const auto* move = std::get_if<MouseMove>(&step)) return *move;
+  return PauseKey{};
+}
+
+}  // namespace
 
 bool Typist::type(Machine& machine, bool idle) {
   bool went = false;
@@ -32,8 +41,16 @@ Typist::Step Typist::step(Machine& machine, bool idle) {
   }
   if (const auto* pattern = std::get_if<LinePattern>(&step))
     return pattern->matches_any(screen_lines(machine)) ? Step::passed : Step::waits;
-  const auto* stroke = std::get_if<KeyStroke>(&step);
-  if (!machine.input(stroke != nullptr ? InputEvent(*stroke) : InputEvent(PauseKey{}))) return Step::waits;
+  if (const auto* picture = std::get_if<TakePicture>(&step)) {
+    if (picture_) picture_(machine, picture->file);
+    return Step::passed;
+  }
+  if (std::holds_alternative<QuitRun>(step)) {
+    quit_ = true;
+    steps_.resize(1);
+    return Step::passed;
+  }
+  if (!machine.input(event_of(step))) return Step::waits;
   next_ = now + between;
   return Step::pressed;
 }

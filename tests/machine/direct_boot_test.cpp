@@ -1,5 +1,6 @@
 // Owns the tests of what a direct boot leaves of a BIOS's work: interrupt controllers, timer, vectors.
 #include "frontend/machine/machine.h"
+#include "frontend/screen/screen.h"
 #include "tests/machine/load_fixture.h"
 
 using namespace ringside;
@@ -67,4 +68,46 @@ TEST_CASE("memory that the CPU's addresses do not reach is refused") {
   DirectBoot boot("max,phys-bits=36", u64{64} << 30);
   CHECK_FALSE(boot.machine);
   CHECK(boot.error.find("36 address bits") != std::string::npos);
+}
+
+TEST_CASE("a kernel that was promised a framebuffer finds it in its place, after a restart, too") {
+  const TestFile kernel("vmlinuz", make_linux());
+  MachineConfig c;
+  std::string error;
+  c.model = *parse_cpu_model("max", error);
+  c.ram_bytes = 64 << 20;
+  c.vga = true;
+  c.boot.kernel = kernel.path();
+  c.boot.append = "vga=0x315";
+  const auto machine = Machine::create(c, error);
+  REQUIRE_MESSAGE(machine, error);
+  for (unsigned n = 0; n < 2; ++n) {
+    machine->memory().write(HostPhys(0xfd000000 + 3 * (800 * 599 + 799)), 2, 0x5634);
+    machine->memory().write(HostPhys(0xfd000002 + 3 * (800 * 599 + 799)), 1, 0x12);
+    const Picture picture = screen_picture(*machine);
+    CHECK(picture.width == 800);
+    CHECK(picture.height == 600);
+    REQUIRE(picture.dots.size() == 800 * 600);
+    CHECK(picture.dots.back() == 0x125634);
+    CHECK(machine->memory().read(HostPhys(0xfebf0000), 4) == 0xffffff00);  // the EDID begins
+    REQUIRE_MESSAGE(machine->reboot(error), error);
+  }
+}
+
+TEST_CASE("firmware finds the IDE controller though no drive is there, and no drive behind it") {
+  const TestFile rom("bios", std::vector<u8>(0x10000, 0xf4));
+  MachineConfig c;
+  std::string error;
+  c.model = *parse_cpu_model("max", error);
+  c.ram_bytes = 16 << 20;
+  c.boot.bios = rom.path();
+  const auto machine = Machine::create(c, error);
+  REQUIRE_MESSAGE(machine, error);
+  PortSpace& ports = *machine->cpu(0).ports;
+  ports.port_write(0xcf8, 4, 0x80000900);
+  CHECK(ports.port_read(0xcfc, 4) == 0x70108086);
+  for (const u16 base : {0x1f0, 0x170}) {
+    ports.port_write(static_cast<u16>(base + 6), 1, 0xe0);
+    CHECK((ports.port_read(static_cast<u16>(base + 7), 1) & 0x80) == 0);  // not busy
+  }
 }

@@ -234,6 +234,14 @@ TEST_CASE("a kernel for firmware to load: its parts, and the header that a boot 
   CHECK(little(setup, 0x21c, 4) == image.size());
   CHECK(little(setup, 0x228, 4) == little(firmware.item(FwCfg::command_line_address, 4), 0, 4));
   CHECK((setup[0x211] & 0x80) != 0);  // the heap may be used
+  CHECK(little(setup, 0x1fa, 2) == 0xffff);
+  for (const auto& [word, mode] :
+       {std::pair("vga=788", 788u), {"vga=0x317", 0x317u}, {"vga=ask", 0xfffdu}, {"vga=ext", 0xfffeu}}) {
+    Firmware other;
+    request.append = "quiet " + std::string(word);
+    REQUIRE_MESSAGE(offer_kernel(request, 64 << 20, other.items, error), error);
+    CHECK(little(other.item(FwCfg::setup_data, 0x400), 0x1fa, 2) == mode);
+  }
   CHECK_FALSE(offer_kernel(request, 1 << 20, firmware.items, error));
   CHECK(error.find("give more with -m") != std::string::npos);
   ::unlink(name);

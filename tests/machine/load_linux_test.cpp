@@ -1,4 +1,6 @@
 // Owns the tests of booting bzImages: entry state, zero page, placement, errors in words.
+#include <map>
+
 #include "tests/machine/load_fixture.h"
 
 using namespace ringside;
@@ -64,6 +66,63 @@ TEST_CASE("Linux: the 64-bit entry is as the protocol says") {
   const auto image = make_linux();
   for (u64 i = 0; i < 0x3000; i += 511) CHECK(m.at<u8>(0x1000000 + i) == image[setup_bytes + i]);
   CHECK(m.at<u16>(0x40e) == 0x9fc0);
+}
+
+namespace {
+
+// The graphics card's index and data port.
+struct DispiPorts final : PortSpace {
+  u32 port_read(u16, unsigned) override { return 0; }
+  void port_write(u16 port, unsigned, u32 value) override {
+    if (port == 0x1ce) index = value;
+    if (port == 0x1cf) values[index] = value;
+  }
+  u32 index = 0;
+  std::map<u32, u32> values;
+};
+
+}  // namespace
+
+TEST_CASE("Linux: vga= is a framebuffer, set and described, where there is a screen") {
+  TestFile kernel("vmlinuz", make_linux());
+  const auto boots = [&](const std::string& line, bool screen, auto check) {
+    TestMachine m;
+    DispiPorts ports;
+    m.cpu.ports = &ports;
+    m.platform.text_screen = screen;
+    CAPTURE(line);
+    REQUIRE_MESSAGE(m.load(kernel.path(), line), m.error);
+    check(m, m.cpu.gpr[RSI], ports);
+  };
+  boots("quiet vga=788", true, [](TestMachine& m, u64 z, DispiPorts& ports) {
+    CHECK(m.at<u16>(z + 0x1fa) == 0x314);
+    CHECK(m.at<u8>(z + 0x0f) == 0x23);
+    CHECK(m.at<u16>(z + 0x12) == 800);
+    CHECK(m.at<u16>(z + 0x14) == 600);
+    CHECK(m.at<u16>(z + 0x16) == 16);
+    CHECK(m.at<u32>(z + 0x18) == 0xfd000000);
+    CHECK(m.at<u32>(z + 0x1c) == 256);
+    CHECK(m.at<u16>(z + 0x24) == 1600);
+    CHECK(m.at<u64>(z + 0x26) == 0x0000'0005'0506'0b05);  // red 5 at 11, green 6 at 5, blue 5 at 0
+    CHECK(ports.values[1] == 800);
+    CHECK(ports.values[2] == 600);
+    CHECK(ports.values[3] == 16);
+    CHECK(ports.values[4] == 0x41);
+  });
+  boots("vga=0x318 vga=normal vga=0x318", true, [](TestMachine& m, u64 z, DispiPorts&) {
+    CHECK(m.at<u16>(z + 0x12) == 1024);
+    CHECK(m.at<u16>(z + 0x24) == 3072);
+  });
+  for (const char* line : {"", "vga=ask", "vga=0x318 vga=normal", "vga=", "vga=9999", "vga=x", "novga=788"})
+    boots(line, true, [](TestMachine& m, u64 z, DispiPorts& ports) {
+      CHECK(m.at<u8>(z + 0x0f) == 1);
+      CHECK(m.at<u8>(z + 0x06) == 3);
+      CHECK(ports.values.empty());
+    });
+  boots("vga=788", false, [](TestMachine& m, u64 z, DispiPorts& ports) {
+    CHECK(m.at<u8>(z + 0x0f) == 0);
+    CHECK(ports.values.empty());
+  });
 }
 
 TEST_CASE("Linux: code at the entry runs and sees its tables") {

@@ -108,6 +108,10 @@ TEST_CASE("what is typed becomes keys of a US keyboard, down and up") {
       codes.push_back(stroke.code);
     CHECK(all.insert(codes).second);
   }
+  CHECK(refusal("<mouse 1>").starts_with("<mouse 1>: no movement"));
+  CHECK(refusal("<mouse 1 2 8>").starts_with("<mouse 1 2 8>: no movement"));
+  CHECK(refusal("<mouse 1 2 3 4>").starts_with("<mouse 1 2 3 4>: no movement"));
+  CHECK(refusal("<mouse 1 x>").starts_with("<mouse 1 x>: no movement"));
   CHECK(refusal("<nokey>").starts_with("<nokey>: no such key"));
   CHECK(refusal("a<") == "> is missing; a < of its own is written \\<");
   CHECK(refusal("\\q").starts_with("\\ is followed by"));
@@ -148,6 +152,18 @@ TEST_CASE("a typist waits for the screen and for virtual time, and gives a strok
   CHECK(seen[0].first >= went + 0.1);
   CHECK(seen[0].first < went + 0.11);
   for (std::size_t n = 1; n < seen.size(); ++n) CHECK(seen[n].first - seen[n - 1].first >= 0.0099);
+  // The mouse is moved, a picture taken, and what stands behind the end never comes.
+  std::vector<MouseMove> moves;
+  machine->on_input([&](const InputRecord& record) { moves.push_back(std::get<MouseMove>(record.event)); });
+  std::string picture;
+  typist.on_picture([&](Machine&, const std::string& file) { picture = file; });
+  typist.add(*parse_typed("<mouse -20 5><mouse 1 0 4><click><screenshot a.png><quit>c", error));
+  run(0.1);
+  CHECK(moves == std::vector<MouseMove>{{-20, 5}, {1, 0, 0, 4}, {0, 0, 0, 1}, {}});
+  CHECK(picture == "a.png");
+  CHECK(typist.quit());
+  CHECK(typist.done());
+  machine->on_input({});
   // A machine that only sleeps has no time to wait for.
   typist.add(*parse_typed("<wait 100>c", error));
   CHECK(typist.type(*machine, true));

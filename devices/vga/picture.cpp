@@ -77,8 +77,9 @@ class Drawing {
 
   void draw_dispi();
   void draw_lines(unsigned scale);
-  void draw_text_line(u32* to, unsigned address, unsigned row);
-  void draw_graphics_line(u32* to, unsigned address, unsigned width);
+  unsigned text_pan() const;
+  void draw_text_line(u32* to, unsigned address, unsigned row, unsigned width);
+  void draw_graphics_line(u32* to, unsigned address, unsigned width, unsigned pan);
   void draw_cell(u32* to, unsigned cell, unsigned row);
 
   const VgaState& state_;
@@ -121,11 +122,16 @@ void Drawing::draw_lines(unsigned scale) {
   const bool text = state_.text(), dispi = state_.dispi.enabled();
   const unsigned height = dispi ? 1 : state_.row_height(), twice = !dispi && (state_.crtc[9] & 0x80) ? 2 : 1;
   const unsigned pitch = dispi ? state_.dispi.values[Dispi::virtual_width] / 8u : state_.pitch();
+  const unsigned bytes_panned = dispi ? 0 : state_.crtc[8] >> 5 & 3;
   unsigned address =
       dispi ? state_.dispi.values[Dispi::y] * pitch + state_.dispi.values[Dispi::x] / 8u : state_.start();
+  address += bytes_panned;
+  // Dots to the left by which the picture is moved; what lies below the line compare may be left out of it.
+  unsigned pan = text ? text_pan() : state_.attribute[0x13] & 7u;
+  const bool split_stands = (state_.attribute[0x10] & 0x20) != 0;
   unsigned row = dispi ? 0 : std::min(state_.crtc[8] & 0x1fu, height - 1), repeated = 0;
   const unsigned narrow = picture_.width / scale;
-  std::vector<u32> line(narrow);
+  std::vector<u32> line(narrow + 2 * std::size_t{9});  // with the character that comes in from the right
   for (unsigned y = 0; y < picture_.height; ++y) {
     unsigned from = address;
     if (!text && !dispi && (state_.crtc[0x17] & 1) == 0) {
@@ -134,11 +140,11 @@ void Drawing::draw_lines(unsigned scale) {
     }
     if (!text && !dispi && (state_.crtc[0x17] & 2) == 0) from = (from & ~0x2000u) | (row & 2) << 12;
     if (text)
-      draw_text_line(line.data(), from, row);
+      draw_text_line(line.data(), from, row, narrow + pan);
     else
-      draw_graphics_line(line.data(), from, narrow);
+      draw_graphics_line(line.data(), from, narrow, pan);
     u32* const to = &picture_.dots[std::size_t{y} * picture_.width];
-    for (unsigned x = 0; x < picture_.width; ++x) to[x] = line[x / scale];
+    for (unsigned x = 0; x < picture_.width; ++x) to[x] = line[x / scale + (text ? pan : 0)];
 
     if (++repeated == twice) {
       repeated = 0;
@@ -147,16 +153,23 @@ void Drawing::draw_lines(unsigned scale) {
         address += pitch;
       }
     }
-    if (!dispi && y == state_.line_compare()) address = row = repeated = 0;
+    if (dispi || y != state_.line_compare()) continue;
+    row = repeated = 0;
+    address = split_stands ? 0 : bytes_panned;
+    if (split_stands) pan = 0;
   }
 }
 
-void Drawing::draw_text_line(u32* to, unsigned address, unsigned row) {
-  const unsigned width = state_.dots_of_character();
-  for (unsigned column = 0; column < state_.columns(); ++column) {
-    draw_cell(to, address + column, row);
-    to += width;
-  }
+// Characters of nine dots count from 8, which moves nothing, by 0 to 7.
+unsigned Drawing::text_pan() const {
+  const unsigned pan = state_.attribute[0x13];
+  if (state_.dots_of_character() == 8) return pan & 7;
+  return pan >= 8 ? 0 : pan + 1;
+}
+
+void Drawing::draw_text_line(u32* to, unsigned address, unsigned row, unsigned width) {
+  const unsigned dots = state_.dots_of_character();
+  for (unsigned x = 0; x < width; x += dots) draw_cell(to + x, address + x / dots, row);
 }
 
 void Drawing::draw_cell(u32* to, unsigned cell, unsigned row) {
@@ -181,11 +194,11 @@ void Drawing::draw_cell(u32* to, unsigned cell, unsigned row) {
   to[8] = (dots & 1) && (goes_on || (cursor_here && dots == 0xff)) ? fore : back;
 }
 
-void Drawing::draw_graphics_line(u32* to, unsigned address, unsigned width) {
+void Drawing::draw_graphics_line(u32* to, unsigned address, unsigned width, unsigned pan) {
   const u8 mode = state_.graphics[5];
   const unsigned enabled = state_.attribute[0x12] & 15;
   const unsigned wide = (mode & 0x40) ? state_.dispi.enabled() ? 1 : 2 : 1;  // dots of a pixel
-  const unsigned pan = (state_.attribute[0x13] & 7) / wide;
+  pan /= wide;
   for (unsigned x = 0; x < width; ++x) {
     const unsigned pixel = x / wide + pan;
     if (mode & 0x40) {

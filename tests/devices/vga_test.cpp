@@ -238,6 +238,139 @@ TEST_CASE("mode 13h chains the planes: a byte a dot, doubled in both directions"
   CHECK(b.picture().dots[200 * 640 + 4] == 0xff0082);
 }
 
+namespace {
+
+void attribute(Bench& b, u8 index, u8 value) {
+  b.in(0x3da);
+  b.out(0x3c0, index | 0x20u);
+  b.out(0x3c0, value);
+}
+// Line 18H of the CRTC's, whose upper bits lie in two other registers.
+void line_compare(Bench& b, unsigned line) {
+  b.indexed(0x3d4, 0x18, static_cast<u8>(line));
+  b.indexed(0x3d4, 0x07, static_cast<u8>((b.vga.state().crtc[7] & ~0x10u) | (line >> 4 & 0x10)));
+  b.indexed(0x3d4, 0x09, static_cast<u8>((b.vga.state().crtc[9] & ~0x40u) | (line >> 3 & 0x40)));
+}
+// The same picture moved to the left, but for the columns that come in.
+bool moved(const Picture& from, const Picture& to, unsigned dots, unsigned first_line, unsigned end) {
+  for (unsigned y = first_line; y < end; ++y)
+    for (unsigned x = 0; x + dots < from.width; ++x)
+      if (to.dots[y * to.width + x] != from.dots[y * from.width + x + dots]) return false;
+  return true;
+}
+
+}  // namespace
+
+TEST_CASE("text is panned dot by dot and byte by byte, and starts with any line of a row") {
+  Bench b;
+  b.indexed(0x3d4, 0x0a, 0x20);  // no cursor
+  // Rows of 81 characters, so that something comes in from the right.
+  b.indexed(0x3d4, 0x13, 41);
+  for (u32 n = 0; n < 82 * 25; ++n) b.memory.write(HostPhys(0xb8000 + 2 * n), 2, 0x1700u | ('A' + n % 61));
+  const Picture still = b.picture();
+  CHECK(still.width == 720);
+  for (u8 pan = 0; pan < 8; ++pan) {
+    CAPTURE(pan);
+    attribute(b, 0x13, pan);
+    CHECK(moved(still, b.picture(), pan + 1u, 0, 400));
+  }
+  attribute(b, 0x13, 8);
+  CHECK(b.picture() == still);
+  for (u8 bytes = 1; bytes < 4; ++bytes) {
+    b.indexed(0x3d4, 0x08, static_cast<u8>(bytes << 5));
+    CHECK(moved(still, b.picture(), 9u * bytes, 0, 400));
+  }
+  b.indexed(0x3d4, 0x08, 3);
+  const Picture lifted = b.picture();
+  CHECK(std::equal(lifted.dots.begin(), lifted.dots.begin() + 720 * 397, still.dots.begin() + 720 * 3));
+  // A character of another row has come in, not the first one of the next row's.
+  b.indexed(0x3d4, 0x08, 0);
+  attribute(b, 0x13, 7);
+  const Picture panned = b.picture();
+  b.indexed(0x3d4, 0x0d, 1);
+  attribute(b, 0x13, 8);
+  const Picture next = b.picture();
+  for (unsigned y = 0; y < 400; ++y) CHECK(panned.dots[y * 720 + 719] == next.dots[y * 720 + 718]);
+  // Eight dots: from 0 on.
+  b.indexed(0x3d4, 0x0d, 0);
+  b.indexed(0x3c4, 0x01, 1);
+  attribute(b, 0x13, 0);
+  const Picture narrow = b.picture();
+  CHECK(narrow.width == 640);
+  attribute(b, 0x13, 5);
+  CHECK(moved(narrow, b.picture(), 5, 0, 400));
+}
+
+TEST_CASE(
+    "mode X: planes by the map mask, the start address, panning, and a split screen that stands still") {
+  Bench b;
+  b.clear();
+  b.planar();
+  b.indexed(0x3ce, 5, 0x40);
+  b.indexed(0x3d4, 0x14, 0), b.indexed(0x3d4, 0x17, 0xe3);
+  b.indexed(0x3d4, 0x09, 0x41);
+  b.indexed(0x3c4, 0x01, 1);
+  b.out(0x3c8, 0);
+  for (unsigned n = 0; n < 256; ++n)
+    for (unsigned part = 0; part < 3; ++part) b.out(0x3c9, part == 2 ? n & 63 : n >> 2);
+  // Dot x of line y is x + 3y; a line has 80 bytes in each plane.
+  for (u32 plane = 0; plane < 4; ++plane) {
+    b.indexed(0x3c4, 2, static_cast<u8>(1 << plane));
+    for (u32 at = 0; at < 80 * 300; ++at) b.poke(at, static_cast<u8>(at % 80 * 4 + plane + at / 80 * 3));
+  }
+  const Picture still = b.picture();
+  REQUIRE(still.width == 640);
+  REQUIRE(still.height == 400);
+  const auto color = [](unsigned n) {
+    const auto eight = [](unsigned six) { return six << 2 | six >> 4; };
+    return eight((n & 0xff) >> 2) << 16 | eight((n & 0xff) >> 2) << 8 | eight(n & 63);
+  };
+  CHECK(still.dots[0] == color(0));
+  CHECK(still.dots[2 * 5] == color(5));
+  CHECK(still.dots[640 * 2 * 7 + 2 * 100] == color(100 + 21));
+
+  b.indexed(0x3d4, 0x0c, 80 * 50 >> 8), b.indexed(0x3d4, 0x0d, 80 * 50 & 0xff);
+  CHECK(b.picture().dots[0] == color(150));
+  // Panning by half dots; two of them are a dot of 256 colours.
+  attribute(b, 0x13, 6);
+  CHECK(b.picture().dots[0] == color(153));
+  line_compare(b, 299);
+  Picture split = b.picture();
+  CHECK(split.dots[640 * 299] == color(153 + 149 * 3));
+  CHECK(split.dots[640 * 300] == color(3));
+  CHECK(split.dots[640 * 302] == color(6));
+  attribute(b, 0x10, 0x61);
+  split = b.picture();
+  CHECK(split.dots[0] == color(153));
+  CHECK(split.dots[640 * 299] == color(153 + 149 * 3));
+  CHECK(split.dots[640 * 300] == color(0));
+}
+
+TEST_CASE(
+    "mode 12h: a bit of each plane is a dot's colour, by the attribute controller's sixteen and its mask") {
+  Bench b;
+  b.clear();
+  b.planar();
+  b.indexed(0x3d4, 0x17, 0xe3), b.indexed(0x3d4, 0x09, 0x40);
+  b.indexed(0x3c4, 0x01, 1);
+  for (u8 plane = 0; plane < 4; ++plane) {
+    b.indexed(0x3c4, 2, static_cast<u8>(1 << plane));
+    b.poke(80 * 3 + 2, static_cast<u8>(0xf0 >> plane));
+  }
+  const unsigned at = 640 * 3 + 16;
+  Picture picture = b.picture();
+  REQUIRE(picture.width == 640);
+  const std::array<u32, 8> colors{0x0000aa, 0x00aaaa, 0xaaaaaa, 0xffffff, 0xffff55, 0xff5555, 0x555555, 0};
+  // Of colour 6 the palette of text mode makes brown; the others are as they are numbered: 1, 3, 7, 15, 14,
+  // 12, 8.
+  CHECK(std::equal(colors.begin(), colors.end(), picture.dots.begin() + at));
+  CHECK(picture.dots[at - 1] == 0);
+  attribute(b, 0x12, 0x07);  // without plane 3
+  picture = b.picture();
+  CHECK(picture.dots[at + 3] == 0xaaaaaa);
+  CHECK(picture.dots[at + 6] == 0);
+}
+
 TEST_CASE("CGA's modes: lines in two banks, two bits a dot") {
   Bench b;
   b.indexed(0x3c4, 1, 0x09);

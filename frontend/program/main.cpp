@@ -1,6 +1,7 @@
 // Owns the program's entry: which subcommand, and its exit status.
 #include <fmt/format.h>
 
+#include <csignal>
 #include <exception>
 #include <new>
 #include <string_view>
@@ -125,6 +126,7 @@ int dispatch(Words arguments) {
 }  // namespace ringside
 
 int main(int count, char** words) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at the limit of its size is a failed write, which is told
   const std::vector<std::string_view> arguments(words + (count > 0 ? 1 : 0), words + count);
   try {
     return ringside::dispatch(arguments);

@@ -1,5 +1,6 @@
 // Owns the tests of bad input: one clear line, a non-zero status, nothing half-written.
 #include <doctest/doctest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -234,6 +235,18 @@ TEST_CASE("outputs that are full") {
   // Nobody hears what is wrong; the run ends all the same.
   CHECK(shell("explain >/dev/null 2>/dev/full") == 1);
   CHECK(shell("-kernel gone 2>/dev/full") == 1);
+}
+
+TEST_CASE("an output at the limit of its size is one line and a status, not a signal") {
+  const Folder folder;
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit small{1024, before.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const Result result = run({"-m", "16", "-serial", "file:" + (folder / "said")});
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  CHECK(result.status == 1);
+  CHECK(result.err.find("said: cannot be written") != std::string::npos);
 }
 
 TEST_CASE("cli: drives that cannot be are refused in one line with the cure") {

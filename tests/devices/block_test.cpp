@@ -2,8 +2,10 @@
 // back.
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -58,6 +60,28 @@ std::string padded(std::string text, std::size_t bytes) {
 }
 
 }  // namespace
+
+TEST_CASE("block: a host that takes no more bytes is a failed write, and what it took before is there") {
+  const Scratch file(std::string(8 * 512, 'a'));
+  std::string error;
+  const auto block = FileBlock::open(file.path, Media::disk, false, error);
+  REQUIRE_MESSAGE(block, error);
+  const std::vector<u8> sector(512, 'b');
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  const rlimit four_sectors{4 * 512, before.rlim_max};
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &four_sectors) == 0);
+  const bool below = block->write(1, sector), above = block->write(5, sector), flushed = block->flush();
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::signal(SIGXFSZ, handler);
+  CHECK(below);
+  CHECK_FALSE(above);
+  CHECK(flushed);
+  const std::vector<u8> now = contents(*block);
+  CHECK(now[512] == 'b');
+  CHECK(now[5 * 512] == 'a');
+}
 
 TEST_CASE("block: a raw file is read and written in place") {
   const Scratch file(std::string(8 * 512, 'a'));

@@ -150,6 +150,18 @@ TEST_CASE("Linux from its CD, by SeaBIOS and GRUB, on one CPU and on two") {
   }
 }
 
+TEST_CASE("Linux by SeaBIOS, which takes kernel and initrd from the machine") {
+  const std::string at = guest_images("linux"), bios = "/usr/share/seabios/bios-256k.bin";
+  if (at.empty()) return;
+  if (!std::filesystem::exists(bios)) {
+    MESSAGE("skipped: ", bios, " is not there; it comes with seabios");
+    return;
+  }
+  const Boot done = linux_boot(at, {"-bios", bios});
+  CHECK(done.says("WORK-DONE"));
+  CHECK(done.says("GUEST-OFF"));
+}
+
 TEST_CASE("Xen from its CD, by SeaBIOS and GRUB") {
   const std::string cd = guest_cd("xen");
   if (cd.empty()) return;

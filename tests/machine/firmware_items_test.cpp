@@ -135,6 +135,39 @@ TEST_CASE("ACPI tables that the loader placed lead to each other, and every sum 
   CHECK(little(tables, fadt + 36, 4) % 64 == 0);
 }
 
+TEST_CASE("ACPI names the ports of power management where firmware put them") {
+  Firmware firmware;
+  const MachineConfig config;
+  const u16 key = add_firmware_items(firmware.items, config);
+  const auto fadt_and_resources = [&](u16 base) {
+    const std::vector<u8> tables = firmware.file("etc/acpi/tables");
+    const std::string text(tables.begin(), tables.end());
+    const std::size_t fadt = text.find("FACP");
+    REQUIRE(fadt != std::string::npos);
+    CHECK(little(tables, fadt + 56, 4) == base);
+    CHECK(little(tables, fadt + 64, 4) == base + 4u);
+    CHECK(little(tables, fadt + 76, 4) == base + 8u);
+    CHECK(little(tables, fadt + 80, 4) == base + 12u);
+    CHECK(little(tables, fadt + 148 + 4, 8) == base);
+    const std::string ports{'\x47',
+                            '\1',
+                            static_cast<char>(base),
+                            static_cast<char>(base >> 8),
+                            static_cast<char>(base),
+                            static_cast<char>(base >> 8),
+                            '\1',
+                            '\x10'};
+    CHECK(text.find(ports) != std::string::npos);
+  };
+  fadt_and_resources(0x600);
+  renew_acpi_tables(firmware.items, key, config.cpus, 0xb000);
+  fadt_and_resources(0xb000);
+
+  Firmware given;
+  given.items.add_file("etc/acpi/tables", {1, 2, 3});
+  CHECK(add_firmware_items(given.items, config) == 0);
+}
+
 TEST_CASE("the memory map names the RAM, below and above 4 GiB") {
   for (const u64 mib : {64u, 4096u}) {
     Firmware firmware;

@@ -11,8 +11,8 @@ namespace ringside {
 
 // There is no system-management mode behind the SMI command port: writing `acpi_enable` sets SCI_EN by
 // itself, as the firmware's handler would. The blocks begin at `base` until firmware gives them another
-// place by the PIIX4's power-management function, which maps them. Sleep types other than S5's are not there and do
-// nothing. Source: ACPI Specification, "ACPI Hardware Specification", "Fixed Hardware Registers".
+// place by the PIIX4's power-management function, which maps them. Sleep types other than S5's are not there
+// and do nothing. Source: ACPI Specification, "ACPI Hardware Specification", "Fixed Hardware Registers".
 class AcpiPm final : public Device, public PortDevice {
  public:
   static constexpr u16 base = 0x600;

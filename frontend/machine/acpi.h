@@ -22,8 +22,9 @@ constexpr std::array<u8, 4> level_irqs{5, 9, 10, 11};
 // systems choose for themselves, the MP table can only say how it is.
 constexpr std::array<u8, 4> pirq_default_irqs{10, 10, 11, 11};
 
-// The ACPI tables of a machine with so many CPUs, whose power management begins at port `pm_base`; the last is the RSDP, which lies where systems look for it.
-// Source: ACPI Specification 5.0, "ACPI Software Programming Model".
+// The ACPI tables of a machine with so many CPUs, whose power management begins at port `pm_base`; the last
+// is the RSDP, which lies where systems look for it. Source: ACPI Specification 5.0, "ACPI Software
+// Programming Model".
 std::vector<LooseTable> acpi_tables(unsigned cpus, u16 pm_base);
 constexpr u64 acpi_alignment = 64;
 

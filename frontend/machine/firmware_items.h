@@ -15,8 +15,8 @@ class CmosRtc;
 // Returns the key of the ACPI tables, for renew_acpi_tables(); 0: the user gave tables of his own.
 u16 add_firmware_items(FwCfg& items, const MachineConfig& config);
 
-// Firmware places the ports of power management before it reads the tables, which have to name them: the tables
-// again, as they are with the ports from `pm_base` on.
+// Firmware places the ports of power management before it reads the tables, which have to name them: the
+// tables again, as they are with the ports from `pm_base` on.
 void renew_acpi_tables(FwCfg& items, u16 key, unsigned cpus, u16 pm_base);
 
 // -boot: the letters of BootRequest::order and whether a menu is offered, where SeaBIOS looks for them.

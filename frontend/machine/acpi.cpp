@@ -27,6 +27,7 @@ TableBytes table(std::string_view signature, u8 revision) {
 }
 LooseTable sealed(TableBytes t, std::vector<LooseTable::Pointer> pointers = {}) {
   t.set(length_at, static_cast<u32>(t.size()));
+  t.set(checksum_at, u8{0});  // the compiler has left one, which OVMF would add to its own
   const u32 bytes = static_cast<u32>(t.size());
   return {std::move(t), std::move(pointers), {{checksum_at, bytes}}};
 }

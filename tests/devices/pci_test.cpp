@@ -96,7 +96,7 @@ TEST_CASE("pci: the bridges are where software looks for them") {
   CHECK((b.in(0, 0, 0x0e, 1) & 0x80) == 0);
   CHECK((b.in(0, 0, 8) >> 8) == 0x060000);
   CHECK((b.in(1, 0, 8) >> 8) == 0x060100);
-  CHECK(b.in(1, 3, 0x40) == 0x601);
+  CHECK(b.in(1, 3, 0x40) == 1);
   b.out(1, 3, 0x40, 0xffffffff);
   CHECK(b.in(1, 3, 0x40) == 0xffc1);
   CHECK(b.in(2, 0, 0) == 0xffffffff);

@@ -90,7 +90,7 @@ struct Loaded {
         case 3: {
           std::vector<u8>& of = files.at(name(4));
           const std::size_t where = little(script, at + 60, 4);
-          of.at(where) = 0;
+          CHECK(of.at(where) == 0);  // OVMF adds up what is there, this byte as well
           of.at(where) = static_cast<u8>(-sum(of, little(script, at + 64, 4), little(script, at + 68, 4)));
           break;
         }

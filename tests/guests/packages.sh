@@ -98,25 +98,29 @@ add_libraries() {
   cp -L "${known[ld-linux-x86-64.so.2]}" "$tree/lib64/"
 }
 
-# cd_image IMAGE FILE...: a CD that boots by BIOS and GRUB, with the files in /boot; standard input has GRUB's commands.
-# Without grub-mkrescue nothing is made.
+# cd_image IMAGE FILE...: a CD that boots by GRUB, with the files in /boot, by BIOS and, where grub-efi-amd64-bin is, by UEFI;
+# standard input has GRUB's commands. Without grub-mkrescue nothing is made.
 cd_image() {
-  local image=$1 tree log
+  local image=$1 tree log platforms=(-d /usr/lib/grub/i386-pc)
   shift
   # Packages grub-common, grub-pc-bin and xorriso.
   command -v grub-mkrescue >/dev/null && [ -d /usr/lib/grub/i386-pc ] || return 0
+  # mtools make the file system that UEFI starts from.
+  [ -d /usr/lib/grub/x86_64-efi ] && command -v mformat >/dev/null && platforms=()
   tree=$(mktemp -d)
   log=$(mktemp)
   mkdir -p "$tree/boot/grub"
   cp "$@" "$tree/boot/"
   {
     echo "serial --unit=0 --speed=115200"
-    echo "terminal_input serial"
-    echo "terminal_output serial"
+    echo "terminal_input serial console"
+    echo "terminal_output serial console"
+    # UEFI's screen is the kernel's only if GRUB knows its mode.
+    echo 'if [ "$grub_platform" = efi ]; then insmod all_video; fi'
     cat
     echo boot
   } >"$tree/boot/grub/grub.cfg"
-  grub-mkrescue -d /usr/lib/grub/i386-pc -o "$image" "$tree" --fonts= --locales= --themes= >"$log" 2>&1 || {
+  grub-mkrescue "${platforms[@]}" -o "$image" "$tree" --fonts= --locales= --themes= >"$log" 2>&1 || {
     cat "$log" >&2
     die "grub-mkrescue failed"
   }

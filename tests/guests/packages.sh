@@ -42,6 +42,23 @@ unpacked() {
   echo "$tree"
 }
 
+# fetch PACKAGE...: what of it is not there yet, with one question to apt instead of one for each.
+fetch() {
+  local package file work missing=()
+  for package in "$@"; do [ -d "$package_cache/trees/$package" ] || missing+=("$package"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  mkdir -p "$package_cache/trees"
+  work=$(mktemp -d "$package_cache/fetch.XXXXXX")
+  # A package that is not there is told by unpacked, by its name.
+  (cd "$work" && apt-get download -qq "${missing[@]}" >/dev/null 2>&1) || true
+  for package in "${missing[@]}"; do
+    for file in "$work/${package}"_*.deb; do
+      [ ! -e "$file" ] || { dpkg-deb -x "$file" "$work/$package" && mv "$work/$package" "$package_cache/trees/"; }
+    done
+  done
+  rm -rf "$work"
+}
+
 # newest_kernel FLAVOUR: prints the name of the package that linux-image-FLAVOUR stands for. What was fetched once is
 # kept to, so that measurements stay comparable.
 newest_kernel() {

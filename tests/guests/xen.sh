@@ -94,6 +94,7 @@ device_model_packages=(libfdt1 libglib2.0-0 libjpeg62-turbo libpixman-1-0 libspi
   libblkid1 libmount1 libselinux1 libbz2-1.0)
 [ "${HVM:-0}" != 1 ] || hvm_parts
 
+fetch "${device_model_libraries[@]}"
 add_libraries "$tree" "${device_model_libraries[@]}" libcom-err2 libext2fs2 libgcc-s1 liblzma5 libuuid1 libxencall1 libxendevicemodel1 libxenevtchn1 \
   libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenmisc$version libxenstore4 libxentoolcore1 libxentoollog1 libyajl2 \
   libzstd1 zlib1g

@@ -49,7 +49,7 @@ cp "$kernel"/boot/vmlinuz-* "$tree/boot/vmlinuz"
 # The initial RAM disk: the drivers of the disk, and e2fsck, which sees the file system before anybody mounts it.
 first=$work/first
 busybox_tree "$first"
-mkdir -p "$first/modules" "$first/sbin" "$first/root"
+mkdir -p "$first/modules" "$first/sbin" "$first/mnt"
 for module in scsi_common scsi_mod libata ata_piix crc-t10dif crct10dif_common crc64 crc64-rocksoft crc64-rocksoft_generic t10-pi sd_mod; do
   find "$kernel/lib/modules" -name "$module.ko" -exec cp {} "$first/modules/" \;
 done

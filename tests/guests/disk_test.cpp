@@ -47,7 +47,7 @@ TEST_CASE(
   std::filesystem::copy_file(at + "/disk.img", disk);
   unsigned synced = 0;
   {
-    Running writing(machine(disk, "/root/writer"), Running::With::pipes);
+    Running writing(machine(disk, "writer"), Running::With::pipes);
     // Each waits for a minute, of a machine that may be busy.
     bool there = false;
     for (unsigned minute = 0; minute < 15 && !there; ++minute) there = writing.wait_for("SYNCED 12");
@@ -57,7 +57,7 @@ TEST_CASE(
     synced = last_synced(writing.output());
   }
   REQUIRE(synced >= 12);
-  Words again = machine(disk, "/root/checker " + std::to_string(synced));
+  Words again = machine(disk, "checker " + std::to_string(synced));
   const std::string whole = "WHOLE " + std::to_string(synced) + " OF " + std::to_string(synced) + "[^0-9]*$";
   again.insert(again.end(), {"--expect", "FSCK-GOOD", "--expect", whole, "--fail-on", "FSCK-BAD|Kernel panic",
                              "--timeout", "900"});

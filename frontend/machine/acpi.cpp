@@ -39,9 +39,9 @@ void add_memory(TableBytes& t, u64 address, u8 bits) {
   t.add<u8>(0).add<u8>(bits).add<u8>(0).add<u8>(0).add<u64>(address);
 }
 
-// The compiled table, with the number of CPUs and the ports of power management, and with our name for the
-// compiler: its version is no business of the guest's.
-TableBytes dsdt(unsigned cpus, u16 pm_base) {
+// The compiled table, with what differs between machines, and with our name for the compiler: its version is
+// no business of the guest's.
+TableBytes dsdt(const AcpiMachine& machine) {
   TableBytes t;
   t.bytes().assign(std::begin(dsdt_aml_code), std::end(dsdt_aml_code));
   std::memcpy(t.bytes().data() + 28, "RNGS\1\0\0\0", 8);
@@ -49,7 +49,7 @@ TableBytes dsdt(unsigned cpus, u16 pm_base) {
   const auto found =
       std::search(t.bytes().begin(), t.bytes().end(), std::begin(name_cpus), std::end(name_cpus));
   if (t.bytes().end() - found > static_cast<std::ptrdiff_t>(sizeof name_cpus))
-    found[sizeof name_cpus] = static_cast<u8>(cpus);
+    found[sizeof name_cpus] = static_cast<u8>(machine.cpus);
   // An I/O descriptor: 16 bits decoded, the lowest and the highest base, alignment, length.
   static constexpr u8 pm_ports[] = {0x47,
                                     0x01,
@@ -63,8 +63,19 @@ TableBytes dsdt(unsigned cpus, u16 pm_base) {
       std::search(t.bytes().begin(), t.bytes().end(), std::begin(pm_ports), std::end(pm_ports));
   if (ports != t.bytes().end()) {
     const u32 at = static_cast<u32>(ports - t.bytes().begin());
-    t.set(at + 2, pm_base);
-    t.set(at + 4, pm_base);
+    t.set(at + 2, machine.pm_base);
+    t.set(at + 4, machine.pm_base);
+  }
+  // A memory range: the lowest and the highest address, no translation, length.
+  constexpr u32 last = 0xfebfffff;
+  TableBytes memory;
+  memory.add<u32>(AcpiMachine{}.pci_memory).add<u32>(last);
+  const auto range =
+      std::search(t.bytes().begin(), t.bytes().end(), memory.bytes().begin(), memory.bytes().end());
+  if (range != t.bytes().end()) {
+    const u32 at = static_cast<u32>(range - t.bytes().begin());
+    t.set(at, machine.pci_memory);
+    t.set(at + 12, last - machine.pci_memory + 1);
   }
   return t;
 }
@@ -158,13 +169,18 @@ LooseTable rsdp(unsigned rsdt, unsigned xsdt) {
 
 }  // namespace
 
-std::vector<LooseTable> acpi_tables(unsigned cpus, u16 pm_base) {
-  cpus = std::clamp(cpus, 1u, most_cpus);
+u32 firmware_pci_memory(u64 ram_bytes) {
+  return static_cast<u32>(std::clamp(ram_bytes, u64{1} << 31, low_ram_limit));
+}
+
+std::vector<LooseTable> acpi_tables(const AcpiMachine& machine) {
+  AcpiMachine possible = machine;
+  possible.cpus = std::clamp(machine.cpus, 1u, most_cpus);
   enum : unsigned { its_facs, its_dsdt, its_fadt, its_madt, its_hpet, its_rsdt, its_xsdt };
   return {{facs(), {}, {}},
-          sealed(dsdt(cpus, pm_base)),
-          fadt(its_facs, its_dsdt, pm_base),
-          sealed(madt(cpus)),
+          sealed(dsdt(possible)),
+          fadt(its_facs, its_dsdt, machine.pm_base),
+          sealed(madt(possible.cpus)),
           sealed(hpet()),
           root("RSDT", 4, {its_fadt, its_madt, its_hpet}),
           root("XSDT", 8, {its_fadt, its_madt, its_hpet}),
@@ -172,7 +188,7 @@ std::vector<LooseTable> acpi_tables(unsigned cpus, u16 pm_base) {
 }
 
 u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
-  std::vector<LooseTable> tables = acpi_tables(cpus, AcpiPm::base);
+  std::vector<LooseTable> tables = acpi_tables({.cpus = cpus});
   // The RSDP first, where systems look for it; then the others.
   std::vector<u64> places(tables.size(), tables_start);
   u64 next = tables_start + acpi_alignment;

@@ -108,7 +108,8 @@ void Board::add_pci(const MachineConfig& config, const Clock& clock, ResetContro
   add<I440fx>(this);
   pci_->set_pirq_sink(&add<Piix3Isa>(pirq_lines));
   add<Piix4Pm>(*pm_, ports, [this, cpus = config.cpus](std::optional<u16> first) {
-    if (acpi_tables_ != 0) renew_acpi_tables(*fw_cfg_, acpi_tables_, cpus, first.value_or(AcpiPm::base));
+    const AcpiMachine machine{cpus, first.value_or(AcpiPm::base), firmware_pci_memory(ram_bytes_)};
+    if (acpi_tables_ != 0) renew_acpi_tables(*fw_cfg_, acpi_tables_, machine);
   });
   if (config.vga) vga_ = &add<Vga>(memory_, clock, config.vga_rom);
   // The reset port lies inside CONFIG_ADDRESS's four bytes; the later mapping wins.

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <array>
 
-#include "devices/acpi/acpi_pm.h"
 #include "devices/fwcfg/fw_cfg.h"
 #include "devices/rtc/cmos_rtc.h"
 #include "frontend/machine/acpi.h"
@@ -60,8 +59,8 @@ struct AcpiFiles {
   std::vector<u8> tables, rsdp, script;
 };
 
-AcpiFiles acpi_files(unsigned cpus, u16 pm_base) {
-  std::vector<LooseTable> tables = acpi_tables(cpus, pm_base);
+AcpiFiles acpi_files(const AcpiMachine& machine) {
+  std::vector<LooseTable> tables = acpi_tables(machine);
   const std::size_t rsdp = tables.size() - 1;
   std::vector<u32> places(tables.size());
   TableBytes all;
@@ -103,7 +102,7 @@ void add_memory_map(FwCfg& items, u64 ram_bytes) {
 
 u16 add_firmware_items(FwCfg& items, const MachineConfig& config) {
   add_memory_map(items, config.ram_bytes);
-  AcpiFiles acpi = acpi_files(config.cpus, AcpiPm::base);
+  AcpiFiles acpi = acpi_files({.cpus = config.cpus, .pci_memory = firmware_pci_memory(config.ram_bytes)});
   const u16 acpi_key = items.add_file(tables_file, std::move(acpi.tables));
   items.add_file(rsdp_file, std::move(acpi.rsdp));
   items.add_file(loader_file, std::move(acpi.script));
@@ -120,8 +119,8 @@ u16 add_firmware_items(FwCfg& items, const MachineConfig& config) {
   return acpi_key;
 }
 
-void renew_acpi_tables(FwCfg& items, u16 key, unsigned cpus, u16 pm_base) {
-  items.set_bytes(key, acpi_files(cpus, pm_base).tables);
+void renew_acpi_tables(FwCfg& items, u16 key, const AcpiMachine& machine) {
+  items.set_bytes(key, acpi_files(machine).tables);
 }
 
 // Three devices in the nibbles of two bytes; the lowest bit of 38H stands for "do not look for the floppy's

@@ -8,6 +8,7 @@
 
 namespace ringside {
 
+struct AcpiMachine;
 class FwCfg;
 class CmosRtc;
 
@@ -16,8 +17,8 @@ class CmosRtc;
 u16 add_firmware_items(FwCfg& items, const MachineConfig& config);
 
 // Firmware places the ports of power management before it reads the tables, which have to name them: the
-// tables again, as they are with the ports from `pm_base` on.
-void renew_acpi_tables(FwCfg& items, u16 key, unsigned cpus, u16 pm_base);
+// tables again, of the machine as it is now.
+void renew_acpi_tables(FwCfg& items, u16 key, const AcpiMachine& machine);
 
 // -boot: the letters of BootRequest::order and whether a menu is offered, where SeaBIOS looks for them.
 void set_boot_order(CmosRtc& cmos, const BootRequest& request);

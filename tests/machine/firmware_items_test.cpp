@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
 #include "devices/fwcfg/fw_cfg.h"
 #include "devices/rtc/cmos_rtc.h"
+#include "frontend/machine/acpi.h"
 #include "frontend/machine/firmware.h"
 #include "frontend/machine/firmware_items.h"
 #include "tests/devices/fakes.h"
@@ -160,8 +162,17 @@ TEST_CASE("ACPI names the ports of power management where firmware put them") {
     CHECK(text.find(ports) != std::string::npos);
   };
   fadt_and_resources(0x600);
-  renew_acpi_tables(firmware.items, key, config.cpus, 0xb000);
+  renew_acpi_tables(firmware.items, key, {.cpus = config.cpus, .pm_base = 0xb000});
   fadt_and_resources(0xb000);
+
+  // OVMF puts the screen's memory at 2 GiB if there is less RAM; systems move what lies outside the window.
+  CHECK(firmware_pci_memory(u64{256} << 20) == 0x80000000);
+  CHECK(firmware_pci_memory(u64{2560} << 20) == 0xa0000000);
+  CHECK(firmware_pci_memory(u64{8} << 30) == 0xc0000000);
+  renew_acpi_tables(firmware.items, key, {.pci_memory = 0xa0000000});
+  const std::vector<u8> tables = firmware.file("etc/acpi/tables");
+  const std::vector<u8> window{0, 0, 0, 0xa0, 0xff, 0xff, 0xbf, 0xfe, 0, 0, 0, 0, 0, 0, 0xc0, 0x5e};
+  CHECK(std::search(tables.begin(), tables.end(), window.begin(), window.end()) != tables.end());
 
   Firmware given;
   given.items.add_file("etc/acpi/tables", {1, 2, 3});

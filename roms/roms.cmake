@@ -66,11 +66,36 @@ function(c_guest name)
   add_dependencies(rom-images rom-${name})
 endfunction()
 
+# A UEFI program: roms/NAME/NAME.cpp, the PE header in header.asm and the script image.ld become build/roms/NAME.elf, which has
+# the symbols, and build/roms/NAME.efi, the same bytes without them.
+function(efi_guest name)
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    return()
+  endif()
+  set(image ${CMAKE_BINARY_DIR}/roms/${name})
+  set(source ${CMAKE_SOURCE_DIR}/roms/${name})
+  file(GLOB parts CONFIGURE_DEPENDS ${source}/*)
+  add_custom_command(
+    OUTPUT ${image}.efi ${image}.elf
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/roms
+    COMMAND ${NASM} -Werror -f elf64 -o ${image}.header.o ${source}/header.asm
+    COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -O1 -g -m64 -ffreestanding -fpic -fvisibility=hidden -fno-exceptions -fno-rtti
+            -fno-jump-tables -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables
+            -fcf-protection=none -Wall -Wextra -Werror -I ${CMAKE_SOURCE_DIR} -c -o ${image}.efi.o ${source}/${name}.cpp
+    COMMAND ${RINGSIDE_LD} -m elf_x86_64 -z noexecstack -T ${source}/image.ld -o ${image}.elf ${image}.header.o ${image}.efi.o
+    COMMAND ${CMAKE_OBJCOPY} -O binary ${image}.elf ${image}.efi
+    DEPENDS ${parts}
+    COMMENT "Building roms/${name}" VERBATIM)
+  add_custom_target(rom-${name} DEPENDS ${image}.efi ${image}.elf)
+  add_dependencies(rom-images rom-${name})
+endfunction()
+
 rom(hello)
 rom(visor)
 rom(refusals)
 build_in(visor)
 c_guest(mistakes)
+efi_guest(efi_vmx)
 
 # The program is declared after this file is read.
 cmake_language(DEFER CALL target_link_libraries ringside PRIVATE roms)

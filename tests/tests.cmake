@@ -115,7 +115,7 @@ endif()
 room_tests(guests machine)
 if(TARGET test-guests)
   target_sources(test-guests PRIVATE tests/cli/program.cpp)
-  add_dependencies(test-guests ringside)
+  add_dependencies(test-guests ringside rom-images)
 endif()
 
 # The benchmark's kernels, two iterations each, against the same kernels on the host: what they compute, never how fast.

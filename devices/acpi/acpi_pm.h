@@ -10,15 +10,15 @@
 namespace ringside {
 
 // There is no system-management mode behind the SMI command port: writing `acpi_enable` sets SCI_EN by
-// itself, as the firmware's handler would. The blocks begin at `base` until software moves them by the
-// PIIX4's power-management function, which maps them. Sleep types other than S5's are not there and do
-// nothing. Source: ACPI Specification, "ACPI Hardware Specification", "Fixed Hardware Registers".
+// itself, as the firmware's handler would. The blocks begin at `base` until firmware gives them another
+// place by the PIIX4's power-management function, which maps them. Sleep types other than S5's are not there
+// and do nothing. Source: ACPI Specification, "ACPI Hardware Specification", "Fixed Hardware Registers".
 class AcpiPm final : public Device, public PortDevice {
  public:
   static constexpr u16 base = 0x600;
   static constexpr u16 port_count = 0x10;
   static constexpr PortSpan smi_ports{0xb2, 2};
-  // For the FADT and the DSDT.
+  // For the FADT and the DSDT: where the blocks begin while they are at `base`.
   static constexpr u16 pm1a_evt_blk = base + 0x0, pm1_evt_len = 4;
   static constexpr u16 pm1a_cnt_blk = base + 0x4, pm1_cnt_len = 2;
   static constexpr u16 pm_tmr_blk = base + 0x8, pm_tmr_len = 4;

@@ -1,11 +1,12 @@
 // Owns the behaviour of the ISA bridge.
 #include "devices/pci/piix.h"
 
+#include <utility>
+
 namespace ringside {
 
 namespace {
 constexpr u8 first_route = 0x60, last_route = 0x63;
-constexpr u8 pm_base = 0x40, pm_miscellaneous = 0x80, pm_ports_on = 0x01;
 }  // namespace
 
 Piix3Isa::Piix3Isa(std::array<IrqLine*, 16> lines)
@@ -58,25 +59,32 @@ void Piix3Isa::fields(Fields& fields) {
 
 // --- Power management ---
 
-Piix4Pm::Piix4Pm(AcpiPm& pm, PortBus& ports)
-    : PciFunction("piix4_pm", {0x8086, 0x7113, 0x03, 0x068000, 1}), pm_(pm), ports_(ports) {
+Piix4Pm::Piix4Pm(AcpiPm& pm, PortBus& ports, Moved moved)
+    : PciFunction("piix4_pm", {0x8086, 0x7113, 0x03, 0x068000, 1}),
+      pm_(pm),
+      ports_(ports),
+      moved_(std::move(moved)) {
   define(0x04, 2, 0x0001, 0x0001);
   define(0x06, 2, 0x0280, 0, 0xf900);
   define(0x3c, 1, AcpiPm::sci_irq, 0);
-  define(pm_base, 4, AcpiPm::base | 1, 0xffc0);
+  define(pm_base, 4, 1, 0xffc0);
   // DEVACTB: APMC_EN as firmware leaves it whose SMM handlers are in place. There is no SMM here: SeaBIOS
   // would wait for its own for ever.
   define(0x58, 4, bit(25), 0);
-  define(pm_miscellaneous, 1, pm_ports_on, pm_ports_on);
+  define(pm_miscellaneous, 1, 0, pm_ports_on);
   define(0x90, 4, 0x00000001, 0);
 }
 
 void Piix4Pm::config_written(u8, u8) {
   const u16 base = static_cast<u16>(config(pm_base + 1) << 8 | (config(pm_base) & 0xc0));
-  const bool on = base != 0 && (config(pm_miscellaneous) & pm_ports_on);
+  const bool on = (config(pm_miscellaneous) & pm_ports_on) != 0;
+  std::optional<u16> first;
+  if (base == 0 && !on) first = AcpiPm::base;
+  if (base != 0 && on) first = base;
   ports_.unmap(pm_);
-  if (on) ports_.map_movable({base, AcpiPm::port_count, PortSpan::Width::any}, pm_, "acpi pm");
-  pm_.placed_at(on ? std::optional(base) : std::nullopt);
+  if (first) ports_.map_movable({*first, AcpiPm::port_count, PortSpan::Width::any}, pm_, "acpi pm");
+  pm_.placed_at(first);
+  if (moved_) moved_(first);
 }
 
 }  // namespace ringside

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 
 #include "devices/acpi/acpi_pm.h"
 #include "devices/pci/pci_bus.h"
@@ -34,13 +35,19 @@ class Piix3Isa final : public PciFunction, public PirqSink {
   u16 driven_ = 0;  // ISA IRQs that are held high
 };
 
-// Puts AcpiPm's ports where its registers say; they say so without firmware, too. No SMBus.
+// Puts AcpiPm's ports where its registers say. Until firmware gives them a place they begin at AcpiPm::base,
+// so that a ROM of one's own can power the machine off without a word about PCI. No SMBus.
 // Data sheet: Intel 82371AB (PIIX4), "Power Management PCI Configuration Registers".
 class Piix4Pm final : public PciFunction {
  public:
   static constexpr unsigned device = 1, function = 3;
 
-  Piix4Pm(AcpiPm& pm, PortBus& ports);
+  // `moved` is told where the ports begin after each change, also after a restore; nullopt: nowhere.
+  using Moved = std::function<void(std::optional<u16> first)>;
+  Piix4Pm(AcpiPm& pm, PortBus& ports, Moved moved = {});
+
+  // What firmware writes: PMBA, which holds the first port and a 1, and the bit of PMREGMISC that decodes it.
+  static constexpr u8 pm_base = 0x40, pm_miscellaneous = 0x80, pm_ports_on = 0x01;
 
   Description describe() const override { return {"PIIX4 PM", "power management function"}; }
   void places(Places& at) override { at.pci(device, function, *this); }
@@ -49,6 +56,7 @@ class Piix4Pm final : public PciFunction {
   void config_written(u8 first, u8 last) override;
   AcpiPm& pm_;
   PortBus& ports_;
+  Moved moved_;
 };
 
 }  // namespace ringside

@@ -27,6 +27,7 @@ TableBytes table(std::string_view signature, u8 revision) {
 }
 LooseTable sealed(TableBytes t, std::vector<LooseTable::Pointer> pointers = {}) {
   t.set(length_at, static_cast<u32>(t.size()));
+  t.set(checksum_at, u8{0});  // the compiler has left one, which OVMF would add to its own
   const u32 bytes = static_cast<u32>(t.size());
   return {std::move(t), std::move(pointers), {{checksum_at, bytes}}};
 }
@@ -38,9 +39,9 @@ void add_memory(TableBytes& t, u64 address, u8 bits) {
   t.add<u8>(0).add<u8>(bits).add<u8>(0).add<u8>(0).add<u64>(address);
 }
 
-// The compiled table, with the number of CPUs, and with our name for the compiler: its version is no business
-// of the guest's.
-TableBytes dsdt(unsigned cpus) {
+// The compiled table, with what differs between machines, and with our name for the compiler: its version is
+// no business of the guest's.
+TableBytes dsdt(const AcpiMachine& machine) {
   TableBytes t;
   t.bytes().assign(std::begin(dsdt_aml_code), std::end(dsdt_aml_code));
   std::memcpy(t.bytes().data() + 28, "RNGS\1\0\0\0", 8);
@@ -48,7 +49,34 @@ TableBytes dsdt(unsigned cpus) {
   const auto found =
       std::search(t.bytes().begin(), t.bytes().end(), std::begin(name_cpus), std::end(name_cpus));
   if (t.bytes().end() - found > static_cast<std::ptrdiff_t>(sizeof name_cpus))
-    found[sizeof name_cpus] = static_cast<u8>(cpus);
+    found[sizeof name_cpus] = static_cast<u8>(machine.cpus);
+  // An I/O descriptor: 16 bits decoded, the lowest and the highest base, alignment, length.
+  static constexpr u8 pm_ports[] = {0x47,
+                                    0x01,
+                                    AcpiPm::base & 0xff,
+                                    AcpiPm::base >> 8,
+                                    AcpiPm::base & 0xff,
+                                    AcpiPm::base >> 8,
+                                    1,
+                                    AcpiPm::port_count};
+  const auto ports =
+      std::search(t.bytes().begin(), t.bytes().end(), std::begin(pm_ports), std::end(pm_ports));
+  if (ports != t.bytes().end()) {
+    const u32 at = static_cast<u32>(ports - t.bytes().begin());
+    t.set(at + 2, machine.pm_base);
+    t.set(at + 4, machine.pm_base);
+  }
+  // A memory range: the lowest and the highest address, no translation, length.
+  constexpr u32 last = 0xfebfffff;
+  TableBytes memory;
+  memory.add<u32>(AcpiMachine{}.pci_memory).add<u32>(last);
+  const auto range =
+      std::search(t.bytes().begin(), t.bytes().end(), memory.bytes().begin(), memory.bytes().end());
+  if (range != t.bytes().end()) {
+    const u32 at = static_cast<u32>(range - t.bytes().begin());
+    t.set(at, machine.pci_memory);
+    t.set(at + 12, last - machine.pci_memory + 1);
+  }
   return t;
 }
 
@@ -58,20 +86,21 @@ TableBytes facs() {
   return t;
 }
 
-LooseTable fadt(unsigned facs, unsigned dsdt) {
+LooseTable fadt(unsigned facs, unsigned dsdt, u16 pm_base) {
   constexpr u32 wbinvd = bit(0), proc_c1 = bit(2), no_sleep_button = bit(5), rtc_not_fixed = bit(6),
                 timer_32_bits = bit(8), reset_register = bit(10);
   constexpr u16 legacy_devices = bit(0), has_8042 = bit(1), no_vga = bit(2);
   constexpr u16 no_c2 = 0xfff, no_c3 = 0xfff;
 
+  const auto at = [pm_base](u16 port) { return static_cast<u16>(port - AcpiPm::base + pm_base); };
   constexpr u32 facs_at = 36, dsdt_at = 40, wide_dsdt_at = 140;
   TableBytes t = table("FACP", 5);
   t.add<u32>(0).add<u32>(0);
   t.add<u8>(0).add<u8>(0);  // reserved, no preferred power profile
   t.add<u16>(AcpiPm::sci_irq).add<u32>(AcpiPm::smi_cmd);
   t.add<u8>(AcpiPm::acpi_enable).add<u8>(AcpiPm::acpi_disable).add<u8>(0).add<u8>(0);
-  t.add<u32>(AcpiPm::pm1a_evt_blk).add<u32>(0).add<u32>(AcpiPm::pm1a_cnt_blk).add<u32>(0);
-  t.add<u32>(0).add<u32>(AcpiPm::pm_tmr_blk).add<u32>(AcpiPm::gpe0_blk).add<u32>(0);
+  t.add<u32>(at(AcpiPm::pm1a_evt_blk)).add<u32>(0).add<u32>(at(AcpiPm::pm1a_cnt_blk)).add<u32>(0);
+  t.add<u32>(0).add<u32>(at(AcpiPm::pm_tmr_blk)).add<u32>(at(AcpiPm::gpe0_blk)).add<u32>(0);
   t.add<u8>(AcpiPm::pm1_evt_len).add<u8>(AcpiPm::pm1_cnt_len).add<u8>(0).add<u8>(AcpiPm::pm_tmr_len);
   t.add<u8>(AcpiPm::gpe0_blk_len).add<u8>(0).add<u8>(0).add<u8>(0);
   t.add<u16>(no_c2).add<u16>(no_c3).add<u16>(0).add<u16>(0);
@@ -82,12 +111,12 @@ LooseTable fadt(unsigned facs, unsigned dsdt) {
   add_port(t, ResetPort::ports.first, 1, 1);
   t.add<u8>(0x06).zeros(3);   // a full reset
   t.add<u64>(0).add<u64>(0);  // the FACS may be named once only
-  add_port(t, AcpiPm::pm1a_evt_blk, AcpiPm::pm1_evt_len, 2);
+  add_port(t, at(AcpiPm::pm1a_evt_blk), AcpiPm::pm1_evt_len, 2);
   t.zeros(12);
-  add_port(t, AcpiPm::pm1a_cnt_blk, AcpiPm::pm1_cnt_len, 2);
+  add_port(t, at(AcpiPm::pm1a_cnt_blk), AcpiPm::pm1_cnt_len, 2);
   t.zeros(24);
-  add_port(t, AcpiPm::pm_tmr_blk, AcpiPm::pm_tmr_len, 3);
-  add_port(t, AcpiPm::gpe0_blk, AcpiPm::gpe0_blk_len, 1);
+  add_port(t, at(AcpiPm::pm_tmr_blk), AcpiPm::pm_tmr_len, 3);
+  add_port(t, at(AcpiPm::gpe0_blk), AcpiPm::gpe0_blk_len, 1);
   t.zeros(36);  // no GPE1, no sleep registers
   return sealed(t, {{facs_at, 4, facs}, {dsdt_at, 4, dsdt}, {wide_dsdt_at, 8, dsdt}});
 }
@@ -140,13 +169,18 @@ LooseTable rsdp(unsigned rsdt, unsigned xsdt) {
 
 }  // namespace
 
-std::vector<LooseTable> acpi_tables(unsigned cpus) {
-  cpus = std::clamp(cpus, 1u, most_cpus);
+u32 firmware_pci_memory(u64 ram_bytes) {
+  return static_cast<u32>(std::clamp(ram_bytes, u64{1} << 31, low_ram_limit));
+}
+
+std::vector<LooseTable> acpi_tables(const AcpiMachine& machine) {
+  AcpiMachine possible = machine;
+  possible.cpus = std::clamp(machine.cpus, 1u, most_cpus);
   enum : unsigned { its_facs, its_dsdt, its_fadt, its_madt, its_hpet, its_rsdt, its_xsdt };
   return {{facs(), {}, {}},
-          sealed(dsdt(cpus)),
-          fadt(its_facs, its_dsdt),
-          sealed(madt(cpus)),
+          sealed(dsdt(possible)),
+          fadt(its_facs, its_dsdt, machine.pm_base),
+          sealed(madt(possible.cpus)),
           sealed(hpet()),
           root("RSDT", 4, {its_fadt, its_madt, its_hpet}),
           root("XSDT", 8, {its_fadt, its_madt, its_hpet}),
@@ -154,7 +188,7 @@ std::vector<LooseTable> acpi_tables(unsigned cpus) {
 }
 
 u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
-  std::vector<LooseTable> tables = acpi_tables(cpus);
+  std::vector<LooseTable> tables = acpi_tables({.cpus = cpus});
   // The RSDP first, where systems look for it; then the others.
   std::vector<u64> places(tables.size(), tables_start);
   u64 next = tables_start + acpi_alignment;

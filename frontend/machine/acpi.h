@@ -22,9 +22,18 @@ constexpr std::array<u8, 4> level_irqs{5, 9, 10, 11};
 // systems choose for themselves, the MP table can only say how it is.
 constexpr std::array<u8, 4> pirq_default_irqs{10, 10, 11, 11};
 
-// The ACPI tables of a machine with so many CPUs; the last is the RSDP, which lies where systems look for it.
+// What the tables say that is not the same on all machines.
+struct AcpiMachine {
+  unsigned cpus = 1;
+  u16 pm_base = 0x600;          // the first port of power management
+  u32 pci_memory = 0xc0000000;  // PCI's memory goes from here to the I/O APIC
+};
+// Where firmware may put PCI's memory: behind the RAM, but not in the first 2 GiB.
+u32 firmware_pci_memory(u64 ram_bytes);
+
+// The ACPI tables of a machine; the last is the RSDP, which lies where systems look for it.
 // Source: ACPI Specification 5.0, "ACPI Software Programming Model".
-std::vector<LooseTable> acpi_tables(unsigned cpus);
+std::vector<LooseTable> acpi_tables(const AcpiMachine& machine);
 constexpr u64 acpi_alignment = 64;
 
 // The MP configuration table and its floating pointer, for systems that know no ACPI, to be laid at

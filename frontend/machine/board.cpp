@@ -108,7 +108,10 @@ void Board::add_pci(const MachineConfig& config, const Clock& clock, ResetContro
   pci_ = &add<PciBus>();
   add<I440fx>(this);
   pci_->set_pirq_sink(&add<Piix3Isa>(pirq_lines));
-  add<Piix4Pm>(*pm_, ports);
+  add<Piix4Pm>(*pm_, ports, [this, cpus = config.cpus](std::optional<u16> first) {
+    const AcpiMachine machine{cpus, first.value_or(AcpiPm::base), firmware_pci_memory(ram_bytes_)};
+    if (acpi_tables_ != 0) renew_acpi_tables(*fw_cfg_, acpi_tables_, machine);
+  });
   if (config.vga) vga_ = &add<Vga>(memory_, clock, config.vga_rom);
   // The reset port lies inside CONFIG_ADDRESS's four bytes; the later mapping wins.
   add<ResetPort>(control);
@@ -135,7 +138,8 @@ void Board::add_fw_cfg(const MachineConfig& config) {
   if (config.uuid) items.set_bytes(FwCfg::uuid, {config.uuid->begin(), config.uuid->end()});
   for (const MachineConfig::FwCfgFile& file : config.fw_cfg) items.add_file(file.name, file.bytes);
   if (firmware_)
-    add_firmware_items(items, config);  // what was given by name takes the place of the machine's own
+    acpi_tables_ =
+        add_firmware_items(items, config);  // what was given by name takes the place of the machine's own
 }
 
 void Board::add_options(const MachineConfig& config, ResetControl& control) {
@@ -247,6 +251,9 @@ void Board::prepare_direct_boot() {
   for (unsigned pirq = 0; pirq < pirq_default_irqs.size(); ++pirq)
     pci_->config_write(0, Piix3Isa::device, Piix3Isa::function, static_cast<u8>(0x60 + pirq), 1,
                        pirq_default_irqs[pirq]);
+  pci_->config_write(0, Piix4Pm::device, Piix4Pm::function, Piix4Pm::pm_base, 2, AcpiPm::base);
+  pci_->config_write(0, Piix4Pm::device, Piix4Pm::function, Piix4Pm::pm_miscellaneous, 1,
+                     Piix4Pm::pm_ports_on);
   if (ide_) PiixIde::prepare_direct_boot(*ide_);
   if (vga_) prepare_vga_for_direct_boot(*vga_);
 }

@@ -126,6 +126,7 @@ class Board final : public HpetRouting, public DmaMemory, public ShadowSink {
   Fdc82077* floppy_ = nullptr;  // nullptr: no floppy drive, no controller
   FerrPort* ferr_ = nullptr;
   FwCfg* fw_cfg_ = nullptr;
+  u16 acpi_tables_ = 0;  // their key in it; 0: none of the machine's own
   PciBus* pci_ = nullptr;
   PciFunction* ide_ = nullptr;  // nullptr: no drive, no controller
   Vga* vga_ = nullptr;

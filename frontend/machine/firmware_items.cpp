@@ -55,8 +55,12 @@ class LoaderScript {
   std::size_t start_ = 0;
 };
 
-void add_acpi(FwCfg& items, unsigned cpus) {
-  std::vector<LooseTable> tables = acpi_tables(cpus);
+struct AcpiFiles {
+  std::vector<u8> tables, rsdp, script;
+};
+
+AcpiFiles acpi_files(const AcpiMachine& machine) {
+  std::vector<LooseTable> tables = acpi_tables(machine);
   const std::size_t rsdp = tables.size() - 1;
   std::vector<u32> places(tables.size());
   TableBytes all;
@@ -81,9 +85,7 @@ void add_acpi(FwCfg& items, unsigned cpus) {
     for (const LooseTable::Sum& sum : tables[n].sums)
       script.add_checksum(last ? rsdp_file : tables_file, places[n] + sum.at, places[n], sum.count);
   }
-  items.add_file(tables_file, all.bytes());
-  items.add_file(rsdp_file, tables[rsdp].bytes.bytes());
-  items.add_file(loader_file, script.take());
+  return {std::move(all.bytes()), std::move(tables[rsdp].bytes.bytes()), script.take()};
 }
 
 // RAM only: what else is in the map, firmware knows by itself.
@@ -98,9 +100,12 @@ void add_memory_map(FwCfg& items, u64 ram_bytes) {
 
 }  // namespace
 
-void add_firmware_items(FwCfg& items, const MachineConfig& config) {
+u16 add_firmware_items(FwCfg& items, const MachineConfig& config) {
   add_memory_map(items, config.ram_bytes);
-  add_acpi(items, config.cpus);
+  AcpiFiles acpi = acpi_files({.cpus = config.cpus, .pci_memory = firmware_pci_memory(config.ram_bytes)});
+  const u16 acpi_key = items.add_file(tables_file, std::move(acpi.tables));
+  items.add_file(rsdp_file, std::move(acpi.rsdp));
+  items.add_file(loader_file, std::move(acpi.script));
   const SmbiosTables smbios = smbios_tables(config);
   items.add_file("etc/smbios/smbios-tables", smbios.structures);
   items.add_file("etc/smbios/smbios-anchor", smbios.anchor);
@@ -111,6 +116,11 @@ void add_firmware_items(FwCfg& items, const MachineConfig& config) {
     wait.add<u16>(*config.boot.menu_wait);
     items.add_file("etc/boot-menu-wait", wait.bytes());
   }
+  return acpi_key;
+}
+
+void renew_acpi_tables(FwCfg& items, u16 key, const AcpiMachine& machine) {
+  items.set_bytes(key, acpi_files(machine).tables);
 }
 
 // Three devices in the nibbles of two bytes; the lowest bit of 38H stands for "do not look for the floppy's

@@ -36,9 +36,10 @@ std::string_view other_form(std::string_view head) {
   return {};
 }
 
-// "space::f(int) const" -> "space::f".
+// "space::f(int) const" -> "space::f"; "(anonymous namespace)::table" stays.
 std::string without_parameters(std::string name) {
   std::size_t at = name.rfind(')');
+  if (at != name.npos && name.find("::", at) != name.npos) return name;
   for (unsigned depth = 0; at != name.npos && at > 0; --at) {
     depth += name[at] == ')';
     depth -= name[at] == '(';
@@ -309,13 +310,21 @@ std::size_t SymbolImage::first_name(std::string_view prefix) const {
 
 const SymbolImage::Symbol* SymbolImage::named_in_cxx(std::string_view name) const {
   if (cxx_names_.empty()) {
-    for (auto i = first_name("_Z"); i < by_name_.size() && by_name_[i]->name.starts_with("_Z"); ++i)
-      cxx_names_.emplace_back(without_parameters(demangled(by_name_[i]->name)), by_name_[i]);
+    for (auto i = first_name("_Z"); i < by_name_.size() && by_name_[i]->name.starts_with("_Z"); ++i) {
+      const std::string whole = without_parameters(demangled(by_name_[i]->name));
+      cxx_names_.emplace_back(whole, by_name_[i]);
+      // The last part is enough where no other namespace has it.
+      const std::size_t last = whole.rfind("::");
+      if (last != whole.npos) cxx_names_.emplace_back(whole.substr(last + 2), by_name_[i]);
+    }
     std::sort(cxx_names_.begin(), cxx_names_.end());
   }
   const auto found = std::lower_bound(cxx_names_.begin(), cxx_names_.end(), name,
                                       [](const auto& one, std::string_view n) { return one.first < n; });
-  return found != cxx_names_.end() && found->first == name ? found->second : nullptr;
+  if (found == cxx_names_.end() || found->first != name) return nullptr;
+  const bool full = name.find("::") != name.npos;
+  const bool again = found + 1 != cxx_names_.end() && (found + 1)->first == name;
+  return full || !again ? found->second : nullptr;
 }
 
 const SymbolImage::Symbol* SymbolImage::named(std::string_view name) const {
@@ -324,8 +333,7 @@ const SymbolImage::Symbol* SymbolImage::named(std::string_view name) const {
     if (!best || (best->absolute && !by_name_[i]->absolute) || best->rank < by_name_[i]->rank)
       best = by_name_[i];
   }
-  if (!best && name.find("::") != name.npos) return named_in_cxx(name);
-  return best;
+  return best ? best : named_in_cxx(name);
 }
 
 }  // namespace ringside

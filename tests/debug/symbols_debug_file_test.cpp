@@ -68,6 +68,20 @@ TEST_CASE("C++ names are shown and found as they are written") {
   REQUIRE(address.has_value());
   CHECK(symbols.text(*address).starts_with("ringside::Symbols::unload(std::"));
   CHECK(symbols.address("self!ringside::Symbols::unload") == address);
+
+  // The last part does where it is the only one, and an anonymous namespace hides nothing.
+  Symbols listed;
+  const TemporaryFolder folder;
+  shell(
+      "printf '1000 t _ZN12_GLOBAL__N_15vmxonEy\n1100 b _ZN12_GLOBAL__N_16regionE\n1200 T _ZN4left3runEv\n"
+      "1300 T _ZN5right3runEv\n' >" +
+      folder / "names.map");
+  REQUIRE_MESSAGE(listed.load(folder / "names.map", {.name = "listed"}, error), error);
+  CHECK(listed.address("vmxon") == 0x1000);
+  CHECK(listed.address("(anonymous namespace)::region") == 0x1100);
+  CHECK(listed.address("region") == 0x1100);
+  CHECK(listed.address("left::run") == 0x1200);
+  CHECK_FALSE(listed.address("run").has_value());
   CHECK_FALSE(symbols.address("ringside::Symbols::unloaded").has_value());
   CHECK_FALSE(symbols.address("::").has_value());
 }

@@ -139,6 +139,42 @@ TEST_CASE("Xen runs a PV dom0, a PVH and a PV domain") {
   CHECK_FALSE(done.says("PV-FAIL"));
 }
 
+TEST_CASE("Xen runs an HVM domain: SeaBIOS and GRUB inside, QEMU in dom0 as its device model") {
+  const std::string at = guest_images("xenhvm");
+  if (at.empty()) return;
+  for (const std::string cpus : {"1", "2"}) {
+    CAPTURE(cpus);
+    const Boot done = boot({"-m", "2048", "-smp", cpus, "-kernel", at + "/xen", "-initrd",
+                            at + "/vmlinuz-dom0 console=hvc0 tag=DOM0 domus=hvm," + at + "/xen.cpio"},
+                           "console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M");
+    for (const std::string_view marker : {"HVM-READY", "HVM-OFF", "XEN-DONE", "DOM0-OFF"}) {
+      CAPTURE(marker);
+      CHECK(done.says(marker));
+    }
+    CHECK_FALSE(done.says("HVM-FAIL"));
+  }
+}
+
+TEST_CASE("Linux from its CD, by OVMF and GRUB") {
+  const std::string cd = guest_cd("linux"), ovmf = "/usr/share/ovmf/OVMF.fd";
+  if (cd.empty()) return;
+  if (!std::filesystem::exists(ovmf)) {
+    MESSAGE("skipped: ", ovmf, " is not there; it comes with ovmf");
+    return;
+  }
+  // Made where grub-efi-amd64-bin was not, it has no place to start for UEFI.
+  if (!has(read_file(cd), "EFI/BOOT") && !has(read_file(cd), "BOOTX64")) {
+    MESSAGE("skipped: ", cd, " does not boot by UEFI; install grub-efi-amd64-bin and make it again");
+    return;
+  }
+  const Boot done = boot({"-m", "512", "-bios", ovmf, "-vga", "std", "-cdrom", cd}, "");
+  CHECK(done.says("efi: EFI v2"));
+  CHECK(done.says("PM-Timer IO Port: 0xb008"));
+  CHECK_FALSE(done.says("can't claim"));
+  CHECK(done.says("WORK-DONE"));
+  CHECK(done.says("GUEST-OFF"));
+}
+
 TEST_CASE("Linux from its CD, by SeaBIOS and GRUB, on one CPU and on two") {
   const std::string cd = guest_cd("linux");
   if (cd.empty()) return;

@@ -42,6 +42,23 @@ unpacked() {
   echo "$tree"
 }
 
+# fetch PACKAGE...: what of it is not there yet, with one question to apt instead of one for each.
+fetch() {
+  local package file work missing=()
+  for package in "$@"; do [ -d "$package_cache/trees/$package" ] || missing+=("$package"); done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  mkdir -p "$package_cache/trees"
+  work=$(mktemp -d "$package_cache/fetch.XXXXXX")
+  # A package that is not there is told by unpacked, by its name.
+  (cd "$work" && apt-get download -qq "${missing[@]}" >/dev/null 2>&1) || true
+  for package in "${missing[@]}"; do
+    for file in "$work/${package}"_*.deb; do
+      [ ! -e "$file" ] || { dpkg-deb -x "$file" "$work/$package" && mv "$work/$package" "$package_cache/trees/"; }
+    done
+  done
+  rm -rf "$work"
+}
+
 # newest_kernel FLAVOUR: prints the name of the package that linux-image-FLAVOUR stands for. What was fetched once is
 # kept to, so that measurements stay comparable.
 newest_kernel() {
@@ -98,25 +115,29 @@ add_libraries() {
   cp -L "${known[ld-linux-x86-64.so.2]}" "$tree/lib64/"
 }
 
-# cd_image IMAGE FILE...: a CD that boots by BIOS and GRUB, with the files in /boot; standard input has GRUB's commands.
-# Without grub-mkrescue nothing is made.
+# cd_image IMAGE FILE...: a CD that boots by GRUB, with the files in /boot, by BIOS and, where grub-efi-amd64-bin is, by UEFI;
+# standard input has GRUB's commands. Without grub-mkrescue nothing is made.
 cd_image() {
-  local image=$1 tree log
+  local image=$1 tree log platforms=(-d /usr/lib/grub/i386-pc)
   shift
   # Packages grub-common, grub-pc-bin and xorriso.
   command -v grub-mkrescue >/dev/null && [ -d /usr/lib/grub/i386-pc ] || return 0
+  # mtools make the file system that UEFI starts from.
+  [ -d /usr/lib/grub/x86_64-efi ] && command -v mformat >/dev/null && platforms=()
   tree=$(mktemp -d)
   log=$(mktemp)
   mkdir -p "$tree/boot/grub"
   cp "$@" "$tree/boot/"
   {
     echo "serial --unit=0 --speed=115200"
-    echo "terminal_input serial"
-    echo "terminal_output serial"
+    echo "terminal_input serial console"
+    echo "terminal_output serial console"
+    # UEFI's screen is the kernel's only if GRUB knows its mode.
+    echo 'if [ "$grub_platform" = efi ]; then insmod all_video; fi'
     cat
     echo boot
   } >"$tree/boot/grub/grub.cfg"
-  grub-mkrescue -d /usr/lib/grub/i386-pc -o "$image" "$tree" --fonts= --locales= --themes= >"$log" 2>&1 || {
+  grub-mkrescue "${platforms[@]}" -o "$image" "$tree" --fonts= --locales= --themes= >"$log" 2>&1 || {
     cat "$log" >&2
     die "grub-mkrescue failed"
   }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # Makes the Xen guest: Debian's Xen 4.17, Debian's kernel as dom0 with busybox and the xl toolstack, and virtual machines
 # (domU) that boot the cloud kernel: PVH, which needs VMX with EPT, and PV, which needs nothing.
-#   tests/guests/xen.sh FOLDER  ->  FOLDER/xen and FOLDER/xen.gz, FOLDER/vmlinuz-dom0, FOLDER/xen.cpio, and FOLDER/xen.iso where grub-mkrescue is
+# With HVM=1 a third one, HVM, boots a CD of the cloud kernel by SeaBIOS and GRUB, with QEMU in dom0 as its device model.
+#   [HVM=1] tests/guests/xen.sh FOLDER  ->  FOLDER/xen and FOLDER/xen.gz, FOLDER/vmlinuz-dom0, FOLDER/xen.cpio, and FOLDER/xen.iso where grub-mkrescue is
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 begin_image apt-get apt-cache dpkg-deb cpio readelf -- "$@"
 version=4.17
@@ -48,7 +49,53 @@ on_poweroff = "destroy"
 on_crash = "destroy"
 CONFIG
 done
-add_libraries "$tree" libcom-err2 libext2fs2 libgcc-s1 liblzma5 libuuid1 libxencall1 libxendevicemodel1 libxenevtchn1 \
+
+# hvm_parts: the virtual machine with firmware and emulated devices: hvmloader, SeaBIOS, QEMU with its video BIOS, and a CD.
+device_model_libraries=()
+dom0_memory=512M
+hvm_parts() {
+  local qemu data seabios kernel=("$domu"/boot/vmlinuz-*)
+  qemu=$(unpacked qemu-system-xen)
+  data=$(unpacked qemu-system-data)
+  seabios=$(unpacked seabios)
+  mkdir -p "$tree"/usr/{libexec,share/seabios,share/qemu} "$tree/usr/lib/xen-$version/boot"
+  cp "$qemu/usr/libexec/xen-qemu-system-i386" "$tree/usr/libexec/"
+  cp "$utils/boot/hvmloader" "$tree/usr/lib/xen-$version/boot/"
+  cp "$seabios"/usr/share/seabios/{bios-256k.bin,vgabios-stdvga.bin} "$tree/usr/share/seabios/"
+  cp -r "$data/usr/share/qemu/keymaps" "$data/usr/share/qemu/kvmvapic.bin" "$tree/usr/share/qemu/"
+  cp "${kernel[0]}" "$work/vmlinuz"
+  cd_image "$tree/boot/domu.iso" "$work/vmlinuz" "$work/domu.cpio" <<COMMANDS
+linux /boot/vmlinuz console=ttyS0,115200 tag=HVM work=0
+initrd /boot/domu.cpio
+COMMANDS
+  [ -s "$tree/boot/domu.iso" ] || die "HVM=1 needs grub-mkrescue, xorriso and grub-pc-bin; install them first"
+  cat >"$tree/etc/xen/hvm.cfg" <<CONFIG
+name = "hvm"
+type = "hvm"
+memory = 256
+vcpus = ${HVM_CPUS:-1}
+boot = "d"
+disk = [ "format=raw,vdev=hdc,access=ro,devtype=cdrom,target=/boot/domu.iso" ]
+device_model_override = "/usr/libexec/xen-qemu-system-i386"
+serial = "file:/var/log/xen/console/guest-hvm.log"
+vga = "stdvga"
+vnc = 0
+usb = 0
+on_poweroff = "destroy"
+on_crash = "destroy"
+CONFIG
+  echo "pvh pv hvm" >"$tree/domus"
+  dom0_memory=1024M
+  device_model_libraries=("${device_model_packages[@]}")
+}
+# What the device model is linked with.
+device_model_packages=(libfdt1 libglib2.0-0 libjpeg62-turbo libpixman-1-0 libspice-server1 libusb-1.0-0 libssl3 liblz4-1 libopus0 libgstreamer1.0-0
+  libgstreamer-plugins-base1.0-0 liborc-0.4-0 libsasl2-2 libpcre2-8-0 libffi8 libudev1 libstdc++6 libdw1 libelf1 libunwind8 libcap2
+  libblkid1 libmount1 libselinux1 libbz2-1.0)
+[ "${HVM:-0}" != 1 ] || hvm_parts
+
+fetch "${device_model_libraries[@]}"
+add_libraries "$tree" "${device_model_libraries[@]}" libcom-err2 libext2fs2 libgcc-s1 liblzma5 libuuid1 libxencall1 libxendevicemodel1 libxenevtchn1 \
   libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenmisc$version libxenstore4 libxentoolcore1 libxentoollog1 libyajl2 \
   libzstd1 zlib1g
 # xenstored cancels threads, which loads this at run time.
@@ -60,7 +107,7 @@ cp "$guests_dir/xen_stage.sh" "$tree/stage.sh"
 reproducible_cpio "$tree" "$out/xen.cpio"
 
 cd_image "$out/xen.iso" "$out/xen.gz" "$out/vmlinuz-dom0" "$out/xen.cpio" <<COMMANDS
-multiboot2 /boot/xen.gz console=com1 com1=115200,8n1 dom0_mem=512M,max:512M loglvl=all guest_loglvl=all noreboot ${XEN_CMDLINE:-}
+multiboot2 /boot/xen.gz console=com1 com1=115200,8n1 dom0_mem=$dom0_memory,max:$dom0_memory loglvl=all guest_loglvl=all noreboot ${XEN_CMDLINE:-}
 module2 /boot/vmlinuz-dom0 console=hvc0 tag=DOM0 ${GUEST_CMDLINE:-}
 module2 /boot/xen.cpio
 COMMANDS

@@ -27,12 +27,13 @@ echo "XL-READY $(since)"
 xl info | grep -E 'virt_caps|xen_caps|free_memory|cpu_mhz'
 
 over() { grep -q -- "$mark-OFF" "$log" || ! xl list $type; }
-for type in ${domus:-pvh pv}; do
+for type in ${domus:-$(cat /domus 2>/dev/null || echo pvh pv)}; do
   mark=$(echo $type | tr a-z A-Z)
   log=/var/log/xen/console/guest-$type.log
   : >$log
   echo "$type: created $(since)"
   if ! xl create /etc/xen/$type.cfg; then
+    cat /var/log/xen/qemu-dm-$type.log 2>/dev/null
     echo "$mark-FAIL"
     continue
   fi

@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 
 #include "devices/fwcfg/fw_cfg.h"
 #include "devices/rtc/cmos_rtc.h"
+#include "frontend/machine/acpi.h"
 #include "frontend/machine/firmware.h"
 #include "frontend/machine/firmware_items.h"
 #include "tests/devices/fakes.h"
@@ -90,7 +92,7 @@ struct Loaded {
         case 3: {
           std::vector<u8>& of = files.at(name(4));
           const std::size_t where = little(script, at + 60, 4);
-          of.at(where) = 0;
+          CHECK(of.at(where) == 0);  // OVMF adds up what is there, this byte as well
           of.at(where) = static_cast<u8>(-sum(of, little(script, at + 64, 4), little(script, at + 68, 4)));
           break;
         }
@@ -133,6 +135,48 @@ TEST_CASE("ACPI tables that the loader placed lead to each other, and every sum 
   CHECK(little(tables, loaded.offset(little(tables, fadt + 36, 4)), 4) == 0x53434146);   // "FACS"
   CHECK(little(tables, loaded.offset(little(tables, fadt + 140, 8)), 4) == 0x54445344);  // "DSDT"
   CHECK(little(tables, fadt + 36, 4) % 64 == 0);
+}
+
+TEST_CASE("ACPI names the ports of power management where firmware put them") {
+  Firmware firmware;
+  const MachineConfig config;
+  const u16 key = add_firmware_items(firmware.items, config);
+  const auto fadt_and_resources = [&](u16 base) {
+    const std::vector<u8> tables = firmware.file("etc/acpi/tables");
+    const std::string text(tables.begin(), tables.end());
+    const std::size_t fadt = text.find("FACP");
+    REQUIRE(fadt != std::string::npos);
+    CHECK(little(tables, fadt + 56, 4) == base);
+    CHECK(little(tables, fadt + 64, 4) == base + 4u);
+    CHECK(little(tables, fadt + 76, 4) == base + 8u);
+    CHECK(little(tables, fadt + 80, 4) == base + 12u);
+    CHECK(little(tables, fadt + 148 + 4, 8) == base);
+    const std::string ports{'\x47',
+                            '\1',
+                            static_cast<char>(base),
+                            static_cast<char>(base >> 8),
+                            static_cast<char>(base),
+                            static_cast<char>(base >> 8),
+                            '\1',
+                            '\x10'};
+    CHECK(text.find(ports) != std::string::npos);
+  };
+  fadt_and_resources(0x600);
+  renew_acpi_tables(firmware.items, key, {.cpus = config.cpus, .pm_base = 0xb000});
+  fadt_and_resources(0xb000);
+
+  // OVMF puts the screen's memory at 2 GiB if there is less RAM; systems move what lies outside the window.
+  CHECK(firmware_pci_memory(u64{256} << 20) == 0x80000000);
+  CHECK(firmware_pci_memory(u64{2560} << 20) == 0xa0000000);
+  CHECK(firmware_pci_memory(u64{8} << 30) == 0xc0000000);
+  renew_acpi_tables(firmware.items, key, {.pci_memory = 0xa0000000});
+  const std::vector<u8> tables = firmware.file("etc/acpi/tables");
+  const std::vector<u8> window{0, 0, 0, 0xa0, 0xff, 0xff, 0xbf, 0xfe, 0, 0, 0, 0, 0, 0, 0xc0, 0x5e};
+  CHECK(std::search(tables.begin(), tables.end(), window.begin(), window.end()) != tables.end());
+
+  Firmware given;
+  given.items.add_file("etc/acpi/tables", {1, 2, 3});
+  CHECK(add_firmware_items(given.items, config) == 0);
 }
 
 TEST_CASE("the memory map names the RAM, below and above 4 GiB") {

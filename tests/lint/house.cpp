@@ -23,7 +23,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 38> rooms = {{
+constexpr std::array<Room, 39> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},
@@ -61,6 +61,7 @@ constexpr std::array<Room, 38> rooms = {{
     {"frontend/commands/", 120},
     {"frontend/gdb/", 130},
     {"frontend/sdl/", 130},
+    {"frontend/vnc/", 132},
     {"frontend/program/", 140},
     {"tests/", 150},
 }};

@@ -23,7 +23,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 40> rooms = {{
+constexpr std::array<Room, 41> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},
@@ -63,6 +63,7 @@ constexpr std::array<Room, 40> rooms = {{
     {"frontend/sdl/", 130},
     {"frontend/inspector/", 130},
     {"frontend/inspector/imgui/", 135},
+    {"frontend/vnc/", 132},
     {"frontend/program/", 140},
     {"tests/", 150},
 }};

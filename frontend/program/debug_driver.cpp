@@ -105,8 +105,9 @@ class Conversation {
 
   bool open_window(std::string& error) {
     const RunOptions& options = session_.options();
-    if (!options.window.value_or(false)) return true;
     display_.set_standing(true);
+    if (options.vnc && !display_.open_vnc(*options.vnc, options.name, error)) return false;
+    if (!options.window.value_or(false)) return true;
     std::string no_panes;
     auto panes = inspecting_.make_panes(no_panes, error);
     return error.empty() && display_.open_asked(options.name, error, std::move(panes), no_panes);

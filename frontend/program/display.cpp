@@ -1,4 +1,4 @@
-// Owns what a run does with its window.
+// Owns what a run does with the places where its screen is looked at.
 #include "frontend/program/display.h"
 
 #include <fmt/format.h>
@@ -51,8 +51,19 @@ bool desktop_there() {
 bool Display::open(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
                    const std::string& no_panes) {
   name_ = name;
-  window_ = Window::open(error, std::move(panes), no_panes);
-  return there();
+  auto window = Window::open(error, std::move(panes), no_panes);
+  if (!window) return false;
+  faces_.add(std::move(window));
+  return true;
+}
+
+bool Display::open_vnc(const VncPlace& place, const std::string& name, std::string& error) {
+  name_ = name;
+  auto server = ringside::open_vnc(place, name, error);
+  if (!server) return false;
+  faces_.add(std::move(server));
+  say(fmt::format("a VNC viewer may look, and type, at {}", text_of(place)));
+  return true;
 }
 
 bool Display::open_asked(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
@@ -73,7 +84,7 @@ void Display::set_paused(bool paused) {
 bool Display::serve(Machine& machine) {
   if (!there()) return false;
   const auto now = HostClock::now();
-  const bool asked = window_->take(input_, requests_);
+  const bool asked = faces_.take(input_, requests_);
   if (!asked && Seconds(now - served_).count() < often) return false;
   served_ = now;
   const bool changed = take_requests(machine);
@@ -100,7 +111,7 @@ bool Display::take_requests(Machine& machine) {
         quit_ = std::exchange(asked_to_power_off_, true) || paused_ || standing_ || quit_;
         if (quit_) break;
         machine.input(PowerButton{});
-        window_->note("the power button was pressed; close the window again to end the run");
+        faces_.note("the power button was pressed; close the window again to end the run");
         break;
       case Window::Request::quit: quit_ = true; break;
       case Window::Request::pause: paused_ = !paused_; break;
@@ -109,7 +120,7 @@ bool Display::take_requests(Machine& machine) {
         const std::string file = next_screenshot();
         const bool good = write_screenshot("screenshot", file, machine, error);
         say(good ? fmt::format("{}: written", file) : error);
-        window_->note(good ? fmt::format("{}: written", file) : error);
+        faces_.note(good ? fmt::format("{}: written", file) : error);
       }
     }
   }
@@ -126,7 +137,7 @@ void Display::draw(Machine& machine, HostClock::time_point now) {
   if (vga == nullptr || (!owes_picture_ && since < look_after_)) return;
   const double before = thread_seconds();
   if (!owes_picture_ && !std::exchange(waited_, false) && before - worked_ < look_after_work_) return;
-  const ScreenCopy::Update what = window_->show(*vga);
+  const ScreenCopy::Update what = faces_.show(*vga);
   drawn_ = now;
   worked_ = thread_seconds();
   look_after_work_ = (worked_ - before) * share;
@@ -145,7 +156,7 @@ void Display::write_status(Machine& machine, HostClock::time_point now) {
   for (unsigned n = 0; n < machine.cpus(); ++n) status.cpus.push_back(world_of(machine.cpu(n)));
   status.paused = paused_ || standing_;
   status.full_speed = full_speed_;
-  window_->status(status);
+  faces_.status(status);
   told_ = now;
   retired_ = retired;
 }

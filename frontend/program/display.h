@@ -1,4 +1,5 @@
-// Owns a run's window: when it is drawn, what is done with what people do in it, and the line of its title.
+// Owns where a run's screen is looked at: when it is drawn, what is done with what people do there, and the
+// status.
 #pragma once
 
 #include <chrono>
@@ -8,7 +9,8 @@
 #include <utility>
 
 #include "frontend/machine/machine.h"
-#include "frontend/sdl/window.h"
+#include "frontend/program/faces.h"
+#include "frontend/vnc/vnc.h"
 
 namespace ringside {
 
@@ -24,7 +26,9 @@ class Display {
             const std::string& no_panes);
   bool open_asked(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
                   const std::string& no_panes);
-  bool there() const { return window_ != nullptr; }
+  // For viewers elsewhere; in addition to a window, or alone.
+  bool open_vnc(const VncPlace& place, const std::string& name, std::string& error);
+  bool there() const { return !faces_.empty(); }
 
   // Does what is due, at most some sixty times a second, and what people asked for. True: input went.
   bool serve(Machine& machine);
@@ -37,7 +41,7 @@ class Display {
   bool full_speed() const { return full_speed_; }
   bool quit() const { return quit_; }
   // Readable when people have asked for something.
-  int descriptor() const { return window_->descriptor(); }
+  int descriptor() const { return faces_.descriptor(); }
   // The thread that serves it has waited for something.
   void waited() { waited_ = true; }
   // How long nothing else has to be done, in seconds, at most.
@@ -52,7 +56,7 @@ class Display {
   void write_status(Machine& machine, HostClock::time_point now);
 
   std::string name_;
-  std::unique_ptr<Window> window_;
+  Faces faces_;
   std::deque<InputEvent> input_;
   std::deque<Window::Request> requests_;
   HostClock::time_point served_{}, drawn_{}, told_{};

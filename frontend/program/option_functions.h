@@ -59,6 +59,7 @@ bool symbols(Parsed& parsed, std::string_view value, std::string& error);
 
 // options_screen.cpp
 bool inspector(Parsed& parsed, std::string_view value, std::string& error);
+bool vnc(Parsed& parsed, std::string_view value, std::string& error);
 bool display(Parsed& parsed, std::string_view value, std::string& error);
 bool vga(Parsed& parsed, std::string_view value, std::string& error);
 bool screenshot(Parsed& parsed, std::string_view value, std::string& error);

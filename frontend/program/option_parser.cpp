@@ -83,6 +83,7 @@ bool resolve_screen(RunOptions& run, std::string& error) {
   if (!run.screenshot.empty()) asks = "--screenshot";
   if (!run.expect_screen.empty()) asks = "--expect-screen";
   if (run.window.value_or(false)) asks = "-display sdl";
+  if (run.vnc) asks = "-vnc";
   if (!asks.empty() && !run.vga.value_or(true)) {
     error = fmt::format("{}: -vga none leaves the machine without a screen; leave one of them out", asks);
     return false;
@@ -178,7 +179,7 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
 }
 
 bool window_by_itself(const RunOptions& run) {
-  return !run.machine.boot.bios.empty() && run.machine.vga && !run.nographic && !run.unattended;
+  return !run.machine.boot.bios.empty() && run.machine.vga && !run.nographic && !run.vnc && !run.unattended;
 }
 
 std::string help_text(std::string_view subcommands) {

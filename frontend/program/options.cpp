@@ -37,11 +37,6 @@ bool global_property(Parsed& p, std::string_view v, std::string&) {
   return true;
 }
 
-bool vnc(Parsed&, std::string_view v, std::string& e) {
-  if (v == "none") return true;
-  return fail(e, fmt::format("-vnc {}: not there yet; use -vnc none and the serial port", v));
-}
-
 bool network(std::string_view flag, std::string_view v, std::string& e) {
   return v == "none" || fail(e, fmt::format("{0} {1}: there is no network yet; use {0} none", flag, v));
 }
@@ -185,7 +180,10 @@ constexpr Option options[] = {
      display},
     {"inspector", "", "-display sdl, with the inspector beside the screen; the machine waits for it",
      inspector, own},
-    {"vnc", "none", "no VNC server, as it is without this", vnc},
+    {"vnc", "[ADDRESS]:N|none",
+     "the screen for VNC viewers, at port 5900 + N: of this machine, without an ADDRESS; there is no "
+     "password",
+     vnc},
     {"nodefaults", "", "nothing that was not asked for: no serial port on the terminal", no_defaults},
 
     {"", "", batch_group, nullptr},

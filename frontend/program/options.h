@@ -14,6 +14,7 @@
 #include "frontend/gdb/transport.h"
 #include "frontend/program/chardev.h"
 #include "frontend/machine/machine.h"
+#include "frontend/vnc/vnc.h"
 
 namespace ringside {
 
@@ -48,6 +49,7 @@ struct RunOptions {
   std::optional<bool> vga;                   // whether the machine has a screen; not given: as it is booted
   std::optional<bool> window;                // -display sdl or none; not given: by_itself() says
   bool inspector = false;                    // open from the start
+  std::optional<VncPlace> vnc;               // -vnc; none: nobody looks from elsewhere
   bool unattended = false;                   // a flag of a batch run, or that tells of the guest, was given
   std::vector<std::string> expect_screen;    // regular expressions
   std::string screenshot;                    // file; empty: none

@@ -40,6 +40,11 @@ bool display(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 
+bool vnc(Parsed& p, std::string_view v, std::string& e) {
+  p.run.vnc.reset();
+  return v == "none" || parse_vnc_place(v, p.run.vnc.emplace(), e);
+}
+
 // To be looked at it needs the window.
 bool inspector(Parsed& p, std::string_view, std::string&) {
   p.run.window = true;

@@ -144,6 +144,7 @@ void Run::listen_within() {
 bool Run::open_window(std::string& error) {
   const RunOptions& options = session_.options();
   const bool asked = options.window.value_or(false);
+  if (options.vnc && !display_.open_vnc(*options.vnc, options.name, error)) return false;
   if (!asked && (options.window || !isatty(STDIN_FILENO) || !window_by_itself(options))) return true;
   if (!asked && !desktop_there()) {
     say("no desktop, so no window: --screenshot FILE shows the screen; -nographic says that none is wanted");

@@ -45,7 +45,9 @@ class VncServer final : public Window {
   }
 
   // Nobody looks: nothing is copied.
-  bool show(const Vga& card) override { return viewers_ == 0 || copy_.update(card); }
+  ScreenCopy::Update show(const Vga& card) override {
+    return viewers_ == 0 ? ScreenCopy::Update::same : copy_.update(card);
+  }
   void status(const WindowStatus&) override {}
   void note(const std::string&) override {}
   bool take(std::deque<InputEvent>& input, std::deque<Request>& requests) override {

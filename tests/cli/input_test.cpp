@@ -124,7 +124,8 @@ TEST_CASE("values that are wrong") {
   refused({"--output-limit", "0"}, 2, {"--output-limit 0"});
   refused({"--fail-on", "a("}, 2, {"--fail-on a("});
   refused({"-display", "gtk"}, 2, {"gtk", "-display none"});
-  refused({"-vnc", ":1"}, 2, {"-vnc none"});
+  refused({"-vnc", "1"}, 2, {"-vnc 1: no display", "[ADDRESS]:DISPLAY"});
+  refused({"-vnc", ":1,password=on"}, 2, {"no password"});
   refused({"-net", "user"}, 2, {"-net user", "-net none"});
   refused({"-nic", "user"}, 2, {"-nic user", "-nic none"});
   refused({"-rtc", "base=yesterday"}, 2, {"yesterday"});

@@ -106,7 +106,7 @@ TEST_CASE("what a step has changed is marked, and stays so while nothing runs") 
   CHECK_FALSE(any_changed(*v.exchange->answer()->sheet(View::registers)));
   v.command("stepi");
   CHECK(any_changed(*v.exchange->answer()->sheet(View::registers)));
-  v.command("break 0xf1015");
+  v.command("break vm_exit");
   CHECK(any_changed(*v.exchange->answer()->sheet(View::registers)));
 }
 

@@ -137,7 +137,7 @@ constexpr std::array<ViewInfo, view_count> views = {{
 
 constexpr bool in_order() {
   for (std::size_t n = 0; n < view_count; ++n)
-    if (views[n].view != static_cast<View>(n) || !views[n].look) return false;
+    if (views[n].view != static_cast<View>(n)) return false;
   return true;
 }
 static_assert(in_order());

@@ -26,6 +26,7 @@ timer_vector equ 0x20
 %ifidn __?OUTPUT_FORMAT?__, bin        ; else the linker says where
         org rom_low
 %endif
+%define on_screen
 %include "common/console.inc"
 
 ; --------------------------------------------------------------------------------------------------------- real mode

@@ -11,6 +11,7 @@
 ;   a VM exit         at HOST_RIP, with bit 31 of the exit reason set: host and controls were good, the guest was not
 
 rom_bytes   equ 0x10000                 ; -bios takes multiples of 64 KiB
+%define on_screen
 %include "common/start.inc"
 
 vmxon_region    equ 0x9000

@@ -13,6 +13,7 @@
 ; ../common/ brings the CPU from its first instruction into 64-bit mode, and prints; ../hello explains those.
 
 rom_bytes   equ 0x10000                 ; -bios takes multiples of 64 KiB
+%define on_screen
 %include "common/start.inc"
 
 ; Memory below 640 KiB, each at a page of its own. 0 to FFFFH belong to programs and tables, 10000H on to paging.

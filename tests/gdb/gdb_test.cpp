@@ -182,9 +182,9 @@ continue
 x/1i $pc
 kill
 )");
-  check_says(text, {"exec-file before it", "rip +0xfffffff0", "=> 0xfffffff0:\tljmp +\\$0xf000,\\$0x[0-9a-f]+",
-                    "<start>:\tcli", "mov +%cs,%ax", "Breakpoint 1, main", "=> 0xf[0-9a-f]+ <main>:\tjmp",
-                    "killed"});
+  check_says(text, {"exec-file before it", "rip +0xfffffff0",
+                    "=> 0xfffffff0:\tljmp +\\$0xf000,\\$0x[0-9a-f]+", "<start>:\tcli", "mov +%cs,%ax",
+                    "Breakpoint 1, main", "=> 0xf[0-9a-f]+ <main>:\tjmp", "killed"});
 }
 
 TEST_CASE("a guest that has ended is run again from target extended-remote") {

@@ -78,7 +78,7 @@ void converse(Running::With with) {
   gdb.send("c");
   CHECK(gdb.answer().starts_with("T05"));
   CHECK(debugger.wait_for("gdb lets the machine run"));
-  CHECK(debugger.wait_for("ring 0, 64-bit mode, 0xf0eb"));
+  CHECK(debugger.wait_for("ring 0, 64-bit mode, 0xf0fe"));
   // What the console does, gdb sees: register 16 is RIP.
   gdb.send("p10");
   const std::string before = gdb.answer();
@@ -90,12 +90,12 @@ void converse(Running::With with) {
   CHECK(after.size() == 16);
   CHECK(after != before);
   // gdb's breakpoint at guest_start stops what the console lets run.
-  gdb.send("Z1,f25d8,1");
+  gdb.send("Z1,f2708,1");
   CHECK(gdb.answer() == "OK");
   debugger.type("continue\n");
   CHECK(debugger.wait_for("breakpoint 2"));
   gdb.send("p10");
-  CHECK(gdb.answer() == "d8250f0000000000");
+  CHECK(gdb.answer() == "08270f0000000000");
   debugger.type("quit\n");
   CHECK(debugger.finish() == 0);
 }

@@ -11,7 +11,7 @@ namespace ringside {
 namespace {
 
 constexpr int first_width = 720, first_height = 400;  // text mode 3
-constexpr int tick_milliseconds = 15;
+constexpr unsigned tick_milliseconds = 8;
 
 }  // namespace
 
@@ -58,11 +58,12 @@ bool SdlFace::make(std::string& error) {
 
 void SdlFace::live() {
   while (!mail_.stopping()) {
+    // SDL_WaitEventTimeout would wake itself by a connection of its own to the X server, which may say so
+    // only when the window is gone: the X library ends the program then.
     SDL_Event event;
-    if (SDL_WaitEventTimeout(&event, tick_milliseconds)) {
-      do take(event);
-      while (SDL_PollEvent(&event));
-    }
+    bool some = false;
+    for (; SDL_PollEvent(&event); some = true) take(event);
+    if (!some) SDL_Delay(tick_milliseconds);
     if (!note_.empty() && SDL_GetTicks64() >= note_ends_) {
       note_.clear();
       stale_ = true;

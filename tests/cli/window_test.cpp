@@ -92,7 +92,8 @@ TEST_CASE("pause, help, a picture, sizes and the end have keys") {
   desktop.press("ctrl+alt+p");
   CHECK(desktop.wait_for_window("^two words - Ringside$"));
   desktop.press("ctrl+alt+q");
-  CHECK(program.finish() == 0);
+  const int ended = program.finish();
+  CHECK_MESSAGE(ended == 0, program.output());
 }
 
 TEST_CASE("closing the window presses the power button, and closing it again ends the run") {

@@ -17,7 +17,7 @@ packages=(
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
   libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, JSON, state hash
   libpng-dev seabios mtools                  # pictures, firmware, folders as disks
-  libsdl2-dev libimgui-dev                   # the window, its inspector
+  libsdl2-dev libimgui-dev libvncserver-dev  # the window, its inspector, viewers elsewhere
   acpica-tools nasm doctest-dev              # ACPI tables, guests, tests
 )
 # The emitted dispatcher is for hosts of this kind only.

@@ -1,13 +1,9 @@
 // Owns the window's thread, and the machine's side of it.
-#include <pthread.h>
-#include <signal.h>
-
-#include <future>
-#include <thread>
 #include <utility>
 
 #include "frontend/sdl/sdl_face.h"
 #include "frontend/sdl/window_mail.h"
+#include "frontend/sdl/window_thread.h"
 
 namespace ringside {
 namespace {
@@ -18,20 +14,12 @@ class SdlWindow final : public Window {
       : panes_(std::move(panes)), no_panes_(std::move(no_panes)) {}
   ~SdlWindow() override {
     mail_.stop();
-    if (thread_.joinable()) thread_.join();
+    thread_.join();
   }
 
   // False: `error`, and there is no thread any more.
   bool start(std::string& error) {
-    std::promise<std::string> opened;
-    // Signals are for the machine's thread: they end its waits.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    thread_ = std::thread([this, &opened] { live(opened); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    error = opened.get_future().get();
-    return error.empty();
+    return thread_.start([this](const WindowThread::Began& began) { live(began); }, error);
   }
 
   ScreenCopy::Update show(const Vga& card) override { return copy_.update(card); }
@@ -43,11 +31,11 @@ class SdlWindow final : public Window {
   int descriptor() const override { return mail_.descriptor(); }
 
  private:
-  void live(std::promise<std::string>& opened) {
+  void live(const WindowThread::Began& began) {
     std::string error;
     SdlFace face(mail_, copy_, panes_.get(), no_panes_);
     const bool good = face.make(error);
-    opened.set_value(error);
+    began(error);
     if (good) face.live();
   }
 
@@ -55,7 +43,7 @@ class SdlWindow final : public Window {
   ScreenCopy copy_;
   std::unique_ptr<Panes> panes_;
   std::string no_panes_;
-  std::thread thread_;
+  WindowThread thread_;
 };
 
 }  // namespace

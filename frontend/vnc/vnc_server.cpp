@@ -1,20 +1,17 @@
 // Owns the VNC server by libvncserver: its thread, its picture, and what viewers send.
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <pthread.h>
 #include <rfb/rfb.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <future>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "frontend/screen/screen_copy.h"
 #include "frontend/sdl/window_mail.h"
+#include "frontend/sdl/window_thread.h"
 #include "frontend/vnc/vnc.h"
 
 namespace ringside {
@@ -28,20 +25,12 @@ class VncServer final : public Window {
   VncServer(const VncPlace& place, std::string name) : place_(place), name_(std::move(name)) {}
   ~VncServer() override {
     mail_.stop();
-    if (thread_.joinable()) thread_.join();
+    thread_.join();
   }
 
   // False: `error`, and there is no thread any more.
   bool start(std::string& error) {
-    std::promise<std::string> opened;
-    // Signals are for the machine's thread: they end its waits.
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    thread_ = std::thread([this, &opened] { live(opened); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    error = opened.get_future().get();
-    return error.empty();
+    return thread_.start([this](const WindowThread::Began& began) { live(began); }, error);
   }
 
   // Nobody looks: nothing is copied.
@@ -141,11 +130,11 @@ class VncServer final : public Window {
     return false;
   }
 
-  void live(std::promise<std::string>& opened) {
+  void live(const WindowThread::Began& began) {
     std::string error;
     errno = 0;
     const bool good = listen(error);
-    opened.set_value(error);
+    began(error);
     if (!good) return;
     constexpr long wait = 20'000;  // microseconds
     while (!mail_.stopping()) {
@@ -192,7 +181,7 @@ class VncServer final : public Window {
   WindowMail mail_;
   ScreenCopy copy_;
   std::atomic<unsigned> viewers_ = 0;
-  std::thread thread_;
+  WindowThread thread_;
   // From here on the thread's own.
   rfbScreenInfoPtr screen_ = nullptr;
   std::vector<u32> dots_;

@@ -4,6 +4,7 @@
 #include <rfb/rfbclient.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <thread>
@@ -84,7 +85,7 @@ struct Viewer {
   explicit Viewer(const VncPlace& place) {
     rfbClientLog = rfbClientErr = say_nothing;
     client = rfbGetClient(8, 3, 4);
-    client->serverHost = strdup("127.0.0.1");
+    std::free(std::exchange(client->serverHost, strdup("127.0.0.1")));
     client->serverPort = place.port;
     client->canHandleNewFBSize = TRUE;
     client->format.redShift = 16;

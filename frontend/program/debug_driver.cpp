@@ -13,11 +13,11 @@
 
 #include "frontend/commands/console.h"
 #include "frontend/program/display.h"
-#include "frontend/program/file_roles.h"
 #include "frontend/program/inspecting.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/pager.h"
 #include "frontend/program/session.h"
+#include "frontend/program/session_commands.h"
 #include "frontend/machine/load_image.h"
 
 namespace ringside {
@@ -125,23 +125,10 @@ class Conversation {
     session_.on_enough([this] { debugger().interrupt(); });
     session_.on_printed([this](u8 byte) { guest_in_line_ = byte != '\n'; });
     session_.on_reset([this](const std::string& why) { write(why + "\n"); });
-    commands.on_output([this](const std::string& path, std::string& why) {
-      return check_one_more(session_.options(), "trace ... to", path, why);
-    });
+    connect_commands(session_, commands);
     commands.screen().pager = options_.pager;
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
     commands.on_failure([](std::string_view line) { tell(line); });
-    commands.on_send([this](std::string_view bytes) {
-      std::size_t went = 0;
-      while (went < bytes.size() && session_.machine().input(SerialByte{0, static_cast<u8>(bytes[went])}))
-        ++went;
-      return went;
-    });
-    commands.on_type([this](std::vector<TypedStep> steps) { session_.screen().add_typed(std::move(steps)); });
-    commands.on_screenshot([this](const std::string& path, std::string& why) {
-      return write_screenshot("screenshot", path, session_.machine(), why);
-    });
-    commands.on_restart([this](std::string& why) { return session_.restart(why); });
     commands.on_stop([this](const Stop& stop) { inspecting_.tell_stop(stop.text); });
     debugger().on_slice([this] {
       session_.flush();

@@ -2,7 +2,7 @@
 #include "frontend/program/inspecting.h"
 
 #include "frontend/inspector/imgui/inspector_panes.h"
-#include "frontend/program/file_roles.h"
+#include "frontend/program/session_commands.h"
 
 namespace ringside {
 
@@ -23,21 +23,7 @@ Inspection::Wish Inspecting::serve(Inspection::Stands stands) {
     if (!Inspection::wanted(*exchange_) || stands == Inspection::Stands::within)
       return Inspection::Wish::nothing;
     inspection_ = std::make_unique<Inspection>(session_.debugger(), session_.symbols(), exchange_);
-    Commands& commands = inspection_->commands();
-    commands.on_output([this](const std::string& path, std::string& why) {
-      return check_one_more(session_.options(), "trace ... to", path, why);
-    });
-    commands.on_send([this](std::string_view bytes) {
-      std::size_t went = 0;
-      while (went < bytes.size() && session_.machine().input(SerialByte{0, static_cast<u8>(bytes[went])}))
-        ++went;
-      return went;
-    });
-    commands.on_type([this](std::vector<TypedStep> steps) { session_.screen().add_typed(std::move(steps)); });
-    commands.on_screenshot([this](const std::string& path, std::string& why) {
-      return write_screenshot("screenshot", path, session_.machine(), why);
-    });
-    commands.on_restart([this](std::string& why) { return session_.restart(why); });
+    connect_commands(session_, inspection_->commands());
   }
   return inspection_->serve(stands);
 }

@@ -23,7 +23,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 41> rooms = {{
+constexpr std::array<Room, 45> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},
@@ -57,14 +57,18 @@ constexpr std::array<Room, 41> rooms = {{
     {"frontend/inspect/", 100},
     {"frontend/debug/", 110},
     {"frontend/render/", 110},
-    {"frontend/conform/", 110},
+    {"frontend/coverage/", 105},
+    {"frontend/conform/", 115},
     {"frontend/commands/", 120},
     {"frontend/gdb/", 130},
     {"frontend/sdl/", 130},
     {"frontend/inspector/", 130},
     {"frontend/inspector/imgui/", 135},
     {"frontend/vnc/", 132},
+    {"frontend/differ/", 135},
     {"frontend/program/", 140},
+    {"frontend/library/", 144},
+    {"frontend/python/", 146},
     {"tests/", 150},
 }};
 

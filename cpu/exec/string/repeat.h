@@ -39,22 +39,27 @@ inline u64 elements_in_reach(const Cpu& cpu, const Op& op, SegReg seg, GprNumber
   return std::max<u64>(std::min(page_bytes - in_page - 1, mask - offset) + 1, sizeof(T)) / sizeof(T);
 }
 
-// One step of a repeated instruction. Its length depends on addresses and the count alone, never on what the
-// TLB or the block cache hold: so the instructions retired, which is time here, are the same in every run. A
-// step cut short by an access that faults or wants to run alone is not charged; its rest will be. `bulk(n)`:
-// does up to n elements at once and moves the index registers, or returns 0. `element()`: does one. `ends()`:
-// asked after each element.
+// A repeated instruction goes by steps, each of which counts as one instruction. A step's length depends on
+// addresses and the count alone, never on what the TLB or the block cache hold: so the instructions retired,
+// which is time here, are the same in every run. A step cut short by an access that faults or wants to run
+// alone is not charged; its rest will be.
+enum class Step : u8 {
+  nothing,   // it did not begin: a fault, or the way out that was asked for
+  over,      // the instruction boundary follows
+  unbroken,  // it moved memory and nothing else, and there is more to do
+};
+
+// Whether anything might want to know of the boundary between two steps.
+inline bool boundary_matters(const Cpu& cpu) {
+  return cpu.attention || cpu.pending_debug || cpu.alone || cpu.observers || cpu.budget <= 0;
+}
+
+// `bulk(n)`: does up to n elements at once and moves the index registers, or returns 0. `element()`: does
+// one. `ends()`: asked after each element.
 template <class T, Uses uses, Pace pace, class Bulk, class Element, class Ends>
-inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends) {
+inline Step repeat_step(Cpu& cpu, const Op& op, u64 count, bool by_rounds, Bulk bulk, Element element,
+                        Ends ends) {
   const u64 mask = address_mask(op);
-  const u64 count = cpu.gpr[RCX] & mask;
-  if (count == 0) return true;
-  const bool by_rounds =
-      cpu.observers && cpu.observers.any([&](const CpuObserver& o) { return o.wants_rounds(cpu); });
-  if (by_rounds && !cpu.alone) [[unlikely]] {
-    cpu.chain_end = ChainEnd::alone;
-    return false;
-  }
   const bool singly = cpu.flag(Eflags::TF) || (cpu.non_root && cpu.vmx->mtf_pending);
   u64 step = singly ? 1 : count;
   if constexpr (uses != Uses::destination)
@@ -63,29 +68,49 @@ inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends
   const u32 attention = cpu.attention;
   const u64 index = cpu.gpr[RDI] & mask;
   u64 done = 0;
-  bool ended = false;
+  bool ended = false, unbroken = !singly;
   while (done < step && !ended) {
     if (const u64 run = by_rounds ? 0 : bulk(step - done)) {
       done += run;
       continue;
     }
+    unbroken = false;
     if (!element()) break;
     ++done;
     ended = ends();
     // A device that was touched, or a data breakpoint, asks for the boundary.
     if ((cpu.attention & ~attention) || cpu.pending_debug || by_rounds) break;
   }
-  if (done == 0) return false;
+  if (done == 0) return Step::nothing;
   spend_rounds<T, pace>(cpu, done, index, cpu.flag(Eflags::DF));
   set_by_address_size(cpu, RCX, mask, count - done);
   const bool unfinished = !ended && done < count;
   // Between the rounds RF is 1, for whoever interrupts them and so that a breakpoint on the instruction is
   // met once.
   cpu.system_flags = (cpu.system_flags & ~Eflags::RF) | (unfinished ? Eflags::RF : 0);
-  if (unfinished) {
-    cpu.next_rip = cpu.instruction_rip(op);
-    if (done < step) ++cpu.budget;
-    if (done < step && by_rounds) cpu.observers.tell([&](CpuObserver& o) { o.round_over(cpu); });
+  if (!unfinished) return Step::over;
+  cpu.next_rip = cpu.instruction_rip(op);
+  if (done < step) ++cpu.budget;
+  if (done < step && by_rounds) cpu.observers.tell([&](CpuObserver& o) { o.round_over(cpu); });
+  return unbroken ? Step::unbroken : Step::over;
+}
+
+// Steps until something asks for the boundary between them; without that, going round by the dispatcher
+// would take longer than moving a page does.
+template <class T, Uses uses, Pace pace, class Bulk, class Element, class Ends>
+inline bool repeat(Cpu& cpu, const Op& op, Bulk bulk, Element element, Ends ends) {
+  const u64 mask = address_mask(op);
+  const bool by_rounds =
+      cpu.observers && cpu.observers.any([&](const CpuObserver& o) { return o.wants_rounds(cpu); });
+  if (by_rounds && !cpu.alone && (cpu.gpr[RCX] & mask) != 0) [[unlikely]] {
+    cpu.chain_end = ChainEnd::alone;
+    return false;
+  }
+  while (const u64 count = cpu.gpr[RCX] & mask) {
+    const Step step = repeat_step<T, uses, pace>(cpu, op, count, by_rounds, bulk, element, ends);
+    if (step != Step::unbroken || boundary_matters(cpu)) return step != Step::nothing;
+    --cpu.budget;  // the next step's
+    cpu.next_rip = cpu.following_rip(op);
   }
   return true;
 }

@@ -55,6 +55,20 @@ TEST_CASE("near branches that are taken are recorded, also those to the followin
   CHECK(m.text() == "2->4 4->6 6->c 11->15 16->15");
 }
 
+TEST_CASE("a conditional branch from a page's end to the following instruction is recorded if it is taken") {
+  Recording m;
+  m.cpu.flags.set_image(Eflags::ZF);
+  m.start({0xe9, 0xf7, 0x0f, 0x00, 0x00});             // 0: jmp ffch
+  m.code(at::code + 0xffc, {0x75, 0x00,                // ffc: jnz +0, not taken
+                            0x74, 0x00,                // ffe: jz +0
+                            0xb9, 1, 0, 0, 0,          // 1000: mov ecx, 1
+                            0xe9, 0xf4, 0x0f, 0, 0});  // 1005: jmp 1ffeh
+  m.code(at::code + 0x1ffe, {0xe2, 0x00, 0x90});       // loop +0, not taken; nop
+  run(m.cpu, 7);
+  CHECK(m.cpu.rip == at::code + 0x2001);
+  CHECK(m.text() == "0->ffc ffe->1000 1005->1ffe");
+}
+
 TEST_CASE("without IA32_DEBUGCTL.LBR nothing is recorded, and blocks run whole") {
   Recording m;
   REQUIRE(write_msr(m.cpu, IA32_DEBUGCTL, 0, 0));

@@ -89,7 +89,7 @@ struct Engine {
     Op op;  // its handler ends the chain
   } exit;
   Op solo[1 + link_records];  // the record that runs alone, and its end
-  bool solo_jumped = false;   // it jumped by its link: seen of jumps to the following instruction, too
+  bool solo_jumped = false;   // its branch was taken: seen of jumps to the following instruction, too
   BlockCache* cache = nullptr;
   const Op* undone = nullptr;  // the record that ended with ChainEnd::fault, exit or alone
   s64 horizon = 0;             // instructions retired when budget reaches 0

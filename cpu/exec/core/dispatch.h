@@ -85,6 +85,7 @@ const Op* run_conditional(Cpu& cpu, const Op* op) {
   if (Body{}(cpu, *op)) {
     if (same_page(op)) [[likely]]
       TAIL(follow_link<1>(cpu, op, target_offset(op)));
+    cpu.engine->solo_jumped = true;
     TAIL(follow_jump(cpu, (cpu.rip_base + target_offset(op)) & cpu.mode.rip_mask));
   }
   if (op->offset + op->length < static_cast<int>(page_bytes)) [[likely]]
@@ -130,6 +131,7 @@ const Op* run_checked_branch(Cpu& cpu, const Op* op) {
     if (Body{}(cpu, *op)) {
       if (!check_branch_target(cpu, *op, target)) return end_undone(cpu, op);
       cpu.next_rip = target;
+      cpu.engine->solo_jumped = true;
     }
   } else if constexpr (kind == Kind::direct) {
     if (!check_branch_target(cpu, *op, target) || !Body{}(cpu, *op)) return end_undone(cpu, op);

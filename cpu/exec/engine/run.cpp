@@ -64,13 +64,14 @@ void run_alone(Cpu& cpu, const Op* op) {
   }
   engine.tag = no_tag;
   engine.link = nullptr;
+  engine.solo_jumped = false;
   const u64 pending_debug = cpu.pending_debug;
   cpu.budget -= 1;
   {
     const Alone alone(cpu);
     dispatch(cpu, &engine.solo[0]);
   }
-  engine.solo_jumped = engine.link != nullptr && engine.link_number == 1;
+  engine.solo_jumped |= engine.link != nullptr && engine.link_number == 1;
   engine.link = nullptr;
   if (cpu.chain_end == ChainEnd::miss) cpu.chain_end = ChainEnd::boundary;
   // Data breakpoints of an instruction that did not happen were not met.

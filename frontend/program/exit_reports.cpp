@@ -31,15 +31,16 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
   if (into_file && !json_.open_file("--explain-json", options.explain_json, false, error)) return false;
   trace_->filter_story(options.explain_only);
   if (story) {
-    trace_->tell_story([this, before = std::move(before_story), words = options.explain,
-                        as_json = options.explain_as_json, into_file](const Sheet& event) {
+    story_teller_ = [this, before = std::move(before_story), words = options.explain,
+                     as_json = options.explain_as_json, into_file](const Sheet& event) {
       if (into_file) json_.put(json(event) + "\n");
       if (!words) return;
       before();
       const unsigned width = terminal_size(STDERR_FILENO).width;
       story_.put(as_json ? json(event) + "\n" : wrapped(text(event), width));
       story_.flush();
-    });
+    };
+    trace_->tell_story(story_teller_);
   }
   trace_->attach(machine);
   return true;

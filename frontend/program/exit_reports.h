@@ -21,6 +21,10 @@ class ExitReports {
                std::function<void()> before_story, std::string& error);
   // After Machine::reboot().
   void attach(Machine& machine);
+  // Whether a story is told, in words or as JSON; and one more piece of it that is no VMX event: what became
+  // of the machine.
+  bool tells() const { return story_teller_ != nullptr; }
+  void tell_more(const Sheet& piece) { story_teller_(piece); }
   void flush() {
     rows_.flush();
     json_.flush();
@@ -34,6 +38,7 @@ class ExitReports {
 
  private:
   Stream rows_, story_, json_;
+  ExitTrace::Story story_teller_;     // empty: nobody asked for a story
   std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
 };
 

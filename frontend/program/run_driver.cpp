@@ -85,11 +85,11 @@ class Run {
     return true;
   }
 
-  // One line; what waits, and for what, follows at length where everything is to be explained.
+  // One line; what waits, and for what, is told at length where everything is to be explained.
   bool end_asleep(const std::string& why) {
     if (hold(fmt::format("the guest halted for ever: {}", why))) return false;
     Machine& machine = session_.machine();
-    if (session_.options().explain) tell(text(pending_sheet(machine)));
+    if (session_.explains()) session_.explain(pending_sheet(machine));
     return end("idle", fmt::format("the guest halted for ever: {}{}", why, pending_summary(machine)),
                exit_failed);
   }
@@ -97,8 +97,10 @@ class Run {
   // So too the chain of faults.
   bool end_shut_down(const std::string& why) {
     Machine& machine = session_.machine();
-    for (unsigned n = 0; session_.options().explain && n < machine.cpus(); ++n)
-      tell(text(shutdown_sheet(machine.cpu(n), &session_.symbols())));
+    for (unsigned n = 0; session_.explains() && n < machine.cpus(); ++n) {
+      const Sheet chain = shutdown_sheet(machine.cpu(n), &session_.symbols());
+      if (!chain.sections.empty()) session_.explain(chain);
+    }
     return end("shutdown", why, exit_failed);
   }
 

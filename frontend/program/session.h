@@ -54,6 +54,9 @@ class Session {
   void on_reset(std::function<void(const std::string& why)> told) { reset_told_ = std::move(told); }
   // What the guest has printed goes out.
   void flush();
+  // Whether the run is explained, in words or as JSON; and one more piece of that.
+  bool explains() const { return reports_.tells(); }
+  void explain(const Sheet& piece) { reports_.tell_more(piece); }
 
   // Hands over what has come from the sockets and pseudo-terminals of serial ports, as far as the guest's
   // receivers have room, and what is to be typed. The machine stands still; `idle`: nothing else will make it

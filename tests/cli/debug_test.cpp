@@ -11,8 +11,6 @@
 namespace ringside::cli {
 namespace {
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
 TEST_CASE("debug: scripts, and their exit status") {
   const Folder folder;
   const std::string good = folder.write("good", "catch exit cpuid\ncontinue\nexplain\n");

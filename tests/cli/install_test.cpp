@@ -22,8 +22,6 @@ Result by_shell(const Folder& folder, const std::string& command) {
   return result;
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
 // What bash offers for the last of the words, one a line.
 std::string completed(const Folder& folder, const std::string& words) {
   const std::string script = folder / "completion";

@@ -15,8 +15,6 @@ namespace {
 
 const std::string hypervisor = RINGSIDE_BINARY_DIR "/roms/mistakes.elf";
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-
 // The build makes it where its compiler makes programs for x86-64.
 bool there() {
   if (std::filesystem::exists(hypervisor)) return true;

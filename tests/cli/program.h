@@ -11,6 +11,10 @@
 
 namespace ringside::cli {
 
+inline bool has(const std::string& text, std::string_view part) {
+  return text.find(part) != std::string::npos;
+}
+
 struct Result {
   int status = -1;  // 128 + the signal if one ended it
   std::string out, err;

@@ -80,6 +80,20 @@ TEST_CASE("each -serial is the next serial port") {
   CHECK(run(five).err.find("four serial ports") != std::string::npos);
 }
 
+TEST_CASE("what became of a machine without a guest is told as JSON, too") {
+  const Folder folder;
+  const std::string file = folder / "story.jsonl";
+  const Result fault =
+      run({"explain", "--json", "--explain-json", file, "-bios", folder.write("fault", triple_fault)});
+  const std::string story = read_file(file);
+  CHECK(has(story, "{\"sheet\":\"shutdown\","));
+  CHECK(has(story, "#GP"));  // of INT3's delivery
+  CHECK(has(fault.err, story));
+  CHECK(!has(fault.err, "\nShutdown (triple fault)"));
+  run({"--explain-json", file, "-bios", folder.write("halt", halt)});
+  CHECK(has(read_file(file), "{\"sheet\":\"pending\","));
+}
+
 TEST_CASE("exit statuses") {
   const Folder folder;
   CHECK(run({"-bios", folder.write("exit", debug_exit), "-device", "isa-debug-exit,iobase=0xf4,iosize=0x4"})

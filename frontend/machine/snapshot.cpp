@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "frontend/machine/machine.h"
 #include "vmx/ept.h"
@@ -127,18 +128,23 @@ bool Machine::restore_without_ram(std::span<const u8> saved) {
 
 std::vector<u8> Machine::save() {
   const std::vector<u8> state = save_without_ram();
+  // The pages are found first: a vector of gigabytes that grows copies itself again and again.
+  std::vector<std::pair<HostPhys, const u8*>> pages;
+  memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
+    if (!all_zero(bytes)) pages.emplace_back(page, bytes);
+  });
   std::vector<u8> out;
+  out.reserve(magic.size() + 4 * sizeof(u64) + state.size() + pages.size() * page_record);
   append(out, magic.data(), magic.size());
   append_number(out, 0);  // the hash of what follows
   append_number(out, config_.ram_bytes);
   append_number(out, cpus());
   append_number(out, state.size());
   append(out, state.data(), state.size());
-  memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
-    if (all_zero(bytes)) return;
+  for (const auto& [page, bytes] : pages) {
     append_number(out, page.value);
     append(out, bytes, page_bytes);
-  });
+  }
   const std::size_t start = magic.size() + 8;
   const u64 hash = XXH3_64bits(out.data() + start, out.size() - start);
   std::memcpy(out.data() + magic.size(), &hash, sizeof hash);

@@ -15,8 +15,6 @@ namespace {
 
 using Words = std::vector<std::string>;
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
 struct Boot {
   Result result;
   nlohmann::json statistics;

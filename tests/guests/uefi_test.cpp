@@ -18,8 +18,6 @@ const std::string ovmf = "/usr/share/ovmf/OVMF.fd";
 const std::string program = RINGSIDE_BINARY_DIR "/roms/efi_vmx.efi";
 const std::string symbols = RINGSIDE_BINARY_DIR "/roms/efi_vmx.elf";
 
-bool has(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
-
 bool there() {
   for (const std::string& needed : {ovmf, program, std::string("/usr/bin/mformat")}) {
     if (fs::exists(needed)) continue;

@@ -303,7 +303,6 @@ void ExitTrace::refused(Cpu& cpu, const RefusedEntry& entry) {
   const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
   const std::vector<const Rule*>& broken = entry.broken;
   const ExitInfo* const exit = entry.exit;
-  for (const Rule* one : broken) ++by_rule_[std::string(one->id)];
   if (exit) ++by_reason_[static_cast<unsigned>(exit->reason) % exit_reason_limit];
   if (rows_) refusal_row(cpu, broken, exit);
   if (!story_ || !filter_.tells_refusals() || !filter_.tells_at(retired(cpu))) return;
@@ -401,7 +400,6 @@ void ExitTrace::tell_failure(const Cpu& cpu, std::string_view name, std::string_
 }
 
 void ExitTrace::failed(Cpu& cpu, const VmRefusal& refusal) {
-  ++by_error_[refusal.error % by_error_.size()];
   tell_failure(cpu, "vmx_instruction_failed", "", refusal);
   // Of a VM entry that a rule refuses, refused() follows.
   if (rows_ && !refused_by_rule(refusal))
@@ -455,36 +453,6 @@ std::string ExitTrace::summary() const {
   const u64 failed = all - exits_;
   return text + fmt::format("{:>12}          in all, after {} VM entries{}\n", all, entries_,
                             failed ? fmt::format(" and {} that failed", failed) : "");
-}
-
-std::string ExitTrace::coverage() const {
-  std::string text = "Exit reasons:\n";
-  unsigned met = 0, all = 0;
-  for (unsigned n = 0; n < exit_reason_limit; ++n) {
-    const std::string_view title = name(static_cast<ExitReason>(n));
-    if (title == "reserved") continue;
-    ++all;
-    if (by_reason_[n]) ++met;
-    text += fmt::format("{:>12}  {:>3}  {}\n", by_reason_[n], n, title);
-  }
-  text += fmt::format("{} of {} exit reasons were met.\n\nVM-instruction errors:\n", met, all);
-  met = all = 0;
-  for (unsigned n = 0; n < by_error_.size(); ++n) {
-    const std::string_view title = n ? instruction_error_name(n) : "VMfailInvalid";
-    if (title == "reserved") continue;
-    ++all;
-    if (by_error_[n]) ++met;
-    text += fmt::format("{:>12}  {:>3}  {}\n", by_error_[n], n, title);
-  }
-  text += fmt::format("{} of {} errors were met.\n\nEntry rules (how often a run broke each):\n", met, all);
-  met = 0;
-  for (const Rule& rule : entry_rules()) {
-    const auto found = by_rule_.find(rule.id);
-    const u64 count = found == by_rule_.end() ? 0 : found->second;
-    if (count) ++met;
-    text += fmt::format("{:>12}  {}\n", count, rule.id);
-  }
-  return text + fmt::format("{} of {} entry rules were broken.\n", met, entry_rules().size());
 }
 
 }  // namespace ringside

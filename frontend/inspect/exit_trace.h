@@ -1,5 +1,5 @@
 // Owns what a run tells of VM entries and VM exits: one row an exit, a count by reason, the narration of
-// `ringside explain`, and which rules and reasons a run met.
+// `ringside explain`.
 #pragma once
 
 #include <array>
@@ -57,10 +57,7 @@ class ExitTrace final : public VmxObserver {
 
   // Exits by reason, the most frequent first: a table with a total. Empty if there were none.
   std::string summary() const;
-  // Every exit reason, VM-instruction error and entry rule with how often the run met it (a rule: broke it).
-  std::string coverage() const;
   u64 exits() const { return exits_; }
-  const std::array<u64, exit_reason_limit>& by_reason() const { return by_reason_; }
 
   void entered(Cpu& cpu) override;
   void exited(Cpu& cpu, const ExitInfo& exit) override;
@@ -96,8 +93,6 @@ class ExitTrace final : public VmxObserver {
   std::vector<PerCpu> cpus_;
   u64 exits_ = 0, entries_ = 0;
   std::array<u64, exit_reason_limit> by_reason_{};
-  std::array<u64, 64> by_error_{};  // by VM-instruction error; 0: VMfailInvalid
-  std::map<std::string, u64, std::less<>> by_rule_;
 };
 
 }  // namespace ringside

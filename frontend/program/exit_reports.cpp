@@ -21,6 +21,11 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
   if (coverage && options.vmx_coverage != "-" &&
       !check_writable("--vmx-coverage", options.vmx_coverage, error))
     return false;
+  if (coverage) {
+    coverage_ = std::make_unique<VmxCoverageCounter>(options.machine.model);
+    coverage_->attach(machine);
+  }
+  if (!rows && !story) return true;
   trace_ = std::make_unique<ExitTrace>();
   if (rows) {
     if (!rows_.open_file("--trace-exits", options.trace_exits, false, error)) return false;
@@ -48,15 +53,16 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
 
 void ExitReports::attach(Machine& machine) {
   if (trace_) trace_->attach(machine);
+  if (coverage_) coverage_->attach(machine);
 }
 
 bool ExitReports::conclude(const RunOptions& options, std::string& error) {
-  if (!trace_) return true;
-  trace_->conclude();
+  if (trace_) trace_->conclude();
   json_.flush();
-  if ((options.explain && !options.explain_as_json) || !options.trace_exits.empty()) tell(trace_->summary());
-  if (options.vmx_coverage.empty()) return true;
-  const std::string text = trace_->coverage();
+  if (trace_ && ((options.explain && !options.explain_as_json) || !options.trace_exits.empty()))
+    tell(trace_->summary());
+  if (!coverage_) return true;
+  const std::string text = vmx_coverage_for(options.vmx_coverage, coverage_->values());
   if (options.vmx_coverage != "-")
     return write_whole_file("--vmx-coverage", options.vmx_coverage, text, error);
   tell(text);

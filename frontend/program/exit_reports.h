@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "frontend/coverage/vmx_coverage.h"
 #include "frontend/inspect/exit_trace.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/program/output.h"
@@ -38,8 +39,9 @@ class ExitReports {
 
  private:
   Stream rows_, story_, json_;
-  ExitTrace::Story story_teller_;     // empty: nobody asked for a story
-  std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
+  ExitTrace::Story story_teller_;                 // empty: nobody asked for a story
+  std::unique_ptr<ExitTrace> trace_;              // nullptr: nobody asked for VM exits
+  std::unique_ptr<VmxCoverageCounter> coverage_;  // nullptr: nor for coverage
 };
 
 }  // namespace ringside

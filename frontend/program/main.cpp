@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "frontend/inspect/vmx_report.h"
+#include "frontend/program/coverage_command.h"
 #include "frontend/program/debug_driver.h"
 #include "frontend/program/isa.h"
 #include "frontend/program/listings.h"
@@ -89,6 +90,9 @@ constexpr Subcommand subcommands[] = {
      run_debugger},
     {"explain", "[FLAG...]", "boot, and tell each VM entry, exit and refusal in words", explain},
     {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
+    {"coverage", "FILE...",
+     "add up what --vmx-coverage wrote as JSON; -o FILE, .json and .html by the name, without it text",
+     add_coverage},
     {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
     {"devices", "", "the machine's devices", devices},
     {"cpus", "", "CPU models and features", cpus},

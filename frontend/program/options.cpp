@@ -224,7 +224,9 @@ constexpr Option options[] = {
      explain_only, own},
     {"trace-exits", "FILE", "one row for each VM exit: CSV if the name ends in .csv, else JSON lines",
      trace_exits, own},
-    {"vmx-coverage", "FILE", "which exit reasons, errors and entry rules the run met; - for standard error",
+    {"vmx-coverage", "FILE",
+     "what of VMX the run met: exit reasons, errors, entry rules, controls, events; .json and .html by the "
+     "name, - for standard error",
      vmx_coverage, own},
 
     {"", "", "Debugging", nullptr},

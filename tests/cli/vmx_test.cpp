@@ -105,11 +105,66 @@ TEST_CASE("coverage of exit reasons and entry rules") {
   CHECK(has(read_file(file), "32 of "));
   CHECK(run({"-bios", refusals, "--vmx-coverage", file}).status == 0);
   const std::string text = read_file(file);
-  CHECK(has(text, "15 of 260 "));
+  CHECK(has(text, "15 of 253 "));
   CHECK(has(text, "           1   26  VM entry with events blocked by MOV SS\n"));
   CHECK(has(text, "           5    7  VM entry with invalid control field(s)\n"));
   CHECK(has(text, "           1    0  VMfailInvalid\n"));
   CHECK(has(text, "\n6 of 26 errors were met.\n"));
+}
+
+TEST_CASE("coverage of two runs is added up, as text, JSON and a page") {
+  const Folder folder;
+  const std::string first = folder / "first.json", second = folder / "second.json", sum = folder / "sum.json",
+                    page = folder / "sum.html";
+  CHECK(run({"-bios", visor, "--vmx-coverage", first}).status == 0);
+  CHECK(run({"-bios", refusals, "--vmx-coverage", second}).status == 0);
+  const Result all = run({"coverage", first, second});
+  CHECK(all.status == 0);
+  CHECK(has(all.out, "15 of 253 "));
+  CHECK(has(all.out, "\n2 runs, CPU models: "));
+  CHECK(has(all.out, "  Enable EPT\n"));
+  CHECK(has(all.out, "#GP, general protection"));
+  // What was written is read back without loss, and the order of the files makes no difference.
+  CHECK(run({"coverage", first, second, "-o", sum}).status == 0);
+  CHECK(run({"coverage", sum}).out == all.out);
+  CHECK(run({"coverage", second, first}).out == all.out);
+  CHECK(run({"coverage", sum, "-o", page}).status == 0);
+  CHECK(read_file(page).starts_with("<!DOCTYPE html>"));
+  CHECK(has(read_file(page), "<td class=\"id\">guest.ss.dpl_is_rpl</td>"));
+  // Once more the same: twice as often.
+  const auto count = [](const std::string& text) {
+    const auto json = nlohmann::json::parse(text);
+    return json["groups"][0]["items"][8]["count"].get<int>();
+  };
+  CHECK(count(read_file(first)) > 0);
+  CHECK(run({"coverage", first, first, "-o", sum}).status == 0);
+  CHECK(count(read_file(sum)) == 2 * count(read_file(first)));
+}
+
+TEST_CASE("what a model lacks is not asked of a run's coverage") {
+  const Folder folder;
+  const std::string file = folder / "coverage";
+  CHECK(run({"-bios", refusals, "-cpu", "max,-ept,-unrestricted-guest", "--vmx-coverage", file}).status >= 0);
+  CHECK(has(read_file(file), " not offered   48  EPT violation\n"));
+  CHECK(has(read_file(file), "0 of 0 kinds of EPT violations were met.\n"));
+}
+
+TEST_CASE("files that are no coverage are refused in a line") {
+  const Folder folder;
+  const auto line = [&](std::string_view bytes) {
+    const Result result = run({"coverage", folder.write("file.json", bytes)});
+    CHECK(result.status == 1);
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+    return result.err;
+  };
+  CHECK(has(line("{"), "it is no JSON: byte 2"));
+  CHECK(has(line("[]"), "not that of --vmx-coverage"));
+  CHECK(has(line("{\"vmx_coverage\":9}"), "another version"));
+  CHECK(has(line("{\"vmx_coverage\":1}"), "a member is missing"));
+  CHECK(has(line("{\"vmx_coverage\":1,\"models\":[],\"runs\":-1,\"groups\":7}"), "coverage: "));
+  CHECK(run({"coverage"}).status == 2);
+  CHECK(run({"coverage", "-x"}).status == 2);
+  CHECK(has(run({"coverage", folder / "absent"}).err, "absent"));
 }
 
 TEST_CASE("what a model's VMX offers") {

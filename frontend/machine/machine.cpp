@@ -308,6 +308,7 @@ void Machine::debug_exit(int status) {
 
 unsigned Machine::turn() const { return parts_->turns.cpu(); }
 u64 Machine::turn_left() const { return parts_->turns.left(); }
+void Machine::listen_to_blocks(BlockListener* listener) { parts_->cache->listen(listener); }
 void Machine::set_stop_offsets(std::span<const u16> offsets) { parts_->cache->set_stop_offsets(offsets); }
 u64 Machine::retired() const { return parts_->retired; }
 Ticks Machine::now() const { return parts_->clock.now(); }

@@ -17,6 +17,7 @@
 
 namespace ringside {
 
+class BlockListener;
 class Device;
 class LocalApic;
 class IoApic;
@@ -88,6 +89,8 @@ class Machine final : public ResetControl {
   // Offsets into pages at which the CPUs' observers may stop: BlockCache::set_stop_offsets. Not from inside a
   // run.
   void set_stop_offsets(std::span<const u16> offsets);
+  // Who hears which code runs: BlockCache::listen. To be said again after reboot(). Not from inside a run.
+  void listen_to_blocks(BlockListener* listener);
   const Ending& ending() const { return ending_; }
   // After Why::reset: does what the guest asked for, and the run can go on. The pins that it pulled are those
   // of the CPUs alone, or of the chips, too; RAM, the CMOS RAM and the clocks are kept either way. Where a

@@ -15,16 +15,8 @@ namespace ringside {
 bool ExitReports::prepare(const RunOptions& options, Machine& machine,
                           const std::function<const Symbols&()>& names, std::function<void()> before_story,
                           std::string& error) {
-  const bool rows = !options.trace_exits.empty(), coverage = !options.vmx_coverage.empty();
+  const bool rows = !options.trace_exits.empty();
   const bool into_file = !options.explain_json.empty(), story = options.explain || into_file;
-  if (!rows && !coverage && !story) return true;
-  if (coverage && options.vmx_coverage != "-" &&
-      !check_writable("--vmx-coverage", options.vmx_coverage, error))
-    return false;
-  if (coverage) {
-    coverage_ = std::make_unique<VmxCoverageCounter>(options.machine.model);
-    coverage_->attach(machine);
-  }
   if (!rows && !story) return true;
   trace_ = std::make_unique<ExitTrace>();
   if (rows) {
@@ -53,20 +45,13 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
 
 void ExitReports::attach(Machine& machine) {
   if (trace_) trace_->attach(machine);
-  if (coverage_) coverage_->attach(machine);
 }
 
-bool ExitReports::conclude(const RunOptions& options, std::string& error) {
-  if (trace_) trace_->conclude();
+void ExitReports::conclude(const RunOptions& options) {
+  if (!trace_) return;
+  trace_->conclude();
   json_.flush();
-  if (trace_ && ((options.explain && !options.explain_as_json) || !options.trace_exits.empty()))
-    tell(trace_->summary());
-  if (!coverage_) return true;
-  const std::string text = vmx_coverage_for(options.vmx_coverage, coverage_->values());
-  if (options.vmx_coverage != "-")
-    return write_whole_file("--vmx-coverage", options.vmx_coverage, text, error);
-  tell(text);
-  return true;
+  if ((options.explain && !options.explain_as_json) || !options.trace_exits.empty()) tell(trace_->summary());
 }
 
 }  // namespace ringside

@@ -1,12 +1,11 @@
-// Owns what the flags of a run ask to be told of VMX: --trace-exits, --vmx-coverage, --explain
-// and --explain-json.
+// Owns what the flags of a run ask to be told of VMX as it happens: --trace-exits, --explain and
+// --explain-json.
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "frontend/coverage/vmx_coverage.h"
 #include "frontend/inspect/exit_trace.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/program/output.h"
@@ -34,14 +33,12 @@ class ExitReports {
     if (!json_.failure().empty()) return json_.failure();
     return rows_.failure().empty() ? story_.failure() : rows_.failure();
   }
-  // The summary and the coverage. False and one line in `error`.
-  bool conclude(const RunOptions& options, std::string& error);
+  void conclude(const RunOptions& options);  // the summary
 
  private:
   Stream rows_, story_, json_;
-  ExitTrace::Story story_teller_;                 // empty: nobody asked for a story
-  std::unique_ptr<ExitTrace> trace_;              // nullptr: nobody asked for VM exits
-  std::unique_ptr<VmxCoverageCounter> coverage_;  // nullptr: nor for coverage
+  ExitTrace::Story story_teller_;     // empty: nobody asked for a story
+  std::unique_ptr<ExitTrace> trace_;  // nullptr: nobody asked for VM exits
 };
 
 }  // namespace ringside

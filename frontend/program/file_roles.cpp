@@ -81,6 +81,8 @@ std::vector<Role> roles_of(const RunOptions& options) {
   add("--trace-exits", options.trace_exits, true);
   add("--explain-json", options.explain_json, true);
   if (options.vmx_coverage != "-") add("--vmx-coverage", options.vmx_coverage, true);
+  for (const RunOptions::CodeCoverageFile& file : options.code_coverage)
+    add("--code-coverage", file.path, true);
   add("-pidfile", options.pidfile, true);
   add("-D", options.log_file, true);
   return roles;

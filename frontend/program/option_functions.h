@@ -55,6 +55,8 @@ bool output_limit(Parsed& parsed, std::string_view value, std::string& error);
 bool log_words(Parsed& parsed, std::string_view value, std::string& error);
 bool log_file(Parsed& parsed, std::string_view value, std::string& error);
 bool log_ranges(Parsed& parsed, std::string_view value, std::string& error);
+bool code_coverage(Parsed& parsed, std::string_view value, std::string& error);
+bool code_coverage(Parsed& p, std::string_view v, std::string& e);
 bool symbols(Parsed& parsed, std::string_view value, std::string& error);
 
 // options_screen.cpp

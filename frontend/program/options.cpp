@@ -228,6 +228,10 @@ constexpr Option options[] = {
      "what of VMX the run met: exit reasons, errors, entry rules, controls, events; .json and .html by the "
      "name, - for standard error",
      vmx_coverage, own},
+    {"code-coverage", "FILE[,root|,guest]",
+     "which code ran: drcov, or lcov with source lines if the name ends in .info; of root or of the guest "
+     "alone; may come again",
+     code_coverage, own},
 
     {"", "", "Debugging", nullptr},
     {"symbols", "FILE[,OFFSET][,guest]",

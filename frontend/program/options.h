@@ -61,13 +61,18 @@ struct RunOptions {
   std::vector<std::string> typed;  // from the beginning on
   std::string trace_exits;         // file; empty: no rows for VM exits
   std::string vmx_coverage;        // file, - for standard error; empty: no report
-  bool explain = false;            // tell every VM entry and exit in words, on standard error
-  bool explain_as_json = false;    // there, as JSON
-  std::string explain_json;        // file for the same as JSON; empty: none
-  StoryFilter explain_only;        // what of it
-  ExecutionLog::Options log;       // of what runs
-  std::string log_file;            // empty: it goes to standard error
-  std::optional<GdbPlace> gdb;     // where a gdb may come to
+  struct CodeCoverageFile {
+    std::string path;          // lcov if it ends in .info, else drcov
+    World world = World::any;  // whose code
+  };
+  std::vector<CodeCoverageFile> code_coverage;
+  bool explain = false;          // tell every VM entry and exit in words, on standard error
+  bool explain_as_json = false;  // there, as JSON
+  std::string explain_json;      // file for the same as JSON; empty: none
+  StoryFilter explain_only;      // what of it
+  ExecutionLog::Options log;     // of what runs
+  std::string log_file;          // empty: it goes to standard error
+  std::optional<GdbPlace> gdb;   // where a gdb may come to
   std::vector<SymbolFile> symbols;
   std::vector<LoadedBytes> loads;             // -device loader
   std::vector<std::string> firmware_folders;  // -L

@@ -108,4 +108,17 @@ bool symbols(Parsed& p, std::string_view v, std::string& e) {
   return true;
 }
 
+// "FILE", "FILE,root", "FILE,guest".
+bool code_coverage(Parsed& p, std::string_view v, std::string& e) {
+  RunOptions::CodeCoverageFile file;
+  const std::size_t comma = v.rfind(',');
+  const std::string_view word = comma == v.npos ? "" : v.substr(comma + 1);
+  if (word == "root") file.world = World::root;
+  if (word == "guest") file.world = World::non_root;
+  if (file.world != World::any) v = v.substr(0, comma);
+  if (!file_name("--code-coverage", v, file.path, e)) return false;
+  p.run.code_coverage.push_back(std::move(file));
+  return true;
+}
+
 }  // namespace ringside::flags

@@ -81,6 +81,7 @@ bool Session::prepare(std::string& error) {
   const auto before_story = [this] { flush(); };  // what the guest has printed so far comes first
   const auto names = [this]() -> const Symbols& { return symbols(); };
   if (!reports_.prepare(options_, *machine_, names, before_story, error)) return false;
+  if (!coverage_.prepare(options_, *machine_, error)) return false;
   connect();
   return open_log(error);
 }
@@ -337,6 +338,7 @@ bool Session::restart(std::string& error) {
   ++summary_.reboots;
   if (!install(error)) return false;
   reports_.attach(*machine_);
+  coverage_.attach(*machine_);
   if (debugger_) debugger_->attach();
   if (gdb_) gdb_->rebooted();
   return true;
@@ -385,7 +387,10 @@ int Session::conclude() {
   summary_.instructions = retired_before_ + machine_->retired();
   tell_end();
   std::string error;
-  if (reports_.conclude(options_, error) && screen_.conclude(options_, *machine_, error) &&
+  reports_.conclude(options_);
+  if (coverage_.conclude(
+          options_, [this]() -> const Symbols& { return symbols(); }, error) &&
+      screen_.conclude(options_, *machine_, error) &&
       (options_.stats.empty() ||
        write_whole_file("--stats", options_.stats, stats_json(options_, *machine_, summary_), error)))
     return summary_.status;

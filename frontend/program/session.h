@@ -11,6 +11,7 @@
 
 #include "frontend/gdb/server.h"
 #include "frontend/program/channel.h"
+#include "frontend/program/coverage_reports.h"
 #include "frontend/program/exit_reports.h"
 #include "frontend/program/expect.h"
 #include "frontend/program/options.h"
@@ -128,6 +129,7 @@ class Session {
   Symbols symbols_;
   bool own_symbols_ = false;  // the guest's are loaded, or cannot be
   ExitReports reports_;
+  CoverageReports coverage_;
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<GdbServer> gdb_;
   Expect expect_;

@@ -183,6 +183,16 @@ std::vector<Symbols::Image> Symbols::images() const {
   return all;
 }
 
+void Symbols::each_line(World world, const std::function<void(const Line& line, u64 end)>& visit) const {
+  for (const auto& one : loaded_) {
+    if (!same_world(one->world, world)) continue;
+    one->image.each_line([&](Line line, u64 end) {
+      line.start += one->offset;
+      visit(line, end + one->offset);
+    });
+  }
+}
+
 bool Symbols::empty() const { return loaded_.empty(); }
 
 const Symbols::Loaded* Symbols::of(u64 address, World world) const {

@@ -117,6 +117,9 @@ class Symbols {
   // Where the code of "file:line" or "image!file:line" begins; the file is given by the end of its path. If
   // no code is there, the next line that has some. Several: inlined or repeated code. Sorted.
   std::vector<u64> addresses_of_line(std::string_view place, World world = World::any) const;
+  // Every source line of an image of that world that has code, once for each piece of it: from line.start to
+  // `end`, which is excluded.
+  void each_line(World world, const std::function<void(const Line& line, u64 end)>& visit) const;
   // The source file, as the compiler was told it, whose path ends with "name" or "image!name"'s; nullopt:
   // no code is of one.
   std::optional<std::string> source_file(std::string_view name, World world = World::any) const;

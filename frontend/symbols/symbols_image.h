@@ -69,6 +69,8 @@ class SymbolImage {
   }
   std::optional<Symbols::Line> line(u64 address);
   void lines_of(std::string_view file, unsigned line, std::vector<u64>& addresses);
+  // Every row of the line tables that has code: visit(Symbols::Line without the statement's mark, end).
+  void each_line(const std::function<void(const Symbols::Line& line, u64 end)>& visit);
   std::vector<Symbols::Inlined> inlined(u64 address);
   std::optional<Symbols::Member> member(std::string_view structure, std::string_view name);
   std::vector<Symbols::Variable> locals(u64 address, u64 offset, const UnwindRegisters& registers,

@@ -157,6 +157,30 @@ void SymbolImage::lines_of(std::string_view file, unsigned line, std::vector<u64
   addresses.insert(addresses.end(), found.begin(), found.end());
 }
 
+void SymbolImage::each_line(const std::function<void(const Symbols::Line& line, u64 end)>& visit) {
+  if (!has_lines_) return;
+  index_units();
+  for (const Dwarf_Off at : dies_) {
+    Dwarf_Die die;
+    Dwarf_Lines* lines = nullptr;
+    std::size_t count = 0;
+    if (!dwarf_offdie(dwarf_, at, &die) || dwarf_getsrclines(&die, &lines, &count) != 0) continue;
+    // A row's code ends where the next one's begins.
+    Symbols::Line open;
+    for (std::size_t i = 0; i < count; ++i) {
+      Dwarf_Line* row = dwarf_onesrcline(lines, i);
+      int number = 0;
+      bool end = false;
+      Dwarf_Addr address = 0;
+      const char* source = row ? dwarf_linesrc(row, nullptr, nullptr) : nullptr;
+      if (!source || dwarf_lineno(row, &number) != 0 || dwarf_lineaddr(row, &address) != 0) continue;
+      dwarf_lineendsequence(row, &end);
+      if (open.line != 0 && open.start < address) visit(open, address);
+      open = {source, end ? 0 : static_cast<unsigned>(std::max(number, 0)), address, true};
+    }
+  }
+}
+
 std::vector<Dwarf_CFI*> SymbolImage::frames() {
   if (!frames_known_) {
     frames_known_ = true;

@@ -106,7 +106,8 @@ inline void refresh(Cpu& cpu) {
   Engine& engine = *cpu.engine;
   engine.code_base = cpu.mode.bits64 ? 0 : cpu.segment[CS].base;
   engine.code_mask = cpu.mode.bits64 ? ~u64{0} : 0xffffffff;
-  engine.tag = (cpu.mmu.fetch_epoch() << 10) | (cpu.mode.key & 0x3ff);
+  // Root and guest are apart even where they translate alike, for whoever listens to blocks.
+  engine.tag = (cpu.mmu.fetch_epoch() << 10) | u64{cpu.non_root} << 9 | (cpu.mode.key & 0x1ff);
 }
 
 constexpr unsigned jump_index(u64 linear) {

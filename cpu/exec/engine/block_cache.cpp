@@ -117,7 +117,14 @@ Block* BlockCache::find(Cpu& cpu) {
       return nullptr;
     }
   }
+  if (listener_ && block) [[unlikely]]
+    listener_->runs(cpu, LinAddr(linear), block->bytes);
   return block;
+}
+
+void BlockCache::listen(BlockListener* listener) {
+  listener_ = listener;
+  flush();
 }
 
 bool BlockCache::lower_crossing(Cpu& cpu, const u8* head, unsigned have, unsigned offset, Lowered& lowered,
@@ -284,6 +291,7 @@ void BlockCache::flush() {
 }
 
 void BlockCache::link(LinkSlots* links, unsigned number, Block* block) {
+  if (listener_) return;
   if (block->transient || block->crosses || links->target[number]) return;
   // Between the miss and now the page may have been translated anew: the owner of the slots must lie in the
   // block's page.

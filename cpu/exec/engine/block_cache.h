@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cpu/decode/lower.h"
+#include "cpu/exec/engine/block_listener.h"
 #include "cpu/exec/engine/emit/emitter.h"
 
 namespace ringside {
@@ -40,6 +41,10 @@ class BlockCache final : public CodeWatcher, private UnstableBlocks {
   // Offsets into a page (below 4096) at which every instruction is one that Cpu::observers are asked about
   // before it runs. Blocks that this changes are dropped; not from inside a run.
   void set_stop_offsets(std::span<const u16> offsets);
+
+  // From now on; nullptr: nobody listens. Everything that is decoded is dropped; not from inside a run. While
+  // somebody listens blocks are not linked to each other.
+  void listen(BlockListener* listener);
 
   // Makes links->target[number] = block, if both lie in the same page.
   void link(LinkSlots* links, unsigned number, Block* block);
@@ -116,6 +121,7 @@ class BlockCache final : public CodeWatcher, private UnstableBlocks {
   std::array<WriteHistory, write_history_entries> write_history_;
   std::bitset<page_bytes> stop_offsets_;
   bool stops_ = false;  // there are any stop_offsets_
+  BlockListener* listener_ = nullptr;
   u64 map_generation_ = 0;
   Statistics statistics_;
 };

@@ -1,0 +1,136 @@
+// Owns the gathering of blocks that ran, and the two forms in which other programs read them.
+#include "frontend/coverage/code_coverage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+namespace ringside {
+namespace {
+
+using Ran = CodeCoverage::Block;
+
+constexpr u64 piece_bytes = u64{1} << 32;  // offsets have 32 bits in drcov
+constexpr std::size_t most_modules = 0x10000;
+
+struct Module {
+  std::string path;
+  u64 low = 0, high = 0, entry = 0;
+};
+
+// The blocks as ranges that do not touch each other.
+struct Range {
+  u64 begin, end;
+};
+std::vector<Range> joined(const std::vector<Ran>& sorted) {
+  std::vector<Range> ranges;
+  for (const Ran& block : sorted) {
+    const u64 end = block.start + block.bytes;
+    if (!ranges.empty() && block.start <= ranges.back().end)
+      ranges.back().end = std::max(ranges.back().end, end);
+    else
+      ranges.push_back({block.start, end});
+  }
+  return ranges;
+}
+
+bool any_in(const std::vector<Range>& ranges, u64 begin, u64 end) {
+  const auto behind = std::upper_bound(ranges.begin(), ranges.end(), begin,
+                                       [](u64 at, const Range& range) { return at < range.end; });
+  return behind != ranges.end() && behind->begin < end;
+}
+
+template <class T>
+void append(std::string& out, T value) {
+  for (unsigned n = 0; n < sizeof(T); ++n) out += static_cast<char>(value >> 8 * n & 0xff);
+}
+
+std::vector<Module> image_modules(World world, const Symbols& symbols) {
+  std::vector<Module> modules;
+  for (const Symbols::Image& image : symbols.images()) {
+    const bool theirs = image.world == World::any || world == World::any || image.world == world;
+    // Beyond 4 GiB a block's offset has no room; such an image's code goes into the pieces.
+    if (theirs && image.low < image.high && image.high - image.low <= piece_bytes)
+      modules.push_back({image.path, image.low, image.high, image.entry});
+  }
+  return modules;
+}
+
+// Where a block stands: an image, or the piece around it, which is made if it is not there yet.
+std::size_t module_of(std::vector<Module>& modules, std::size_t images, std::map<u64, std::size_t>& pieces,
+                      u64 address) {
+  for (std::size_t n = 0; n < images; ++n) {
+    if (address >= modules[n].low && address < modules[n].high) return n;
+  }
+  const u64 low = address & ~(piece_bytes - 1);
+  const auto [piece, made] = pieces.emplace(low, modules.size());
+  if (made) modules.push_back({fmt::format("code at {:#x}", low), low, low + piece_bytes, 0});
+  return piece->second;
+}
+
+}  // namespace
+
+void CodeCoverage::attach(Machine& machine) { machine.listen_to_blocks(this); }
+
+void CodeCoverage::runs(const Cpu& cpu, LinAddr start, unsigned bytes) {
+  if (!full()) seen_.insert({start.value, bytes, cpu.non_root});
+}
+
+std::vector<Ran> CodeCoverage::blocks(World world) const {
+  std::vector<Ran> all;
+  for (const Seen& seen : seen_) {
+    if (world == World::any || (world == World::non_root) == seen.guest)
+      all.push_back({seen.start, seen.bytes});
+  }
+  const auto key = [](const Ran& block) { return std::pair(block.start, block.bytes); };
+  std::sort(all.begin(), all.end(), [&](const Ran& a, const Ran& b) { return key(a) < key(b); });
+  all.erase(std::unique(all.begin(), all.end(), [&](const Ran& a, const Ran& b) { return key(a) == key(b); }),
+            all.end());
+  return all;
+}
+
+std::string drcov(const std::vector<Ran>& blocks, World world, const Symbols& symbols) {
+  std::vector<Module> modules = image_modules(world, symbols);
+  const std::size_t images = modules.size();
+  std::map<u64, std::size_t> pieces;
+  std::string table;
+  u64 count = 0;
+  for (const Ran& block : blocks) {
+    const std::size_t at = module_of(modules, images, pieces, block.start);
+    if (at >= most_modules) continue;
+    append(table, static_cast<u32>(block.start - modules[at].low));
+    append(table, static_cast<u16>(std::min<u32>(block.bytes, 0xffff)));
+    append(table, static_cast<u16>(at));
+    ++count;
+  }
+  std::string text = "DRCOV VERSION: 2\nDRCOV FLAVOR: ringside\n";
+  text += fmt::format("Module Table: version 2, count {}\n", modules.size());
+  text += "Columns: id, base, end, entry, path\n";
+  for (std::size_t n = 0; n < modules.size(); ++n) {
+    const Module& m = modules[n];
+    text += fmt::format("{}, {:#x}, {:#x}, {:#x}, {}\n", n, m.low, m.high, m.entry, m.path);
+  }
+  return text + fmt::format("BB Table: {} bbs\n", count) + table;
+}
+
+std::string lcov(const std::vector<Ran>& blocks, World world, const Symbols& symbols) {
+  const std::vector<Range> ran = joined(blocks);
+  std::map<std::string, std::map<unsigned, bool>> files;
+  symbols.each_line(world, [&](const Symbols::Line& line, u64 end) {
+    if (line.line != 0) files[line.file][line.line] |= any_in(ran, line.start, end);
+  });
+  std::string text;
+  for (const auto& [file, lines] : files) {
+    text += fmt::format("TN:\nSF:{}\n", file);
+    u64 hit = 0;
+    for (const auto& [line, ran_there] : lines) {
+      text += fmt::format("DA:{},{}\n", line, ran_there ? 1 : 0);
+      hit += ran_there ? 1 : 0;
+    }
+    text += fmt::format("LF:{}\nLH:{}\nend_of_record\n", lines.size(), hit);
+  }
+  return text;
+}
+
+}  // namespace ringside

@@ -97,5 +97,5 @@ build_in(visor)
 c_guest(mistakes)
 efi_guest(efi_vmx)
 
-# The program is declared after this file is read.
-cmake_language(DEFER CALL target_link_libraries ringside PRIVATE roms)
+# The program's library is declared after this file is read.
+cmake_language(DEFER CALL target_link_libraries program PRIVATE roms)

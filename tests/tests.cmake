@@ -116,6 +116,27 @@ if(TARGET test-cli)
                        "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/cli/leaks.txt:print_suppressions=0;DISPLAY=;WAYLAND_DISPLAY=")
 endif()
 
+# The library: from within, and as others build against it.
+if(RINGSIDE_LIBRARY)
+  room_tests(library library)
+  target_sources(test-library PRIVATE tests/cli/program.cpp)
+  add_dependencies(test-library libringside ringside rom-images manual)
+  target_compile_definitions(test-library PRIVATE CMAKE_PROGRAM="${CMAKE_COMMAND}"
+    RINGSIDE_CLIENT_FLAGS="$<$<BOOL:${RINGSIDE_SANITIZE}>:-fsanitize=address,undefined>")
+  add_dependencies(test-cli libringside)  # which installs everything
+endif()
+if(HAS_PYTHON_MODULE)
+  execute_process(COMMAND ${Python_EXECUTABLE} -c "import pytest" RESULT_VARIABLE no_pytest OUTPUT_QUIET ERROR_QUIET)
+  if(no_pytest)
+    message(STATUS "No pytest: the Python module is not tested; python3-pytest brings it")
+  else()
+    add_custom_target(test-python DEPENDS python rom-images)
+    add_test(NAME python COMMAND ${Python_EXECUTABLE} -m pytest -q -p ringside.pytest_plugin -p no:cacheprovider ${CMAKE_SOURCE_DIR}/tests/python)
+    set_tests_properties(python PROPERTIES ENVIRONMENT
+      "PYTHONPATH=${CMAKE_BINARY_DIR}/python;PYTHONDONTWRITEBYTECODE=1;RINGSIDE_ROMS=${CMAKE_BINARY_DIR}/roms")
+  endif()
+endif()
+
 # Boots of real systems, where RINGSIDE_GUESTS names the folder with their images (tests/guests/README.md).
 room_tests(guests machine)
 if(TARGET test-guests)
@@ -161,7 +182,6 @@ foreach(source ${fuzzers})
     add_test(NAME fuzz-${name} COMMAND fuzz-${name} ${replayed_${name}})
   endif()
   target_link_libraries(fuzz-${name} PRIVATE gdb)
-  precompile(fuzz-${name} mmu)
   target_compile_definitions(fuzz-${name} PRIVATE RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")
 endforeach()
 add_dependencies(fuzz-debugger rom-images)

@@ -341,6 +341,19 @@ bool Commands::repeats(std::string_view line) {
   return false;
 }
 
+bool Commands::runs(std::string_view line) {
+  const std::string whole = expand(trimmed(line));
+  std::string others;
+  const Command* named = find_command(word_of(whole), others);
+  if (!named) return false;
+  std::string_view group;
+  for (const Command& command : command_table()) {
+    if (!command.act) group = command.name;
+    if (&command == named) break;
+  }
+  return group == "Running" || named->name == "source";
+}
+
 std::vector<std::string> Commands::complete(std::string_view line) const {
   std::set<std::string> found;
   const std::size_t blank = line.find_last_of(" \t[(");

@@ -31,6 +31,8 @@ class Commands {
   Result execute_script(std::string_view text, std::string_view name);
   // Whether an empty line after this one means it again.
   static bool repeats(std::string_view line);
+  // Whether the line lets the machine run, or may.
+  static bool runs(std::string_view line);
 
   // What the word that ends `line` may go on as.
   std::vector<std::string> complete(std::string_view line) const;

@@ -209,6 +209,7 @@ void Session::printed(unsigned port, u8 byte) {
   ++bytes_printed_;
   serials_[port]->put(byte);
   if (printed_ && typed_port_ == port) printed_(byte);
+  if (serial_told_) serial_told_(port, byte);
   const bool decides = port == 0 && expect_.output(byte);
   if ((decides && expect_.finished()) || bytes_printed_ == options_.output_limit) stop_machine();
 }
@@ -341,6 +342,13 @@ bool Session::restart(std::string& error) {
   coverage_.attach(*machine_);
   if (debugger_) debugger_->attach();
   if (gdb_) gdb_->rebooted();
+  return true;
+}
+
+bool Session::restore(std::span<const u8> saved, std::string& error) {
+  if (!machine_->restore(saved, error)) return false;
+  reports_.attach(*machine_);
+  if (debugger_) debugger_->attach();
   return true;
 }
 

@@ -51,6 +51,8 @@ class Session {
   void on_enough(std::function<void()> stop) { enough_ = std::move(stop); }
   // Each byte that the guest prints on a standard stream, when it is gathered and not written yet.
   void on_printed(std::function<void(u8 byte)> told) { printed_ = std::move(told); }
+  // Each byte that the guest sends by a serial port, COM1 being 0.
+  void on_serial(std::function<void(unsigned port, u8 byte)> told) { serial_told_ = std::move(told); }
   // Told of each reset of the guest's that the debugger's run goes on after.
   void on_reset(std::function<void(const std::string& why)> told) { reset_told_ = std::move(told); }
   // What the guest has printed goes out.
@@ -90,6 +92,8 @@ class Session {
   // From the beginning, after a reset or because somebody asks. False: it cannot, and the machine is as it
   // was.
   bool restart(std::string& error);
+  // To a state that a machine of the same flags saved. False: it is none, and the machine is as it was.
+  bool restore(std::span<const u8> saved, std::string& error);
   // What a guest that ended the run by a reset asked for: the machine goes on from there.
   bool perform_reset(std::string& error);
 
@@ -136,6 +140,7 @@ class Session {
   ScreenWatch screen_;
   std::function<void()> enough_;
   std::function<void(u8)> printed_;
+  std::function<void(unsigned, u8)> serial_told_;
   std::function<void(const std::string&)> reset_told_;
   Stream log_;  // of -d
   RunSummary summary_;

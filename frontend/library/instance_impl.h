@@ -1,0 +1,76 @@
+// Owns what an instance is made of, for the files of this room.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <deque>
+#include <map>
+#include <optional>
+
+#include "frontend/commands/commands.h"
+#include "frontend/library/instance.h"
+#include "frontend/program/session.h"
+#include "frontend/screen/line_pattern.h"
+
+namespace ringside {
+
+struct Instance::Impl {
+  explicit Impl(RunOptions options) : session(std::move(options)) {}
+
+  // The parts of a run's conditions that outlive its first slice.
+  struct Running {
+    const Until* until = nullptr;  // nullptr: steps
+    u64 last = ~u64{0};            // the machine's count at which it ends
+    u64 next_question = 0;         // the count at which the predicate is asked
+    std::optional<Expect> serial;
+    std::optional<LinePattern> screen;
+    std::chrono::steady_clock::time_point began = std::chrono::steady_clock::now();
+    std::optional<Why> enough;  // what ended it, if not the debugger
+    std::string text;
+    // When an instruction retired last.
+    u64 awake_retired = ~u64{0};
+    double awake_seconds = 0;
+  };
+  // The end of what a port has sent.
+  struct Sent {
+    std::string bytes;
+    u64 dropped = 0;   // before these
+    u64 consumed = 0;  // up to here, counted from the first ever, expressions have matched
+  };
+
+  Debugger& debugger() { return session.debugger(); }
+  Machine& machine() { return session.machine(); }
+
+  bool prepare(std::string& error);
+  void connect();
+  void sent(unsigned port, u8 byte);
+  u64 allowed(u64 slice);
+  std::optional<Why> decided();
+  bool halted_for_ever();
+  bool offer_input();
+  bool match_from_before(unsigned port);
+  void forget_printed();
+  Halt told(const Stop& stop);
+  template <class Runs>
+  Halt run_while(Running& conditions, Runs runs);
+  bool prepare_run(const Until& until, Running& conditions, std::string& error);
+  // A line of the debugger; what it prints is in `printed`.
+  Commands::Result execute(std::string_view line);
+  std::string last_line() const;
+  std::optional<std::string> printed_by(std::string_view line, std::string& error);
+
+  static constexpr std::size_t most_kept = 16u << 20;
+
+  Session session;
+  std::optional<Commands> commands;
+  std::string printed;
+  std::vector<std::string> warnings;
+  std::array<Sent, 4> ports;
+  std::string console;
+  std::array<std::deque<u8>, 4> to_send;
+  std::map<unsigned, std::function<bool(const Halt&)>> callbacks;
+  std::function<bool()> go_on;
+  Running* running = nullptr;
+};
+
+}  // namespace ringside

@@ -1,0 +1,341 @@
+// Owns Python's way to an instance: the native half of the module `ringside`, whose other half is
+// ringside/__init__.py.
+#include <pybind11/functional.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <atomic>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "frontend/library/instance.h"
+
+namespace {
+
+namespace py = pybind11;
+using ringside::Instance;
+
+// Python's ringside.Error.
+struct Refused : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+py::bytes bytes_of(const std::vector<std::uint8_t>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+std::span<const std::uint8_t> span_of(std::string_view bytes) {
+  return {reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size()};
+}
+
+// An instance, and who runs it: while it runs, Python's other threads do, too.
+class Machine {
+ public:
+  explicit Machine(const std::vector<std::string>& flags) {
+    std::string error;
+    {
+      const py::gil_scoped_release others;
+      instance_ = Instance::create(flags, error);
+    }
+    if (!instance_) throw Refused(error);
+    // Python's signals, Ctrl-C among them, are looked at between slices.
+    instance_->on_slice([] {
+      const py::gil_scoped_acquire python;
+      return PyErr_CheckSignals() == 0;
+    });
+  }
+
+  Instance& instance() const {
+    const std::thread::id runs = runner_.load();
+    if (runs != std::thread::id() && runs != std::this_thread::get_id())
+      throw Refused("the machine runs in another thread; interrupt() stops it");
+    return *instance_;
+  }
+  void interrupt() const { instance_->interrupt(); }
+
+  // `act` without Python's lock; an exception of a callback's goes on from here.
+  template <class Act>
+  auto running(Act act) {
+    Instance& instance = this->instance();
+    const bool outermost = runner_.load() == std::thread::id();
+    if (outermost) runner_ = std::this_thread::get_id();
+    auto result = [&] {
+      const py::gil_scoped_release others;
+      return act(instance);
+    }();
+    if (outermost) runner_ = std::thread::id();
+    if (PyErr_Occurred()) throw py::error_already_set();
+    return result;
+  }
+
+  // What `act` says, or its error as an exception.
+  template <class Act>
+  auto value(Act act) const {
+    std::string error;
+    auto result = act(instance(), error);
+    if (!result) throw Refused(error);
+    return *std::move(result);
+  }
+  template <class Act>
+  void done(Act act) const {
+    std::string error;
+    if (!act(instance(), error)) throw Refused(error);
+  }
+
+ private:
+  std::unique_ptr<Instance> instance_;
+  std::atomic<std::thread::id> runner_ = std::thread::id();
+};
+
+// What a Python function says, asked from within a run; an exception in it counts as `if_raised`, and waits
+// for the run's end.
+template <class Ask>
+bool ask_python(bool if_raised, Ask ask) {
+  const py::gil_scoped_acquire python;
+  try {
+    return ask().template cast<bool>();
+  } catch (py::error_already_set& raised) {
+    raised.restore();
+  } catch (const py::cast_error&) {
+    PyErr_SetString(PyExc_TypeError, "a callback returns True, False or None");
+  }
+  return if_raised;
+}
+
+Instance::Until until_of(const py::kwargs& words) {
+  Instance::Until until;
+  for (const auto& [key, value] : words) {
+    const auto name = key.cast<std::string>();
+    if (value.is_none()) continue;
+    if (name == "instructions")
+      until.instructions = value.cast<std::uint64_t>();
+    else if (name == "address")
+      until.address = value.cast<std::string>();
+    else if (name == "event")
+      until.event = value.cast<std::string>();
+    else if (name == "serial")
+      until.serial = value.cast<std::string>();
+    else if (name == "screen")
+      until.screen = value.cast<std::string>();
+    else if (name == "port")
+      until.port = value.cast<unsigned>();
+    else if (name == "every")
+      until.every = value.cast<std::uint64_t>();
+    else if (name == "seconds")
+      until.seconds = value.cast<double>();
+    else if (name == "predicate")
+      until.predicate = [asked = value.cast<py::function>().ptr()] {
+        return ask_python(true, [&] { return py::bool_(py::reinterpret_borrow<py::function>(asked)()); });
+      };
+    else
+      throw py::type_error(name +
+                           ": not a condition of run(); there are instructions, address, event, serial, "
+                           "screen, port, predicate, every and seconds");
+  }
+  return until;
+}
+
+Instance::Halt run(Machine& machine, const py::kwargs& words) {
+  const Instance::Until until = until_of(words);
+  std::string error;
+  const auto halt = machine.running([&](Instance& instance) { return instance.run(until, error); });
+  if (!halt) throw Refused(error);
+  return *halt;
+}
+
+// The exit, or nothing, and the halt.
+std::pair<std::optional<Instance::Exit>, Instance::Halt> next_exit(Machine& machine,
+                                                                   const py::kwargs& words) {
+  const Instance::Until until = until_of(words);
+  std::string error;
+  Instance::Halt halt;
+  auto exit = machine.running([&](Instance& instance) { return instance.next_exit(until, halt, error); });
+  if (!exit && !error.empty()) throw Refused(error);
+  return {std::move(exit), halt};
+}
+
+unsigned add_breakpoint(const Machine& machine, const std::string& line, const py::object& callback) {
+  std::string error;
+  const unsigned number = machine.instance().add_breakpoint(line, error);
+  if (number == 0) throw Refused(error);
+  if (callback.is_none()) return number;
+  // The function goes away with Python's lock held, whoever drops it.
+  const std::shared_ptr<py::object> kept(new py::object(callback), [](py::object* last) {
+    const py::gil_scoped_acquire python;
+    delete last;
+  });
+  machine.instance().on_breakpoint(number, [kept](const Instance::Halt& halt) {
+    return !ask_python(true, [&] { return py::bool_((*kept)(halt)); });
+  });
+  return number;
+}
+
+std::string text_of(const Instance::Halt& halt) {
+  std::string text = "<Halt " + std::string(name(halt.why));
+  if (!halt.ending.empty()) text += " by " + halt.ending;
+  if (!halt.text.empty()) text += ": " + halt.text;
+  return text + "; " + halt.where + ">";
+}
+
+void bind_values(py::module_& module) {
+  py::enum_<Instance::Space>(module, "Space")
+      .value("linear", Instance::Space::linear)
+      .value("guest_linear", Instance::Space::guest_linear)
+      .value("guest_physical", Instance::Space::guest_physical)
+      .value("host_physical", Instance::Space::host_physical);
+  using Halt = Instance::Halt;
+  py::class_<Halt>(module, "Halt")
+      .def_property_readonly("why", [](const Halt& h) { return std::string(name(h.why)); })
+      .def_readonly("cpu", &Halt::cpu)
+      .def_readonly("breakpoint", &Halt::breakpoint)
+      .def_readonly("text", &Halt::text)
+      .def_readonly("where", &Halt::where)
+      .def_readonly("ending", &Halt::ending)
+      .def_readonly("status", &Halt::status)
+      .def("__repr__", text_of);
+  using Exit = Instance::Exit;
+  py::class_<Exit>(module, "Exit")
+      .def_readonly("cpu", &Exit::cpu)
+      .def_readonly("instructions", &Exit::instructions)
+      .def_readonly("reason", &Exit::reason)
+      .def_readonly("name", &Exit::name)
+      .def_readonly("text", &Exit::text)
+      .def_readonly("qualification", &Exit::qualification)
+      .def_readonly("guest_rip", &Exit::guest_rip)
+      .def_readonly("guest_linear", &Exit::guest_linear)
+      .def_readonly("guest_physical", &Exit::guest_physical)
+      .def_readonly("instruction_length", &Exit::instruction_length)
+      .def_readonly("instruction_information", &Exit::instruction_information)
+      .def_readonly("interruption_information", &Exit::interruption_information)
+      .def_readonly("interruption_error", &Exit::interruption_error)
+      .def_readonly("vectoring_information", &Exit::vectoring_information)
+      .def_readonly("vectoring_error", &Exit::vectoring_error)
+      .def("__repr__",
+           [](const Exit& e) { return "<Exit " + std::to_string(e.reason) + " " + e.name + ">"; });
+  using State = Instance::BreakpointState;
+  py::class_<State>(module, "BreakpointState")
+      .def_readonly("number", &State::number)
+      .def_readonly("text", &State::text)
+      .def_readonly("enabled", &State::enabled)
+      .def_readonly("hits", &State::hits);
+}
+
+void bind_running(py::class_<Machine>& machine) {
+  machine.def(py::init<const std::vector<std::string>&>())
+      .def("run", run)
+      .def("next_exit", next_exit)
+      .def(
+          "step",
+          [](Machine& m, std::uint64_t n) { return m.running([=](Instance& i) { return i.step(n); }); },
+          py::arg("instructions") = 1)
+      .def("step_over", [](Machine& m) { return m.running([](Instance& i) { return i.step_over(); }); })
+      .def("step_out", [](Machine& m) { return m.running([](Instance& i) { return i.step_out(); }); })
+      .def("here", [](const Machine& m) { return m.instance().here(); })
+      .def("interrupt", &Machine::interrupt)
+      .def("restart",
+           [](const Machine& m) { m.done([](Instance& i, std::string& e) { return i.restart(e); }); })
+      .def("add_breakpoint", add_breakpoint, py::arg("line"), py::arg("callback") = py::none())
+      .def("remove_breakpoint",
+           [](const Machine& m, unsigned n) { return m.instance().remove_breakpoint(n); })
+      .def("breakpoints", [](const Machine& m) { return m.instance().breakpoints(); })
+      .def("last_exit", [](const Machine& m) { return m.instance().last_exit(); });
+}
+
+void bind_looking(py::class_<Machine>& machine) {
+  machine.def_property_readonly("warnings", [](const Machine& m) { return m.instance().warnings(); })
+      .def_property_readonly("cpus", [](const Machine& m) { return m.instance().cpus(); })
+      .def_property_readonly("instructions", [](const Machine& m) { return m.instance().instructions(); })
+      .def_property_readonly("seconds", [](const Machine& m) { return m.instance().seconds(); })
+      .def_property_readonly("selected_cpu", [](const Machine& m) { return m.instance().selected_cpu(); })
+      .def("select_cpu", [](const Machine& m, unsigned cpu) { return m.instance().select_cpu(cpu); })
+      .def("read_register",
+           [](const Machine& m, const std::string& name) {
+             return m.value([&](Instance& i, std::string& e) { return i.read_register(name, e); });
+           })
+      .def("write_register",
+           [](const Machine& m, const std::string& name, std::uint64_t value) {
+             m.done([&](Instance& i, std::string& e) { return i.write_register(name, value, e); });
+           })
+      .def("register_names", [](const Machine& m) { return m.instance().register_names(); })
+      .def("vmcs_field_names", [](const Machine& m) { return m.instance().vmcs_field_names(); })
+      .def("evaluate",
+           [](const Machine& m, const std::string& text) {
+             return m.value([&](Instance& i, std::string& e) { return i.evaluate(text, e); });
+           })
+      .def("read",
+           [](const Machine& m, Instance::Space space, std::uint64_t address, std::size_t size) {
+             return bytes_of(
+                 m.value([&](Instance& i, std::string& e) { return i.read(space, address, size, e); }));
+           })
+      .def("write",
+           [](const Machine& m, Instance::Space space, std::uint64_t address, const py::bytes& bytes) {
+             const std::string_view given = bytes;
+             m.done([&](Instance& i, std::string& e) { return i.write(space, address, span_of(given), e); });
+           })
+      .def("translate",
+           [](const Machine& m, Instance::Space space, std::uint64_t address) {
+             return m.value([&](Instance& i, std::string& e) { return i.translate(space, address, e); });
+           })
+      .def("place",
+           [](const Machine& m, const std::string& text) {
+             const auto at = m.value([&](Instance& i, std::string& e) { return i.place(text, e); });
+             return std::pair(at.space, at.value);
+           })
+      .def("command",
+           [](Machine& m, const std::string& line) {
+             std::string error;
+             auto text = m.running([&](Instance& i) { return i.command(line, error); });
+             if (!text) throw Refused(error);
+             return *text;
+           })
+      .def("look_json", [](Machine& m, const std::string& line) {
+        std::string error;
+        auto json = m.running([&](Instance& i) { return i.look(line, error); });
+        if (!json) throw Refused(error);
+        return *json;
+      });
+}
+
+void bind_outside(py::class_<Machine>& machine) {
+  machine
+      .def(
+          "serial_bytes",
+          [](const Machine& m, unsigned port) { return py::bytes(std::string(m.instance().serial(port))); },
+          py::arg("port") = 0)
+      .def("debug_console",
+           [](const Machine& m) { return py::bytes(std::string(m.instance().debug_console())); })
+      .def(
+          "send_bytes",
+          [](const Machine& m, const py::bytes& bytes, unsigned port) {
+            const std::string_view given = bytes;
+            m.done([&](Instance& i, std::string& e) { return i.send(given, port, e); });
+          },
+          py::arg("bytes"), py::arg("port") = 0)
+      .def("type",
+           [](const Machine& m, const std::string& text) {
+             m.done([&](Instance& i, std::string& e) { return i.type(text, e); });
+           })
+      .def("power_button", [](const Machine& m) { return m.instance().power_button(); })
+      .def("screen_text", [](const Machine& m) { return m.instance().screen_text(); })
+      .def("screen_png", [](const Machine& m) { return bytes_of(m.instance().screen_png()); })
+      .def("save", [](const Machine& m) { return bytes_of(m.instance().save()); })
+      .def("restore",
+           [](const Machine& m, const py::bytes& saved) {
+             const std::string_view given = saved;
+             m.done([&](Instance& i, std::string& e) { return i.restore(span_of(given), e); });
+           })
+      .def("state_hash", [](const Machine& m) { return m.instance().state_hash(); });
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_native, module) {
+  module.doc() = "The native half of ringside; import ringside instead.";
+  py::register_exception<Refused>(module, "Error").doc() =
+      "What was asked for cannot be: one line that names the thing and the cure.";
+  bind_values(module);
+  py::class_<Machine> machine(module, "Machine");
+  bind_running(machine);
+  bind_looking(machine);
+  bind_outside(machine);
+}

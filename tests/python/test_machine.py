@@ -1,0 +1,143 @@
+# Owns the tests of the Python module's machine.
+import threading
+
+import pytest
+
+import ringside
+
+
+def test_a_run_ends_by_what_comes_first(machine):
+    one = machine()
+    assert one.run(500).why == "count" and one.instructions == 500
+    assert one.run(address="vm_exit").why == "reached"
+    assert one.run(serial="VMXOFF").why == "serial"
+    halt = one.run()
+    assert (halt.why, halt.ending) == ("ended", "power-off")
+    assert "VMXOFF" in one.serial
+
+
+def test_exits_are_an_iterator(machine):
+    one = machine()
+    exits = list(one.exits())
+    assert f"{len(exits)} exits of" in one.serial
+    assert one.halt.ending == "power-off"
+    assert {"CPUID", "VMCALL"} <= {exit.name for exit in exits}
+
+
+def test_registers_and_fields_are_mappings(machine):
+    one = machine()
+    one.run(event="exit")
+    one.registers.rcx = 0x123
+    assert one.registers["rcx"] == one.registers.rcx == 0x123
+    assert "rcx" in one.registers and "GUEST_RIP" in set(one.vmcs)
+    assert one.vmcs["GUEST_RIP"] == next(iter([one.last_exit()])).guest_rip
+    with pytest.raises(KeyError, match="no such register"):
+        one.registers["ryx"]
+    with pytest.raises(AttributeError):
+        one.registers.ryx
+
+
+def test_memory_by_all_four_addresses(machine):
+    one = machine()
+    one.run(event="exit")
+    rip = one.vmcs.GUEST_RIP
+    code = one.guest_linear[rip : rip + 8]
+    host = one.guest_linear.translate(rip)
+    assert one.host_physical[host : host + 8] == code and len(code) == 8
+    one.linear[0x8000:0x8004] = b"abcd"
+    assert one.linear.word(0x8000, 4) == 0x64636261 and one.linear[0x8001] == ord("b")
+    with pytest.raises(ringside.Error, match="cannot be read"):
+        one.linear[1 << 46]
+    with pytest.raises(ValueError):
+        one.linear[0x8000:0x8004] = b"abc"
+    assert one.walk(f"guest {rip:#x}").sections()
+
+
+def test_callbacks_decide_and_cannot_run(machine):
+    one = machine()
+    seen = []
+
+    def stop(same, halt):
+        assert same is one
+        with pytest.raises(ringside.Error, match="cannot run it"):
+            same.run()
+        seen.append(halt.breakpoint)
+        return len(seen) == 3
+
+    with one.catch("exit", stop) as point:
+        assert one.run().why == "breakpoint"
+        assert seen == [point.number] * 3 and point.hits == 3
+    assert one.breakpoints() == []
+
+
+def test_an_exception_of_a_callback_comes_out_of_the_run(machine):
+    one = machine()
+    one.catch("exit", lambda same, halt: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        one.run()
+    one.restart()
+    with pytest.raises(KeyError):
+        one.run(predicate=lambda: {}["x"])
+
+
+def test_a_saved_state_goes_on_as_it_did(machine):
+    one = machine()
+    one.run(5000)
+    saved, before = one.save(), one.state_hash()
+    one.run(5000)
+    after = one.state_hash()
+    one.restore(saved)
+    assert one.state_hash() == before
+    one.run(5000)
+    assert one.state_hash() == after
+    with pytest.raises(ringside.Error):
+        one.restore(saved[:100])
+
+
+def test_two_machines_at_once_and_pythons_threads_meanwhile(machine):
+    both = [machine(), machine()]
+    threads = [threading.Thread(target=one.run) for one in both]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert both[0].state_hash() == both[1].state_hash()
+
+
+def test_another_thread_may_interrupt_and_nothing_else(machine, tmp_path):
+    # JMP to itself, where the CPU begins.
+    image = tmp_path / "loop.bin"
+    image.write_bytes(bytes(0xFFF0) + b"\xeb\xfe" + bytes(14))
+    one = machine(bios=image)
+    runs = threading.Thread(target=one.run)
+    runs.start()
+    while True:
+        try:
+            one.here()
+        except ringside.Error as error:
+            assert "another thread" in str(error)
+            break
+    while runs.is_alive():
+        one.interrupt()
+        runs.join(0.01)
+    assert one.halt.why == "interrupted"
+    assert one.run(1000).why == "count"
+
+
+def test_what_is_wrong_is_an_error_in_one_line():
+    with pytest.raises(ringside.Error, match="did you mean -kernel"):
+        ringside.Machine(kernle="x")
+    with pytest.raises(ringside.Error, match="absent.elf"):
+        ringside.Machine(kernel="absent.elf")
+    with pytest.raises(TypeError, match="not a condition"):
+        ringside.Machine().run(instruction=5)
+
+
+def test_refusals_are_explained(machine, roms):
+    one = machine(bios=roms / "refusals.bin", memory="32M")
+    rules = []
+    one.catch("refused", lambda same, halt: rules.append(same.explain()))
+    one.run()
+    assert len(rules) == 20
+    assert "host.tr.not_null" in rules[10].sections()
+    assert "TR" in str(rules[10])

@@ -102,6 +102,13 @@ std::string subcommand_cases(std::span<const SubcommandHelp> subcommands) {
   std::string cases;
   for (const SubcommandHelp& s : subcommands) {
     if (s.arguments == "[FLAG...]") continue;
+    if (!s.flags.empty()) {
+      std::string own;
+      for (const FlagHelp& flag : s.flags) own += fmt::format("{} ", flag.name);
+      cases +=
+          fmt::format("    {}) if [[ $word == -* ]]; then words='{}'; else files=1; fi ;;\n", s.name, own);
+      continue;
+    }
     std::string_view words = s.arguments;
     if (words.starts_with('[') && words.ends_with(']')) words = words.substr(1, words.size() - 2);
     cases += fmt::format("    {}) words='{}' ;;\n", s.name, spaced(words));

@@ -17,6 +17,8 @@
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
 #include "frontend/program/run_driver.h"
+#include "frontend/program/test_command.h"
+#include "frontend/program/test_options.h"
 
 namespace ringside {
 namespace {
@@ -82,6 +84,7 @@ int cpus(Words arguments) { return listing("cpus", cpus_text, arguments); }
 struct Subcommand {
   std::string_view name, arguments, help;
   int (*act)(Words arguments);
+  std::vector<FlagHelp> (*flags)() = nullptr;  // its own, where it has some
 };
 constexpr Subcommand subcommands[] = {
     {"run", "[FLAG...]", "boot; without -kernel and -bios, the built-in guest. The word may be left out",
@@ -89,6 +92,8 @@ constexpr Subcommand subcommands[] = {
     {"debug", "[FLAG...]", "stop and look: the debugger; ringside debug --help lists its commands",
      run_debugger},
     {"explain", "[FLAG...]", "boot, and tell each VM entry, exit and refusal in words", explain},
+    {"test", "SUITE... [FLAG...]", "run suites of tests; ringside test --help lists its flags",
+     run_test_command, test_flags},
     {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
     {"coverage", "FILE...",
      "add up what --vmx-coverage wrote as JSON; -o FILE, .json and .html by the name, without it text",
@@ -101,7 +106,8 @@ constexpr Subcommand subcommands[] = {
 
 std::vector<SubcommandHelp> subcommand_helps() {
   std::vector<SubcommandHelp> helps;
-  for (const Subcommand& s : subcommands) helps.push_back({s.name, s.arguments, s.help});
+  for (const Subcommand& s : subcommands)
+    helps.push_back({s.name, s.arguments, s.help, s.flags ? s.flags() : std::vector<FlagHelp>()});
   return helps;
 }
 

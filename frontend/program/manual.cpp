@@ -100,6 +100,11 @@ std::string man_page(std::span<const SubcommandHelp> subcommands) {
       fmt::format(".SH FLAGS\n{}\n",
                   roff("`-flag` and `--flag` mean the same, and so do `--flag value` and `--flag=value`."));
   text += flags();
+  for (const SubcommandHelp& s : subcommands) {
+    if (s.flags.empty()) continue;
+    text += fmt::format(".SH FLAGS OF {}\n", roff(s.name));
+    for (const FlagHelp& flag : s.flags) text += entry(flag.name, flag.argument, flag.help);
+  }
   text += fmt::format(".SH KEYS OF THE WINDOW\n{}\n",
                       roff("The letters are those that the layout writes on the keys. F1 and F2 alone do the "
                            "same as long as the guest has not grabbed the keyboard."));

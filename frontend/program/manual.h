@@ -5,12 +5,18 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ringside {
 
-// A subcommand as help shows it. `arguments` is "[FLAG...]", or the words it takes: "[one|other]".
+struct FlagHelp {
+  std::string_view name, argument, help;
+};
+// A subcommand as help shows it. `arguments` is "[FLAG...]" of a run, or the words it takes: "[one|other]";
+// or `flags` are its own, beside files.
 struct SubcommandHelp {
   std::string_view name, arguments, help;
+  std::vector<FlagHelp> flags = {};
 };
 
 // ringside(1) in roff, made of the subcommands and of option_table().

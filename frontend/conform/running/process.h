@@ -1,0 +1,56 @@
+// Owns processes: they are started, listened to with bounded memory, and ended when their time is over.
+#pragma once
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ringside::conform {
+
+struct ProcessEnd {
+  int status = 0;        // its exit status, if no signal ended it
+  int signal = 0;        // the one that ended it; 0: none
+  bool overdue = false;  // it was killed because its time was over
+  double host_seconds = 0, cpu_seconds = 0;
+};
+
+struct Job {
+  std::vector<std::string> words;  // the program first, which is sought as execvp does
+  std::string folder;              // where it runs; empty: here
+  double host_seconds = 0;         // after these it is killed, with all that it has started; 0: never
+  // Pieces of what it prints, as they come.
+  std::function<void(std::string_view)> on_output, on_errors;
+  std::function<void(const ProcessEnd&)> on_end;
+};
+
+// Several processes at once, each in a group of its own, with nothing to read. They end when this program
+// ends, however it does.
+class Processes {
+ public:
+  Processes();
+  ~Processes();
+  Processes(const Processes&) = delete;
+  Processes& operator=(const Processes&) = delete;
+
+  // False and one line in `error`: it could not be started. A program that is not there exits with 127.
+  bool start(Job job, std::string& error);
+  // Waits until something happens, a tenth of a second at most, and tells the jobs about it.
+  void wait();
+  std::size_t running() const { return running_.size(); }
+  void kill_all();
+
+ private:
+  struct Running;
+  void listen(Running& process);
+  bool reap(Running& process);
+  int longest_wait() const;
+
+  std::vector<std::unique_ptr<Running>> running_;
+};
+
+}  // namespace ringside::conform

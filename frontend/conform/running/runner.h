@@ -1,0 +1,42 @@
+// Owns a run of tests: several at once, the longest first, each in a process of its own.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frontend/conform/running/last_runs.h"
+#include "frontend/conform/running/test_words.h"
+#include "frontend/conform/suites/test.h"
+
+namespace ringside::conform {
+
+struct RunSettings {
+  Surroundings around;
+  unsigned jobs = 1, repeat = 1;
+  bool fail_fast = false;
+  // A run ends by its own limit; so many of the host's seconds later it is killed.
+  double grace_seconds = 15;
+  // Who reads a test's output. nullptr: nobody, or one line in `error`.
+  std::function<std::unique_ptr<ProtocolReader>(const Test& test, std::string* found, std::string& error)>
+      reader;
+};
+
+// Told of a run while it goes on.
+class RunWatcher {
+ public:
+  virtual ~RunWatcher() = default;
+  virtual void started(const Test& /*test*/) {}
+  virtual void finished(const TestResult& result, std::size_t done) = 0;
+  // Asked ten times a second: true ends the run, and what has not finished is not among the results.
+  virtual bool stop() { return false; }
+};
+
+// The results in the order of the tests. `last` says how long tests take, and learns it.
+SuiteRun run_tests(std::span<const Test> tests, const RunSettings& settings, LastRuns& last,
+                   RunWatcher& watcher);
+
+}  // namespace ringside::conform

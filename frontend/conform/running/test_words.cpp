@@ -1,0 +1,55 @@
+// Owns the command line that a test's run is.
+#include "frontend/conform/running/test_words.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "frontend/conform/running/last_runs.h"
+#include "frontend/conform/suites/shell_words.h"
+
+namespace ringside::conform {
+namespace {
+
+constexpr u64 usual_output = 64 << 20;
+
+}  // namespace
+
+double host_limit(const Test& test, const Surroundings& around) {
+  return around.host_seconds.value_or(test.limits.host_seconds);
+}
+
+std::string environment_file(const Test& test, const Surroundings& around) {
+  std::error_code none;
+  const std::filesystem::path folder =
+      around.cache.empty() ? std::filesystem::temp_directory_path(none) : std::filesystem::path(around.cache);
+  return (folder / fmt::format("environment-{}", name_of(test.environment))).string();
+}
+
+std::vector<std::string> command_of(const Test& test, const Surroundings& around) {
+  std::vector<std::string> words = {around.program};
+  words.insert(words.end(), test.words.begin(), test.words.end());
+  if (!test.environment.empty()) words.insert(words.end(), {"-initrd", environment_file(test, around)});
+  const auto add = [&](const char* flag, const std::string& value) {
+    words.insert(words.end(), {flag, value});
+  };
+  if (!test.to_the_end) {
+    for (const std::string& pattern : test.expect) add("--expect", pattern);
+    for (const std::string& pattern : test.absent) add("--fail-on", pattern);
+  }
+  for (const std::string& pattern : test.expect_screen) add("--expect-screen", pattern);
+  if (test.limits.instructions) add("--max-instructions", fmt::format("{}", test.limits.instructions));
+  if (const double limit = host_limit(test, around); limit > 0) add("--timeout", fmt::format("{}", limit));
+  add("--output-limit",
+      fmt::format("{}", test.limits.output_bytes ? test.limits.output_bytes : usual_output));
+  words.insert(words.end(), around.more_words.begin(), around.more_words.end());
+  return words;
+}
+
+std::string command_text(const Test& test, const Surroundings& around) {
+  std::string text = quoted(command_of(test, around));
+  if (!test.shell_words.empty()) text += " " + test.shell_words;
+  return text;
+}
+
+}  // namespace ringside::conform

@@ -1,0 +1,121 @@
+// Owns `ringside test`: from its words to its exit status.
+#include "frontend/program/test_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+
+#include "frontend/conform/running/expectations.h"
+#include "frontend/conform/suites/load_suites.h"
+#include "frontend/program/listings.h"
+#include "frontend/program/options.h"
+#include "frontend/program/output.h"
+#include "frontend/program/test_options.h"
+#include "frontend/program/test_progress.h"
+
+namespace ringside {
+namespace {
+
+using conform::Test;
+
+int refuse(const std::string& error) {
+  say(error);
+  return exit_usage;
+}
+
+std::string own_path() {
+  std::error_code failure;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", failure);
+  return failure ? "ringside" : path.string();
+}
+
+std::string version() {
+  std::string text = version_text();
+  return text.substr(0, text.find('\n'));
+}
+
+bool has_tag(const Test& test, const std::vector<std::string>& tags) {
+  return std::any_of(tags.begin(), tags.end(), [&](const std::string& tag) {
+    return std::find(test.tags.begin(), test.tags.end(), tag) != test.tags.end();
+  });
+}
+
+// The suites' tests, without those that the flags leave out. False: `error`.
+bool choose(const TestOptions& options, const conform::LastRuns& last, std::vector<Test>& tests,
+            std::string& error) {
+  std::vector<conform::LineRegex> filters(options.filters.size());
+  for (std::size_t n = 0; n < filters.size(); ++n) {
+    if (!filters[n].compile(options.filters[n], error)) return false;
+  }
+  const auto left_out = [&](const Test& test) {
+    const std::string name = full_name(test);
+    const bool matches =
+        filters.empty() ||
+        std::any_of(filters.begin(), filters.end(), [&](const auto& filter) { return filter.matches(name); });
+    const bool tagged = options.tags.empty() || has_tag(test, options.tags);
+    return !matches || !tagged || (options.rerun_failed && !last.failed(test.suite, test.name));
+  };
+  std::erase_if(tests, left_out);
+  for (Test& test : tests) {
+    if (test.manual && (options.all || has_tag(test, options.tags))) test.skip.clear();
+  }
+  if (!tests.empty() || options.rerun_failed) return true;
+  error = "no test is left by --filter and --tag; ringside test SUITE --list shows all";
+  return false;
+}
+
+std::string list_of(const std::vector<Test>& tests) {
+  std::string text;
+  for (const Test& test : tests) {
+    text += full_name(test);
+    if (!test.tags.empty()) text += fmt::format(" [{}]", fmt::join(test.tags, " "));
+    if (!test.broken.empty()) text += fmt::format(" ({})", test.broken);
+    if (test.broken.empty() && !test.skip.empty()) text += fmt::format(" (skipped: {})", test.skip);
+    text += '\n';
+  }
+  return text;
+}
+
+}  // namespace
+
+int run_test_command(std::span<const std::string_view> words) {
+  TestOptions options;
+  std::string error;
+  if (!parse_test_options(words, options, error)) return refuse(error);
+  if (options.help) return print(test_help()) ? exit_ok : exit_failed;
+  std::vector<Test> tests;
+  for (const std::string& suite : options.suites) {
+    if (!load_suite(suite, tests, error)) return refuse(error);
+  }
+  conform::RunSettings settings;
+  settings.around = {.program = own_path(),
+                     .host_seconds = options.timeout,
+                     .more_words = options.run_words,
+                     .cache = conform::cache_folder()};
+  settings.jobs = static_cast<unsigned>(options.jobs);
+  settings.repeat = static_cast<unsigned>(options.repeat);
+  settings.fail_fast = options.fail_fast;
+  conform::LastRuns last;
+  std::set<std::string> suites;
+  for (const Test& test : tests) {
+    if (suites.insert(test.suite).second) last.load(settings.around.cache, test.suite);
+  }
+  if (!choose(options, last, tests, error)) return refuse(error);
+  if (options.list) return print(list_of(tests)) ? exit_ok : exit_failed;
+  conform::SuiteRun run;
+  int signal = 0;
+  {
+    TestProgress progress(tests.size(), options.verbose);
+    run = run_tests(tests, settings, last, progress);
+    signal = progress.caught();
+  }
+  run.program = version();
+  const bool told = print(test_summary(run));
+  if (!last.save(settings.around.cache, error)) say(error);
+  if (signal != 0) return 128 + signal;
+  return told && conform::totals(run).failures() == 0 ? exit_ok : exit_failed;
+}
+
+}  // namespace ringside

@@ -1,0 +1,164 @@
+// Owns the flags of `ringside test`.
+#include "frontend/program/test_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "frontend/conform/running/expectations.h"
+#include "frontend/program/option_values.h"
+
+namespace ringside {
+namespace {
+
+bool fail(std::string& error, std::string text) {
+  error = std::move(text);
+  return false;
+}
+
+bool number(std::string_view flag, std::string_view value, u64 most, u64& to, std::string& error) {
+  const auto count = parse_number(value);
+  if (!count || *count == 0 || *count > most)
+    return fail(error,
+                fmt::format("{} {}: not a count; give a whole number from 1 to {}", flag, value, most));
+  to = *count;
+  return true;
+}
+
+bool jobs(TestOptions& o, std::string_view v, std::string& e) { return number("-j", v, 1024, o.jobs, e); }
+bool repeat(TestOptions& o, std::string_view v, std::string& e) {
+  return number("--repeat", v, 1'000'000, o.repeat, e);
+}
+bool filter(TestOptions& o, std::string_view v, std::string& e) {
+  conform::LineRegex trial;
+  std::string why;
+  o.filters.emplace_back(v);
+  return trial.compile(o.filters.back(), why) || fail(e, "--filter " + why);
+}
+bool tag(TestOptions& o, std::string_view v, std::string& e) {
+  if (v.empty()) return fail(e, "--tag: the tag is empty; ringside test SUITE --list shows them");
+  o.tags.emplace_back(v);
+  return true;
+}
+bool timeout(TestOptions& o, std::string_view v, std::string& e) {
+  const auto thousandths = parse_bytes(v, 1000);
+  const bool digits = !v.empty() && v.back() >= '0' && v.back() <= '9';
+  if (!thousandths || !digits)
+    return fail(e,
+                fmt::format("--timeout {}: not a time; give seconds, such as 60 or 0.5, or 0 for none", v));
+  o.timeout = static_cast<double>(*thousandths) / 1000;
+  return true;
+}
+bool list(TestOptions& o, std::string_view, std::string&) { return o.list = true; }
+bool all(TestOptions& o, std::string_view, std::string&) { return o.all = true; }
+bool fail_fast(TestOptions& o, std::string_view, std::string&) { return o.fail_fast = true; }
+bool rerun_failed(TestOptions& o, std::string_view, std::string&) { return o.rerun_failed = true; }
+bool verbose(TestOptions& o, std::string_view, std::string&) { return o.verbose = true; }
+bool help(TestOptions& o, std::string_view, std::string&) { return o.help = true; }
+
+struct TestFlag {
+  std::string_view name, argument, help;
+  bool (*apply)(TestOptions& options, std::string_view value, std::string& error);
+};
+constexpr TestFlag flags[] = {
+    {"-j", "N", "so many tests at once, each in a process of its own (1)", jobs},
+    {"--filter", "REGEX", "only tests whose \"SUITE: NAME\" matches; may come again: one of them must match",
+     filter},
+    {"--tag", "TAG",
+     "only tests with this tag (of unittests.cfg: this group), those for manual runs among them; may come "
+     "again",
+     tag},
+    {"--all", "", "those that their suite marks for manual runs, too", all},
+    {"--list", "", "name the tests that would run, and run none", list},
+    {"--rerun-failed", "", "only tests that failed when they ran last", rerun_failed},
+    {"--repeat", "N", "run each N times; it fails if a run ends in another state than the first", repeat},
+    {"--fail-fast", "", "end with the first failure", fail_fast},
+    {"--timeout", "SECONDS", "of the host, a test, in place of the suite's own limits; 0: none", timeout},
+    {"--verbose", "", "each test's command line, too", verbose},
+    {"--help", "", "this text", help},
+};
+
+const TestFlag* find_flag(std::string_view name) {
+  while (name.starts_with('-')) name.remove_prefix(1);
+  const auto found = std::find_if(std::begin(flags), std::end(flags), [&](const TestFlag& flag) {
+    return flag.name.substr(flag.name.find_first_not_of('-')) == name;
+  });
+  return found == std::end(flags) ? nullptr : found;
+}
+
+std::string unknown(std::string_view word) {
+  std::vector<std::string_view> names;
+  for (const TestFlag& flag : flags) names.push_back(flag.name);
+  if (const auto near = nearest(word, names))
+    return fmt::format("{}: ringside test has no such flag; did you mean {}?", word, *near);
+  return fmt::format(
+      "{}: ringside test has no such flag; ringside test --help lists all, and flags of the runs "
+      "stand behind --",
+      word);
+}
+
+}  // namespace
+
+bool parse_test_options(std::span<const std::string_view> words, TestOptions& options, std::string& error) {
+  for (std::size_t n = 0; n < words.size(); ++n) {
+    std::string_view word = words[n];
+    if (word == "--") {
+      for (const std::string_view flag : words.subspan(n + 1)) options.run_words.emplace_back(flag);
+      break;
+    }
+    if (word.size() < 2 || word[0] != '-') {
+      if (word.empty()) return fail(error, "\"\": an empty word is no suite; leave it out");
+      options.suites.emplace_back(word);
+      continue;
+    }
+    std::optional<std::string_view> value;
+    std::string_view name = word;
+    if (const auto equals = word.find('='); equals != word.npos) {
+      name = word.substr(0, equals);
+      value = word.substr(equals + 1);
+    } else if (word.starts_with("-j") && word.size() > 2 && word[2] >= '0' && word[2] <= '9') {
+      name = word.substr(0, 2);
+      value = word.substr(2);
+    }
+    const TestFlag* flag = find_flag(name);
+    if (!flag) return fail(error, unknown(name));
+    if (flag->argument.empty() && value)
+      return fail(error, fmt::format("{}: takes no value; write {}", word, flag->name));
+    if (!flag->argument.empty() && !value) {
+      if (n + 1 == words.size())
+        return fail(error,
+                    fmt::format("{}: its value is missing; write {} {}", word, flag->name, flag->argument));
+      value = words[++n];
+    }
+    if (!flag->apply(options, value.value_or(""), error)) return false;
+    if (options.help) return true;
+  }
+  if (options.suites.empty())
+    return fail(error, "ringside test: no suite; name unittests.cfg, a suite's .toml, an image or a folder");
+  return true;
+}
+
+std::vector<FlagHelp> test_flags() {
+  std::vector<FlagHelp> helps;
+  for (const TestFlag& flag : flags) helps.push_back({flag.name, flag.argument, flag.help});
+  return helps;
+}
+
+std::string test_help() {
+  std::string text =
+      "ringside test SUITE... [FLAG...] [-- FLAG OF EVERY RUN...]\n\n"
+      "A SUITE is kvm-unit-tests' unittests.cfg, a suite's file in TOML, an image with IMAGE.expect beside "
+      "it,\n"
+      "or a folder of them.\n\n";
+  for (const TestFlag& flag : flags) {
+    const std::string head =
+        fmt::format("{}{}{}", flag.name, flag.argument.empty() ? "" : " ", flag.argument);
+    text += fmt::format("  {:<20} {}\n", head, flag.help);
+  }
+  return text +
+         "\nExit status: 0 nothing failed; 1 a test failed or could not be run; 2 the command line or a "
+         "suite is "
+         "wrong; 130 interrupted.\n";
+}
+
+}  // namespace ringside

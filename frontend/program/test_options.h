@@ -1,0 +1,31 @@
+// Owns the flags of `ringside test`.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cpu/arch/types.h"
+#include "frontend/program/manual.h"
+
+namespace ringside {
+
+struct TestOptions {
+  std::vector<std::string> suites;
+  u64 jobs = 1, repeat = 1;
+  std::optional<double> timeout;  // host seconds a test, in place of the suite's; 0: none
+  std::vector<std::string> filters, tags;
+  std::vector<std::string> run_words;  // behind "--": flags of every run
+  bool list = false, all = false, fail_fast = false, rerun_failed = false, verbose = false, help = false;
+};
+
+// False and one line in `error`.
+bool parse_test_options(std::span<const std::string_view> words, TestOptions& options, std::string& error);
+
+// Made of the table of flags: for a terminal, and for the manual.
+std::string test_help();
+std::vector<FlagHelp> test_flags();
+
+}  // namespace ringside

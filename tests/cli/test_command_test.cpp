@@ -1,0 +1,98 @@
+// Owns the tests of `ringside test`: its words, its table, its exit statuses.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include "tests/cli/program.h"
+
+using namespace ringside::cli;
+
+namespace {
+
+// Prints "A\n", then writes to port F4h.
+std::string say_and_exit(int value) {
+  return firmware({0xba, 0xf8, 0x03, 0xb0, 'A', 0xee, 0xb0, '\n', 0xee, 0xb0, value, 0xe6, 0xf4, 0xeb, 0xfe});
+}
+const std::string power_off_by_reset = firmware(
+    {0xba, 0xf8, 0x03, 0xb0, 'A', 0xee, 0xb0, '\n', 0xee, 0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee, 0xeb, 0xfe});
+
+struct Cache {
+  Cache() { setenv("XDG_CACHE_HOME", (folder / "cache").c_str(), 1); }
+  ~Cache() { unsetenv("XDG_CACHE_HOME"); }
+  Folder folder;
+};
+
+}  // namespace
+
+TEST_CASE("ringside test runs images with their expectation, and remembers what failed") {
+  const Cache cache;
+  const Folder suite;
+  suite.write("good.bin", power_off_by_reset);
+  suite.write("good.bin.expect", "^A$\n");
+  suite.write("bad.bin", power_off_by_reset);
+  suite.write("bad.bin.expect", "^B$\n");
+  Result result = run({"test", suite / "", "-j", "2", "--", "-no-reboot"});
+  CAPTURE(result.out);
+  CHECK(result.status == 1);
+  CHECK(result.err == "");
+  CHECK(has(result.out, "failed "));
+  CHECK(has(result.out, "no line matches ^B$"));
+  CHECK(has(result.out, "2 tests in "));
+  CHECK(has(result.out, "1 passed, 1 failed, 0 skipped\n"));
+  CHECK(has(result.out, "again: "));
+
+  result = run({"test", suite / "", "--rerun-failed", "--list"});
+  CHECK(has(result.out, "bad.bin"));
+  CHECK_FALSE(has(result.out, "good.bin"));
+  result = run({"test", suite / "", "--filter", "good", "--", "-no-reboot"});
+  CHECK(result.status == 0);
+  CHECK(has(result.out, "1 tests in "));
+  result = run({"test", suite / "", "--filter=good", "--repeat=3", "--", "-no-reboot"});
+  CHECK(result.status == 0);
+}
+
+TEST_CASE("ringside test: the command's own mistakes are one line") {
+  const Folder suite;
+  const std::string image = suite.write("a.bin", say_and_exit(0));
+  suite.write("a.bin.expect", "A\n");
+  const struct {
+    std::vector<std::string> words;
+    std::string_view line;
+  } cases[] = {
+      {{"test"}, "no suite"},
+      {{"test", "--frobnicate", image}, "no such flag"},
+      {{"test", "--fliter", "x", image}, "did you mean --filter?"},
+      {{"test", "-j"}, "its value is missing; write -j N"},
+      {{"test", "-j", "0", image}, "not a count"},
+      {{"test", "--filter", "(", image}, "POSIX extended"},
+      {{"test", "--filter", "zzz", image}, "no test is left"},
+      {{"test", "--list=x", image}, "takes no value"},
+      {{"test", suite / "none"}, "no such suite"},
+  };
+  for (const auto& [words, line] : cases) {
+    const Result result = run(words);
+    CAPTURE(result.err);
+    CHECK(result.status == 2);
+    CHECK(result.out == "");
+    CHECK(has(result.err, line));
+    CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
+  }
+  CHECK(has(run({"test", "--help"}).out, "--rerun-failed"));
+}
+
+TEST_CASE("ringside test understands the exit statuses of kvm-unit-tests") {
+  const Cache cache;
+  const Folder suite;
+  // An image that is no kernel cannot be booted, which the suite calls a failure.
+  suite.write("bad.flat", "x");
+  const std::string cfg = suite.write("unittests.cfg",
+                                      "[bad]\nfile = bad.flat\n"
+                                      "[device]\nfile = bad.flat\nqemu_params = -device there-is-none\n"
+                                      "[gone]\nfile = gone.flat\n");
+  const Result result = run({"test", cfg});
+  CAPTURE(result.out);
+  CHECK(result.status == 1);
+  CHECK(has(result.out, "0 passed, 1 failed, 2 skipped"));
+}

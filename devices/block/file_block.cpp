@@ -42,7 +42,7 @@ std::unique_ptr<FileBlock> FileBlock::open(const std::string& path, Media media,
     error = why_not_opened(path, errno, read_only);
     return nullptr;
   }
-  std::unique_ptr<FileBlock> made(new FileBlock(file, read_only));
+  std::unique_ptr<FileBlock> made(new FileBlock(file, path, read_only));
   if (!made->lock(path, error) || !made->measure(path, media, error)) return nullptr;
   return made;
 }
@@ -98,7 +98,7 @@ bool FileBlock::read(u64 sector, std::span<u8> to) {
   while (!to.empty()) {
     const ssize_t got = ::pread(file_, to.data(), to.size(), at);
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return false;
+    if (got <= 0) return fail("read", got < 0 ? errno : 0);
     to = to.subspan(static_cast<std::size_t>(got));
     at += got;
   }
@@ -111,13 +111,25 @@ bool FileBlock::write(u64 sector, std::span<const u8> from) {
   while (!from.empty()) {
     const ssize_t put = ::pwrite(file_, from.data(), from.size(), at);
     if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) return false;
+    if (put <= 0) return fail("written", put < 0 ? errno : ENOSPC);
     from = from.subspan(static_cast<std::size_t>(put));
     at += put;
   }
   return true;
 }
 
-bool FileBlock::flush() { return read_only_ || ::fdatasync(file_) == 0; }
+bool FileBlock::flush() { return read_only_ || ::fdatasync(file_) == 0 || fail("flushed", errno); }
+
+// The guest learns of each failure; its host's person of the first. 0: nothing is wrong but the file's end.
+bool FileBlock::fail(const char* what, int why) {
+  if (!told_) return false;
+  const bool full = why == ENOSPC || why == EDQUOT || why == EFBIG;
+  std::exchange(told_, {})(fmt::format("{}: cannot be {}: {}; the guest got an error: {}", path_, what,
+                                       why == 0 ? "it ends early" : std::strerror(why),
+                                       full       ? "make room for it"
+                                       : why == 0 ? "put the whole image back"
+                                                  : "check the disk that it is on"));
+  return false;
+}
 
 }  // namespace ringside

@@ -1,8 +1,10 @@
 // Owns a raw image: a file or a block device of the host as sectors.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "devices/block/block_device.h"
 
@@ -26,13 +28,20 @@ class FileBlock final : public BlockDevice {
   bool read(u64 sector, std::span<u8> to) override;
   bool write(u64 sector, std::span<const u8> from) override;
   bool flush() override;
+  // Told of the first thing that the host could not do, for people: one line that names the file and the
+  // cure.
+  void on_trouble(std::function<void(const std::string& line)> told) { told_ = std::move(told); }
 
  private:
-  FileBlock(int file, bool read_only) : file_(file), read_only_(read_only) {}
+  FileBlock(int file, std::string path, bool read_only)
+      : file_(file), path_(std::move(path)), read_only_(read_only) {}
   bool lock(const std::string& path, std::string& error) const;
   bool measure(const std::string& path, Media media, std::string& error);
+  bool fail(const char* what, int why);
 
   int file_;
+  std::string path_;
+  std::function<void(const std::string&)> told_;
   bool read_only_;
   u64 sectors_ = 0;
 };

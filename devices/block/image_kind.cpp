@@ -43,6 +43,7 @@ bool found(std::span<const u8> head, u64 offset, std::string_view bytes) {
 // What a CD's file system says of its size, in bytes; 0: it has none.
 u64 volume_bytes(std::span<const u8> head) {
   constexpr u64 descriptor = 16 * 2048, blocks_at = descriptor + 80, block_bytes_at = descriptor + 128;
+  if (head.size() < block_bytes_at + 2) return 0;
   if (!found(head, descriptor, {"\1CD001\1", 7})) return 0;
   u64 blocks = 0;
   for (unsigned n = 0; n < 4; ++n) blocks |= u64{head[blocks_at + n]} << (8 * n);

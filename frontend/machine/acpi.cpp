@@ -86,13 +86,13 @@ TableBytes facs() {
   return t;
 }
 
-LooseTable fadt(unsigned facs, unsigned dsdt, u16 pm_base) {
+LooseTable fadt(unsigned facs, unsigned dsdt, const AcpiMachine& machine) {
   constexpr u32 wbinvd = bit(0), proc_c1 = bit(2), no_sleep_button = bit(5), rtc_not_fixed = bit(6),
                 timer_32_bits = bit(8), reset_register = bit(10);
   constexpr u16 legacy_devices = bit(0), has_8042 = bit(1), no_vga = bit(2);
   constexpr u16 no_c2 = 0xfff, no_c3 = 0xfff;
 
-  const auto at = [pm_base](u16 port) { return static_cast<u16>(port - AcpiPm::base + pm_base); };
+  const auto at = [&](u16 port) { return static_cast<u16>(port - AcpiPm::base + machine.pm_base); };
   constexpr u32 facs_at = 36, dsdt_at = 40, wide_dsdt_at = 140;
   TableBytes t = table("FACP", 5);
   t.add<u32>(0).add<u32>(0);
@@ -106,7 +106,7 @@ LooseTable fadt(unsigned facs, unsigned dsdt, u16 pm_base) {
   t.add<u16>(no_c2).add<u16>(no_c3).add<u16>(0).add<u16>(0);
   t.add<u8>(0).add<u8>(0);                // no duty cycle
   t.add<u8>(0).add<u8>(0).add<u8>(0x32);  // RTC: no day or month alarm, the century's byte
-  t.add<u16>(legacy_devices | has_8042 | no_vga).add<u8>(0);
+  t.add<u16>(legacy_devices | has_8042 | (machine.vga ? 0 : no_vga)).add<u8>(0);
   t.add<u32>(wbinvd | proc_c1 | no_sleep_button | rtc_not_fixed | timer_32_bits | reset_register);
   add_port(t, ResetPort::ports.first, 1, 1);
   t.add<u8>(0x06).zeros(3);   // a full reset
@@ -179,7 +179,7 @@ std::vector<LooseTable> acpi_tables(const AcpiMachine& machine) {
   enum : unsigned { its_facs, its_dsdt, its_fadt, its_madt, its_hpet, its_rsdt, its_xsdt };
   return {{facs(), {}, {}},
           sealed(dsdt(possible)),
-          fadt(its_facs, its_dsdt, machine.pm_base),
+          fadt(its_facs, its_dsdt, machine),
           sealed(madt(possible.cpus)),
           sealed(hpet()),
           root("RSDT", 4, {its_fadt, its_madt, its_hpet}),
@@ -187,8 +187,8 @@ std::vector<LooseTable> acpi_tables(const AcpiMachine& machine) {
           rsdp(its_rsdt, its_xsdt)};
 }
 
-u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
-  std::vector<LooseTable> tables = acpi_tables({.cpus = cpus});
+u64 write_acpi_tables(PhysicalMemory& memory, const AcpiMachine& machine) {
+  std::vector<LooseTable> tables = acpi_tables(machine);
   // The RSDP first, where systems look for it; then the others.
   std::vector<u64> places(tables.size(), tables_start);
   u64 next = tables_start + acpi_alignment;
@@ -208,9 +208,13 @@ u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
     for (const LooseTable::Sum& sum : tables[n].sums) bytes.checksum(sum.at, sum.count);
     memory.write_block(HostPhys(places[n]), bytes.bytes().data(), bytes.size());
   }
-  const TableBytes mp = mp_tables(std::clamp(cpus, 1u, most_cpus));
+  const TableBytes mp = mp_tables(std::clamp(machine.cpus, 1u, most_cpus));
   memory.write_block(HostPhys(mp_table_start), mp.bytes().data(), mp.size());
   return tables_start;
+}
+
+u64 write_acpi_tables(PhysicalMemory& memory, unsigned cpus) {
+  return write_acpi_tables(memory, AcpiMachine{.cpus = cpus});
 }
 
 }  // namespace ringside

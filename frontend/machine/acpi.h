@@ -8,6 +8,8 @@
 
 namespace ringside {
 
+class PhysicalMemory;
+
 constexpr u64 tables_start = 0xe0000, tables_end = 0x100000;
 constexpr u64 mp_table_start = 0xf0000;  // systems look for it from here on
 constexpr unsigned most_cpus = 8;
@@ -27,6 +29,7 @@ struct AcpiMachine {
   unsigned cpus = 1;
   u16 pm_base = 0x600;          // the first port of power management
   u32 pci_memory = 0xc0000000;  // PCI's memory goes from here to the I/O APIC
+  bool vga = false;             // systems may look for a VGA card where VGA cards are
 };
 // Where firmware may put PCI's memory: behind the RAM, but not in the first 2 GiB.
 u32 firmware_pci_memory(u64 ram_bytes);
@@ -35,6 +38,8 @@ u32 firmware_pci_memory(u64 ram_bytes);
 // Source: ACPI Specification 5.0, "ACPI Software Programming Model".
 std::vector<LooseTable> acpi_tables(const AcpiMachine& machine);
 constexpr u64 acpi_alignment = 64;
+// Into memory, as boot.h has it. Returns the RSDP's address.
+u64 write_acpi_tables(PhysicalMemory& memory, const AcpiMachine& machine);
 
 // The MP configuration table and its floating pointer, for systems that know no ACPI, to be laid at
 // mp_table_start.

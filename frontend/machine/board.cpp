@@ -109,7 +109,10 @@ void Board::add_pci(const MachineConfig& config, const Clock& clock, ResetContro
   add<I440fx>(this);
   pci_->set_pirq_sink(&add<Piix3Isa>(pirq_lines));
   add<Piix4Pm>(*pm_, ports, [this, cpus = config.cpus](std::optional<u16> first) {
-    const AcpiMachine machine{cpus, first.value_or(AcpiPm::base), firmware_pci_memory(ram_bytes_)};
+    const AcpiMachine machine{.cpus = cpus,
+                              .pm_base = first.value_or(AcpiPm::base),
+                              .pci_memory = firmware_pci_memory(ram_bytes_),
+                              .vga = vga_ != nullptr};
     if (acpi_tables_ != 0) renew_acpi_tables(*fw_cfg_, acpi_tables_, machine);
   });
   if (config.vga) vga_ = &add<Vga>(memory_, clock, config.vga_rom);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "devices/block/fat_folder.h"
 #include "devices/block/file_block.h"
@@ -12,6 +13,18 @@
 #include "devices/floppy/floppy_kinds.h"
 
 namespace ringside {
+namespace {
+
+// The guest learns of each failure of the host's; its person, of a drive's first.
+std::unique_ptr<BlockDevice> open_image(const std::string& path, Media media, bool read_only,
+                                        std::string& error) {
+  auto image = FileBlock::open(path, media, read_only, error);
+  if (image)
+    image->on_trouble([](const std::string& line) { std::fprintf(stderr, "ringside: %s\n", line.c_str()); });
+  return image;
+}
+
+}  // namespace
 
 std::unique_ptr<BlockDevice> Drives::open_one(const DriveRequest& request, std::string& error) {
   constexpr u64 blank_sectors = 2048;
@@ -21,7 +34,7 @@ std::unique_ptr<BlockDevice> Drives::open_one(const DriveRequest& request, std::
   std::unique_ptr<BlockDevice> block;
   switch (request.source) {
     case DriveRequest::Source::image:
-      block = FileBlock::open(request.path, media, read_only || request.snapshot, error);
+      block = open_image(request.path, media, read_only || request.snapshot, error);
       break;
     case DriveRequest::Source::folder:
       block = open_fat_folder(request.path, !request.snapshot && !read_only, error);

@@ -102,7 +102,8 @@ void add_memory_map(FwCfg& items, u64 ram_bytes) {
 
 u16 add_firmware_items(FwCfg& items, const MachineConfig& config) {
   add_memory_map(items, config.ram_bytes);
-  AcpiFiles acpi = acpi_files({.cpus = config.cpus, .pci_memory = firmware_pci_memory(config.ram_bytes)});
+  AcpiFiles acpi = acpi_files(
+      {.cpus = config.cpus, .pci_memory = firmware_pci_memory(config.ram_bytes), .vga = config.vga});
   const u16 acpi_key = items.add_file(tables_file, std::move(acpi.tables));
   items.add_file(rsdp_file, std::move(acpi.rsdp));
   items.add_file(loader_file, std::move(acpi.script));

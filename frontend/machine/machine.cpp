@@ -175,7 +175,7 @@ bool Machine::boot(Parts& p, std::string& error) const {
   platform.memory_map = standard_memory_map(config_.ram_bytes);
   platform.low_ram_end = std::min(config_.ram_bytes, low_ram_limit);
   platform.text_screen = p.board->screen() != nullptr;
-  platform.rsdp = write_acpi_tables(p.memory, config_.cpus);
+  platform.rsdp = write_acpi_tables(p.memory, AcpiMachine{.cpus = config_.cpus, .vga = config_.vga});
   for (auto& cpu : p.cpus) set_memory_types(*cpu);
   return load_kernel(config_.boot, platform, error);
 }

@@ -41,6 +41,22 @@ const std::string elf_of_another_machine = [] {
   return elf;
 }();
 
+// Turns the IDE controller on; writes sector 40 twice, and the drive's ERR after each write to COM1; ends by
+// port F4H.
+const std::string writes_a_sector =
+    firmware({0x66, 0xb8, 0x40, 0x09, 0x00, 0x80, 0xba, 0xf8, 0x0c, 0x66, 0xef,  // CF8H: IDETIM of 00:01.1
+              0x66, 0xb8, 0x00, 0x80, 0x00, 0x80, 0xb2, 0xfc, 0x66, 0xef,        // both channels are decoded
+              0x66, 0xb8, 0x04, 0x09, 0x00, 0x80, 0xb2, 0xf8, 0x66, 0xef,        // its command register
+              0xb0, 0x01, 0xb2, 0xfc, 0xee,                                      // I/O space
+              0xbb, 0x02, 0x00,                                                  // twice:
+              0xba, 0xf6, 0x01, 0xb0, 0xe0, 0xee, 0xb2, 0xf2, 0xb0, 0x01, 0xee,  // drive 0, LBA; one sector
+              0xb2, 0xf3, 0xb0, 0x28, 0xee, 0xb2, 0xf4, 0xb0, 0x00, 0xee,        // 40
+              0xb2, 0xf5, 0xee, 0xb2, 0xf7, 0xb0, 0x30, 0xee,                    // WRITE SECTORS
+              0xb9, 0x00, 0x01, 0xb2, 0xf0, 0xef, 0xe2, 0xfd,                    // 256 words
+              0xb2, 0xf7, 0xec, 0xa8, 0x80, 0x75, 0xfb,                          // until it is not BSY
+              0x24, 0x01, 0x04, '0',  0xba, 0xf8, 0x03, 0xee,                    // ERR
+              0x4b, 0x75, 0xc9, 0xb0, 0x00, 0xe6, 0xf4});
+
 }  // namespace
 
 TEST_CASE("flags that are wrong") {
@@ -276,4 +292,22 @@ TEST_CASE("what a refused run leaves alone") {
   const std::string serial = folder.write("serial.log", "an earlier run\n");
   refused({"-kernel", folder / "gone", "-serial", "file:" + serial}, 1, {"gone"});
   CHECK(read_file(serial) == "an earlier run\n");
+}
+
+TEST_CASE("a host disk that takes no more: the guest gets its error each time, the person one line") {
+  const Folder folder;
+  const std::string bios = folder.write("bios", writes_a_sector),
+                    disk = folder.write("disk", std::string(64 * 512, '.')), said = folder / "said",
+                    printed = folder / "printed";
+  const std::string words = "-bios " + bios + " -hda " + disk + " -device isa-debug-exit";
+  const auto lines = [&] { return read_file(said); };
+  CHECK(shell(words + " >" + printed + " 2>" + said) == 1);
+  CHECK(read_file(printed) == "00");
+  CHECK(lines() == "");
+  // A limit of the size of files stands for a full disk; the shell counts it in units of 512 or 1024 bytes.
+  const std::string limited = "help >/dev/null; ulimit -f 16; '" RINGSIDE_BINARY_DIR "/ringside' ";
+  CHECK(shell(limited + words + " >" + printed + " 2>" + said) == 1);
+  CHECK(read_file(printed) == "11");
+  CHECK(lines() == "ringside: " + disk + ": cannot be written: File too large; the guest got an error: " +
+                       "make room for it\n");
 }

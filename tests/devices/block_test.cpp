@@ -69,18 +69,25 @@ TEST_CASE("block: a host that takes no more bytes is a failed write, and what it
   const std::vector<u8> sector(512, 'b');
   rlimit before{};
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &before) == 0);
+  std::vector<std::string> told;
+  block->on_trouble([&](const std::string& line) { told.push_back(line); });
   const rlimit four_sectors{4 * 512, before.rlim_max};
   const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &four_sectors) == 0);
-  const bool below = block->write(1, sector), above = block->write(5, sector), flushed = block->flush();
+  const bool below = block->write(1, sector), above = block->write(5, sector),
+             again = block->write(6, sector), flushed = block->flush();
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &before) == 0);
   std::signal(SIGXFSZ, handler);
   CHECK(below);
   CHECK_FALSE(above);
+  CHECK_FALSE(again);
   CHECK(flushed);
   const std::vector<u8> now = contents(*block);
   CHECK(now[512] == 'b');
   CHECK(now[5 * 512] == 'a');
+  REQUIRE(told.size() == 1);
+  CHECK(told[0] ==
+        file.path + ": cannot be written: File too large; the guest got an error: make room for it");
 }
 
 TEST_CASE("block: a raw file is read and written in place") {
@@ -99,7 +106,12 @@ TEST_CASE("block: a raw file is read and written in place") {
   std::filesystem::resize_file(file.path, 1024);
   std::vector<u8> bytes(512);
   CHECK(block->read(1, bytes));
+  std::string told;
+  block->on_trouble([&](const std::string& line) { told += line; });
   CHECK_FALSE(block->read(2, bytes));
+  CHECK_FALSE(block->read(3, bytes));
+  CHECK(told ==
+        file.path + ": cannot be read: it ends early; the guest got an error: put the whole image back");
 }
 
 TEST_CASE("block: what is no raw image is refused in one line with the cure") {
@@ -122,6 +134,9 @@ TEST_CASE("block: what is no raw image is refused in one line with the cure") {
   const Scratch cut(disc);
   refused(cut.path, Media::cdrom, {"cut off", "43008"});
   disc[16 * 2048 + 80] = 20;
+  // One that ends inside its descriptor is told by its length alone.
+  const Scratch inside(disc.substr(0, 16 * 2048 + 8));
+  refused(inside.path, Media::cdrom, {"32776 bytes", "2048"});
   const Scratch whole(disc);
   std::string error;
   CHECK(FileBlock::open(whole.path, Media::cdrom, true, error) != nullptr);

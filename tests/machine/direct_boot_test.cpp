@@ -94,6 +94,54 @@ TEST_CASE("a kernel that was promised a framebuffer finds it in its place, after
   }
 }
 
+TEST_CASE("ACPI says whether a VGA card is there: to a kernel, to firmware, and after PMBASE was moved") {
+  const TestFile kernel("k",
+                        make_elf(false, base + 12, {{base, joined(multiboot1_header(3), {0xf4}), 0x1000}}));
+  const TestFile rom("bios", std::vector<u8>(0x10000, 0xf4));
+  const auto no_vga = [](const std::string& tables) {
+    const std::size_t fadt = tables.find("FACP");
+    REQUIRE(fadt != std::string::npos);
+    return (tables.at(fadt + 109) & 4) != 0;  // IAPC_BOOT_ARCH
+  };
+  // All items of fw_cfg that may be the tables, one behind the other.
+  const auto items = [](Machine& machine) {
+    PortSpace& ports = *machine.cpu(0).ports;
+    std::string all;
+    for (u16 key = 0x20; key < 0x30; ++key) {
+      ports.port_write(0x510, 2, key);
+      for (unsigned n = 0; n < 0x4000; ++n) all += static_cast<char>(ports.port_read(0x511, 1));
+    }
+    return all;
+  };
+  for (const bool vga : {false, true}) {
+    MachineConfig c;
+    std::string error;
+    c.model = *parse_cpu_model("max", error);
+    c.ram_bytes = 16 << 20;
+    c.vga = vga;
+    c.boot.kernel = kernel.path();
+    const auto booted = Machine::create(c, error);
+    REQUIRE_MESSAGE(booted, error);
+    std::string memory(0x20000, '\0');
+    booted->memory().read_block(HostPhys(0xe0000), memory.data(), memory.size());
+    CHECK(no_vga(memory) == !vga);
+    c.boot.kernel.clear();
+    c.boot.bios = rom.path();
+    const auto machine = Machine::create(c, error);
+    REQUIRE_MESSAGE(machine, error);
+    const std::string first = items(*machine);
+    CHECK(no_vga(first) == !vga);
+    PortSpace& ports = *machine->cpu(0).ports;
+    ports.port_write(0xcf8, 4, 0x80000b40);
+    ports.port_write(0xcfc, 4, 0xb001);
+    ports.port_write(0xcf8, 4, 0x80000b80);
+    ports.port_write(0xcfc, 1, 1);
+    const std::string moved = items(*machine);
+    CHECK(moved != first);
+    CHECK(no_vga(moved) == !vga);
+  }
+}
+
 TEST_CASE("firmware finds the IDE controller though no drive is there, and no drive behind it") {
   const TestFile rom("bios", std::vector<u8>(0x10000, 0xf4));
   MachineConfig c;

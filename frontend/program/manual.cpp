@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "frontend/inspector/actions.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/options.h"
 #include "frontend/sdl/window_keys.h"
@@ -109,6 +110,10 @@ std::string man_page(std::span<const SubcommandHelp> subcommands) {
                       roff("The letters are those that the layout writes on the keys. F1 and F2 alone do the "
                            "same as long as the guest has not grabbed the keyboard."));
   for (const WindowKey& key : window_keys()) text += entry(spelled(key), "", key.help);
+  text +=
+      fmt::format(".SH KEYS OF THE INSPECTOR\n{}\n",
+                  roff("While the inspector has the keyboard; a click on the screen gives it to the guest."));
+  for (const Action& action : action_table()) text += entry(key_name(action), "", action.help);
   text += ".SH EXIT STATUS\n";
   for (const Described& row : exit_statuses) text += entry(row.what, "", row.text);
   text += ".SH EXAMPLES\n";

@@ -73,6 +73,7 @@ TEST_CASE("the man page is roff without a fault, and has every flag and exit sta
     ++flags;
   }
   CHECK(flags > 30);
+  CHECK(has(page, ".TP\n\\fBShift\\-F11\\fR\nuntil the function has returned\n"));
   // The README's table of exit statuses is that of the man page.
   const std::string readme = read_file(RINGSIDE_SOURCE_DIR "/README.md");
   std::istringstream table(readme.substr(readme.find("## Exit statuses")));

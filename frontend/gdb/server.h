@@ -38,14 +38,8 @@ class GdbServer {
   Ending run(u64 instructions);
   // After Machine::reboot() and Debugger::attach().
   void rebooted() { stub_.restarted(); }
-  // For `monitor restart`: as Commands::on_restart().
-  void on_restart(std::function<bool(std::string& error)> restart) {
-    commands_.on_restart(std::move(restart));
-  }
-  // For `monitor trace ... to FILE`: as Commands::on_output().
-  void on_output(std::function<bool(const std::string& path, std::string& error)> may) {
-    commands_.on_output(std::move(may));
-  }
+  // Those that `monitor` gives.
+  Commands& commands() { return commands_; }
   // The last word to the client.
   void finish(int status);
 

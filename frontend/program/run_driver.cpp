@@ -135,7 +135,7 @@ void Run::listen_within() {
     session_.flush();
     display_.set_paused(false);  // a command lets the machine run, which stood still
     display_.serve(session_.machine());
-    if (inspecting_.open()) session_.offer_input();
+    session_.offer_input();
     inspecting_.serve(Inspection::Stands::within);
     const bool asked = display_.quit() || display_.paused() || (gdb() && gdb()->client_waits());
     if (asked || signals_.caught() || session_.limit_reached()) session_.debugger().interrupt();

@@ -11,6 +11,7 @@
 #include "frontend/inspect/where.h"
 #include "frontend/program/embedded.h"
 #include "frontend/program/file_roles.h"
+#include "frontend/program/session_commands.h"
 #include "frontend/machine/load_image.h"
 
 namespace ringside {
@@ -183,10 +184,7 @@ Debugger& Session::debugger() {
 bool Session::let_gdb_in(std::string& error) {
   if (!options_.gdb) return true;
   gdb_ = std::make_unique<GdbServer>(debugger(), symbols());
-  gdb_->on_restart([this](std::string& why) { return restart(why); });
-  gdb_->on_output([this](const std::string& path, std::string& why) {
-    return check_one_more(options_, "trace ... to", path, why);
-  });
+  connect_commands(*this, gdb_->commands());
   return gdb_->listen(*options_.gdb, error);
 }
 

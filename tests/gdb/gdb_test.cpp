@@ -335,6 +335,29 @@ detach
                     "\\$5 = 1\n", "\\$6 = 0x8001\n"});
 }
 
+TEST_CASE("monitor writes pictures and types; what cannot be is refused in words") {
+  if (!gdb_is_there()) return;
+  const Folder folder;
+  // Spins until a scan code is there, then reads it, and stops behind that.
+  const std::string keys = folder.write("bios", firmware({0xe4, 0x64, 0xa8, 0x01, 0x74, 0xfa,  // until one
+                                                          0xe4, 0x60, 0xeb, 0xf6}));
+  const std::string picture = folder / "now.png";
+  const std::string text = gdb_on({"-bios", keys, "-vga", "std"}, "monitor screenshot " + picture + R"(
+monitor screenshot /nowhere/now.png
+monitor screenshot
+monitor type <nosuchkey>
+monitor type a
+hbreak *0xfffff008
+continue
+p/x $al
+monitor screen
+kill
+)");
+  CHECK(read_file(picture).starts_with("\x89PNG\r\n"));
+  check_says(text, {"screenshot /nowhere/now.png: cannot be written", "screenshot FILE writes a PNG file",
+                    "nosuchkey", "\\$1 = 0x1e"});
+}
+
 TEST_CASE("gdb at KVM's first VM entry, in its guest, and at the first EPT violation") {
   const std::vector<std::string> guest = kvm_guest();
   if (guest.empty() || !gdb_is_there()) return;

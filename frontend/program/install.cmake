@@ -21,7 +21,7 @@ add_custom_target(manual ALL DEPENDS ${manual_files})
 
 install(TARGETS ringside)
 # The program looks for a firmware image there (frontend/program/embedded.cpp).
-install(DIRECTORY ${CMAKE_BINARY_DIR}/roms/ DESTINATION share/ringside/roms FILES_MATCHING PATTERN "*.bin" PATTERN "*.elf"
+install(DIRECTORY ${CMAKE_BINARY_DIR}/roms/ DESTINATION share/ringside/roms FILES_MATCHING PATTERN "*.bin" PATTERN "*.elf" PATTERN "suite.toml"
         PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.bash DESTINATION share/bash-completion/completions RENAME ringside)

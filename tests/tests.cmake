@@ -120,7 +120,8 @@ endif()
 room_tests(cli arch)
 if(TARGET test-cli)
   add_dependencies(test-cli ringside rom-images manual)
-  target_compile_definitions(test-cli PRIVATE CMAKE_PROGRAM="${CMAKE_COMMAND}")
+  target_compile_definitions(test-cli PRIVATE CMAKE_PROGRAM="${CMAKE_COMMAND}" CTEST_PROGRAM="${CMAKE_CTEST_COMMAND}"
+                                              CMAKE_GENERATOR="${CMAKE_GENERATOR}")
   # The line editor keeps its last lines for ever. Windows open on desktops of the tests' own only.
   set_tests_properties(cli PROPERTIES ENVIRONMENT
                        "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/cli/leaks.txt:print_suppressions=0;DISPLAY=;WAYLAND_DISPLAY=")

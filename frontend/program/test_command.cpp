@@ -70,13 +70,16 @@ bool choose(const TestOptions& options, const conform::LastRuns& last, std::vect
   return false;
 }
 
+// For people and for programs: tabs between the name, the tags and why it would not run.
 std::string list_of(const std::vector<Test>& tests) {
   std::string text;
   for (const Test& test : tests) {
     text += full_name(test);
-    if (!test.tags.empty()) text += fmt::format(" [{}]", fmt::join(test.tags, " "));
-    if (!test.broken.empty()) text += fmt::format(" ({})", test.broken);
-    if (test.broken.empty() && !test.skip.empty()) text += fmt::format(" (skipped: {})", test.skip);
+    const std::string why = !test.broken.empty() ? test.broken
+                            : test.skip.empty()  ? std::string()
+                                                 : "skipped: " + test.skip;
+    if (!test.tags.empty() || !why.empty()) text += fmt::format("\t{}", fmt::join(test.tags, " "));
+    if (!why.empty()) text += "\t" + why;
     text += '\n';
   }
   return text;

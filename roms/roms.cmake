@@ -90,6 +90,7 @@ function(efi_guest name)
   add_dependencies(rom-images rom-${name})
 endfunction()
 
+configure_file(${CMAKE_SOURCE_DIR}/roms/suite.toml ${CMAKE_BINARY_DIR}/roms/suite.toml COPYONLY)
 rom(hello)
 rom(visor)
 rom(refusals)

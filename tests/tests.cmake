@@ -112,10 +112,16 @@ if(TARGET test-conform)
   target_sources(test-conform PRIVATE tests/cli/program.cpp)
   add_dependencies(test-conform ringside)
 endif()
+# The project's own guests as a suite.
+if(TARGET ringside AND TARGET rom-images)
+  add_test(NAME roms-suite COMMAND ringside test ${CMAKE_BINARY_DIR}/roms/suite.toml)
+  set_tests_properties(roms-suite PROPERTIES ENVIRONMENT "XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache")
+endif()
 room_tests(cli arch)
 if(TARGET test-cli)
   add_dependencies(test-cli ringside rom-images manual)
-  target_compile_definitions(test-cli PRIVATE CMAKE_PROGRAM="${CMAKE_COMMAND}")
+  target_compile_definitions(test-cli PRIVATE CMAKE_PROGRAM="${CMAKE_COMMAND}" CTEST_PROGRAM="${CMAKE_CTEST_COMMAND}"
+                                              CMAKE_GENERATOR="${CMAKE_GENERATOR}")
   # The line editor keeps its last lines for ever. Windows open on desktops of the tests' own only.
   set_tests_properties(cli PROPERTIES ENVIRONMENT
                        "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/cli/leaks.txt:print_suppressions=0;DISPLAY=;WAYLAND_DISPLAY=")

@@ -21,10 +21,16 @@ add_custom_target(manual ALL DEPENDS ${manual_files})
 
 install(TARGETS ringside)
 # The program looks for a firmware image there (frontend/program/embedded.cpp).
-install(DIRECTORY ${CMAKE_BINARY_DIR}/roms/ DESTINATION share/ringside/roms FILES_MATCHING PATTERN "*.bin" PATTERN "*.elf"
+install(DIRECTORY ${CMAKE_BINARY_DIR}/roms/ DESTINATION share/ringside/roms FILES_MATCHING PATTERN "*.bin" PATTERN "*.elf" PATTERN "suite.toml"
         PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.bash DESTINATION share/bash-completion/completions RENAME ringside)
+# For find_package(ringside) of other projects: the folder is the same whatever the system calls its libraries' folder.
+include(CMakePackageConfigHelpers)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/generated/ringside-config-version.cmake COMPATIBILITY SameMajorVersion
+                                 ARCH_INDEPENDENT)
+install(FILES frontend/program/discovery/ringside-config.cmake frontend/program/discovery/ringside-discover.cmake
+              ${CMAKE_BINARY_DIR}/generated/ringside-config-version.cmake DESTINATION share/cmake/ringside)
 install(FILES README.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 set(CPACK_GENERATOR DEB)

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "frontend/inspect/nearest.h"
 #include "frontend/inspect/vmx_report.h"
 #include "frontend/program/coverage_command.h"
 #include "frontend/program/debug_driver.h"

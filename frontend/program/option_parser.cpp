@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "frontend/inspect/nearest.h"
 #include "frontend/program/absent_flags.h"
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"

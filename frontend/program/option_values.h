@@ -27,8 +27,4 @@ std::vector<Property> parse_properties(std::string_view text);
 // "2024-05-06" or "2024-05-06T07:08:09" (UTC), as seconds since 1970.
 std::optional<s64> parse_date(std::string_view text);
 
-// The known word nearest to `word`, if it is near enough to be a slip: one edit in a short word, up to three
-// in a long one, where two letters that changed places are one edit.
-std::optional<std::string_view> nearest(std::string_view word, const std::vector<std::string_view>& known);
-
 }  // namespace ringside

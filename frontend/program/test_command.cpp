@@ -9,6 +9,7 @@
 
 #include "frontend/conform/running/expectations.h"
 #include "frontend/conform/suites/load_suites.h"
+#include "frontend/conform/suites/suite_keys.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
@@ -58,21 +59,27 @@ bool choose(const TestOptions& options, const conform::LastRuns& last, std::vect
     return !matches || !tagged || (options.rerun_failed && !last.failed(test.suite, test.name));
   };
   std::erase_if(tests, left_out);
+  u64 number = 0;
+  const bool some = !tests.empty();
+  std::erase_if(tests, [&](const Test&) { return number++ % options.shards != options.shard; });
   for (Test& test : tests) {
     if (test.manual && (options.all || has_tag(test, options.tags))) test.skip.clear();
   }
-  if (!tests.empty() || options.rerun_failed) return true;
+  if (some || options.rerun_failed) return true;
   error = "no test is left by --filter and --tag; ringside test SUITE --list shows all";
   return false;
 }
 
+// For people and for programs: tabs between the name, the tags and why it would not run.
 std::string list_of(const std::vector<Test>& tests) {
   std::string text;
   for (const Test& test : tests) {
     text += full_name(test);
-    if (!test.tags.empty()) text += fmt::format(" [{}]", fmt::join(test.tags, " "));
-    if (!test.broken.empty()) text += fmt::format(" ({})", test.broken);
-    if (test.broken.empty() && !test.skip.empty()) text += fmt::format(" (skipped: {})", test.skip);
+    const std::string why = !test.broken.empty() ? test.broken
+                            : test.skip.empty()  ? std::string()
+                                                 : "skipped: " + test.skip;
+    if (!test.tags.empty() || !why.empty()) text += fmt::format("\t{}", fmt::join(test.tags, " "));
+    if (!why.empty()) text += "\t" + why;
     text += '\n';
   }
   return text;
@@ -85,6 +92,8 @@ int run_test_command(std::span<const std::string_view> words) {
   std::string error;
   if (!parse_test_options(words, options, error)) return refuse(error);
   if (options.help) return print(test_help()) ? exit_ok : exit_failed;
+  if (options.schema) return print(conform::suite_schema()) ? exit_ok : exit_failed;
+  if (!take_bazel_shard(options, error)) return refuse(error);
   std::vector<Test> tests;
   for (const std::string& suite : options.suites) {
     if (!load_suite(suite, tests, error)) return refuse(error);

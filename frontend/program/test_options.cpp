@@ -1,9 +1,12 @@
 // Owns the flags of `ringside test`.
+#include "frontend/inspect/nearest.h"
 #include "frontend/program/test_options.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 
 #include "frontend/conform/running/expectations.h"
 #include "frontend/program/option_values.h"
@@ -49,12 +52,30 @@ bool timeout(TestOptions& o, std::string_view v, std::string& e) {
   o.timeout = static_cast<double>(*thousandths) / 1000;
   return true;
 }
+bool set_shard(std::string_view what, std::string_view index, std::string_view total, TestOptions& o,
+               std::string& e) {
+  const auto shard = parse_number(index), shards = parse_number(total);
+  if (!shard || !shards || *shards == 0)
+    return fail(e, fmt::format("{} {}/{}: not a shard; give INDEX/TOTAL, such as 0/4", what, index, total));
+  if (*shard >= *shards)
+    return fail(e, fmt::format("{} {}/{}: out of range; the index counts from 0 to {}", what, index, total,
+                               *shards - 1));
+  o.shard = *shard;
+  o.shards = *shards;
+  return true;
+}
+bool shard(TestOptions& o, std::string_view v, std::string& e) {
+  const auto slash = v.find('/');
+  return set_shard("--shard", v.substr(0, slash), slash == v.npos ? "" : v.substr(slash + 1), o, e);
+}
 bool list(TestOptions& o, std::string_view, std::string&) { return o.list = true; }
 bool all(TestOptions& o, std::string_view, std::string&) { return o.all = true; }
 bool fail_fast(TestOptions& o, std::string_view, std::string&) { return o.fail_fast = true; }
 bool rerun_failed(TestOptions& o, std::string_view, std::string&) { return o.rerun_failed = true; }
 bool verbose(TestOptions& o, std::string_view, std::string&) { return o.verbose = true; }
 bool help(TestOptions& o, std::string_view, std::string&) { return o.help = true; }
+
+bool schema(TestOptions& o, std::string_view, std::string&) { return o.schema = true; }
 
 struct TestFlag {
   std::string_view name, argument, help;
@@ -71,10 +92,16 @@ constexpr TestFlag flags[] = {
     {"--all", "", "those that their suite marks for manual runs, too", all},
     {"--list", "", "name the tests that would run, and run none", list},
     {"--rerun-failed", "", "only tests that failed when they ran last", rerun_failed},
+    {"--shard", "INDEX/TOTAL",
+     "only this part of the tests; the index counts from 0. Bazel's TEST_SHARD_INDEX and TEST_TOTAL_SHARDS "
+     "do the "
+     "same",
+     shard},
     {"--repeat", "N", "run each N times; it fails if a run ends in another state than the first", repeat},
     {"--fail-fast", "", "end with the first failure", fail_fast},
     {"--timeout", "SECONDS", "of the host, a test, in place of the suite's own limits; 0: none", timeout},
     {"--verbose", "", "each test's command line, too", verbose},
+    {"--schema", "", "print the JSON schema of suites in TOML, for editors, and run none", schema},
     {"--help", "", "this text", help},
 };
 
@@ -131,11 +158,20 @@ bool parse_test_options(std::span<const std::string_view> words, TestOptions& op
       value = words[++n];
     }
     if (!flag->apply(options, value.value_or(""), error)) return false;
-    if (options.help) return true;
+    if (options.help || options.schema) return true;
   }
   if (options.suites.empty())
     return fail(error, "ringside test: no suite; name unittests.cfg, a suite's .toml, an image or a folder");
   return true;
+}
+
+bool take_bazel_shard(TestOptions& options, std::string& error) {
+  const char* const total = std::getenv("TEST_TOTAL_SHARDS");
+  const char* const index = std::getenv("TEST_SHARD_INDEX");
+  if (!total || options.shards != 1) return true;
+  if (const char* const touched = std::getenv("TEST_SHARD_STATUS_FILE"))
+    std::ofstream(touched, std::ios::app).flush();
+  return set_shard("TEST_SHARD_INDEX/TEST_TOTAL_SHARDS", index ? index : "", total, options, error);
 }
 
 std::vector<FlagHelp> test_flags() {

@@ -17,12 +17,19 @@ struct TestOptions {
   u64 jobs = 1, repeat = 1;
   std::optional<double> timeout;  // host seconds a test, in place of the suite's; 0: none
   std::vector<std::string> filters, tags;
+  // Only each `shards`th test, from that of number `shard` on, which counts from 0.
+  u64 shard = 0, shards = 1;
   std::vector<std::string> run_words;  // behind "--": flags of every run
   bool list = false, all = false, fail_fast = false, rerun_failed = false, verbose = false, help = false;
+  bool schema = false;
 };
 
 // False and one line in `error`.
 bool parse_test_options(std::span<const std::string_view> words, TestOptions& options, std::string& error);
+
+// Bazel's variables, where --shard says nothing else: TEST_TOTAL_SHARDS, TEST_SHARD_INDEX and the file
+// TEST_SHARD_STATUS_FILE, which is touched. False and one line in `error`.
+bool take_bazel_shard(TestOptions& options, std::string& error);
 
 // Made of the table of flags: for a terminal, and for the manual.
 std::string test_help();

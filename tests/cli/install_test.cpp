@@ -59,6 +59,40 @@ TEST_CASE("what is installed runs from its place and finds its guests") {
   CHECK(read_file(prefix + "/share/bash-completion/completions/ringside") == run({"help", "bash"}).out);
 }
 
+TEST_CASE("another project finds the installed program, and ctest each test of its suites") {
+  const Folder folder;
+  const std::string prefix = folder / "prefix", project = folder / "project", build = folder / "build";
+  const auto shell = [&](const std::string& command) { return by_shell(folder, command); };
+  REQUIRE(shell(CMAKE_PROGRAM " --install " RINGSIDE_BINARY_DIR " --prefix " + prefix).status == 0);
+  // A name with characters that mean something to CMake and to a regular expression.
+  const std::string suite = project + "/suite", odd = "h+(e) [llo;$].bin";
+  const std::string image = prefix + "/share/ringside/roms/hello.bin ";
+  REQUIRE(shell("mkdir -p " + suite + " && cp " + image + suite + "/fails.bin && cp " + image + "'" + suite +
+                "/" + odd + "'")
+              .status == 0);
+  folder.write("project/suite/" + odd + ".expect", "made of [g]lass\n");
+  folder.write("project/suite/fails.bin.expect", "nobody prints this\n");
+  folder.write("project/CMakeLists.txt",
+               "cmake_minimum_required(VERSION 3.18)\nproject(other NONE)\n"
+               "find_package(ringside REQUIRED)\nenable_testing()\n"
+               "ringside_discover_tests(suite PREFIX rom. LABELS emulated RUN_FLAGS -m 32)\n"
+               "ringside_discover_tests(absent.cfg)\n");
+  const Result configured = shell(CMAKE_PROGRAM " -G '" CMAKE_GENERATOR "' -S " + project + " -B " + build +
+                                  " -DCMAKE_PREFIX_PATH=" + prefix);
+  REQUIRE_MESSAGE(configured.status == 0, configured.err);
+  const std::string ctest = "XDG_CACHE_HOME=" + (folder / "cache") + " " CTEST_PROGRAM " --test-dir " + build;
+  const Result listed = shell(ctest + " -N -L emulated");
+  CHECK(has(listed.out, ": rom." + odd + ": " + odd + "\n"));
+  CHECK(has(listed.out, "Total Tests: 2\n"));
+  const Result ran = shell(ctest + " -V");
+  CHECK(ran.status != 0);
+  CHECK_MESSAGE(has(ran.out, "33% tests passed, 2 tests failed out of 3"), ran.out);
+  CHECK(has(ran.out, "1 passed, 0 failed"));
+  CHECK(has(ran.out, "0 passed, 1 failed"));
+  CHECK(has(ran.out, "rom.fails.bin: fails.bin (Failed)"));
+  CHECK(has(ran.out, "absent.cfg: no such suite"));
+}
+
 TEST_CASE("the man page is roff without a fault, and has every flag and exit status") {
   const std::string page = run({"help", "man"}).out;
   const std::string markdown = run({"help", "markdown"}).out;

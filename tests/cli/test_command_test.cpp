@@ -69,6 +69,8 @@ TEST_CASE("ringside test: the command's own mistakes are one line") {
       {{"test", "--filter", "(", image}, "POSIX extended"},
       {{"test", "--filter", "zzz", image}, "no test is left"},
       {{"test", "--list=x", image}, "takes no value"},
+      {{"test", "--shard", "4/4", image}, "out of range; the index counts from 0 to 3"},
+      {{"test", "--shard", "4", image}, "not a shard"},
       {{"test", suite / "none"}, "no such suite"},
   };
   for (const auto& [words, line] : cases) {
@@ -80,6 +82,45 @@ TEST_CASE("ringside test: the command's own mistakes are one line") {
     CHECK(std::count(result.err.begin(), result.err.end(), '\n') == 1);
   }
   CHECK(has(run({"test", "--help"}).out, "--rerun-failed"));
+}
+
+TEST_CASE("ringside test: shards hold each test once") {
+  const Folder suite;
+  std::string cfg;
+  for (const char* name : {"a", "b", "c", "d", "e"}) cfg += std::string("[") + name + "]\nfile = none\n";
+  const std::string path = suite.write("unittests.cfg", cfg);
+  setenv("TEST_TOTAL_SHARDS", "2", 1);
+  setenv("TEST_SHARD_STATUS_FILE", (suite / "touched").c_str(), 1);
+  std::string all;
+  for (const char* index : {"0", "1"}) {
+    setenv("TEST_SHARD_INDEX", index, 1);
+    const std::string out = run({"test", path, "--list"}).out;
+    CHECK(std::count(out.begin(), out.end(), '\n') == (index[0] == '0' ? 3 : 2));
+    all += out;
+  }
+  for (const char* name : {"cfg: a ", "cfg: b ", "cfg: c ", "cfg: d ", "cfg: e "}) CHECK(has(all, name));
+  CHECK(suite.names() == std::vector<std::string>{"touched", "unittests.cfg"});
+  setenv("TEST_SHARD_INDEX", "2", 1);
+  CHECK(run({"test", path, "--list"}).status == 2);
+  for (const char* name : {"TEST_TOTAL_SHARDS", "TEST_SHARD_INDEX", "TEST_SHARD_STATUS_FILE"}) unsetenv(name);
+}
+
+TEST_CASE("ringside test runs a suite in TOML, whose slips break one test only") {
+  const Cache cache;
+  const Folder suite;
+  suite.write("a.bin", say_and_exit(16));
+  const std::string toml = suite.write("suite.toml",
+                                       "[[test]]\nname = \"good\"\nimage = \"a.bin\"\nexpect = \"A\"\n"
+                                       "to_the_end = true\nexit_status = 33\n"
+                                       "flags = [\"-device\", \"isa-debug-exit,iobase=0xf4\"]\n"
+                                       "[[test]]\nname = \"slip\"\nimgae = \"a.bin\"\n"
+                                       "[[test]]\nname = \"gone\"\nimage = \"b.bin\"\n");
+  const Result result = run({"test", toml, "-j2"});
+  CAPTURE(result.out);
+  CHECK(result.status == 1);
+  CHECK(has(result.out, "suite.toml:9:9: imgae: there is no such key; did you mean image?"));
+  CHECK(has(result.out, "b.bin: the image is not there"));
+  CHECK(has(result.out, "1 passed, 0 failed, 0 skipped, 2 broken"));
 }
 
 TEST_CASE("ringside test understands the exit statuses of kvm-unit-tests") {

@@ -191,6 +191,12 @@ TEST_CASE("verdicts by expectations") {
   test.ending = "power-off";
   CHECK(verdict_of(test, seen_with_status(1)) == Verdict::failed);
   test.ending.clear();
+  Seen slow = seen_with_status(1);
+  slow.statistics->virtual_seconds = 2.5;
+  test.limits.virtual_seconds = 2;
+  CHECK(verdict_of(test, slow, &reason) == Verdict::failed);
+  CHECK(reason == "it took 2.500 seconds of the guest's time, more than 2");
+  test.limits.virtual_seconds = 0;
 
   test.expect = {"b"};
   test.to_the_end = true;

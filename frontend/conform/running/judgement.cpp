@@ -122,6 +122,10 @@ Opinion by_expectations(const Test& test, const Seen& seen) {
         fmt::format("exit status {}, not {}: {}", status, test.status.value_or(0), ending_of(seen)));
   if (!test.ending.empty() && ending != test.ending)
     return failed(fmt::format("it ended by {}, not by {}: {}", ending, test.ending, ending_of(seen)));
+  const double limit = test.limits.virtual_seconds;
+  if (limit > 0 && seen.statistics && seen.statistics->virtual_seconds > limit)
+    return failed(fmt::format("it took {:.3f} seconds of the guest's time, more than {}",
+                              seen.statistics->virtual_seconds, limit));
   return by_checks(test, seen).value_or(Opinion());
 }
 

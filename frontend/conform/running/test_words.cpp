@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "frontend/conform/running/last_runs.h"
+#include "frontend/conform/suites/boot_words.h"
 #include "frontend/conform/suites/shell_words.h"
 
 namespace ringside::conform {
@@ -28,6 +29,12 @@ std::string environment_file(const Test& test, const Surroundings& around) {
 
 std::vector<std::string> command_of(const Test& test, const Surroundings& around) {
   std::vector<std::string> words = {around.program};
+  // The command of an image that is not built yet is told as that of firmware.
+  std::string none;
+  if (test.image_by_look) {
+    const auto boot = words_to_boot(test.image, none);
+    words.insert(words.end(), boot.begin(), boot.end());
+  }
   words.insert(words.end(), test.words.begin(), test.words.end());
   if (!test.environment.empty()) words.insert(words.end(), {"-initrd", environment_file(test, around)});
   const auto add = [&](const char* flag, const std::string& value) {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "frontend/conform/suites/boot_words.h"
+#include "frontend/conform/suites/toml_suite.h"
 #include "frontend/conform/suites/unittests_cfg.h"
 
 namespace ringside::conform {
@@ -102,10 +103,7 @@ bool load_suite(const std::string& place, std::vector<Test>& tests, std::string&
     return true;
   }
   if (!read_whole(place, text, error)) return false;
-  if (path.extension() == ".toml") {
-    error = fmt::format("{}: suites in TOML are not there yet; name unittests.cfg", place);
-    return false;
-  }
+  if (path.extension() == ".toml") return read_toml_suite(place, text, tests, error);
   const auto read = read_unittests_cfg(place, text, cfg_surroundings(place));
   if (read.empty()) error = fmt::format("{}: no test in it; one begins with [NAME]", place);
   tests.insert(tests.end(), read.begin(), read.end());

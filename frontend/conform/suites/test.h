@@ -11,7 +11,7 @@ namespace ringside::conform {
 
 // 0: no limit of that kind.
 struct Limits {
-  double virtual_seconds = 0;
+  double virtual_seconds = 0;  // looked at when the run has ended
   u64 instructions = 0;
   u64 output_bytes = 0;
   double host_seconds = 0;  // the only one that depends on the host
@@ -37,9 +37,10 @@ struct Test {
   std::string shell_words;
   // Text that is handed to the guest as a file, by -initrd; empty: none.
   std::string environment;
-  std::string image;         // must be there before it starts; empty: the built-in guest
-  std::string build;         // a shell's command that makes the image; empty: none
-  std::string build_folder;  // where it is run
+  std::string image;           // must be there before it starts; empty: the built-in guest
+  bool image_by_look = false;  // its bytes say by which flag it is booted, when the run starts
+  std::string build;           // a shell's command that makes the image; empty: none
+  std::string build_folder;    // where it is run
   Limits limits;
 
   Judge judge = Judge::expectations;

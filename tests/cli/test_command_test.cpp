@@ -98,7 +98,7 @@ TEST_CASE("ringside test: shards hold each test once") {
     CHECK(std::count(out.begin(), out.end(), '\n') == (index[0] == '0' ? 3 : 2));
     all += out;
   }
-  for (const char* name : {"cfg: a ", "cfg: b ", "cfg: c ", "cfg: d ", "cfg: e "}) CHECK(has(all, name));
+  for (const char* name : {"cfg: a", "cfg: b", "cfg: c", "cfg: d", "cfg: e"}) CHECK(has(all, name));
   CHECK(suite.names() == std::vector<std::string>{"touched", "unittests.cfg"});
   setenv("TEST_SHARD_INDEX", "2", 1);
   CHECK(run({"test", path, "--list"}).status == 2);
@@ -118,7 +118,7 @@ TEST_CASE("ringside test runs a suite in TOML, whose slips break one test only")
   const Result result = run({"test", toml, "-j2"});
   CAPTURE(result.out);
   CHECK(result.status == 1);
-  CHECK(has(result.out, "suite.toml:9:9: imgae: there is no such key; did you mean image?"));
+  CHECK(has(result.out, "suite.toml:10:9: imgae: there is no such key; did you mean image?"));
   CHECK(has(result.out, "b.bin: the image is not there"));
   CHECK(has(result.out, "1 passed, 0 failed, 0 skipped, 2 broken"));
 }

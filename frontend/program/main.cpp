@@ -15,6 +15,7 @@
 #include "frontend/program/listings.h"
 #include "frontend/program/manual.h"
 #include "frontend/program/option_values.h"
+#include "frontend/program/merge_command.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
 #include "frontend/program/run_driver.h"
@@ -96,6 +97,10 @@ constexpr Subcommand subcommands[] = {
     {"test", "SUITE... [FLAG...]", "run suites of tests; ringside test --help lists its flags",
      run_test_command, test_flags},
     {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
+    {"merge", "FILE...",
+     "the results of several shards, of ringside test --json each, as one; --junit, --tap, --json, --html "
+     "FILE",
+     merge_results},
     {"coverage", "FILE...",
      "add up what --vmx-coverage wrote as JSON; -o FILE, .json and .html by the name, without it text",
      add_coverage},

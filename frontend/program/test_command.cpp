@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <set>
 
+#include "frontend/conform/protocols/protocol.h"
 #include "frontend/conform/running/expectations.h"
 #include "frontend/conform/suites/load_suites.h"
 #include "frontend/conform/suites/suite_keys.h"
@@ -70,6 +71,17 @@ bool choose(const TestOptions& options, const conform::LastRuns& last, std::vect
   return false;
 }
 
+// Who reads what a test prints of its checks.
+std::unique_ptr<conform::ProtocolReader> reader_of(const Test& test, std::string* found, std::string& error) {
+  if (test.protocol == "none") return nullptr;
+  if (test.protocol.empty()) return conform::reader_by_look(found);
+  *found = test.protocol;
+  if (test.protocol == "lines") return conform::grammar_reader(test.grammar, error);
+  const conform::Protocol* const protocol = conform::protocol_named(test.protocol);
+  if (!protocol) error = fmt::format("{}: there is no protocol of this name", test.protocol);
+  return protocol ? protocol->reader() : nullptr;
+}
+
 // For people and for programs: tabs between the name, the tags and why it would not run.
 std::string list_of(const std::vector<Test>& tests) {
   std::string text;
@@ -93,7 +105,7 @@ int run_test_command(std::span<const std::string_view> words) {
   if (!parse_test_options(words, options, error)) return refuse(error);
   if (options.help) return print(test_help()) ? exit_ok : exit_failed;
   if (options.schema) return print(conform::suite_schema()) ? exit_ok : exit_failed;
-  if (!take_bazel_shard(options, error)) return refuse(error);
+  if (!take_bazel_shard(options, error) || !check_result_files(options.files, error)) return refuse(error);
   std::vector<Test> tests;
   for (const std::string& suite : options.suites) {
     if (!load_suite(suite, tests, error)) return refuse(error);
@@ -106,6 +118,7 @@ int run_test_command(std::span<const std::string_view> words) {
   settings.jobs = static_cast<unsigned>(options.jobs);
   settings.repeat = static_cast<unsigned>(options.repeat);
   settings.fail_fast = options.fail_fast;
+  settings.reader = reader_of;
   conform::LastRuns last;
   std::set<std::string> suites;
   for (const Test& test : tests) {
@@ -123,8 +136,10 @@ int run_test_command(std::span<const std::string_view> words) {
   run.program = version();
   const bool told = print(test_summary(run));
   if (!last.save(settings.around.cache, error)) say(error);
+  const bool written = write_results(options.files, run, error);
+  if (!written) say(error);
   if (signal != 0) return 128 + signal;
-  return told && conform::totals(run).failures() == 0 ? exit_ok : exit_failed;
+  return told && written && conform::totals(run).failures() == 0 ? exit_ok : exit_failed;
 }
 
 }  // namespace ringside

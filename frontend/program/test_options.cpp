@@ -113,8 +113,16 @@ const TestFlag* find_flag(std::string_view name) {
   return found == std::end(flags) ? nullptr : found;
 }
 
+const ResultFlag* find_result_flag(std::string_view name) {
+  for (const ResultFlag& flag : result_flags()) {
+    if (flag.name == name || flag.name.substr(1) == name) return &flag;
+  }
+  return nullptr;
+}
+
 std::string unknown(std::string_view word) {
   std::vector<std::string_view> names;
+  for (const ResultFlag& flag : result_flags()) names.push_back(flag.name);
   for (const TestFlag& flag : flags) names.push_back(flag.name);
   if (const auto near = nearest(word, names))
     return fmt::format("{}: ringside test has no such flag; did you mean {}?", word, *near);
@@ -147,6 +155,12 @@ bool parse_test_options(std::span<const std::string_view> words, TestOptions& op
       name = word.substr(0, 2);
       value = word.substr(2);
     }
+    if (const ResultFlag* file = find_result_flag(name)) {
+      if (!value && n + 1 == words.size())
+        return fail(error, fmt::format("{}: its value is missing; write {} FILE", word, file->name));
+      options.files.*file->file = value ? *value : words[++n];
+      continue;
+    }
     const TestFlag* flag = find_flag(name);
     if (!flag) return fail(error, unknown(name));
     if (flag->argument.empty() && value)
@@ -166,6 +180,8 @@ bool parse_test_options(std::span<const std::string_view> words, TestOptions& op
 }
 
 bool take_bazel_shard(TestOptions& options, std::string& error) {
+  if (const char* const xml = std::getenv("XML_OUTPUT_FILE"); xml && options.files.junit.empty())
+    options.files.junit = xml;
   const char* const total = std::getenv("TEST_TOTAL_SHARDS");
   const char* const index = std::getenv("TEST_SHARD_INDEX");
   if (!total || options.shards != 1) return true;
@@ -177,6 +193,7 @@ bool take_bazel_shard(TestOptions& options, std::string& error) {
 std::vector<FlagHelp> test_flags() {
   std::vector<FlagHelp> helps;
   for (const TestFlag& flag : flags) helps.push_back({flag.name, flag.argument, flag.help});
+  for (const ResultFlag& flag : result_flags()) helps.push_back({flag.name, flag.argument, flag.help});
   return helps;
 }
 
@@ -186,7 +203,7 @@ std::string test_help() {
       "A SUITE is kvm-unit-tests' unittests.cfg, a suite's file in TOML, an image with IMAGE.expect beside "
       "it,\n"
       "or a folder of them.\n\n";
-  for (const TestFlag& flag : flags) {
+  for (const FlagHelp& flag : test_flags()) {
     const std::string head =
         fmt::format("{}{}{}", flag.name, flag.argument.empty() ? "" : " ", flag.argument);
     text += fmt::format("  {:<20} {}\n", head, flag.help);

@@ -9,6 +9,7 @@
 
 #include "cpu/arch/types.h"
 #include "frontend/program/manual.h"
+#include "frontend/program/result_files.h"
 
 namespace ringside {
 
@@ -22,13 +23,15 @@ struct TestOptions {
   std::vector<std::string> run_words;  // behind "--": flags of every run
   bool list = false, all = false, fail_fast = false, rerun_failed = false, verbose = false, help = false;
   bool schema = false;
+  ResultFiles files;
 };
 
 // False and one line in `error`.
 bool parse_test_options(std::span<const std::string_view> words, TestOptions& options, std::string& error);
 
-// Bazel's variables, where --shard says nothing else: TEST_TOTAL_SHARDS, TEST_SHARD_INDEX and the file
-// TEST_SHARD_STATUS_FILE, which is touched. False and one line in `error`.
+// Bazel's variables, where --shard and --junit says nothing else: TEST_TOTAL_SHARDS, TEST_SHARD_INDEX, the
+// file TEST_SHARD_STATUS_FILE, which is touched, and XML_OUTPUT_FILE for JUnit's XML. False and one line in
+// `error`.
 bool take_bazel_shard(TestOptions& options, std::string& error);
 
 // Made of the table of flags: for a terminal, and for the manual.

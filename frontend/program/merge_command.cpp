@@ -1,0 +1,80 @@
+// Owns reading what the shards wrote, and writing the whole.
+#include "frontend/program/merge_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "frontend/conform/reports/reports.h"
+#include "frontend/machine/load_image.h"
+#include "frontend/program/options.h"
+#include "frontend/program/output.h"
+#include "frontend/program/result_files.h"
+#include "frontend/program/pager.h"
+
+#include <unistd.h>
+
+namespace ringside {
+namespace {
+
+constexpr u64 most_bytes = u64{1} << 30;
+
+int refuse(const std::string& error, int status) {
+  say(error);
+  return status;
+}
+
+// False: the words are wrong, one line in `error`.
+bool parse(std::span<const std::string_view> words, ResultFiles& files, std::vector<std::string>& shards,
+           std::string& error) {
+  for (std::size_t n = 0; n < words.size(); ++n) {
+    const std::string_view word = words[n];
+    if (!word.starts_with("-")) {
+      shards.emplace_back(word);
+      continue;
+    }
+    const auto flags = result_flags();
+    const auto flag =
+        std::find_if(flags.begin(), flags.end(), [&](const ResultFlag& one) { return one.name == word; });
+    if (flag == flags.end() || n + 1 == words.size()) {
+      error = fmt::format(
+          "merge {}: write ringside merge FILE... [--junit FILE] [--tap FILE] [--json FILE] [--html FILE]",
+          word);
+      return false;
+    }
+    files.*flag->file = words[++n];
+  }
+  if (!shards.empty()) return true;
+  error = "merge: no file is named; ringside test --json FILE of each shard makes one";
+  return false;
+}
+
+}  // namespace
+
+int merge_results(std::span<const std::string_view> words) {
+  ResultFiles files;
+  std::vector<std::string> names;
+  std::string error;
+  if (!parse(words, files, names, error)) return refuse(error, exit_usage);
+  if (!check_result_files(files, error)) return refuse(error, exit_failed);
+  std::vector<conform::SuiteRun> shards(names.size());
+  for (std::size_t n = 0; n < names.size(); ++n) {
+    Image text;
+    if (!read_image(names[n], "results", most_bytes, text, error)) return refuse(error, exit_failed);
+    const std::string_view lines(reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size());
+    if (!conform::parse_json_lines(lines, shards[n], error))
+      return refuse(
+          fmt::format("merge: {}: {}; ringside test --json FILE makes such a file", names[n], error),
+          exit_failed);
+  }
+  conform::SuiteRun all;
+  if (!conform::merge(shards, all, error)) return refuse("merge: " + error, exit_failed);
+  const bool told =
+      print(conform::text_summary(all, terminal_size(STDOUT_FILENO).width, isatty(STDOUT_FILENO) == 1));
+  if (!write_results(files, all, error)) return refuse(error, exit_failed);
+  return told && conform::totals(all).failures() == 0 ? exit_ok : exit_failed;
+}
+
+}  // namespace ringside

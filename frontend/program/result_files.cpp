@@ -1,0 +1,53 @@
+// Owns the table of result files, and writing them.
+#include "frontend/program/result_files.h"
+
+#include <fmt/format.h>
+
+#include "frontend/conform/reports/reports.h"
+#include "frontend/program/output.h"
+
+namespace ringside {
+namespace {
+
+constexpr ResultFlag flags[] = {
+    {"--junit", "FILE", "the results as JUnit XML, which CI systems read", &ResultFiles::junit,
+     conform::junit_xml},
+    {"--tap", "FILE", "the results as TAP 14", &ResultFiles::tap, conform::tap},
+    {"--json", "FILE", "the results as lines of JSON, which ringside merge reads", &ResultFiles::json,
+     conform::json_lines},
+    {"--html", "FILE", "the results as one page for a browser", &ResultFiles::html, conform::html_page},
+};
+
+}  // namespace
+
+std::span<const ResultFlag> result_flags() { return flags; }
+
+bool check_result_files(const ResultFiles& files, std::string& error) {
+  for (const ResultFlag& flag : flags) {
+    const std::string& path = files.*flag.file;
+    if (path.empty()) continue;
+    if (!check_writable(std::string(flag.name), path, error)) return false;
+    for (const ResultFlag& other : flags) {
+      if (&other == &flag || files.*other.file != path) continue;
+      error = fmt::format("{} {}: {} writes there, too; give each a file of its own", flag.name, path,
+                          other.name);
+      return false;
+    }
+  }
+  return true;
+}
+
+bool write_results(const ResultFiles& files, const conform::SuiteRun& run, std::string& error) {
+  std::string first;
+  for (const ResultFlag& flag : flags) {
+    const std::string& path = files.*flag.file;
+    if (path.empty()) continue;
+    std::string why;
+    if (!write_whole_file(std::string(flag.name), path, flag.text(run), why) && first.empty()) first = why;
+  }
+  if (first.empty()) return true;
+  error = first;
+  return false;
+}
+
+}  // namespace ringside

@@ -11,6 +11,7 @@
 #include "frontend/inspect/vmx_report.h"
 #include "frontend/program/coverage_command.h"
 #include "frontend/program/debug_driver.h"
+#include "frontend/program/differ_command.h"
 #include "frontend/program/isa.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/manual.h"
@@ -104,6 +105,8 @@ constexpr Subcommand subcommands[] = {
     {"coverage", "FILE...",
      "add up what --vmx-coverage wrote as JSON; -o FILE, .json and .html by the name, without it text",
      add_coverage},
+    {"differ", "[--with reference] [FLAG...]",
+     "run on both dispatchers, and find the first instruction that they do not do alike", run_differ},
     {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
     {"devices", "", "the machine's devices", devices},
     {"cpus", "", "CPU models and features", cpus},

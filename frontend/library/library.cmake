@@ -12,7 +12,8 @@ target_include_directories(libringside INTERFACE $<INSTALL_INTERFACE:include>)
 install(TARGETS libringside EXPORT ringside LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(FILES frontend/library/ringside.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES frontend/library/instance.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ringside)
-install(EXPORT ringside NAMESPACE ringside:: FILE ringside-config.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/ringside)
+# frontend/program/discovery/ringside-config.cmake takes it in.
+install(EXPORT ringside NAMESPACE ringside:: FILE ringside-library.cmake DESTINATION share/cmake/ringside)
 # The folders are named as seen from the file, wherever all of it is installed.
 file(RELATIVE_PATH to_headers ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(frontend/library/ringside.pc.in ${CMAKE_BINARY_DIR}/generated/ringside.pc @ONLY)

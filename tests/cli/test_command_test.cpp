@@ -53,6 +53,56 @@ TEST_CASE("ringside test runs images with their expectation, and remembers what 
   CHECK(result.status == 0);
 }
 
+TEST_CASE("ringside test writes its results for other programs, and shards are merged into the same") {
+  const Cache cache;
+  const Folder suite, out;
+  suite.write("a.bin", power_off_by_reset);
+  suite.write("a.bin.expect", "^A$\n");
+  suite.write("b.bin", power_off_by_reset);
+  suite.write("b.bin.expect", "^<&B\n");
+  const Result whole = run({"test", suite / "", "--junit", out / "j.xml", "--tap", out / "t.tap", "--json",
+                            out / "all.json", "--html", out / "h.html", "--", "-no-reboot"});
+  CHECK(whole.status == 1);
+  const std::string junit = read_file(out / "j.xml"), page = read_file(out / "h.html");
+  CHECK(junit.starts_with("<?xml version=\"1.0\" encoding=\"UTF-8\"?>"));
+  CHECK(has(junit, "<testcase name=\"a.bin\""));
+  CHECK(has(junit, "no line matches ^&lt;&amp;B"));
+  CHECK(has(read_file(out / "t.tap"), "TAP version 14\n1..2\nok 1 - "));
+  CHECK(has(read_file(out / "t.tap"), "\nnot ok 2 - "));
+  CHECK(has(page, "^&lt;&amp;B"));
+  CHECK_FALSE(has(page, "http://"));  // nothing to fetch
+  CHECK_FALSE(has(page, "https://"));
+
+  for (const char* shard : {"0", "1"}) {
+    const std::string part = std::string(shard) + "/2";
+    run({"test", suite / "", "--shard", part, "--json", out / shard, "--", "-no-reboot"});
+  }
+  const Result merged = run({"merge", out / "0", out / "1", "--tap", out / "merged.tap"});
+  CHECK(merged.status == 1);
+  CHECK(has(merged.out, "2 tests: 1 passed, 1 failed"));
+  const auto verdicts = [](const std::string& tap) {
+    std::string all;
+    for (std::size_t at = 0; at < tap.size(); at = tap.find('\n', at) + 1) {
+      const std::string line = tap.substr(at, tap.find('\n', at) - at);
+      if (line.starts_with("ok ") || line.starts_with("not ok ")) all += line + "\n";
+    }
+    return all;
+  };
+  CHECK(verdicts(read_file(out / "merged.tap")) == verdicts(read_file(out / "t.tap")));
+  CHECK(run({"merge", out / "0"}).status + run({"merge", out / "1"}).status == 1);
+
+  CHECK(run({"merge"}).status == 2);
+  CHECK(run({"merge", "--tap"}).status == 2);
+  const Result none = run({"merge", out / "j.xml"});
+  CHECK(none.status == 1);
+  CHECK(std::count(none.err.begin(), none.err.end(), '\n') == 1);
+  // What cannot be written is told before anything runs.
+  const Result absent = run({"test", suite / "", "--tap", out / "no/where"});
+  CHECK(absent.status == 2);
+  CHECK(absent.out.empty());
+  CHECK(run({"test", suite / "", "--tap", out / "x", "--json", out / "x"}).status == 2);
+}
+
 TEST_CASE("ringside test: the command's own mistakes are one line") {
   const Folder suite;
   const std::string image = suite.write("a.bin", say_and_exit(0));

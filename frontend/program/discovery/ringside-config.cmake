@@ -1,5 +1,5 @@
-# Owns what find_package(ringside) brings to another project: the program as ringside::ringside, and ringside_discover_tests(), which
-# makes each test of a suite a test of ctest.
+# Owns what find_package(ringside) brings to another project: the program as ringside::ringside, the library, and
+# ringside_discover_tests(), which makes each test of a suite a test of ctest.
 #
 #   find_package(ringside REQUIRED)
 #   enable_testing()
@@ -10,6 +10,7 @@
 # process of its own; ctest's -j, -R, -L, --rerun-failed and --output-junit see each. A suite that cannot be read is one failing test,
 # which says why.
 cmake_minimum_required(VERSION 3.18)
+include(${CMAKE_CURRENT_LIST_DIR}/ringside-library.cmake OPTIONAL)  # ringside::libringside, where it was built
 if(NOT TARGET ringside::ringside)
   get_filename_component(ringside_prefix ${CMAKE_CURRENT_LIST_DIR}/../../.. ABSOLUTE)
   add_executable(ringside::ringside IMPORTED GLOBAL)

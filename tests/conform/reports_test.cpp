@@ -1,0 +1,177 @@
+// Owns the tests of the reports: what one reader makes of what another wrote, hostile text in every place,
+// and merging.
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "frontend/conform/protocols/protocol.h"
+#include "frontend/conform/reports/reports.h"
+
+using namespace ringside;
+using namespace ringside::conform;
+
+namespace {
+
+// Markup, quotes, what XML has no character for, bytes that are no UTF-8, lines.
+const std::string hostile =
+    std::string("<a href='x'>\"&]]>\n\t\x01\x1b[0m\xff\xc3\xa4 ...\n---\n# SKIP \\") + '\0' + "end";
+
+SuiteRun sample() {
+  SuiteRun run;
+  run.program = "Ringside 9";
+  run.host_seconds = 1.5;
+  TestResult good;
+  good.suite = "s.toml";
+  good.name = "boots";
+  good.tags = {"quick", "vmx"};
+  good.verdict = Verdict::passed;
+  good.instructions = 12345678901234567890u;
+  good.state_hash = "00ff";
+  good.exit_status = 0;
+  good.checks = {{"a", Verdict::passed, "", 3}, {"b", Verdict::skipped, "no device", 4}};
+  TestResult bad = good;
+  bad.name = hostile;
+  bad.verdict = Verdict::failed;
+  bad.reason = hostile;
+  bad.output = hostile;
+  bad.exit_status = std::nullopt;
+  bad.checks = {{hostile, Verdict::failed, hostile, 7}, {"c", Verdict::expected_failure, "known", 8}};
+  bad.bundle = {.reproduce = hostile, .debug = "debug", .explained = hostile, .folder = "f"};
+  bad.words = {"ringside", hostile};
+  run.tests = {good, bad};
+  return run;
+}
+
+bool same(const Check& a, const Check& b) {
+  return a.name == b.name && a.verdict == b.verdict && a.message == b.message && a.line == b.line;
+}
+bool same(const TestResult& a, const TestResult& b) {
+  return a.suite == b.suite && a.name == b.name && a.tags == b.tags && a.verdict == b.verdict &&
+         a.reason == b.reason && a.instructions == b.instructions && a.exit_status == b.exit_status &&
+         a.state_hash == b.state_hash && a.output == b.output && a.words == b.words &&
+         a.bundle.reproduce == b.bundle.reproduce && a.bundle.explained == b.bundle.explained &&
+         std::equal(a.checks.begin(), a.checks.end(), b.checks.begin(), b.checks.end(),
+                    [](const Check& x, const Check& y) { return same(x, y); });
+}
+
+// Well-formed as far as this looks: tags nest, and nothing stands in the text that XML has no character for.
+bool sound(const std::string& xml) {
+  std::vector<std::string> open;
+  for (std::size_t at = 0; at < xml.size(); ++at) {
+    const unsigned char c = static_cast<unsigned char>(xml[at]);
+    if (c < 0x20 && c != '\n' && c != '\t') return false;
+    if (c == '&' && xml.find(';', at) - at > 8) return false;
+    if (c != '<') continue;
+    if (xml.compare(at, 9, "<![CDATA[") == 0) {
+      at = xml.find("]]>", at);
+      if (at == xml.npos) return false;
+      continue;
+    }
+    const std::size_t end = xml.find('>', at);
+    if (end == xml.npos) return false;
+    const std::string tag = xml.substr(at + 1, end - at - 1);
+    const std::string name = tag.substr(0, tag.find_first_of(" \n"));
+    if (tag.starts_with("?") || tag.ends_with("/")) {
+    } else if (tag.starts_with("/")) {
+      if (open.empty() || "/" + open.back() != name) return false;
+      open.pop_back();
+    } else {
+      open.push_back(name);
+    }
+    at = end;
+  }
+  return open.empty();
+}
+
+}  // namespace
+
+TEST_CASE("lines of JSON are read back without loss, whatever a guest has printed") {
+  const SuiteRun run = sample();
+  SuiteRun back;
+  std::string error;
+  REQUIRE_MESSAGE(parse_json_lines(json_lines(run), back, error), error);
+  CHECK(back.program == run.program);
+  REQUIRE(back.tests.size() == run.tests.size());
+  for (std::size_t n = 0; n < run.tests.size(); ++n) CHECK(same(back.tests[n], run.tests[n]));
+}
+
+TEST_CASE("lines that are no results are refused with their number") {
+  SuiteRun back;
+  std::string error;
+  const std::string good = json_lines(sample());
+  CHECK_FALSE(parse_json_lines(good + "{\n", back, error));
+  CHECK(error.find('4') != std::string::npos);
+  CHECK_FALSE(parse_json_lines("", back, error));
+  CHECK_FALSE(parse_json_lines("[]\n", back, error));
+  CHECK_FALSE(parse_json_lines("{\"run\":7}\n", back, error));
+  // Cut anywhere, it is refused or a run of fewer tests; it never crashes.
+  for (std::size_t cut = 0; cut < good.size(); cut += 7) {
+    SuiteRun part;
+    if (parse_json_lines(good.substr(0, cut), part, error)) CHECK(part.tests.size() <= 2);
+  }
+}
+
+TEST_CASE("JUnit's XML is sound, and has each check as a case") {
+  const std::string xml = junit_xml(sample());
+  CHECK(sound(xml));
+  std::size_t cases = 0;
+  for (std::size_t at = xml.find("<testcase"); at != xml.npos; at = xml.find("<testcase", at + 1)) ++cases;
+  CHECK(cases >= 4);
+  CHECK(xml.find("<failure") != xml.npos);
+  CHECK(xml.find("<skipped") != xml.npos);
+  CHECK(xml.find("<a href") == xml.npos);
+}
+
+TEST_CASE("our own reader of TAP reads the report's tests") {
+  const auto reader = protocol_named("tap")->reader();
+  std::istringstream in(tap(sample()));
+  u64 number = 0;
+  for (std::string line; std::getline(in, line);) reader->line(line, ++number);
+  reader->end();
+  CHECK(reader->complaint() == "");
+  u64 passed = 0, failed = 0, broken = 0;
+  for (const Check& check : reader->checks()) {
+    passed += check.verdict == Verdict::passed;
+    failed += check.verdict == Verdict::failed;
+    broken += check.verdict == Verdict::broken;
+  }
+  CHECK(passed >= 1);
+  CHECK(failed >= 1);
+  CHECK(broken == 0);
+}
+
+TEST_CASE("the page fetches nothing and shows text as text") {
+  const std::string page = html_page(sample());
+  CHECK(page.starts_with("<!DOCTYPE html>"));
+  CHECK(page.find("<a href='x'>") == page.npos);
+  CHECK(page.find("http") == page.npos);
+  CHECK(page.find("boots") != page.npos);
+}
+
+TEST_CASE("merging: shards in their order, a test in two of them once, and who disagrees") {
+  SuiteRun first = sample(), second = sample(), all;
+  std::string error;
+  first.tests.pop_back();
+  second.tests.erase(second.tests.begin());
+  REQUIRE(merge(std::vector{first, second}, all, error));
+  CHECK(all.tests.size() == 2);
+  CHECK(totals(all).passed == 1);
+  CHECK(totals(all).failed == 1);
+  CHECK(check_totals(all).all() == 4);
+  REQUIRE(merge(std::vector{first, first}, all, error));
+  CHECK(all.tests.size() == 1);
+  SuiteRun other = first;
+  other.tests[0].verdict = Verdict::failed;
+  CHECK_FALSE(merge(std::vector{first, other}, all, error));
+  CHECK(error.find("boots") != std::string::npos);
+  other = first;
+  other.program = "Ringside 10";
+  CHECK_FALSE(merge(std::vector{first, other}, all, error));
+}
+
+TEST_CASE("verdicts have names that are read back") {
+  for (const Verdict verdict : {Verdict::passed, Verdict::failed, Verdict::skipped, Verdict::expected_failure,
+                                Verdict::unexpected_pass, Verdict::broken})
+    CHECK(verdict_named(verdict_name(verdict)) == verdict);
+  CHECK_FALSE(verdict_named("perhaps"));
+}

@@ -73,7 +73,7 @@ install_packages() {
 build() {
   if [ ! -f build/build.ninja ]; then
     [ -n "${compiler:-}" ] || choose_compiler
-    cmake --preset release -DCMAKE_CXX_COMPILER="$compiler" -DRINGSIDE_PRECOMPILE=ON >&2
+    cmake --preset release -DCMAKE_CXX_COMPILER="$compiler" -DRINGSIDE_FIRST_BUILD=ON >&2
   fi
   cmake --build build --target "$@" >&2
 }

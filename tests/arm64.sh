@@ -49,7 +49,7 @@ SETTINGS
 
 [ -d "$root" ] || fetch_libraries
 if [ ! -f "$out/build/build.ninja" ]; then
-  cmake -G Ninja -S "$source" -B "$out/build" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1" -DRINGSIDE_PRECOMPILE=ON \
+  cmake -G Ninja -S "$source" -B "$out/build" -DCMAKE_BUILD_TYPE=Release "-DCMAKE_CXX_FLAGS_RELEASE=-O1" -DRINGSIDE_FIRST_BUILD=ON \
     -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
     "-DCMAKE_SYSROOT=$root" "-DCMAKE_CROSSCOMPILING_EMULATOR=qemu-aarch64-static;-L;$root" \
     -DCMAKE_FIND_ROOT_PATH_MODE_PROGRAM=NEVER -DCMAKE_FIND_ROOT_PATH_MODE_LIBRARY=ONLY \

@@ -4,11 +4,11 @@ add_library(test-main OBJECT tests/main.cpp)
 target_link_libraries(test-main PRIVATE arch)
 # test-main asks doctest for the main program before the first look at its header, so that the tests' precompiled headers are
 # another target's, which has nothing else.
-if(RINGSIDE_PRECOMPILE)
+if(RINGSIDE_FIRST_BUILD)
   file(WRITE ${CMAKE_BINARY_DIR}/generated/test_headers.cpp "")
   add_library(test-headers OBJECT ${CMAKE_BINARY_DIR}/generated/test_headers.cpp)
   target_link_libraries(test-headers PRIVATE arch)
-  precompile(test-headers test-headers <set> <doctest/doctest.h>)
+  quicken(test-headers test-headers <set> <doctest/doctest.h>)
 endif()
 
 # With the sanitizers, the optimizer takes more than half of the time in which gcc compiles a test, and saves little when it runs:
@@ -19,7 +19,7 @@ function(compile_quickly target)
     target_compile_options(${target} PRIVATE -O0)
   endif()
 endfunction()
-if(RINGSIDE_PRECOMPILE)
+if(RINGSIDE_FIRST_BUILD)
   compile_quickly(test-headers)
 endif()
 
@@ -29,6 +29,51 @@ if(RINGSIDE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
                               PROPERTIES COMPILE_OPTIONS -Wno-maybe-uninitialized)
 endif()
 
+# Tests whose names in their files' own namespaces are another file's of the folder as well: compiled alone.
+set_source_files_properties(
+    tests/cli/run_test.cpp
+    tests/cli/terminal_test.cpp
+    tests/cli/vmx_test.cpp
+    tests/cli/window_test.cpp
+    tests/conform/toml_suite_test.cpp
+    tests/debug/json_value_test.cpp
+    tests/debug/look_vmcs_test.cpp
+    tests/debug/symbols_debug_file_test.cpp
+    tests/decode/rows_test.cpp
+    tests/devices/fat_folder_test.cpp
+    tests/devices/floppy_test.cpp
+    tests/devices/fwcfg_testdev_test.cpp
+    tests/devices/hpet_test.cpp
+    tests/devices/i8042_test.cpp
+    tests/devices/io_apic_test.cpp
+    tests/devices/pci_test.cpp
+    tests/devices/pic_test.cpp
+    tests/devices/pit_test.cpp
+    tests/devices/rtc_test.cpp
+    tests/devices/uart_test.cpp
+    tests/devices/vga_test.cpp
+    tests/exec/engine_lockstep_test.cpp
+    tests/exec/engine_memory_test.cpp
+    tests/lint/pages.cpp
+    tests/lint/pages_test.cpp
+    tests/machine/load_elf_test.cpp
+    tests/machine/load_hostile_test.cpp
+    tests/mmu/memory_test.cpp
+    tests/mmu/tlb_share_test.cpp
+    tests/mmu/tlb_test.cpp
+    tests/mmu/translations_test.cpp
+    tests/oracle/segments.cpp
+    tests/oracle/user_test.cpp
+    tests/state/msr_bits_test.cpp
+    tests/state/msr_test.cpp
+    tests/state/register_test.cpp
+    tests/system/saving_test.cpp
+    tests/vmx/explain_exit_test.cpp
+    tests/vmx/refusals_test.cpp
+    tests/vmx/row_facts_test.cpp
+    tests/vmx/rules_guest_cases.cpp
+    PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+
 function(room_tests folder)
   file(GLOB sources CONFIGURE_DEPENDS tests/${folder}/*.cpp)
   list(FILTER sources EXCLUDE REGEX /kvmtest.cpp$) # a guest's program
@@ -37,7 +82,7 @@ function(room_tests folder)
     target_link_libraries(test-${folder} PRIVATE test-main ${ARGN})
     if(NOT (RINGSIDE_SANITIZE AND folder IN_LIST tests_that_compute))
       compile_quickly(test-${folder})
-      precompile(test-${folder} test-headers)  # which are not optimized either
+      quicken(test-${folder} test-headers)  # which are not optimized either
     endif()
     target_compile_definitions(test-${folder} PRIVATE RINGSIDE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                                       RINGSIDE_BINARY_DIR="${CMAKE_BINARY_DIR}")

@@ -11,9 +11,6 @@
 namespace ringside {
 namespace {
 
-constexpr u64 enabled_breakpoint = bit(12);  // of the pending debug exceptions
-constexpr u64 block_by_sti = bit(0), block_by_mov_ss = bit(1), block_by_nmi = bit(3);
-
 // What the VMCS's fields amount to: secondary and tertiary controls count only where they are activated.
 void take_controls(ActiveControls& c, const Vmcs& v) {
   const auto word = [&](ControlWord which) -> u64& { return c.word[static_cast<unsigned>(which)]; };

@@ -6,9 +6,6 @@
 namespace ringside {
 namespace {
 
-constexpr u64 enabled_breakpoint = bit(12);  // of the pending debug exceptions
-constexpr u64 block_by_nmi = bit(3);
-
 // "Recording VM-Exit Information and Updating VM-entry Control Fields".
 void record(Vmcs& v, const ExitInfo& exit) {
   v.set(Field::EXIT_REASON, static_cast<u64>(exit.reason));

@@ -19,7 +19,7 @@ struct Outcomes {
 #undef ERROR
 };
 
-constexpr std::array table = {
+constexpr std::array refusal_table = {
     RefusalInfo{"none"},
 #define REFUSAL(id, outcome, instructions, sentence, cure, title) \
   RefusalInfo{#id,                                                \
@@ -33,10 +33,10 @@ constexpr std::array table = {
 #include "vmx/refusals.inc"
 #undef REFUSAL
 };
-static_assert(table.size() == static_cast<std::size_t>(Refusal::count));
+static_assert(refusal_table.size() == static_cast<std::size_t>(Refusal::count));
 
 }  // namespace
 
-const RefusalInfo& info(Refusal why) { return table[static_cast<std::size_t>(why)]; }
+const RefusalInfo& info(Refusal why) { return refusal_table[static_cast<std::size_t>(why)]; }
 
 }  // namespace ringside

@@ -8,6 +8,11 @@ namespace ringside {
 // Bits of CR0 that neither entries nor exits change.
 constexpr u64 cr0_kept = ~(Cr0::PE | Cr0::MP | Cr0::EM | Cr0::TS | Cr0::NE | Cr0::WP | Cr0::AM | Cr0::PG);
 
+// Of the pending debug exceptions in the guest's non-register state.
+constexpr u64 enabled_breakpoint = bit(12);
+// Of the interruptibility state there.
+constexpr u64 block_by_sti = bit(0), block_by_mov_ss = bit(1), block_by_nmi = bit(3);
+
 // Something asks for what Cpu::update_debug derives.
 inline bool is_debugged(const Cpu& cpu) {
   return (cpu.dr7 & Dr7::enabled) || (cpu.system_flags & Eflags::TF) ||

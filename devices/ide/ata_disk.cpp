@@ -81,12 +81,6 @@ const Row* row_of(u8 command) {
   return nullptr;
 }
 
-// Of an identification: two letters a word, the first one above.
-void put_text(std::vector<u8>& to, unsigned word, unsigned words, std::string_view text) {
-  for (unsigned n = 0; n < 2 * words; ++n)
-    to[2 * word + (n ^ 1)] = n < text.size() ? static_cast<u8>(text[n]) : u8{' '};
-}
-
 }  // namespace
 
 AtaDisk::AtaDisk(Clock& clock, unsigned place, BlockDevice& block)

@@ -16,11 +16,6 @@ constexpr u8 device_reset = 0x08, packet = 0xa0, identify_packet_device = 0xa1, 
              idle_immediate = 0xe1, standby_immediate = 0xe0, sleep = 0xe6;
 }
 
-void put_text(std::vector<u8>& to, unsigned word, unsigned words, std::string_view text) {
-  for (unsigned n = 0; n < 2 * words; ++n)
-    to[2 * word + (n ^ 1)] = n < text.size() ? static_cast<u8>(text[n]) : u8{' '};
-}
-
 }  // namespace
 
 AtapiDrive::AtapiDrive(Clock& clock, unsigned place, BlockDevice& block)

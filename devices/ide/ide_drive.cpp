@@ -165,4 +165,11 @@ void IdeDrive::restored() {
   if (phase_ > Phase::bus_master) phase_ = Phase::idle;
 }
 
+// --- Identification ---
+
+void put_text(std::vector<u8>& to, unsigned word, unsigned words, std::string_view text) {
+  for (unsigned n = 0; n < 2 * words; ++n)
+    to[2 * word + (n ^ 1)] = n < text.size() ? static_cast<u8>(text[n]) : u8{' '};
+}
+
 }  // namespace ringside

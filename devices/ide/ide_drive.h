@@ -102,4 +102,8 @@ class IdeDrive {
   u64 at_ = 0, end_ = 0;  // of what the data port moves, in data_
 };
 
+// Into an identification's `words` words from `word` on: two letters a word, the first one above; spaces
+// behind them.
+void put_text(std::vector<u8>& to, unsigned word, unsigned words, std::string_view text);
+
 }  // namespace ringside

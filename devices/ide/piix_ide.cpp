@@ -7,8 +7,7 @@
 namespace ringside {
 
 namespace {
-constexpr u8 command = 0x04, timing = 0x40, second_timing = 0x42;
-constexpr u8 decode_io = 1, bus_master = 4;
+constexpr u8 timing = 0x40, second_timing = 0x42;
 constexpr unsigned bus_master_bar = 4;
 constexpr u16 channel_on = 0x8000;
 }  // namespace
@@ -18,7 +17,7 @@ PiixIde::PiixIde(Clock& clock, PortBus& ports, DmaMemory& memory, std::array<Irq
     : PciFunction("piix3_ide", {0x8086, 0x7010, 0x00, 0x010180}),
       ports_(ports),
       bus_master_window_(*this, &PiixIde::read_bus_master, &PiixIde::write_bus_master) {
-  define(command, 2, 0x0000, 0x0005);
+  define(PciCommand::offset, 2, 0x0000, 0x0005);
   define(0x06, 2, 0x0280, 0, 0x3800);
   define(timing, 2, 0x0000, 0xf3ff);
   define(second_timing, 2, 0x0000, 0xf3ff);
@@ -40,7 +39,7 @@ void PiixIde::prepare_direct_boot(PciFunction& ide) {
   ide.config_write(timing, 2, channel_on);
   ide.config_write(second_timing, 2, channel_on);
   ide.config_write(0x10 + 4 * bus_master_bar, 4, direct_boot_base);
-  ide.config_write(command, 2, decode_io | bus_master);
+  ide.config_write(PciCommand::offset, 2, PciCommand::decode_io | PciCommand::bus_master);
 }
 
 void PiixIde::places(Places& at) {
@@ -67,7 +66,8 @@ void PiixIde::write_bus_master(u16 offset, unsigned, u32 value) {
 }
 
 void PiixIde::config_written(u8, u8) {
-  for (const auto& channel : channels_) channel->set_bus_mastering((config(command) & bus_master) != 0);
+  for (const auto& channel : channels_)
+    channel->set_bus_mastering((config(PciCommand::offset) & PciCommand::bus_master) != 0);
 }
 
 void PiixIde::device_reset() {

@@ -4,16 +4,14 @@
 namespace ringside {
 
 namespace {
-constexpr u8 command = 0x04, status = 0x06, bar0 = 0x10, rom_base = 0x30;
-constexpr u8 decode_io = 1, decode_memory = 2;
-constexpr u16 interrupt_disable = 0x0400;
+constexpr u8 status = 0x06, bar0 = 0x10, rom_base = 0x30;
 constexpr u8 interrupt_status = 0x08;
 }  // namespace
 
 PciFunction::PciFunction(std::string name, Identity id) : name_(std::move(name)) {
   define(0x00, 2, id.vendor, 0);
   define(0x02, 2, id.device, 0);
-  define(command, 2, 0, 0x0007 | interrupt_disable);
+  define(PciCommand::offset, 2, 0, 0x0007 | PciCommand::interrupt_disable);
   define(status, 2, 0, 0, 0xf900);
   define(0x08, 4, id.class_code << 8 | id.revision, 0);
   define(0x0c, 1, 0, 0xff);  // cache line
@@ -106,7 +104,8 @@ void PciFunction::update_bars() {
     const u64 address = bar_value(i);
     const bool own_switch = bar.kind != BarKind::rom || (config_[rom_base] & 1) != 0;
     const bool enabled =
-        own_switch && (config_[command] & (bar.kind == BarKind::io ? decode_io : decode_memory)) != 0;
+        own_switch && (config_[PciCommand::offset] &
+                       (bar.kind == BarKind::io ? PciCommand::decode_io : PciCommand::decode_memory)) != 0;
     // While software sizes it (all ones) or has not placed it (zero), a range is nowhere; nor past 64 KiB of
     // ports.
     const u64 limit = bar.kind == BarKind::io ? 0x10000 : bar.kind == BarKind::memory64 ? 0 : u64{1} << 32;
@@ -129,7 +128,7 @@ void PciFunction::update_bars() {
 // --- The interrupt pin ---
 
 bool PciFunction::interrupt() const {
-  return request_ && !msi_enabled() && !(config_read(command, 2) & interrupt_disable);
+  return request_ && !msi_enabled() && !(config_read(PciCommand::offset, 2) & PciCommand::interrupt_disable);
 }
 
 void PciFunction::define_msi(u8 offset) {

@@ -13,7 +13,12 @@
 
 namespace ringside {
 
-// Source: PCI Local Bus Specification 3.0, "Configuration Space".
+// Source: PCI Local Bus Specification 3.0, "Configuration Space". The command register's place, and its bits.
+struct PciCommand {
+  static constexpr u8 offset = 0x04;
+  static constexpr u16 decode_io = 1, decode_memory = 2, bus_master = 4, interrupt_disable = 0x0400;
+};
+
 class PciFunction : public Device {
  public:
   struct Identity {

@@ -6,11 +6,10 @@
 namespace ringside {
 
 void prepare_vga_for_direct_boot(PciFunction& vga) {
-  constexpr u8 command = 0x04, bar_0 = 0x10, bar_2 = 0x18;
-  constexpr u32 decode_io_and_memory = 3;
+  constexpr u8 bar_0 = 0x10, bar_2 = 0x18;
   vga.config_write(bar_0, 4, direct_boot_framebuffer);
   vga.config_write(bar_2, 4, direct_boot_vga_registers);
-  vga.config_write(command, 2, decode_io_and_memory);
+  vga.config_write(PciCommand::offset, 2, PciCommand::decode_io | PciCommand::decode_memory);
 }
 
 void enter_linear_mode(PortSpace& ports, const LinearMode& mode) {

@@ -31,24 +31,24 @@ constexpr KnownGate handlers[] = {
 constexpr std::string_view system_calls[] = {"entry_SYSCALL_64", "system_call"};
 
 // Whose tables: the CPU's, or the guest's in the current VMCS.
-struct Tables {
+struct EventTables {
   u64 idt = 0;
   u32 limit = 0;
   bool long_mode = false;
   AddressSpace space = AddressSpace::linear;
 };
 
-std::optional<Tables> tables_of(const Cpu& cpu, World world) {
+std::optional<EventTables> tables_of(const Cpu& cpu, World world) {
   if (world != World::non_root || cpu.non_root)
-    return Tables{cpu.idtr.base, cpu.idtr.limit, cpu.mode.long_mode, AddressSpace::linear};
+    return EventTables{cpu.idtr.base, cpu.idtr.limit, cpu.mode.long_mode, AddressSpace::linear};
   if (!cpu.vmx || !cpu.vmx->current) return std::nullopt;
   const Vmcs& vmcs = *cpu.vmx->current;
-  return Tables{vmcs[Field::GUEST_IDTR_BASE], static_cast<u32>(vmcs[Field::GUEST_IDTR_LIMIT]),
-                (vmcs[Field::VM_ENTRY_CONTROLS] & mask(VmxControl::ia32e_mode_guest)) != 0,
-                AddressSpace::guest_linear};
+  return EventTables{vmcs[Field::GUEST_IDTR_BASE], static_cast<u32>(vmcs[Field::GUEST_IDTR_LIMIT]),
+                     (vmcs[Field::VM_ENTRY_CONTROLS] & mask(VmxControl::ia32e_mode_guest)) != 0,
+                     AddressSpace::guest_linear};
 }
 
-std::optional<u64> gate(const Cpu& cpu, const Tables& tables, unsigned vector) {
+std::optional<u64> gate(const Cpu& cpu, const EventTables& tables, unsigned vector) {
   const unsigned size = tables.long_mode ? 16 : 8;
   if (size * vector + size - 1 > tables.limit) return std::nullopt;
   const u64 at = tables.idt + u64{size} * vector;

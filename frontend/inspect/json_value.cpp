@@ -9,14 +9,14 @@
 namespace ringside {
 namespace {
 
-unsigned char byte_at(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
+unsigned char octet(std::string_view text, std::size_t at) { return static_cast<unsigned char>(text[at]); }
 
 // As UTF-8, whatever it was.
 std::string characters(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const std::size_t length = utf8_length(text);
-    const unsigned char byte = byte_at(text, 0);
+    const unsigned char byte = octet(text, 0);
     if (length > 0)
       out += text.substr(0, length);
     else

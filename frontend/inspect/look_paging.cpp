@@ -15,7 +15,7 @@
 namespace ringside {
 namespace {
 
-// Tables that point at themselves map everything, many times: an end to patience, in tables read.
+// TableListing that point at themselves map everything, many times: an end to patience, in tables read.
 constexpr unsigned most_tables = 200'000;
 
 struct Page {
@@ -59,9 +59,9 @@ class Listing {
 };
 
 // A guest's own page tables.
-class Tables {
+class TableListing {
  public:
-  Tables(const Cpu& cpu, Listing& listing) : cpu_(cpu), listing_(listing) {
+  TableListing(const Cpu& cpu, Listing& listing) : cpu_(cpu), listing_(listing) {
     const bool long_mode = cpu.efer & Efer::LMA;
     entry_bytes_ = long_mode || (cpu.cr4 & Cr4::PAE) ? 8 : 4;
     index_bits_ = entry_bytes_ == 8 ? 9 : 10;
@@ -173,7 +173,7 @@ MappedRanges mapped_pages(const Cpu& cpu, u64 first, std::size_t limit) {
     return out;
   }
   Listing listing(out, first, limit);
-  Tables(cpu, listing).list();
+  TableListing(cpu, listing).list();
   return out;
 }
 

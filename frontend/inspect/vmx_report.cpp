@@ -106,16 +106,16 @@ constexpr Hypervisor hypervisors[] = {{"KVM (Linux 6.1)", {all_of_them, kvm_and_
 constexpr struct {
   ControlWord word;
   std::string_view title;
-} words[] = {{ControlWord::pin, "Pin-based VM-execution controls"},
-             {ControlWord::primary, "Primary processor-based VM-execution controls"},
-             {ControlWord::secondary, "Secondary processor-based VM-execution controls"},
-             {ControlWord::tertiary, "Tertiary processor-based VM-execution controls"},
-             {ControlWord::exit, "VM-exit controls"},
-             {ControlWord::entry, "VM-entry controls"},
-             {ControlWord::basic, "Basic information"},
-             {ControlWord::misc, "Miscellaneous data"},
-             {ControlWord::ept_vpid, "EPT and VPID capabilities"},
-             {ControlWord::vm_function, "VM functions"}};
+} control_words[] = {{ControlWord::pin, "Pin-based VM-execution controls"},
+                     {ControlWord::primary, "Primary processor-based VM-execution controls"},
+                     {ControlWord::secondary, "Secondary processor-based VM-execution controls"},
+                     {ControlWord::tertiary, "Tertiary processor-based VM-execution controls"},
+                     {ControlWord::exit, "VM-exit controls"},
+                     {ControlWord::entry, "VM-entry controls"},
+                     {ControlWord::basic, "Basic information"},
+                     {ControlWord::misc, "Miscellaneous data"},
+                     {ControlWord::ept_vpid, "EPT and VPID capabilities"},
+                     {ControlWord::vm_function, "VM functions"}};
 
 // Through the tables that a guest would find.
 bool power_management_blocks(unsigned cpus) {
@@ -136,7 +136,7 @@ bool power_management_blocks(unsigned cpus) {
 
 std::string offered_text(const CpuModel& model, const Capabilities& vmx) {
   std::string text = fmt::format("VMX of {}:\n", model.name);
-  for (const auto& [word, title] : words) {
+  for (const auto& [word, title] : control_words) {
     const u32 msr = vmx.source(word);
     const u64 value = vmx.msr[msr - first_capability_msr];
     text += fmt::format("\n{} ({}, {:#x} = {:#018x})\n", title, msr_name(msr), msr, value);

@@ -8,20 +8,20 @@
 namespace ringside {
 namespace {
 
-using Kind = Action::Kind;
+using Does = Action::Kind;
 
 constexpr std::array actions = {
-    Action{"Run", 5, false, false, Kind::run_or_stop, "",
+    Action{"Run", 5, false, false, Does::run_or_stop, "",
            "run until something stops it; while it runs: stop"},
-    Action{"", 6, false, false, Kind::run_or_stop, "", "the same"},
-    Action{"Step", 11, false, false, Kind::command, "stepi", "one instruction"},
-    Action{"Over", 10, false, false, Kind::command, "nexti", "one instruction; calls run to their end"},
-    Action{"Out", 11, true, false, Kind::command, "finish", "until the function has returned"},
-    Action{"Line", 11, false, true, Kind::command, "step", "to the next line of source"},
-    Action{"", 10, false, true, Kind::command, "next", "to the next line of source; calls run to their end"},
-    Action{"To exit", 7, false, false, Kind::command, "run-to exit", "to the next VM exit"},
-    Action{"To entry", 8, false, false, Kind::command, "run-to entry", "to the next VM entry"},
-    Action{"", 9, false, false, Kind::breakpoint, "",
+    Action{"", 6, false, false, Does::run_or_stop, "", "the same"},
+    Action{"Step", 11, false, false, Does::command, "stepi", "one instruction"},
+    Action{"Over", 10, false, false, Does::command, "nexti", "one instruction; calls run to their end"},
+    Action{"Out", 11, true, false, Does::command, "finish", "until the function has returned"},
+    Action{"Line", 11, false, true, Does::command, "step", "to the next line of source"},
+    Action{"", 10, false, true, Does::command, "next", "to the next line of source; calls run to their end"},
+    Action{"To exit", 7, false, false, Does::command, "run-to exit", "to the next VM exit"},
+    Action{"To entry", 8, false, false, Does::command, "run-to entry", "to the next VM entry"},
+    Action{"", 9, false, false, Does::breakpoint, "",
            "a breakpoint at the line that was clicked, or at the present instruction; or it goes away"},
 };
 
@@ -42,9 +42,9 @@ const Action* action_of_key(unsigned function_key, bool shift, bool control) {
 
 Order order_of(const Action& action, bool running, u64 address) {
   switch (action.kind) {
-    case Kind::run_or_stop: return {running ? Order::Kind::stop : Order::Kind::run};
-    case Kind::breakpoint: return {Order::Kind::breakpoint, {}, address};
-    case Kind::command: break;
+    case Does::run_or_stop: return {running ? Order::Kind::stop : Order::Kind::run};
+    case Does::breakpoint: return {Order::Kind::breakpoint, {}, address};
+    case Does::command: break;
   }
   return {Order::Kind::command, std::string(action.line)};
 }

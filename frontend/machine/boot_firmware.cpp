@@ -11,7 +11,7 @@ namespace {
 
 constexpr u64 conventional_end = 0x9fc00;  // the extended BIOS data area follows, 1 KiB
 constexpr u64 vga_start = 0xa0000, bios_start = 0xe0000, extended_start = 0x100000;
-constexpr u64 flash_start = 0xfffc0000, four_gib = u64{1} << 32;
+constexpr u64 flash_start = 0xfffc0000, flash_end = u64{1} << 32;
 
 constexpr u64 type_wb = 6, type_wp = 5;
 constexpr u64 every(u64 type) { return type * 0x0101010101010101; }
@@ -67,8 +67,8 @@ std::vector<MemoryRange> standard_memory_map(u64 ram_bytes) {
                                {conventional_end, vga_start - conventional_end, 2},
                                {bios_start, extended_start - bios_start, 2}};
   if (low > extended_start) map.push_back({extended_start, low - extended_start, 1});
-  map.push_back({flash_start, four_gib - flash_start, 2});
-  if (ram_bytes > low) map.push_back({four_gib, ram_bytes - low, 1});
+  map.push_back({flash_start, flash_end - flash_start, 2});
+  if (ram_bytes > low) map.push_back({flash_end, ram_bytes - low, 1});
   return map;
 }
 
@@ -82,7 +82,7 @@ void set_memory_types(Cpu& cpu) {
   cpu.msr.mtrr_variable.fill(0);
   cpu.msr.mtrr_variable[0] = low_ram_limit;
   cpu.msr.mtrr_variable[1] =
-      (bit_range(0, cpu.model->physical_bits - 1) & ~(four_gib - low_ram_limit - 1)) | bit(11);
+      (bit_range(0, cpu.model->physical_bits - 1) & ~(flash_end - low_ram_limit - 1)) | bit(11);
   cpu.msr.mtrr_def_type = bit(11) | bit(10) | type_wb;
 }
 

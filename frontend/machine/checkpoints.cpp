@@ -4,15 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "frontend/machine/zero_page.h"
+
 namespace ringside {
-
-namespace {
-
-bool all_zero(const u8* page) {
-  return std::all_of(page, page + page_bytes, [](u8 byte) { return byte == 0; });
-}
-
-}  // namespace
 
 std::unique_ptr<Checkpoints> Checkpoints::create(Machine& machine) {
   const std::optional<unsigned> mark = machine.memory().add_mark();

@@ -19,7 +19,7 @@ struct Row {
   u16 number;
   LinearMode mode;
 };
-constexpr Row rows[] = {
+constexpr Row video_modes[] = {
     {0x100, {640, 400, 8}},    {0x101, {640, 480, 8}},   {0x103, {800, 600, 8}},    {0x105, {1024, 768, 8}},
     {0x107, {1280, 1024, 8}},  {0x110, {640, 480, 15}},  {0x111, {640, 480, 16}},   {0x112, {640, 480, 24}},
     {0x113, {800, 600, 15}},   {0x114, {800, 600, 16}},  {0x115, {800, 600, 24}},   {0x116, {1024, 768, 15}},
@@ -49,7 +49,7 @@ u16 asked_vid_mode(std::string_view command_line) {
 }
 
 std::optional<LinearMode> linear_mode_of(u16 vid_mode) {
-  for (const Row& row : rows)
+  for (const Row& row : video_modes)
     if (row.number + 0x200 == vid_mode) return row.mode;
   return std::nullopt;
 }

@@ -12,8 +12,8 @@
 namespace ringside {
 namespace {
 
-constexpr u32 header_magic = 0xe85250d6, entry_magic = 0x36d76289;
-constexpr u64 search_bytes = 32768, header_bytes = 16;
+constexpr u32 header2_magic = 0xe85250d6, entry2_magic = 0x36d76289;
+constexpr u64 search2_bytes = 32768, header2_bytes = 16;
 
 namespace header_tag {
 enum : u16 {
@@ -60,10 +60,10 @@ struct Requests {
   std::optional<Relocation> relocation;
 };
 
-std::optional<u64> find_header(const Image& image) {
-  for (u64 at = 0; at + header_bytes <= std::min(image.size(), search_bytes); at += 8) {
-    if (image.at<u32>(at) != header_magic) continue;
-    const u32 sum = header_magic + image.at<u32>(at + 4) + image.at<u32>(at + 8) + image.at<u32>(at + 12);
+std::optional<u64> find_header2(const Image& image) {
+  for (u64 at = 0; at + header2_bytes <= std::min(image.size(), search2_bytes); at += 8) {
+    if (image.at<u32>(at) != header2_magic) continue;
+    const u32 sum = header2_magic + image.at<u32>(at + 4) + image.at<u32>(at + 8) + image.at<u32>(at + 12);
     if (sum == 0) return at;
   }
   return std::nullopt;
@@ -130,10 +130,10 @@ bool read_header(const LoadJob& job, u64 header, Requests& requests) {
     return job.fail(fmt::format("is a multiboot 2 kernel for {}; give one for x86",
                                 architecture == 4 ? "MIPS" : "an unknown architecture"));
   const u64 length = k.at<u32>(header + 8);
-  if (length < header_bytes || !k.covers(header, length))
+  if (length < header2_bytes || !k.covers(header, length))
     return job.fail("is cut short: it ends inside its multiboot 2 header; get the whole file");
   const u64 end = header + length;
-  for (u64 tag = header + header_bytes; end - tag >= 8;) {
+  for (u64 tag = header + header2_bytes; end - tag >= 8;) {
     const u16 type = k.at<u16>(tag), flags = k.at<u16>(tag + 2);
     const u64 bytes = k.at<u32>(tag + 4);
     if (type == header_tag::end) break;
@@ -234,10 +234,10 @@ TableBytes string_body(std::string_view text) { return TableBytes().text(text).a
 
 }  // namespace
 
-bool is_multiboot2(const Image& image) { return find_header(image).has_value(); }
+bool is_multiboot2(const Image& image) { return find_header2(image).has_value(); }
 
 bool load_multiboot2(const LoadJob& job, Entry& entry) {
-  const u64 header = *find_header(job.kernel);
+  const u64 header = *find_header2(job.kernel);
   LoadPlan& plan = job.plan;
   const BootPlatform& platform = plan.platform();
   Requests requests;
@@ -281,7 +281,7 @@ bool load_multiboot2(const LoadJob& job, Entry& entry) {
            .data = multiboot_selectors.data,
            .gdt = *gdt_at,
            .rip = placed.entry,
-           .rax = entry_magic,
+           .rax = entry2_magic,
            .rbx = *info_at};
   return true;
 }

@@ -10,7 +10,7 @@ namespace ringside {
 namespace {
 
 constexpr u64 first_boot_data = 0x9000;  // above what real-mode code and AP start-up code like to use
-constexpr u64 conventional_end = 0xa0000;
+constexpr u64 boot_data_end = 0xa0000;
 
 bool overlap(u64 base, u64 end, u64 other_base, u64 other_end) {
   return base < other_end && other_base < end;
@@ -128,7 +128,7 @@ void LoadPlan::zero(u64 base, u64 bytes) {
 
 std::optional<u64> LoadPlan::place(std::vector<u8> bytes, u64 alignment, std::string what) {
   const u64 count = std::max<u64>(bytes.size(), 1);
-  std::optional<u64> at = lowest(count, alignment, first_boot_data, conventional_end);
+  std::optional<u64> at = lowest(count, alignment, first_boot_data, boot_data_end);
   if (!at) at = highest(count, alignment, 0x100000, platform_.low_ram_end);
   std::string problem;
   if (!at || !claim(*at, count, std::move(what), problem)) return std::nullopt;

@@ -17,6 +17,7 @@
 #include "frontend/machine/clock.h"
 #include "frontend/machine/load_image.h"
 #include "frontend/machine/turns.h"
+#include "frontend/machine/zero_page.h"
 #include "vmx/ept.h"
 #include "vmx/vmx.h"
 
@@ -59,10 +60,6 @@ class Hash final : public Fields {
  private:
   XXH3_state_t* state_;
 };
-
-bool all_zero(const u8* page) {
-  return std::all_of(page, page + page_bytes, [](u8 byte) { return byte == 0; });
-}
 
 }  // namespace
 

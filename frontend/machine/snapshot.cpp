@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "frontend/machine/machine.h"
+#include "frontend/machine/zero_page.h"
 #include "vmx/ept.h"
 #include "vmx/transitions.h"
 
@@ -32,10 +33,6 @@ bool take(std::span<const u8>& in, void* out, std::size_t size) {
   std::memcpy(out, in.data(), size);
   in = in.subspan(size);
   return true;
-}
-
-bool all_zero(const u8* page) {
-  return std::all_of(page, page + page_bytes, [](u8 byte) { return byte == 0; });
 }
 
 // Pages as a state has them: their address, then their bytes, in the order of addresses.

@@ -14,12 +14,7 @@
 namespace ringside {
 namespace {
 
-constexpr u64 most_bytes = 64 << 20;
-
-int refuse(const std::string& error, int status) {
-  say(error);
-  return status;
-}
+constexpr u64 most_coverage_bytes = 64 << 20;
 
 }  // namespace
 
@@ -41,7 +36,7 @@ int add_coverage(std::span<const std::string_view> words) {
   for (const std::string& file : files) {
     Image text;
     VmxCoverage one;
-    if (!read_image(file, "coverage", most_bytes, text, error)) return refuse(error, exit_failed);
+    if (!read_image(file, "coverage", most_coverage_bytes, text, error)) return refuse(error, exit_failed);
     const std::string_view json(reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size());
     if (!read_vmx_coverage(json, one, error))
       return refuse(fmt::format("coverage: {}: {}; --vmx-coverage NAME.json makes such a file", file, error),

@@ -16,17 +16,13 @@
 #include "frontend/program/inspecting.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/pager.h"
+#include "frontend/program/output.h"
 #include "frontend/program/session.h"
 #include "frontend/program/session_commands.h"
 #include "frontend/machine/load_image.h"
 
 namespace ringside {
 namespace {
-
-int refuse(const std::string& error) {
-  say(error);
-  return exit_usage;
-}
 
 int shown(const std::string& text) { return print(text) ? exit_ok : exit_failed; }
 

@@ -7,16 +7,12 @@
 
 #include "frontend/differ/lockstep.h"
 #include "frontend/program/listings.h"
+#include "frontend/program/output.h"
 #include "frontend/program/session.h"
 #include "frontend/render/sheet_text.h"
 
 namespace ringside {
 namespace {
-
-int refuse(const std::string& error) {
-  say(error);
-  return exit_usage;
-}
 
 // Takes --with NAME and --with=NAME out of the words. False: `error`.
 bool take_peer(std::vector<std::string_view>& words, std::string& error) {

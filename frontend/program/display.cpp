@@ -33,7 +33,7 @@ std::string next_screenshot() {
   return fmt::format("screenshot-{}.png", number);
 }
 
-WindowStatus::World world_of(const Cpu& cpu) {
+WindowStatus::World world_shown(const Cpu& cpu) {
   if (cpu.activity != Activity::active) return WindowStatus::World::halted;
   return cpu.non_root ? WindowStatus::World::guest : WindowStatus::World::root;
 }
@@ -153,7 +153,7 @@ void Display::write_status(Machine& machine, HostClock::time_point now) {
   status.name = name_;
   status.mips = static_cast<double>(retired - std::min(retired_, retired)) / 1e6 / since;
   status.seconds = machine.seconds();
-  for (unsigned n = 0; n < machine.cpus(); ++n) status.cpus.push_back(world_of(machine.cpu(n)));
+  for (unsigned n = 0; n < machine.cpus(); ++n) status.cpus.push_back(world_shown(machine.cpu(n)));
   status.paused = paused_ || standing_;
   status.full_speed = full_speed_;
   faces_.status(status);

@@ -28,10 +28,6 @@ namespace {
 
 using Words = std::span<const std::string_view>;
 
-int refuse(const std::string& error) {
-  say(error);
-  return exit_usage;
-}
 int show(const std::string& text) { return print(text) ? exit_ok : exit_failed; }
 
 std::string usage();

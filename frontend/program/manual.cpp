@@ -69,7 +69,7 @@ std::string entry(std::string_view name, std::string_view argument, std::string_
   return fmt::format(".TP\n{}\n{}\n", head, roff(text));
 }
 
-std::string flags() {
+std::string flags_section() {
   std::string text;
   for (const Option& option : option_table()) {
     text += option.name.empty() ? fmt::format(".SS {}\n", roff(option.help))
@@ -100,7 +100,7 @@ std::string man_page(std::span<const SubcommandHelp> subcommands) {
   text +=
       fmt::format(".SH FLAGS\n{}\n",
                   roff("`-flag` and `--flag` mean the same, and so do `--flag value` and `--flag=value`."));
-  text += flags();
+  text += flags_section();
   for (const SubcommandHelp& s : subcommands) {
     if (s.flags.empty()) continue;
     text += fmt::format(".SH FLAGS OF {}\n", roff(s.name));

@@ -19,12 +19,7 @@
 namespace ringside {
 namespace {
 
-constexpr u64 most_bytes = u64{1} << 30;
-
-int refuse(const std::string& error, int status) {
-  say(error);
-  return status;
-}
+constexpr u64 most_result_bytes = u64{1} << 30;
 
 // False: the words are wrong, one line in `error`.
 bool parse(std::span<const std::string_view> words, ResultFiles& files, std::vector<std::string>& shards,
@@ -62,7 +57,7 @@ int merge_results(std::span<const std::string_view> words) {
   std::vector<conform::SuiteRun> shards(names.size());
   for (std::size_t n = 0; n < names.size(); ++n) {
     Image text;
-    if (!read_image(names[n], "results", most_bytes, text, error)) return refuse(error, exit_failed);
+    if (!read_image(names[n], "results", most_result_bytes, text, error)) return refuse(error, exit_failed);
     const std::string_view lines(reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size());
     if (!conform::parse_json_lines(lines, shards[n], error))
       return refuse(

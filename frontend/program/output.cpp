@@ -84,6 +84,11 @@ bool is_fifo(const std::string& path) {
 
 void say(std::string_view line) { tell(fmt::format("ringside: {}\n", line)); }
 
+int refuse(std::string_view error, int status) {
+  say(error);
+  return status;
+}
+
 void tell(std::string_view text) { static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr)); }
 
 bool print(std::string_view text) {

@@ -11,6 +11,8 @@ namespace ringside {
 // One line about the run or its failure, and text as it is, on standard error. What nobody can read any more
 // is lost; a failed write is no failure of the run's.
 void say(std::string_view line);
+// Says what was wrong; what the program then ends with.
+int refuse(std::string_view error, int status = exit_usage);
 void tell(std::string_view text);
 // On standard output; false: it could not be written, and a line on standard error has said so.
 bool print(std::string_view text);

@@ -9,7 +9,7 @@
 namespace ringside {
 namespace {
 
-constexpr ResultFlag flags[] = {
+constexpr ResultFlag result_rows[] = {
     {"--junit", "FILE", "the results as JUnit XML, which CI systems read", &ResultFiles::junit,
      conform::junit_xml},
     {"--tap", "FILE", "the results as TAP 14", &ResultFiles::tap, conform::tap},
@@ -20,14 +20,14 @@ constexpr ResultFlag flags[] = {
 
 }  // namespace
 
-std::span<const ResultFlag> result_flags() { return flags; }
+std::span<const ResultFlag> result_flags() { return result_rows; }
 
 bool check_result_files(const ResultFiles& files, std::string& error) {
-  for (const ResultFlag& flag : flags) {
+  for (const ResultFlag& flag : result_rows) {
     const std::string& path = files.*flag.file;
     if (path.empty()) continue;
     if (!check_writable(std::string(flag.name), path, error)) return false;
-    for (const ResultFlag& other : flags) {
+    for (const ResultFlag& other : result_rows) {
       if (&other == &flag || files.*other.file != path) continue;
       error = fmt::format("{} {}: {} writes there, too; give each a file of its own", flag.name, path,
                           other.name);
@@ -39,7 +39,7 @@ bool check_result_files(const ResultFiles& files, std::string& error) {
 
 bool write_results(const ResultFiles& files, const conform::SuiteRun& run, std::string& error) {
   std::string first;
-  for (const ResultFlag& flag : flags) {
+  for (const ResultFlag& flag : result_rows) {
     const std::string& path = files.*flag.file;
     if (path.empty()) continue;
     std::string why;

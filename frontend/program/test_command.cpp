@@ -22,11 +22,6 @@ namespace {
 
 using conform::Test;
 
-int refuse(const std::string& error) {
-  say(error);
-  return exit_usage;
-}
-
 std::string own_path() {
   std::error_code failure;
   const auto path = std::filesystem::read_symlink("/proc/self/exe", failure);

@@ -9,15 +9,13 @@
 #include <fstream>
 
 #include "frontend/conform/running/expectations.h"
+#include "frontend/program/option_functions.h"
 #include "frontend/program/option_values.h"
 
 namespace ringside {
 namespace {
 
-bool fail(std::string& error, std::string text) {
-  error = std::move(text);
-  return false;
-}
+using flags::fail;
 
 bool number(std::string_view flag, std::string_view value, u64 most, u64& to, std::string& error) {
   const auto count = parse_number(value);
@@ -81,7 +79,7 @@ struct TestFlag {
   std::string_view name, argument, help;
   bool (*apply)(TestOptions& options, std::string_view value, std::string& error);
 };
-constexpr TestFlag flags[] = {
+constexpr TestFlag test_flag_rows[] = {
     {"-j", "N", "so many tests at once, each in a process of its own (1)", jobs},
     {"--filter", "REGEX", "only tests whose \"SUITE: NAME\" matches; may come again: one of them must match",
      filter},
@@ -107,10 +105,10 @@ constexpr TestFlag flags[] = {
 
 const TestFlag* find_flag(std::string_view name) {
   while (name.starts_with('-')) name.remove_prefix(1);
-  const auto found = std::find_if(std::begin(flags), std::end(flags), [&](const TestFlag& flag) {
-    return flag.name.substr(flag.name.find_first_not_of('-')) == name;
-  });
-  return found == std::end(flags) ? nullptr : found;
+  const auto found = std::find_if(
+      std::begin(test_flag_rows), std::end(test_flag_rows),
+      [&](const TestFlag& flag) { return flag.name.substr(flag.name.find_first_not_of('-')) == name; });
+  return found == std::end(test_flag_rows) ? nullptr : found;
 }
 
 const ResultFlag* find_result_flag(std::string_view name) {
@@ -123,7 +121,7 @@ const ResultFlag* find_result_flag(std::string_view name) {
 std::string unknown(std::string_view word) {
   std::vector<std::string_view> names;
   for (const ResultFlag& flag : result_flags()) names.push_back(flag.name);
-  for (const TestFlag& flag : flags) names.push_back(flag.name);
+  for (const TestFlag& flag : test_flag_rows) names.push_back(flag.name);
   if (const auto near = nearest(word, names))
     return fmt::format("{}: ringside test has no such flag; did you mean {}?", word, *near);
   return fmt::format(
@@ -192,7 +190,7 @@ bool take_bazel_shard(TestOptions& options, std::string& error) {
 
 std::vector<FlagHelp> test_flags() {
   std::vector<FlagHelp> helps;
-  for (const TestFlag& flag : flags) helps.push_back({flag.name, flag.argument, flag.help});
+  for (const TestFlag& flag : test_flag_rows) helps.push_back({flag.name, flag.argument, flag.help});
   for (const ResultFlag& flag : result_flags()) helps.push_back({flag.name, flag.argument, flag.help});
   return helps;
 }

@@ -20,7 +20,7 @@ using conform::TestResult;
 using conform::Verdict;
 
 volatile std::sig_atomic_t caught_signal = 0;
-void on_signal(int number) { caught_signal = number; }
+void note_signal(int number) { caught_signal = number; }
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
@@ -56,8 +56,8 @@ TestProgress::TestProgress(std::size_t of, bool verbose)
       colour_(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR")),
       since_(now()) {
   caught_signal = 0;
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
+  std::signal(SIGINT, note_signal);
+  std::signal(SIGTERM, note_signal);
 }
 
 TestProgress::~TestProgress() {

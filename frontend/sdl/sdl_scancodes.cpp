@@ -8,7 +8,7 @@ namespace ringside {
 namespace {
 
 // Usages 04H to 65H: scan codes of set 1; 0xe000 on top for those with the prefix; 0: none.
-constexpr u16 keys[] = {
+constexpr u16 scan_codes[] = {
     0x1e,   0x30,   0x2e,   0x20,   0x12,   0x21,   0x22, 0x23, 0x17, 0x24, 0x25, 0x26,
     0x32,   0x31,   0x18,   0x19,                                            // A to P
     0x10,   0x13,   0x1f,   0x14,   0x16,   0x2f,   0x11, 0x2d, 0x15, 0x2c,  // Q to Z
@@ -25,7 +25,7 @@ constexpr u16 keys[] = {
     0x56,   0xe05d,  // the key beside the left Shift, Menu
 };
 constexpr unsigned first_key = 0x04, last_key = 0x65;
-static_assert(std::size(keys) == last_key - first_key + 1);
+static_assert(std::size(scan_codes) == last_key - first_key + 1);
 
 // Usages E0H to E7H: Ctrl, Shift, Alt and Super, left and right.
 constexpr u16 modifiers[] = {0x1d, 0x2a, 0x38, 0xe05b, 0xe01d, 0x36, 0xe038, 0xe05c};
@@ -35,7 +35,7 @@ constexpr unsigned first_modifier = 0xe0, last_modifier = 0xe7;
 
 std::optional<KeyStroke> key_of_usage(unsigned usage) {
   u16 key = 0;
-  if (usage >= first_key && usage <= last_key) key = keys[usage - first_key];
+  if (usage >= first_key && usage <= last_key) key = scan_codes[usage - first_key];
   if (usage >= first_modifier && usage <= last_modifier) key = modifiers[usage - first_modifier];
   if (key == 0) return std::nullopt;
   return KeyStroke{static_cast<u8>(key), key >= 0x100, false};

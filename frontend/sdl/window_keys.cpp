@@ -6,7 +6,7 @@
 namespace ringside {
 namespace {
 
-constexpr WindowKey keys[] = {
+constexpr WindowKey own_keys[] = {
     {'h', 1, WindowAct::help, "these keys, or no longer"},
     {'i', 2, WindowAct::inspector, "the inspector beside the screen, or no longer"},
     {'g', 0, WindowAct::grab, "mouse and all keys are the guest's, or no longer; a click does so, too"},
@@ -22,17 +22,17 @@ constexpr WindowKey keys[] = {
 
 }  // namespace
 
-std::span<const WindowKey> window_keys() { return keys; }
+std::span<const WindowKey> window_keys() { return own_keys; }
 
 std::optional<WindowAct> window_act(char letter) {
-  for (const WindowKey& key : keys) {
+  for (const WindowKey& key : own_keys) {
     if (key.letter == letter) return key.act;
   }
   return std::nullopt;
 }
 
 std::optional<WindowAct> window_act_of_function_key(unsigned number) {
-  for (const WindowKey& key : keys) {
+  for (const WindowKey& key : own_keys) {
     if (number != 0 && key.function_key == number) return key.act;
   }
   return std::nullopt;
@@ -46,7 +46,7 @@ std::string spelled(const WindowKey& key) {
 
 std::string window_keys_text(std::string_view indent) {
   std::string text;
-  for (const WindowKey& key : keys) text += fmt::format("{}{:<16}{}\n", indent, spelled(key), key.help);
+  for (const WindowKey& key : own_keys) text += fmt::format("{}{:<16}{}\n", indent, spelled(key), key.help);
   return text;
 }
 

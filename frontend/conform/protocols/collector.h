@@ -20,6 +20,12 @@ std::string_view trimmed(std::string_view text);
 bool take_number(std::string_view& text, u64& number);
 bool take(std::string_view& text, std::string_view front);
 
+// What an output says of a check, and what it means.
+struct ResultWord {
+  std::string_view text;
+  Verdict verdict;
+};
+
 class Collector : public ProtocolReader {
  public:
   // What is kept of one test's output, however much it prints.

@@ -9,11 +9,7 @@
 namespace ringside::conform {
 namespace {
 
-struct Word {
-  std::string_view front;
-  Verdict verdict;
-};
-constexpr std::array<Word, 3> words = {{
+constexpr std::array<ResultWord, 3> gtest_words = {{
     {"[       OK ] ", Verdict::passed},
     {"[  FAILED  ] ", Verdict::failed},
     {"[  SKIPPED ] ", Verdict::skipped},
@@ -30,8 +26,8 @@ class Gtest final : public Collector {
       return;
     }
     if (take(rest, whole_front)) return whole(rest);
-    for (const Word& word : words) {
-      if (take(rest, word.front)) return result(rest, word.verdict);
+    for (const ResultWord& word : gtest_words) {
+      if (take(rest, word.text)) return result(rest, word.verdict);
     }
     note(text);
   }

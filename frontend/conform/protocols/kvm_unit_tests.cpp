@@ -9,12 +9,8 @@
 namespace ringside::conform {
 namespace {
 
-struct Word {
-  std::string_view front;
-  Verdict verdict;
-};
 // A known failure (KFAIL) is one that a test says of itself, as an expected one is.
-constexpr std::array<Word, 7> words = {{
+constexpr std::array<ResultWord, 7> report_words = {{
     {"PASS: ", Verdict::passed},
     {"FAIL: ", Verdict::failed},
     {"SKIP: ", Verdict::skipped},
@@ -24,9 +20,9 @@ constexpr std::array<Word, 7> words = {{
     {"ABORT: ", Verdict::broken},
 }};
 
-const Word* word_of(std::string_view line) {
-  for (const Word& word : words) {
-    if (line.starts_with(word.front)) return &word;
+const ResultWord* report_word(std::string_view line) {
+  for (const ResultWord& word : report_words) {
+    if (line.starts_with(word.text)) return &word;
   }
   return nullptr;
 }
@@ -35,8 +31,8 @@ const Word* word_of(std::string_view line) {
 // left as it was printed.
 class KvmUnitTests final : public Collector {
   void read(std::string_view text, u64) override {
-    if (const Word* word = word_of(text)) {
-      const std::string_view name = trimmed(text.substr(word->front.size()));
+    if (const ResultWord* word = report_word(text)) {
+      const std::string_view name = trimmed(text.substr(word->text.size()));
       ++since_.all;
       since_.failures += word->verdict == Verdict::failed || word->verdict == Verdict::unexpected_pass;
       add(name, word->verdict);
@@ -71,7 +67,7 @@ class KvmUnitTests final : public Collector {
 }  // namespace
 
 bool looks_like_kvm_unit_tests(std::string_view line) {
-  return word_of(line) || (line.starts_with("SUMMARY: ") && line.find(" tests") != line.npos);
+  return report_word(line) || (line.starts_with("SUMMARY: ") && line.find(" tests") != line.npos);
 }
 std::unique_ptr<ProtocolReader> kvm_unit_tests_reader() { return std::make_unique<KvmUnitTests>(); }
 

@@ -7,12 +7,8 @@
 namespace ringside::conform {
 namespace {
 
-struct Word {
-  std::string_view word;
-  Verdict verdict;
-};
 // ERROR is an issue of the test, FAILURE one of what it tests; CRASH is the word of the runner.
-constexpr std::array<Word, 5> words = {{
+constexpr std::array<ResultWord, 5> xtf_words = {{
     {"SUCCESS", Verdict::passed},
     {"SKIP", Verdict::skipped},
     {"ERROR", Verdict::broken},
@@ -21,11 +17,11 @@ constexpr std::array<Word, 5> words = {{
 }};
 constexpr std::string_view banner = "--- Xen Test Framework ---", result_front = "Test result: ";
 
-const Word* word_of(std::string_view line) {
+const ResultWord* xtf_word(std::string_view line) {
   if (!take(line, result_front)) return nullptr;
   line = trimmed(line);
-  for (const Word& word : words) {
-    if (line == word.word || line == std::string(word.word) + " with warnings") return &word;
+  for (const ResultWord& word : xtf_words) {
+    if (line == word.text || line == std::string(word.text) + " with warnings") return &word;
   }
   return nullptr;
 }
@@ -44,7 +40,7 @@ class Xtf final : public Collector {
     } else if (title_next_) {
       title_ = trimmed(text);
       title_next_ = false;
-    } else if (const Word* word = word_of(text)) {
+    } else if (const ResultWord* word = xtf_word(text)) {
       const bool warned = text.ends_with("with warnings");
       if (word->verdict == Verdict::skipped)
         add(name(), word->verdict, skip_.empty() ? "skipped" : skip_);
@@ -75,7 +71,7 @@ class Xtf final : public Collector {
 
 }  // namespace
 
-bool looks_like_xtf(std::string_view line) { return line.starts_with(banner) || word_of(line); }
+bool looks_like_xtf(std::string_view line) { return line.starts_with(banner) || xtf_word(line); }
 std::unique_ptr<ProtocolReader> xtf_reader() { return std::make_unique<Xtf>(); }
 
 }  // namespace ringside::conform

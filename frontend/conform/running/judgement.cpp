@@ -25,7 +25,7 @@ std::string last_line(std::string_view text) {
   const auto newline = text.rfind('\n');
   return std::string(newline == std::string_view::npos ? text : text.substr(newline + 1));
 }
-std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
+std::string opening_line(std::string_view text) { return std::string(text.substr(0, text.find('\n'))); }
 
 // How the run ended, in a person's words.
 std::string ending_of(const Seen& seen) {
@@ -54,7 +54,7 @@ const Check* first_failure(const Seen& seen) {
 
 std::string about(const Check& check) {
   std::string text = check.line ? fmt::format("line {}: {}", check.line, check.name) : check.name;
-  if (!check.message.empty() && check.message != check.name) text += ": " + first_line(check.message);
+  if (!check.message.empty() && check.message != check.name) text += ": " + opening_line(check.message);
   return text;
 }
 

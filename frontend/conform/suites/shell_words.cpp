@@ -91,7 +91,7 @@ std::string quoted(std::string_view word) {
 
 std::string quoted(std::span<const std::string> words) {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : " ") + quoted(word);
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + conform::quoted(word);
   return text;
 }
 

@@ -48,18 +48,18 @@ struct Key {
   std::string_view name;
   std::string Section::*value;
 };
-constexpr std::array<Key, 12> keys = {{{"file", &Section::file},
-                                       {"smp", &Section::smp},
-                                       {"test_args", &Section::args},
-                                       {"extra_params", &Section::params},
-                                       {"qemu_params", &Section::params},
-                                       {"groups", &Section::groups},
-                                       {"arch", &Section::arch},
-                                       {"machine", &Section::machine},
-                                       {"check", &Section::check},
-                                       {"accel", &Section::accel},
-                                       {"timeout", &Section::timeout},
-                                       {"disabled_if", &Section::disabled_if}}};
+constexpr std::array<Key, 12> section_keys = {{{"file", &Section::file},
+                                               {"smp", &Section::smp},
+                                               {"test_args", &Section::args},
+                                               {"extra_params", &Section::params},
+                                               {"qemu_params", &Section::params},
+                                               {"groups", &Section::groups},
+                                               {"arch", &Section::arch},
+                                               {"machine", &Section::machine},
+                                               {"check", &Section::check},
+                                               {"accel", &Section::accel},
+                                               {"timeout", &Section::timeout},
+                                               {"disabled_if", &Section::disabled_if}}};
 
 class Sections {
  public:
@@ -86,8 +86,9 @@ class Sections {
     const auto equals = line.find('=');
     if (equals == std::string_view::npos) return;
     const std::string_view name = trimmed(line.substr(0, equals));
-    const auto key = std::find_if(keys.begin(), keys.end(), [&](const Key& k) { return k.name == name; });
-    if (key == keys.end()) return;
+    const auto key =
+        std::find_if(section_keys.begin(), section_keys.end(), [&](const Key& k) { return k.name == name; });
+    if (key == section_keys.end()) return;
     const std::string_view value = trimmed(line.substr(equals + 1));
     sections_.back().*key->value =
         value.starts_with(R"(""")") ? rest_of(value.substr(3)) : std::string(value);

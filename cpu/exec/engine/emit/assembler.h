@@ -14,6 +14,11 @@
 
 namespace ringside {
 
+namespace host_names {
+// The host's XMM registers, in the order in which an operation uses them.
+inline const Xbyak::Xmm first(0), second(1), third(2), fourth(3), fifth(4);
+}  // namespace host_names
+
 // How a floating-point result came about, for whoever asks whether it was exact.
 enum class Exactness : u8 { sum, difference, product, quotient, root, narrowed, from_integer, to_integer };
 

@@ -17,8 +17,6 @@ using namespace host_names;
 
 namespace {
 
-const Xbyak::Xmm first(0), second(1), third(2), fourth(3), fifth(4);
-
 // Below these exponents (biased) of a double the residual of a product, or of a quotient, might not be a
 // number.
 constexpr unsigned least_exponent = 223;

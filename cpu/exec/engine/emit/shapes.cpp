@@ -83,12 +83,12 @@ constexpr InlineRule rules[] = {
     {Inline::ret, Fits::branch_by_stack, false, false, true},
     {Inline::ret_and_release, Fits::branch_by_stack, false, false, true},
 };
-constexpr bool in_order() {
+constexpr bool rules_in_order() {
   for (unsigned n = 0; n < std::size(rules); ++n)
     if (rules[n].what != static_cast<Inline>(n)) return false;
   return std::size(rules) == inline_count;
 }
-static_assert(in_order());
+static_assert(rules_in_order());
 
 // What of a shape is the same for all operations of a row.
 struct RowShape {

@@ -186,14 +186,12 @@ constexpr Operation operations[] = {
     scalar(V::cvtsd2ss, What::narrow, 8, &C::cvtsd2ss),
 };
 
-const Xbyak::Xmm first(0), second(1);
-
-constexpr bool in_order() {
+constexpr bool operations_in_order() {
   for (unsigned n = 0; n < std::size(operations); ++n)
     if (operations[n].operation != static_cast<V>(n)) return false;
   return std::size(operations) == inline_vector_count;
 }
-static_assert(in_order());
+static_assert(operations_in_order());
 
 const Operation& operation_of(const Shape& shape) { return operations[static_cast<unsigned>(shape.vector)]; }
 

@@ -66,10 +66,14 @@ void Debugger::interrupt() {
   impl_->interrupted = true;
   impl_->machine.interrupt();
 }
-bool Debugger::take_interrupt() {
-  const bool was = impl_->interrupted;
-  impl_->interrupted = false;
+bool Debugger::take_interrupt() { return impl_->take_interrupt(); }
+bool Debugger::Impl::take_interrupt() {
+  const bool was = interrupted;
+  interrupted = false;
   return was;
+}
+Stop Debugger::Impl::interruption() const {
+  return {Stop::Kind::interrupted, machine.turn(), 0, false, "interrupted"};
 }
 void Debugger::on_slice(std::function<void()> between) { impl_->between = std::move(between); }
 void Debugger::on_condition(Evaluate evaluate) { impl_->evaluate = std::move(evaluate); }
@@ -235,6 +239,7 @@ Stop Debugger::Impl::go(u64 instructions) {
   for (u64 left = instructions;;) {
     const u64 before = machine.retired();
     const u64 wanted = std::min(left, slice_instructions), slice = allowed ? allowed(wanted) : wanted;
+    if (slice == 0 && take_interrupt()) return finish(interruption());
     if (slice == 0) return finish({Stop::Kind::limit, selected, 0, false, "no more instructions may run"});
     // The witness has heard enough, or who is called between two slices has changed what is waited for.
     if (points_touched || (witness_hears && !witness->hears_instructions())) arm();
@@ -251,10 +256,7 @@ Stop Debugger::Impl::go(u64 instructions) {
         ending.why == Ending::Why::reset && perform_reset && perform_reset(std::string(ending.reason));
     if (ending.why != Ending::Why::running && !goes_on)
       return finish({Stop::Kind::ended, selected, 0, false, ending.reason});
-    if (interrupted) {
-      interrupted = false;
-      return finish({Stop::Kind::interrupted, machine.turn(), 0, false, "interrupted"});
-    }
+    if (take_interrupt()) return finish(interruption());
     const bool turn_came = turn_of && retired(machine.cpu(*turn_of)) != turn_before;
     if (left == 0 || turn_came || round_ended) return finish({Stop::Kind::limit, selected});
     if (between && machine.retired() == before) between();  // everybody sleeps

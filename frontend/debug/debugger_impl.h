@@ -86,6 +86,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   Stop go(u64 instructions);
   bool decide_stop();  // of what is pending; true: `stop` is set
   Stop finish(Stop made);
+  bool take_interrupt();  // as Debugger's
+  Stop interruption() const;
   Stop step(u64 instructions);
   void tell_instruction(Cpu& cpu);
   void arm();

@@ -149,6 +149,7 @@ std::optional<std::string> Instance::Impl::printed_by(std::string_view line, std
     error = fmt::format("{}: the machine runs; a callback looks and changes, but cannot run it", line);
     return std::nullopt;
   }
+  const Busy busy(asked);
   Running conditions;
   Running* const outer = std::exchange(running, running ? running : &conditions);
   const Commands::Result result = execute(line);

@@ -81,7 +81,8 @@ class Instance {
   Halt step_out();
   // The state as it is; nothing runs.
   Halt here() const;
-  // What runs stops soon. Async-signal-safe, and for any thread.
+  // What runs stops soon, at the latest after a slice of 200,000 instructions; one that comes while a run
+  // starts counts, too. Where nothing runs it is forgotten. Async-signal-safe, and for any thread.
   void interrupt();
   // Asked between slices of at most 200,000 instructions while something runs; false: it stops.
   void on_slice(std::function<bool()> go_on);

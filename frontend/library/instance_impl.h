@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -16,6 +17,11 @@ namespace ringside {
 
 struct Instance::Impl {
   explicit Impl(RunOptions options) : session(std::move(options)) {}
+
+  // What other threads and signals ask of what runs. It is looked at between slices, so that no request is
+  // lost or left over for the next run.
+  enum class Asked : u8 { nothing_runs, go_on, stop };
+  static_assert(std::atomic<Asked>::is_always_lock_free, "signal handlers change it");
 
   // The parts of a run's conditions that outlive its first slice.
   struct Running {
@@ -36,6 +42,24 @@ struct Instance::Impl {
     std::string bytes;
     u64 dropped = 0;   // before these
     u64 consumed = 0;  // up to here, counted from the first ever, expressions have matched
+  };
+
+  // While one lives, the machine runs or is about to: interrupts count. Callbacks, which are asked from
+  // within a run, make inner ones, which change nothing.
+  class Busy {
+   public:
+    explicit Busy(std::atomic<Asked>& asked) : asked_(asked), outermost_(asked == Asked::nothing_runs) {
+      if (outermost_) asked_ = Asked::go_on;
+    }
+    ~Busy() {
+      if (outermost_) asked_ = Asked::nothing_runs;
+    }
+    Busy(const Busy&) = delete;
+    Busy& operator=(const Busy&) = delete;
+
+   private:
+    std::atomic<Asked>& asked_;
+    bool outermost_;
   };
 
   Debugger& debugger() { return session.debugger(); }
@@ -71,6 +95,7 @@ struct Instance::Impl {
   std::map<unsigned, std::function<bool(const Halt&)>> callbacks;
   std::function<bool()> go_on;
   Running* running = nullptr;
+  std::atomic<Asked> asked = Asked::nothing_runs;
 };
 
 }  // namespace ringside

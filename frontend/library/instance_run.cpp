@@ -94,7 +94,8 @@ bool Instance::Impl::halted_for_ever() {
 // Why nothing more is to run; nullopt: it goes on.
 std::optional<Instance::Why> Instance::Impl::decided() {
   Running& r = *running;
-  if (go_on && !go_on()) return Why::interrupted;
+  const bool goes_on = !go_on || go_on();
+  if (!goes_on || asked == Asked::stop) return Why::interrupted;
   if (session.ended_from_outside() || session.over()) {
     r.text = session.summary().reason;
     return Why::limit;
@@ -120,6 +121,7 @@ u64 Instance::Impl::allowed(u64 slice) {
   if (!running) return slice;
   offer_input();
   running->enough = decided();
+  if (running->enough == Why::interrupted) debugger().interrupt();  // whose own stop it is
   if (running->enough) return 0;
   slice = session.allowed(slice);
   if (!running->until) return slice;
@@ -152,6 +154,7 @@ Instance::Halt Instance::Impl::told(const Stop& stop) {
 // `runs` until something stops it that no callback lets pass.
 template <class Runs>
 Instance::Halt Instance::Impl::run_while(Running& conditions, Runs runs) {
+  const Busy busy(asked);
   running = &conditions;
   Halt halt;
   for (bool again = true; std::exchange(again, false);) {
@@ -197,6 +200,7 @@ bool Instance::Impl::prepare_run(const Until& until, Running& conditions, std::s
 
 std::optional<Instance::Halt> Instance::run(const Until& until, std::string& error) {
   Impl& i = *impl_;
+  const Impl::Busy busy(i.asked);
   Impl::Running conditions;
   if (!i.prepare_run(until, conditions, error)) return std::nullopt;
   i.running = &conditions;
@@ -246,7 +250,10 @@ Instance::Halt Instance::step_out() {
 
 Instance::Halt Instance::here() const { return impl_->told(impl_->debugger().here()); }
 
-void Instance::interrupt() { impl_->debugger().interrupt(); }
+void Instance::interrupt() {
+  Impl::Asked runs = Impl::Asked::go_on;
+  impl_->asked.compare_exchange_strong(runs, Impl::Asked::stop);
+}
 void Instance::on_slice(std::function<bool()> go_on) { impl_->go_on = std::move(go_on); }
 
 bool Instance::restart(std::string& error) {

@@ -39,9 +39,9 @@ class Machine {
     }
     if (!instance_) throw Refused(error);
     // Python's signals, Ctrl-C among them, are looked at between slices.
-    instance_->on_slice([] {
+    instance_->on_slice([this] {
       const py::gil_scoped_acquire python;
-      return PyErr_CheckSignals() == 0;
+      return PyErr_CheckSignals() == 0 && !asked_to_stop_;
     });
   }
 
@@ -51,14 +51,19 @@ class Machine {
       throw Refused("the machine runs in another thread; interrupt() stops it");
     return *instance_;
   }
-  void interrupt() const { instance_->interrupt(); }
+  // Python's lock makes it one or the other: the run sees it, or nothing runs and it is forgotten. To other
+  // threads a run begins a moment before the instance's does.
+  void interrupt() { asked_to_stop_ = runner_.load() != std::thread::id(); }
 
   // `act` without Python's lock; an exception of a callback's goes on from here.
   template <class Act>
   auto running(Act act) {
     Instance& instance = this->instance();
     const bool outermost = runner_.load() == std::thread::id();
-    if (outermost) runner_ = std::this_thread::get_id();
+    if (outermost) {
+      runner_ = std::this_thread::get_id();
+      asked_to_stop_ = false;
+    }
     auto result = [&] {
       const py::gil_scoped_release others;
       return act(instance);
@@ -85,6 +90,7 @@ class Machine {
  private:
   std::unique_ptr<Instance> instance_;
   std::atomic<std::thread::id> runner_ = std::thread::id();
+  bool asked_to_stop_ = false;  // only touched with Python's lock
 };
 
 // What a Python function says, asked from within a run; an exception in it counts as `if_raised`, and waits

@@ -1,6 +1,7 @@
 // Owns the tests of the library's C++ face.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "frontend/library/instance.h"
@@ -149,6 +150,37 @@ TEST_CASE("a saved state is the same machine again, and two machines know nothin
   CHECK(one->state_hash() == two->state_hash());
   CHECK(!one->restore({}, error));
   CHECK(error != "");
+}
+
+TEST_CASE("an interrupt ends the run that it meets, and only that") {
+  const auto machine = make();
+  Instance& m = *machine;
+  std::string error;
+  m.interrupt();
+  CHECK(run(m, {.instructions = 500}).why == Why::count);
+  // Asked for within a run: at its first slice, by a callback, by the look of one.
+  CHECK(run(m, {.predicate = [&] { return m.interrupt(), false; }}).why == Why::interrupted);
+  const unsigned number = m.add_breakpoint("break vm_exit", error);
+  m.on_breakpoint(
+      number, [&](const Instance::Halt&) { return m.interrupt(), m.look("info cpus", error).has_value(); });
+  CHECK(run(m).why == Why::interrupted);
+  m.remove_breakpoint(number);
+  CHECK(run(m, {.instructions = 500}).why == Why::count);
+  // Another thread's come at any moment, also when a run begins or is over.
+  std::atomic<bool> enough = false;
+  std::atomic<unsigned> sent = 0;
+  std::thread other([&] {
+    for (; !enough; ++sent) m.interrupt();
+  });
+  unsigned interrupted = 0;
+  for (unsigned n = 0; n < 1000 || interrupted == 0; ++n) {
+    const Why why = run(m, {.instructions = 3}).why;
+    CHECK((why == Why::count || why == Why::interrupted));
+    interrupted += why == Why::interrupted;
+  }
+  enough = true;
+  other.join();
+  CHECK(run(m, {.instructions = 500}).why == Why::count);
 }
 
 TEST_CASE("what is wrong is said in one line, and a limit of the flags ends a run") {

@@ -230,7 +230,11 @@ bool explain(Commands& c, std::string_view arguments) {
       sheet.sections.back().rows.back().say("; before it:");
       sheet.add(last_exit_sheet(cpu, &c.symbols()));
       break;
-    case VmxEvent::Kind::exited: sheet = last_exit_sheet(cpu, &c.symbols()); break;
+    case VmxEvent::Kind::exited:
+      // After VMXOFF the CPU knows of none.
+      sheet = cpu.vmx->exit_count || !last->exit ? last_exit_sheet(cpu, &c.symbols())
+                                                 : former_exit_sheet(*last->exit, last->count);
+      break;
     case VmxEvent::Kind::failed:
     case VmxEvent::Kind::faulted:
       sheet.row("failed").say("a VMX instruction failed, at instruction ").count("instruction", last->count);

@@ -269,7 +269,7 @@ void Debugger::Impl::entered(Cpu& cpu) {
 void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& own = cpus[cpu.index];
   ++own.exits;
-  own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count);
+  own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count).exit = exit;
   if (witness) witness->exited(cpu, exit);
   if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))
     tell_exit(cpu, exit);

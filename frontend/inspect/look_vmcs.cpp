@@ -331,12 +331,51 @@ std::string operation_text(const Cpu& cpu) {
   return current ? fmt::format("root (VMCS {:#x})", current->region.value) : "root";
 }
 
+namespace {
+
+void add_details(Sheet& sheet, const ExplainedExit& e) {
+  const auto parts = [&](std::string_view id, std::string_view title, const std::vector<ExplainedPart>& all) {
+    for (const ExplainedPart& part : all)
+      sheet.row(id)
+          .say(fmt::format("  {} ", title))
+          .word("bits", part.bits)
+          .say(": ")
+          .word("meaning", part.meaning);
+  };
+  parts("qualification", "qualification", e.qualification);
+  parts("event", "event", e.interruption);
+  parts("vectoring", "on its way", e.vectoring);
+}
+
+}  // namespace
+
+Sheet former_exit_sheet(const ExitInfo& exit, u64 count) {
+  const ExplainedExit e = explain_exit(exit);
+  Sheet sheet("exit");
+  sheet.section("exit");
+  sheet.row("exit")
+      .say("the last VM exit: reason ")
+      .count("reason", static_cast<unsigned>(exit.reason))
+      .say(", ")
+      .word("headline", e.headline)
+      .quiet("reason_name", name(exit.reason));
+  sheet.row("where")
+      .say("  where: instruction ")
+      .count("instruction", count)
+      .say("; its VMCS is not current any more");
+  sheet.row("why").say("  why: ").word("cause", e.cause);
+  add_details(sheet, e);
+  return sheet;
+}
+
 Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols) {
   Sheet sheet("exit");
-  if (!cpu.vmx || !cpu.vmx->current || cpu.vmx->current->exits == 0) {
+  if (!cpu.vmx || cpu.vmx->exit_count == 0) {
     sheet.row().say("there was no VM exit yet");
     return sheet;
   }
+  if (!cpu.vmx->current || cpu.vmx->current->exits == 0)
+    return former_exit_sheet(cpu.vmx->exit, cpu.vmx->exit_count);
   const Vmcs& vmcs = *cpu.vmx->current;
   // The CPU's own record knows the cause, if it is of this VMCS.
   ExitInfo exit = exit_info_of(vmcs);
@@ -361,17 +400,7 @@ Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols) {
   const auto walk = cpu.non_root ? std::nullopt : explain_walk(cpu, exit);
   const std::string ept = walk ? ept_cause(exit, *walk) : std::string();
   if (own || !ept.empty()) sheet.row("why").say("  why: ").word("cause", ept.empty() ? e.cause : ept);
-  const auto parts = [&](std::string_view id, std::string_view title, const std::vector<ExplainedPart>& all) {
-    for (const ExplainedPart& part : all)
-      sheet.row(id)
-          .say(fmt::format("  {} ", title))
-          .word("bits", part.bits)
-          .say(": ")
-          .word("meaning", part.meaning);
-  };
-  parts("qualification", "qualification", e.qualification);
-  parts("event", "event", e.interruption);
-  parts("vectoring", "on its way", e.vectoring);
+  add_details(sheet, e);
   if (walk) sheet.add(ringside::sheet(*walk));
   return sheet;
 }

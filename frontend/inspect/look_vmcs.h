@@ -38,5 +38,8 @@ std::string operation_text(const Cpu& cpu);
 
 // The last VM exit in words, with the walk for EPT's.
 Sheet last_exit_sheet(const Cpu& cpu, const Symbols* symbols = nullptr);
+// One whose VMCS is not current any more, because of VMXOFF, VMCLEAR or another VMPTRLD: what is left of it.
+// `count`: instructions that the CPU had retired.
+Sheet former_exit_sheet(const ExitInfo& exit, u64 count);
 
 }  // namespace ringside

@@ -17,7 +17,7 @@ struct Rule;
 struct VmxEvent {
   enum class Kind : u8 { entered, exited, refused, failed, faulted } kind = Kind::entered;
   u64 count = 0;                 // instructions that the CPU had retired
-  std::optional<ExitInfo> exit;  // of refused, if there was an exit; else see Vmx::exit
+  std::optional<ExitInfo> exit;  // of exited; of refused, if there was an exit
   const Rule* rule = nullptr;    // of refused: the first that was broken
   unsigned error = 0;            // of failed: the VM-instruction error; 0: VMfailInvalid
   // Taken when it happened: of refused, every rule that was broken, explained; of failed and faulted, what

@@ -222,6 +222,10 @@ std::optional<Instance::Halt> Instance::run(const Until& until, std::string& err
     return std::nullopt;
   }
   Halt halt = i.run_while(conditions, [&] { return own ? i.debugger().run_to(*own) : i.debugger().run(); });
+  // The screen is looked at between slices only, and the last one may have brought it.
+  if (halt.why == Why::ended && conditions.screen &&
+      conditions.screen->matches_any(screen_lines(i.machine())))
+    halt.why = Why::screen;
   if (std::find(temporary.begin(), temporary.end(), halt.breakpoint) != temporary.end()) {
     halt.why = Why::reached;
     const std::size_t colon = halt.text.find(": ");  // behind the number of a breakpoint that nobody has set

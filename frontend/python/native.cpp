@@ -184,122 +184,185 @@ std::string text_of(const Instance::Halt& halt) {
 }
 
 void bind_values(py::module_& module) {
-  py::enum_<Instance::Space>(module, "Space")
+  py::enum_<Instance::Space>(module, "Space", "The four kinds of addresses.")
       .value("linear", Instance::Space::linear)
       .value("guest_linear", Instance::Space::guest_linear)
       .value("guest_physical", Instance::Space::guest_physical)
       .value("host_physical", Instance::Space::host_physical);
   using Halt = Instance::Halt;
-  py::class_<Halt>(module, "Halt")
-      .def_property_readonly("why", [](const Halt& h) { return std::string(name(h.why)); })
-      .def_readonly("cpu", &Halt::cpu)
-      .def_readonly("breakpoint", &Halt::breakpoint)
-      .def_readonly("text", &Halt::text)
-      .def_readonly("where", &Halt::where)
-      .def_readonly("ending", &Halt::ending)
-      .def_readonly("status", &Halt::status)
+  py::class_<Halt>(module, "Halt", "Where a run stopped, and why.")
+      .def_property_readonly(
+          "why", [](const Halt& h) { return std::string(name(h.why)); },
+          "What ended the run: \"count\", \"step\", \"reached\", \"serial\", \"screen\", \"predicate\", "
+          "\"breakpoint\", \"watchpoint\", \"interrupted\", \"time\", \"limit\" or \"ended\".")
+      .def_readonly("cpu", &Halt::cpu, "The CPU where it stopped.")
+      .def_readonly("breakpoint", &Halt::breakpoint,
+                    "The number of the breakpoint that stopped it; 0: none did.")
+      .def_readonly("text", &Halt::text, "Why, in one line; it may be empty.")
+      .def_readonly("where", &Halt::where,
+                    "CPU, root or guest of which VMCS, ring, mode, address and symbol in one line.")
+      .def_readonly("ending", &Halt::ending,
+                    "How the machine ended: \"power-off\", \"reset\", \"debug-exit\", \"shutdown\" or "
+                    "\"idle\"; empty: it has not.")
+      .def_readonly("status", &Halt::status, "What the guest gave to isa-debug-exit, if it ended so.")
       .def("__repr__", text_of);
   using Exit = Instance::Exit;
-  py::class_<Exit>(module, "Exit")
-      .def_readonly("cpu", &Exit::cpu)
-      .def_readonly("instructions", &Exit::instructions)
-      .def_readonly("reason", &Exit::reason)
-      .def_readonly("name", &Exit::name)
-      .def_readonly("text", &Exit::text)
-      .def_readonly("qualification", &Exit::qualification)
-      .def_readonly("guest_rip", &Exit::guest_rip)
-      .def_readonly("guest_linear", &Exit::guest_linear)
-      .def_readonly("guest_physical", &Exit::guest_physical)
-      .def_readonly("instruction_length", &Exit::instruction_length)
-      .def_readonly("instruction_information", &Exit::instruction_information)
-      .def_readonly("interruption_information", &Exit::interruption_information)
-      .def_readonly("interruption_error", &Exit::interruption_error)
-      .def_readonly("vectoring_information", &Exit::vectoring_information)
-      .def_readonly("vectoring_error", &Exit::vectoring_error)
+  py::class_<Exit>(module, "Exit", "A VM exit. A value that it does not have is 0.")
+      .def_readonly("cpu", &Exit::cpu, "The logical processor.")
+      .def_readonly("instructions", &Exit::instructions, "How many instructions it had retired.")
+      .def_readonly("reason", &Exit::reason, "The basic exit reason.")
+      .def_readonly("name", &Exit::name, "Its name in Intel's manual.")
+      .def_readonly("text", &Exit::text, "The exit in one line.")
+      .def_readonly("qualification", &Exit::qualification, "The exit qualification.")
+      .def_readonly("guest_rip", &Exit::guest_rip, "Guest RIP.")
+      .def_readonly("guest_linear", &Exit::guest_linear, "The guest-linear address, where the exit has one.")
+      .def_readonly("guest_physical", &Exit::guest_physical,
+                    "The guest-physical address, where the exit has one.")
+      .def_readonly("instruction_length", &Exit::instruction_length,
+                    "The VM-exit instruction length in bytes, where the exit has one.")
+      .def_readonly("instruction_information", &Exit::instruction_information,
+                    "The VM-exit instruction information, where the exit has one.")
+      .def_readonly("interruption_information", &Exit::interruption_information,
+                    "The VM-exit interruption information, with its valid bit.")
+      .def_readonly("interruption_error", &Exit::interruption_error, "The VM-exit interruption error code.")
+      .def_readonly("vectoring_information", &Exit::vectoring_information,
+                    "The IDT-vectoring information, with its valid bit.")
+      .def_readonly("vectoring_error", &Exit::vectoring_error, "The IDT-vectoring error code.")
       .def("__repr__",
            [](const Exit& e) { return "<Exit " + std::to_string(e.reason) + " " + e.name + ">"; });
   using State = Instance::BreakpointState;
-  py::class_<State>(module, "BreakpointState")
-      .def_readonly("number", &State::number)
-      .def_readonly("text", &State::text)
-      .def_readonly("enabled", &State::enabled)
-      .def_readonly("hits", &State::hits);
+  py::class_<State>(module, "BreakpointState", "A breakpoint that is set.")
+      .def_readonly("number", &State::number, "Its number.")
+      .def_readonly("text", &State::text, "As it was written.")
+      .def_readonly("enabled", &State::enabled, "Whether it stops anything.")
+      .def_readonly("hits", &State::hits, "How often it was met with its condition true.");
 }
 
 void bind_running(py::class_<Machine>& machine) {
   machine.def(py::init<const std::vector<std::string>&>())
-      .def("run", run)
-      .def("next_exit", next_exit)
+      .def("run", run, "Until the first condition comes true; Machine.run() of the package lists them.")
+      .def("next_exit", next_exit, "Runs to the next VM exit: it, or None, and where the machine stopped.")
       .def(
           "step",
           [](Machine& m, std::uint64_t n) { return m.running([=](Instance& i) { return i.step(n); }); },
-          py::arg("instructions") = 1)
-      .def("step_over", [](Machine& m) { return m.running([](Instance& i) { return i.step_over(); }); })
-      .def("step_out", [](Machine& m) { return m.running([](Instance& i) { return i.step_out(); }); })
-      .def("here", [](const Machine& m) { return m.instance().here(); })
-      .def("interrupt", &Machine::interrupt)
-      .def("restart",
-           [](const Machine& m) { m.done([](Instance& i, std::string& e) { return i.restart(e); }); })
-      .def("add_breakpoint", add_breakpoint, py::arg("line"), py::arg("callback") = py::none())
-      .def("remove_breakpoint",
-           [](const Machine& m, unsigned n) { return m.instance().remove_breakpoint(n); })
-      .def("breakpoints", [](const Machine& m) { return m.instance().breakpoints(); })
-      .def("last_exit", [](const Machine& m) { return m.instance().last_exit(); });
+          py::arg("instructions") = 1,
+          "So many instructions of the selected CPU; a round of a repeated string instruction is one.")
+      .def(
+          "step_over", [](Machine& m) { return m.running([](Instance& i) { return i.step_over(); }); },
+          "As step(1), but the selected CPU's call, INT or repeated string instruction is run to its end.")
+      .def(
+          "step_out", [](Machine& m) { return m.running([](Instance& i) { return i.step_out(); }); },
+          "Runs to the caller.")
+      .def(
+          "here", [](const Machine& m) { return m.instance().here(); },
+          "Where the machine stands; nothing runs.")
+      .def("interrupt", &Machine::interrupt,
+           "Ends what runs, soon; any thread may call it. While nothing runs it is forgotten.")
+      .def(
+          "restart",
+          [](const Machine& m) { m.done([](Instance& i, std::string& e) { return i.restart(e); }); },
+          "To the first instruction again. Breakpoints stay.")
+      .def("add_breakpoint", add_breakpoint, py::arg("line"), py::arg("callback") = py::none(),
+           "A line of the debugger's break, tbreak, watch, rwatch, awatch or catch; its number. "
+           "callback(halt) is asked at each of its stops, and True ends the run there.")
+      .def(
+          "remove_breakpoint", [](const Machine& m, unsigned n) { return m.instance().remove_breakpoint(n); },
+          "False: there is none of this number.")
+      .def(
+          "breakpoints", [](const Machine& m) { return m.instance().breakpoints(); }, "All that are set.")
+      .def(
+          "last_exit", [](const Machine& m) { return m.instance().last_exit(); },
+          "The last VM exit of the selected CPU; None: there was none.");
 }
 
 void bind_looking(py::class_<Machine>& machine) {
-  machine.def_property_readonly("warnings", [](const Machine& m) { return m.instance().warnings(); })
-      .def_property_readonly("cpus", [](const Machine& m) { return m.instance().cpus(); })
-      .def_property_readonly("instructions", [](const Machine& m) { return m.instance().instructions(); })
-      .def_property_readonly("seconds", [](const Machine& m) { return m.instance().seconds(); })
-      .def_property_readonly("selected_cpu", [](const Machine& m) { return m.instance().selected_cpu(); })
-      .def("select_cpu", [](const Machine& m, unsigned cpu) { return m.instance().select_cpu(cpu); })
-      .def("read_register",
-           [](const Machine& m, const std::string& name) {
-             return m.value([&](Instance& i, std::string& e) { return i.read_register(name, e); });
-           })
-      .def("write_register",
-           [](const Machine& m, const std::string& name, std::uint64_t value) {
-             m.done([&](Instance& i, std::string& e) { return i.write_register(name, value, e); });
-           })
-      .def("register_names", [](const Machine& m) { return m.instance().register_names(); })
-      .def("vmcs_field_names", [](const Machine& m) { return m.instance().vmcs_field_names(); })
-      .def("evaluate",
-           [](const Machine& m, const std::string& text) {
-             return m.value([&](Instance& i, std::string& e) { return i.evaluate(text, e); });
-           })
-      .def("read",
-           [](const Machine& m, Instance::Space space, std::uint64_t address, std::size_t size) {
-             return bytes_of(
-                 m.value([&](Instance& i, std::string& e) { return i.read(space, address, size, e); }));
-           })
-      .def("write",
-           [](const Machine& m, Instance::Space space, std::uint64_t address, const py::bytes& bytes) {
-             const std::string_view given = bytes;
-             m.done([&](Instance& i, std::string& e) { return i.write(space, address, span_of(given), e); });
-           })
-      .def("translate",
-           [](const Machine& m, Instance::Space space, std::uint64_t address) {
-             return m.value([&](Instance& i, std::string& e) { return i.translate(space, address, e); });
-           })
-      .def("place",
-           [](const Machine& m, const std::string& text) {
-             const auto at = m.value([&](Instance& i, std::string& e) { return i.place(text, e); });
-             return std::pair(at.space, at.value);
-           })
-      .def("command",
-           [](Machine& m, const std::string& line) {
-             std::string error;
-             auto text = m.running([&](Instance& i) { return i.command(line, error); });
-             if (!text) throw Refused(error);
-             return *text;
-           })
-      .def("look_json", [](Machine& m, const std::string& line) {
-        std::string error;
-        auto json = m.running([&](Instance& i) { return i.look(line, error); });
-        if (!json) throw Refused(error);
-        return *json;
-      });
+  machine
+      .def_property_readonly(
+          "warnings", [](const Machine& m) { return m.instance().warnings(); },
+          "What the flags asked for and the machine makes nothing of, one line each.")
+      .def_property_readonly(
+          "cpus", [](const Machine& m) { return m.instance().cpus(); }, "How many there are.")
+      .def_property_readonly(
+          "instructions", [](const Machine& m) { return m.instance().instructions(); },
+          "Retired by all CPUs together.")
+      .def_property_readonly(
+          "seconds", [](const Machine& m) { return m.instance().seconds(); }, "Virtual time since the start.")
+      .def_property_readonly(
+          "selected_cpu", [](const Machine& m) { return m.instance().selected_cpu(); },
+          "Whose registers and linear memory are meant.")
+      .def(
+          "select_cpu", [](const Machine& m, unsigned cpu) { return m.instance().select_cpu(cpu); },
+          "False: there is none of this number.")
+      .def(
+          "read_register",
+          [](const Machine& m, const std::string& name) {
+            return m.value([&](Instance& i, std::string& e) { return i.read_register(name, e); });
+          },
+          "Of the selected CPU: \"rax\", \"cr0.pg\", \"cs.base\", \"efer\", \"xmm0\", \"msr.c0000080\", "
+          "\"vmcs.GUEST_RIP\".")
+      .def(
+          "write_register",
+          [](const Machine& m, const std::string& name, std::uint64_t value) {
+            m.done([&](Instance& i, std::string& e) { return i.write_register(name, value, e); });
+          },
+          "The same names, but for VMCS fields that cannot be written.")
+      .def(
+          "register_names", [](const Machine& m) { return m.instance().register_names(); },
+          "Those of all registers but MSRs.")
+      .def(
+          "vmcs_field_names", [](const Machine& m) { return m.instance().vmcs_field_names(); },
+          "Those of all VMCS fields, in Intel's manual's words.")
+      .def(
+          "evaluate",
+          [](const Machine& m, const std::string& text) {
+            return m.value([&](Instance& i, std::string& e) { return i.evaluate(text, e); });
+          },
+          "The value of an expression of the debugger's: \"[rsp] + 8\", \"guest[0x1000].4\", \"task->pid\".")
+      .def(
+          "read",
+          [](const Machine& m, Instance::Space space, std::uint64_t address, std::size_t size) {
+            return bytes_of(
+                m.value([&](Instance& i, std::string& e) { return i.read(space, address, size, e); }));
+          },
+          "Bytes of one of the four address spaces. Nothing changes that the guest could notice.")
+      .def(
+          "write",
+          [](const Machine& m, Instance::Space space, std::uint64_t address, const py::bytes& bytes) {
+            const std::string_view given = bytes;
+            m.done([&](Instance& i, std::string& e) { return i.write(space, address, span_of(given), e); });
+          },
+          "Bytes to one of the four address spaces, through write protection, but not into ROM.")
+      .def(
+          "translate",
+          [](const Machine& m, Instance::Space space, std::uint64_t address) {
+            return m.value([&](Instance& i, std::string& e) { return i.translate(space, address, e); });
+          },
+          "The host-physical address of another one, whatever the rights.")
+      .def(
+          "place",
+          [](const Machine& m, const std::string& text) {
+            const auto at = m.value([&](Instance& i, std::string& e) { return i.place(text, e); });
+            return std::pair(at.space, at.value);
+          },
+          "The address space and the address of a symbol, a line (\"main.c:33\") or an expression.")
+      .def(
+          "command",
+          [](Machine& m, const std::string& line) {
+            std::string error;
+            auto text = m.running([&](Instance& i) { return i.command(line, error); });
+            if (!text) throw Refused(error);
+            return *text;
+          },
+          "Any line of the debugger: what it prints.")
+      .def(
+          "look_json",
+          [](Machine& m, const std::string& line) {
+            std::string error;
+            auto json = m.running([&](Instance& i) { return i.look(line, error); });
+            if (!json) throw Refused(error);
+            return *json;
+          },
+          "A line of the debugger that looks: JSON, a line for each sheet.");
 }
 
 void bind_outside(py::class_<Machine>& machine) {
@@ -307,40 +370,61 @@ void bind_outside(py::class_<Machine>& machine) {
       .def(
           "serial_bytes",
           [](const Machine& m, unsigned port) { return py::bytes(std::string(m.instance().serial(port))); },
-          py::arg("port") = 0)
-      .def("debug_console",
-           [](const Machine& m) { return py::bytes(std::string(m.instance().debug_console())); })
+          py::arg("port") = 0, "What a serial port has sent, 0 being COM1: at most the last 16 MiB.")
+      .def(
+          "debug_console",
+          [](const Machine& m) { return py::bytes(std::string(m.instance().debug_console())); },
+          "What the guest wrote to the debug console, with debugcon=\"stdio\".")
       .def(
           "send_bytes",
           [](const Machine& m, const py::bytes& bytes, unsigned port) {
             const std::string_view given = bytes;
             m.done([&](Instance& i, std::string& e) { return i.send(given, port, e); });
           },
-          py::arg("bytes"), py::arg("port") = 0)
-      .def("type",
-           [](const Machine& m, const std::string& text) {
-             m.done([&](Instance& i, std::string& e) { return i.type(text, e); });
-           })
-      .def("power_button", [](const Machine& m) { return m.instance().power_button(); })
-      .def("screen_text", [](const Machine& m) { return m.instance().screen_text(); })
-      .def("screen_png", [](const Machine& m) { return bytes_of(m.instance().screen_png()); })
-      .def("save", [](const Machine& m) { return bytes_of(m.instance().save()); })
-      .def("restore",
-           [](const Machine& m, const py::bytes& saved) {
-             const std::string_view given = saved;
-             m.done([&](Instance& i, std::string& e) { return i.restore(span_of(given), e); });
-           })
-      .def("state_hash", [](const Machine& m) { return m.instance().state_hash(); });
+          py::arg("bytes"), py::arg("port") = 0,
+          "Bytes for a serial port, as fast as the guest takes them while it runs.")
+      .def(
+          "type",
+          [](const Machine& m, const std::string& text) {
+            m.done([&](Instance& i, std::string& e) { return i.type(text, e); });
+          },
+          "Keys and the mouse, with virtual time between the strokes: \"ls\\n\", \"<ctrl-alt-delete>\", "
+          "\"<wait 2>\".")
+      .def(
+          "power_button", [](const Machine& m) { return m.instance().power_button(); },
+          "Presses it; False: the machine has none, or has ended.")
+      .def(
+          "screen_text", [](const Machine& m) { return m.instance().screen_text(); },
+          "The rows of a text mode; empty: there is none.")
+      .def(
+          "screen_png", [](const Machine& m) { return bytes_of(m.instance().screen_png()); },
+          "A PNG file's bytes; empty: there is no picture.")
+      .def(
+          "save", [](const Machine& m) { return bytes_of(m.instance().save()); },
+          "The state, for restore(). Disks are not in it.")
+      .def(
+          "restore",
+          [](const Machine& m, const py::bytes& saved) {
+            const std::string_view given = saved;
+            m.done([&](Instance& i, std::string& e) { return i.restore(span_of(given), e); });
+          },
+          "A state that a machine with the same flags has saved.")
+      .def(
+          "state_hash", [](const Machine& m) { return m.instance().state_hash(); },
+          "Of everything that the guest could notice.");
 }
 
 }  // namespace
 
 PYBIND11_MODULE(_native, module) {
+  // The types are in _native.pyi.
+  py::options options;
+  options.disable_function_signatures();
   module.doc() = "The native half of ringside; import ringside instead.";
   py::register_exception<Refused>(module, "Error").doc() =
       "What was asked for cannot be: one line that names the thing and the cure.";
   bind_values(module);
-  py::class_<Machine> machine(module, "Machine");
+  py::class_<Machine> machine(module, "Machine", "The native half of ringside.Machine.");
   bind_running(machine);
   bind_looking(machine);
   bind_outside(machine);

@@ -33,8 +33,9 @@ else()
   add_dependencies(python python_native)
   add_custom_target(wheel
     COMMAND ${CMAKE_COMMAND} -E rm -rf ${python_package}/__pycache__
-    COMMAND ${Python_EXECUTABLE} ${CMAKE_SOURCE_DIR}/frontend/python/wheel.py ${python_package} ${PROJECT_VERSION} ${CMAKE_BINARY_DIR}
+    COMMAND ${Python_EXECUTABLE} ${CMAKE_SOURCE_DIR}/frontend/python/wheel.py ${python_package} $<TARGET_FILE:ringside>
+            ${PROJECT_VERSION} ${CMAKE_BINARY_DIR}
     DEPENDS ${CMAKE_SOURCE_DIR}/frontend/python/wheel.py
     COMMENT "Writing the wheel" VERBATIM)
-  add_dependencies(wheel python)
+  add_dependencies(wheel python ringside)
 endif()

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-# Owns the wheel: the built package as a file that pip installs, for this Python and this kind of host.
-"""wheel.py PACKAGE VERSION FOLDER: writes FOLDER/ringside-VERSION-TAG.whl of the folder PACKAGE and prints its name."""
+# Owns the wheel: the built package and the program as a file that pip installs, for this Python and this kind of host.
+"""wheel.py PACKAGE PROGRAM VERSION FOLDER: writes FOLDER/ringside-VERSION-TAG.whl of the folder PACKAGE, with the file PROGRAM as a
+command, and prints its name."""
 
 import base64
 import hashlib
@@ -15,7 +16,7 @@ def record(name: str, data: bytes) -> str:
     return f"{name},sha256={digest},{len(data)}\n"
 
 
-def main(package: pathlib.Path, version: str, folder: pathlib.Path) -> None:
+def main(package: pathlib.Path, program: pathlib.Path, version: str, folder: pathlib.Path) -> None:
     python = f"cp{sys.version_info.major}{sys.version_info.minor}"
     platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
     tag = f"{python}-{python}-{platform}"
@@ -27,6 +28,8 @@ def main(package: pathlib.Path, version: str, folder: pathlib.Path) -> None:
     files[f"{info}/WHEEL"] = (
         f"Wheel-Version: 1.0\nGenerator: ringside\nRoot-Is-Purelib: false\nTag: {tag}\n").encode()
     files[f"{info}/entry_points.txt"] = b"[pytest11]\nringside = ringside.pytest_plugin\n"
+    command = f"ringside-{version}.data/scripts/ringside"
+    files[command] = program.read_bytes()
     listed = "".join(record(name, data) for name, data in files.items()) + f"{info}/RECORD,,\n"
     files[f"{info}/RECORD"] = listed.encode()
     target = folder / f"ringside-{version}-{tag}.whl"
@@ -34,13 +37,13 @@ def main(package: pathlib.Path, version: str, folder: pathlib.Path) -> None:
         for name, data in files.items():
             # The same bytes give the same wheel.
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.external_attr = 0o644 << 16
+            entry.external_attr = (0o755 if name == command else 0o644) << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             wheel.writestr(entry, data)
     print(target)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 4:
+    if len(sys.argv) != 5:
         sys.exit(__doc__)
-    main(pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3]))
+    main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3], pathlib.Path(sys.argv[4]))

@@ -44,6 +44,10 @@ TEST_CASE("a session: the first VMLAUNCH, its VMCS, into the guest, the first EP
   CHECK(in_order(c.run("walk gpa 0x205000"), {"EPT PML4E", "EPT PDPTE", "EPT PDE", "EPT PTE"}));
   CHECK(in_order(c.run("backtrace"), {"vm_exit", "guest_start"}));
   CHECK(has(c.run("info breakpoints"), "any EPT violation, 1 hit"));
+  c.run("delete");
+  c.run("continue");
+  CHECK(in_order(c.run("explain"),
+                 {"the last VM exit: reason 2, Triple fault", "its VMCS is not current any more"}));
 }
 
 TEST_CASE("VMX instructions that fail: VMfailInvalid, VMfailValid, #UD and #GP, each explained at the stop") {

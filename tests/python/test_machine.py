@@ -130,7 +130,7 @@ def test_what_is_wrong_is_an_error_in_one_line():
         ringside.Machine(kernle="x")
     with pytest.raises(ringside.Error, match="absent.elf"):
         ringside.Machine(kernel="absent.elf")
-    with pytest.raises(TypeError, match="not a condition"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'instruction'"):
         ringside.Machine().run(instruction=5)
 
 
@@ -142,3 +142,46 @@ def test_refusals_are_explained(machine, roms):
     assert len(rules) == 20
     assert "host.tr.not_null" in rules[10].sections()
     assert "TR" in str(rules[10])
+
+
+def test_keywords_are_flags(roms):
+    one = ringside.Machine(bios=roms / "hello.bin", memory="48M", cpus=2, no_reboot=True, smp=None, snapshot=False,
+                           serial=["null", "null"])
+    assert one.cpus == 2 and one.run().ending == "power-off"
+    one.send("x", port=1)
+    with pytest.raises(ringside.Error, match="serial port 2"):
+        one.send("x", port=2)
+    two = ringside.Machine("-bios", roms / "hello.bin", "-smp", "3")
+    two.cpu = 2
+    assert two.registers.cr0 == 0x60000010 and repr(two).startswith("<Machine: CPU 2")
+    with pytest.raises(ringside.Error, match="CPU 3: the machine has 3"):
+        two.cpu = 3
+
+
+def test_steps_tell_where_they_stopped(machine):
+    one = machine()
+    halt = one.run(event="exit")
+    assert halt.why == "reached" and "root (VMCS" in halt.where
+    before = one.instructions
+    assert one.step(3).why == "step" and one.instructions == before + 3 and one.halt.where == one.here().where
+    one.run(address="putc")
+    assert one.step_out().why == "step" and "putc" not in one.halt.where
+    assert one.run(event="mode").why in ("reached", "ended")
+
+
+def test_exits_end_by_a_condition_too(machine):
+    one = machine()
+    some = [exit.name for exit in one.exits(serial="RDTSC")]
+    assert some and one.halt.why == "serial"
+    assert next(one.exits()).instructions > 0
+    one.watch("gpa 0x0 0x1000", on="access").remove()
+    with pytest.raises(ValueError, match="write"):
+        one.watch("gpa 0x0 8", on="reading")
+
+
+def test_the_screen_and_the_keyboard(machine):
+    one = machine("-vga", "std")
+    one.type("<wait 0.001>")
+    one.run(screen="VMXOFF")
+    assert (one.halt.why, one.halt.ending) == ("screen", "power-off") and any("VMXOFF" in row for row in one.screen)
+    assert one.screen_png().startswith(b"\x89PNG")

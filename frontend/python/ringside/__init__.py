@@ -15,12 +15,12 @@ two threads. What cannot be done raises ringside.Error, whose text names the thi
 from __future__ import annotations
 
 import json
-from typing import Any, Callable, Iterator, Mapping, Optional, Union
+from typing import Any, Callable, Iterator, Mapping, Optional, Union, overload
 
 from . import _native
-from ._native import Error, Exit, Halt, Space
+from ._native import BreakpointState, Error, Exit, Halt, Space
 
-__all__ = ["Breakpoint", "Error", "Exit", "Halt", "Machine", "Memory", "Registers", "Sheet", "Space"]
+__all__ = ["Breakpoint", "BreakpointState", "Error", "Exit", "Halt", "Machine", "Memory", "Registers", "Sheet", "Space"]
 
 # What a keyword is called on the command line, where it is not its own name.
 _flag_names = {"memory": "m", "cpus": "smp", "dispatcher": "accel"}
@@ -36,20 +36,29 @@ def _words(name: str, value: Any) -> list[str]:
     return [flag] if value is True else [flag, str(value)]
 
 
-class Sheet(dict):
+def _truth_of(predicate: Optional[Callable[[], Any]]) -> Optional[Callable[[], bool]]:
+    if predicate is None:
+        return None
+    asked: Callable[[], Any] = predicate
+    return lambda: bool(asked())
+
+
+class Sheet(dict[str, Any]):
     """What a look found: {"sheet": name, "sections": [{"name": ..., "rows": [...]}]}; str() is for people."""
 
     text: str = ""
 
     def sections(self) -> list[str]:
+        """Their names."""
         return [section["name"] for section in self.get("sections", [])]
 
-    def rows(self, section: Optional[str] = None) -> Iterator[dict]:
+    def rows(self, section: Optional[str] = None) -> Iterator[dict[str, Any]]:
+        """Those of one section, or of all."""
         for one in self.get("sections", []):
             if section is None or one["name"] == section:
                 yield from one["rows"]
 
-    def find(self, row: str) -> Optional[dict]:
+    def find(self, row: str) -> Optional[dict[str, Any]]:
         """The first row of that name."""
         return next((one for one in self.rows() if one.get("name") == row), None)
 
@@ -59,6 +68,10 @@ class Sheet(dict):
 
 class Registers(Mapping[str, int]):
     """The selected CPU's: registers["cr0.pg"], registers.rax = 5, registers["msr.c0000080"]."""
+
+    _machine: "Machine"
+    _prefix: str
+    _names: list[str]
 
     def __init__(self, machine: "Machine", prefix: str, names: list[str]) -> None:
         self.__dict__.update(_machine=machine, _prefix=prefix, _names=names)
@@ -98,38 +111,49 @@ class Memory:
         self.space = space
 
     def read(self, address: int, size: int) -> bytes:
+        """All of it, or ringside.Error names the first byte that cannot be read."""
         return self._machine.read(self.space, address, size)
 
     def write(self, address: int, data: bytes) -> None:
+        """Through write protection, but not into ROM. Bytes before the one that ringside.Error names are written."""
         self._machine.write(self.space, address, bytes(data))
 
     def word(self, address: int, size: int = 8) -> int:
+        """A little-endian number of `size` bytes."""
         return int.from_bytes(self.read(address, size), "little")
 
     def set_word(self, address: int, value: int, size: int = 8) -> None:
+        """Writes one."""
         self.write(address, value.to_bytes(size, "little"))
 
     def translate(self, address: int) -> int:
         """The host-physical address."""
         return self._machine.translate(self.space, address)
 
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+    @overload
+    def __getitem__(self, at: slice) -> bytes: ...
     def __getitem__(self, at: Union[int, slice]) -> Union[int, bytes]:
         if isinstance(at, slice):
             return self.read(at.start, self._length(at))
         return self.read(at, 1)[0]
 
     def __setitem__(self, at: Union[int, slice], value: Union[int, bytes]) -> None:
-        if not isinstance(at, slice):
-            return self.write(at, bytes([value]))
-        if len(value) != self._length(at):
-            raise ValueError(f"{len(value)} bytes do not fit into {self._length(at)}")
-        self.write(at.start, value)
+        if isinstance(at, slice) and not isinstance(value, int):
+            if len(value) != self._length(at):
+                raise ValueError(f"{len(value)} bytes do not fit into {self._length(at)}")
+            self.write(at.start, value)
+        elif isinstance(at, int) and isinstance(value, int):
+            self.write(at, bytes([value]))
+        else:
+            raise TypeError("memory[0x1000] is a number, and memory[0x1000:0x1010] are bytes")
 
     @staticmethod
     def _length(at: slice) -> int:
         if at.start is None or at.stop is None or at.step not in (None, 1) or at.stop < at.start:
             raise ValueError("a range of memory has a first address and one behind the last, as memory[0x1000:0x1010]")
-        return at.stop - at.start
+        return int(at.stop - at.start)
 
 
 class Breakpoint:
@@ -141,9 +165,11 @@ class Breakpoint:
 
     @property
     def hits(self) -> int:
+        """How often it was met with its condition true."""
         return next((one.hits for one in self._machine.breakpoints() if one.number == self.number), 0)
 
     def remove(self) -> None:
+        """It stops nothing any more."""
         self._machine.remove_breakpoint(self.number)
 
     def __enter__(self) -> "Breakpoint":
@@ -170,20 +196,48 @@ class Machine(_native.Machine):
         self.host_physical = Memory(self, Space.host_physical)
         self.halt: Optional[Halt] = None
 
-    def run(self, instructions: Optional[int] = None, **conditions: Any) -> Halt:
+    def __repr__(self) -> str:
+        try:
+            return f"<Machine: {self.here().where}>"
+        except Error:
+            return "<Machine that runs in another thread>"
+
+    def run(self, instructions: Optional[int] = None, *, address: Optional[str] = None, event: Optional[str] = None,
+            serial: Optional[str] = None, screen: Optional[str] = None, port: Optional[int] = None,
+            predicate: Optional[Callable[[], Any]] = None, every: Optional[int] = None, seconds: Optional[float] = None) -> Halt:
         """Until the first of: `instructions` more; `address`, as the debugger's break takes it; `event` ("exit",
         "refused", "entry", "mode", ...); an expression over the lines of `serial` port `port`, or of the `screen`;
         `predicate()`, asked after `every` instructions; `seconds` of the host. Without any: to the machine's end."""
-        self.halt = super().run(instructions=instructions, **conditions)
+        self.halt = super().run(instructions=instructions, address=address, event=event, serial=serial, screen=screen,
+                                port=port, predicate=_truth_of(predicate), every=every, seconds=seconds)
         return self.halt
 
-    def exits(self, **conditions: Any) -> Iterator[Exit]:
-        """Runs from VM exit to VM exit, while the loop goes on; `halt` says what ended it."""
+    def exits(self, instructions: Optional[int] = None, *, address: Optional[str] = None, serial: Optional[str] = None,
+              screen: Optional[str] = None, port: Optional[int] = None, predicate: Optional[Callable[[], Any]] = None,
+              every: Optional[int] = None, seconds: Optional[float] = None) -> Iterator[Exit]:
+        """Runs from VM exit to VM exit, while the loop goes on. `halt` says what ended it: the machine has, or one of run()'s
+        conditions came true before the next exit."""
         while True:
-            exit, self.halt = self.next_exit(**conditions)
+            exit, self.halt = self.next_exit(instructions=instructions, address=address, serial=serial, screen=screen, port=port,
+                                             predicate=_truth_of(predicate), every=every, seconds=seconds)
             if exit is None:
                 return
             yield exit
+
+    def step(self, instructions: int = 1) -> Halt:
+        """So many instructions of the selected CPU; a round of a repeated string instruction is one."""
+        self.halt = super().step(instructions)
+        return self.halt
+
+    def step_over(self) -> Halt:
+        """As step(), but the selected CPU's call, INT or repeated string instruction is run to its end."""
+        self.halt = super().step_over()
+        return self.halt
+
+    def step_out(self) -> Halt:
+        """Runs to the caller."""
+        self.halt = super().step_out()
+        return self.halt
 
     def breakpoint(self, place: str, callback: Optional[Callable[["Machine", Halt], Any]] = None) -> Breakpoint:
         """Before the instruction there: "main", "guest 0x1000 if rax == 1". `callback(machine, halt)` is asked at each
@@ -193,13 +247,16 @@ class Machine(_native.Machine):
     def watch(self, place: str, callback: Optional[Callable[["Machine", Halt], Any]] = None, on: str = "write"
               ) -> Breakpoint:
         """After an access to memory, "gpa 0x7000 8": `on` is "write", "read" or "access"."""
-        return self._point({"write": "watch", "read": "rwatch", "access": "awatch"}[on], place, callback)
+        verbs = {"write": "watch", "read": "rwatch", "access": "awatch"}
+        if on not in verbs:
+            raise ValueError(f'on={on!r}: "write", "read" or "access"')
+        return self._point(verbs[on], place, callback)
 
     def catch(self, event: str, callback: Optional[Callable[["Machine", Halt], Any]] = None) -> Breakpoint:
         """At an event: "exit cpuid", "refused", "vmfail 7", "exception 14", "msr w 0x1b", "ept 0x1000 0x1fff"."""
         return self._point("catch", event, callback)
 
-    def _point(self, verb: str, what: str, callback: Optional[Callable]) -> Breakpoint:
+    def _point(self, verb: str, what: str, callback: Optional[Callable[["Machine", Halt], Any]]) -> Breakpoint:
         asked = None if callback is None else lambda halt: bool(callback(self, halt))
         return Breakpoint(self, self.add_breakpoint(f"{verb} {what}", asked))
 

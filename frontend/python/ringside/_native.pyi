@@ -1,13 +1,17 @@
 # Owns the types of the native half.
-from typing import Callable, Optional
+from typing import Callable, ClassVar, Optional
 
 class Error(Exception): ...
 
 class Space:
-    linear: Space
-    guest_linear: Space
-    guest_physical: Space
-    host_physical: Space
+    linear: ClassVar[Space]
+    guest_linear: ClassVar[Space]
+    guest_physical: ClassVar[Space]
+    host_physical: ClassVar[Space]
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
 
 class Halt:
     @property
@@ -82,7 +86,18 @@ class Machine:
         every: Optional[int] = None,
         seconds: Optional[float] = None,
     ) -> Halt: ...
-    def next_exit(self, **conditions: object) -> tuple[Optional[Exit], Halt]: ...
+    def next_exit(
+        self,
+        *,
+        instructions: Optional[int] = None,
+        address: Optional[str] = None,
+        serial: Optional[str] = None,
+        screen: Optional[str] = None,
+        port: Optional[int] = None,
+        predicate: Optional[Callable[[], bool]] = None,
+        every: Optional[int] = None,
+        seconds: Optional[float] = None,
+    ) -> tuple[Optional[Exit], Halt]: ...
     def step(self, instructions: int = 1) -> Halt: ...
     def step_over(self) -> Halt: ...
     def step_out(self) -> Halt: ...

@@ -47,6 +47,7 @@ struct TestResult {
   std::vector<std::string> tags;
   Verdict verdict = Verdict::broken;
   std::string reason;         // one line: why it is not `passed`
+  u64 line = 0;               // of the output, from 1 on, that decided against it; 0: none did
   std::vector<Check> checks;  // in the order of the output
   std::string protocol;       // by which these were read; empty: none
   std::string ending;         // of the machine, a word of the statistics: "power-off", "timeout", ...

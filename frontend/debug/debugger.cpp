@@ -66,6 +66,10 @@ void Debugger::interrupt() {
   impl_->interrupted = true;
   impl_->machine.interrupt();
 }
+void Debugger::stop_after_this(std::string why) {
+  const unsigned turn = impl_->machine.turn();
+  impl_->stop_after(impl_->machine.cpu(turn), {0, turn, Stop::Kind::event, std::move(why)});
+}
 bool Debugger::take_interrupt() { return impl_->take_interrupt(); }
 bool Debugger::Impl::take_interrupt() {
   const bool was = interrupted;

@@ -70,6 +70,9 @@ class Debugger final {
   Stop run_to(RunTo event, bool this_cpu = false);
   // Async-signal-safe: whatever runs returns soon with Stop::Kind::interrupted.
   void interrupt();
+  // From within a run, by who sees there what it was to go on to: it ends after the present instruction of
+  // the CPU whose turn it is, with Stop::Kind::event and `why`.
+  void stop_after_this(std::string why);
   // Whether interrupt() was called since something ran; forgets it.
   bool take_interrupt();
   // The state as it is, without running: `where` of the selected CPU; `ended` if the machine has.

@@ -6,15 +6,20 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "frontend/commands/console.h"
+#include "frontend/conform/running/output_lines.h"
+#include "frontend/inspector/exit_list.h"
 #include "frontend/program/display.h"
 #include "frontend/program/inspecting.h"
 #include "frontend/program/listings.h"
+#include "frontend/program/option_values.h"
 #include "frontend/program/pager.h"
 #include "frontend/program/output.h"
 #include "frontend/program/session.h"
@@ -47,8 +52,19 @@ struct Script {
 };
 struct DebugOptions {
   std::vector<Script> scripts;
+  u64 at_line = 0;     // where the first stop is: behind this line of the guest's output; 0: at the start
+  u64 last_exits = 0;  // so many are told once the scripts are done
   bool batch = false, pager = true;
 };
+
+// False: `error`.
+bool take_count(std::string_view flag, std::string_view value, u64& to, std::string& error) {
+  const auto count = parse_number(value);
+  if (count && *count > 0) to = *count;
+  if (!count || *count == 0)
+    error = fmt::format("{} {}: not a count; give a whole number above 0", flag, value);
+  return error.empty();
+}
 
 // Takes the debugger's own flags out of `words`. False: `error`.
 bool take_options(std::vector<std::string_view>& words, DebugOptions& options, std::string& error) {
@@ -59,6 +75,10 @@ bool take_options(std::vector<std::string_view>& words, DebugOptions& options, s
       options.batch = true;
     } else if (word == "-nopager" || word == "--nopager" || word == "--no-pager") {
       options.pager = false;
+    } else if (word == "--at-line" || word == "-at-line") {
+      if (!take_count(word, n + 1 < words.size() ? words[++n] : "", options.at_line, error)) return false;
+    } else if (word == "--last-exits" || word == "-last-exits") {
+      if (!take_count(word, n + 1 < words.size() ? words[++n] : "", options.last_exits, error)) return false;
     } else if (word == "-x" || word == "-ex") {
       if (n + 1 == words.size()) {
         error = fmt::format("{}: {} is missing", word, word == "-x" ? "the script's file" : "the command");
@@ -88,7 +108,9 @@ class Conversation {
     connect(commands);
     catch_interrupts();
     session_.start();
-    const int status = scripts(commands);
+    run_to_line(commands);
+    const int status = session_.over() ? exit_ok : scripts(commands);
+    tell_exits(commands);
     if (status == exit_ok && !left_ && !session_.over() && !options_.batch) converse(commands);
     to_interrupt = nullptr;
     conclude(status);
@@ -119,8 +141,19 @@ class Conversation {
 
   void connect(Commands& commands) {
     session_.on_enough([this] { debugger().interrupt(); });
-    session_.on_printed([this](u8 byte) { guest_in_line_ = byte != '\n'; });
-    session_.on_reset([this](const std::string& why) { write(why + "\n"); });
+    session_.on_printed([this](u8 byte) {
+      guest_in_line_ = byte != '\n';
+      const char printed = static_cast<char>(byte);
+      if (options_.at_line != 0) lines_.add({&printed, 1});
+    });
+    session_.on_reset([this](const std::string& why) {
+      if (exits_) exits_->attach(session_.machine());
+      write(why + "\n");
+    });
+    if (options_.last_exits > 0) {
+      exits_ = std::make_unique<ExitList>(&session_.symbols(), &debugger().writers());
+      exits_->attach(session_.machine());
+    }
     connect_commands(session_, commands);
     commands.screen().pager = options_.pager;
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
@@ -255,6 +288,27 @@ class Conversation {
     return exit_failed;
   }
 
+  // --at-line: who printed that line is the first who is looked at.
+  void run_to_line(Commands& commands) {
+    if (options_.at_line == 0) return;
+    pager_.begin({page(commands.screen()).width, 0});
+    around(true);
+    commands.execute_script("continue", "--at-line");
+    around(false);
+    options_.at_line = 0;
+  }
+
+  // --last-exits, the newest last.
+  void tell_exits(Commands& commands) {
+    if (!exits_) return;
+    const u64 seen = exits_->seen();
+    around(true);
+    if (seen > 0) write("the last events of VMX:\n");
+    for (u64 number = seen - std::min(seen, options_.last_exits) + 1; number <= seen; ++number)
+      commands.look(exits_->explain(number));
+    around(false);
+  }
+
   int scripts(Commands& commands) {
     for (const Script& script : options_.scripts) {
       Image image;
@@ -307,6 +361,11 @@ class Conversation {
   Display display_;
   DebugOptions options_;
   Pager pager_{[](std::string_view text) { return print(text); }};
+  std::unique_ptr<ExitList> exits_;  // nullptr: nobody asked for the last of them
+  conform::OutputLines lines_{[this](std::string_view, u64 number) {
+    if (number == options_.at_line)
+      debugger().stop_after_this(fmt::format("line {} of the output is complete", number));
+  }};
   bool told_ = false;  // what decided --expect or --fail-on
   bool guest_in_line_ = false, left_ = false;
   bool broken_ = false;  // standard output
@@ -323,8 +382,10 @@ int run_debugger(std::span<const std::string_view> arguments) {
   if (!parsed) return refuse(error);
   if (parsed->answer == Answer::help)
     return shown(
-        fmt::format("ringside debug [-x FILE] [-ex COMMAND] [--batch] [-nopager] [FLAG...], with the flags "
-                    "of a run.\n\n{}",
+        fmt::format("ringside debug [FLAG...] [-x FILE] [-ex COMMAND] [--batch] [-nopager] [--at-line N] "
+                    "[--last-exits N], with the flags of a run.\n--at-line N: the first stop is where line N "
+                    "of the guest's output is complete.\n--last-exits N: after the scripts, the last N VM "
+                    "exits, refused VM entries and failed VMX instructions.\n\n{}",
                     help_of_commands()));
   if (parsed->answer != Answer::run) return shown(answer_text(parsed->answer));
   for (const Script& script : options.scripts) {

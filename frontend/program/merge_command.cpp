@@ -9,12 +9,10 @@
 
 #include "frontend/conform/reports/reports.h"
 #include "frontend/machine/load_image.h"
+#include "frontend/program/flag_value.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
 #include "frontend/program/result_files.h"
-#include "frontend/program/pager.h"
-
-#include <unistd.h>
 
 namespace ringside {
 namespace {
@@ -33,13 +31,15 @@ bool parse(std::span<const std::string_view> words, ResultFiles& files, std::vec
     const auto flags = result_flags();
     const auto flag =
         std::find_if(flags.begin(), flags.end(), [&](const ResultFlag& one) { return one.name == word; });
-    if (flag == flags.end() || n + 1 == words.size()) {
+    if (flag == flags.end()) {
       error = fmt::format(
           "merge {}: write ringside merge FILE... [--junit FILE] [--tap FILE] [--json FILE] [--html FILE]",
           word);
       return false;
     }
-    files.*flag->file = words[++n];
+    std::optional<std::string_view> value;
+    if (!take_flag_value({std::string(flag->name), flag->argument}, words, n, value, error)) return false;
+    files.*flag->file = *value;
   }
   if (!shards.empty()) return true;
   error = "merge: no file is named; ringside test --json FILE of each shard makes one";
@@ -66,8 +66,7 @@ int merge_results(std::span<const std::string_view> words) {
   }
   conform::SuiteRun all;
   if (!conform::merge(shards, all, error)) return refuse("merge: " + error, exit_failed);
-  const bool told =
-      print(conform::text_summary(all, terminal_size(STDOUT_FILENO).width, isatty(STDOUT_FILENO) == 1));
+  const bool told = print(summary_for_terminal(all));
   if (!write_results(files, all, error)) return refuse(error, exit_failed);
   return told && conform::totals(all).failures() == 0 ? exit_ok : exit_failed;
 }

@@ -5,6 +5,7 @@
 
 #include "frontend/inspect/nearest.h"
 #include "frontend/program/absent_flags.h"
+#include "frontend/program/flag_value.h"
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
 #include "frontend/program/options_firmware.h"
@@ -146,27 +147,18 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
       error = unknown_flag(word, name);
       return std::nullopt;
     }
-    if (option->argument.empty() && value) {
-      error = fmt::format("{}: takes no value; write {}", word, spelled(*option));
+    const bool apart = !value;
+    if (!take_flag_value({spelled(*option), option->argument}, arguments, i, value, error))
       return std::nullopt;
-    }
-    if (!option->argument.empty() && !value) {
+    // "COUNT FILE": two words are one value with a blank between.
+    if (apart && option->argument.find(' ') != std::string_view::npos) {
       if (i + 1 == arguments.size()) {
-        error =
-            fmt::format("{}: its value is missing; write {} {}", word, spelled(*option), option->argument);
+        error = fmt::format("{} {}: a word is missing; write {} {}", word, *value, spelled(*option),
+                            option->argument);
         return std::nullopt;
       }
-      value = arguments[++i];
-      // "COUNT FILE": two words are one value with a blank between.
-      if (option->argument.find(' ') != std::string_view::npos) {
-        if (i + 1 == arguments.size()) {
-          error = fmt::format("{} {}: a word is missing; write {} {}", word, *value, spelled(*option),
-                              option->argument);
-          return std::nullopt;
-        }
-        both = fmt::format("{} {}", *value, arguments[++i]);
-        value = both;
-      }
+      both = fmt::format("{} {}", *value, arguments[++i]);
+      value = both;
     }
     if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
     const std::string_view group = group_of(*option);

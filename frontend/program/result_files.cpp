@@ -2,9 +2,13 @@
 #include "frontend/program/result_files.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 #include "frontend/conform/reports/reports.h"
 #include "frontend/program/output.h"
+#include "frontend/program/pager.h"
 
 namespace ringside {
 namespace {
@@ -21,6 +25,11 @@ constexpr ResultFlag result_rows[] = {
 }  // namespace
 
 std::span<const ResultFlag> result_flags() { return result_rows; }
+
+std::string summary_for_terminal(const conform::SuiteRun& run) {
+  const bool colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");
+  return conform::text_summary(run, terminal_size(STDOUT_FILENO).width, colour);
+}
 
 bool check_result_files(const ResultFiles& files, std::string& error) {
   for (const ResultFlag& flag : result_rows) {

@@ -22,6 +22,9 @@ struct ResultFlag {
 };
 std::span<const ResultFlag> result_flags();
 
+// For standard output: in colours and as wide as it is, if it is a terminal.
+std::string summary_for_terminal(const conform::SuiteRun& run);
+
 // Before anything runs. False and one line in `error`: one could not be written, or two are one file.
 bool check_result_files(const ResultFiles& files, std::string& error);
 // Each whole or not at all; all are tried. False and one line in `error`: the first that failed.

@@ -2,12 +2,16 @@
 #include "frontend/program/test_command.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <set>
 
 #include "frontend/conform/protocols/protocol.h"
+#include "frontend/conform/running/bundles.h"
 #include "frontend/conform/running/expectations.h"
 #include "frontend/conform/suites/load_suites.h"
 #include "frontend/conform/suites/suite_keys.h"
@@ -92,6 +96,33 @@ std::string list_of(const std::vector<Test>& tests) {
   return text;
 }
 
+// A folder for bundles is made before anything runs. False: `error`.
+bool make_folder(const std::string& folder, std::string& error) {
+  std::error_code failure;
+  if (!folder.empty()) std::filesystem::create_directories(folder, failure);
+  if (failure) error = fmt::format("--bundle {}: {}; name another folder", folder, failure.message());
+  return !failure;
+}
+
+// Becomes the debugger that stands where the first test failed. Returns if none did, or if it cannot.
+void become_debugger(const std::vector<Test>& tests, const conform::SuiteRun& run,
+                     const conform::Surroundings& around) {
+  const auto failed = std::find_if(run.tests.begin(), run.tests.end(), [](const conform::TestResult& result) {
+    return !result.bundle.debug.empty();
+  });
+  if (failed == run.tests.end()) return;
+  const auto test = std::find_if(tests.begin(), tests.end(), [&](const Test& one) {
+    return one.suite == failed->suite && one.name == failed->name;
+  });
+  std::vector<std::string> text =
+      conform::process_words(*test, conform::debug_words(*test, around, conform::place_of(*failed)));
+  std::vector<char*> words;
+  for (std::string& word : text) words.push_back(word.data());
+  words.push_back(nullptr);
+  execvp(words[0], words.data());
+  say(fmt::format("--debug: {}: {}; type it: {}", text[0], std::strerror(errno), failed->bundle.debug));
+}
+
 }  // namespace
 
 int run_test_command(std::span<const std::string_view> words) {
@@ -113,6 +144,7 @@ int run_test_command(std::span<const std::string_view> words) {
   settings.jobs = static_cast<unsigned>(options.jobs);
   settings.repeat = static_cast<unsigned>(options.repeat);
   settings.fail_fast = options.fail_fast;
+  settings.bundles = options.bundles;
   settings.reader = reader_of;
   conform::LastRuns last;
   std::set<std::string> suites;
@@ -121,19 +153,25 @@ int run_test_command(std::span<const std::string_view> words) {
   }
   if (!choose(options, last, tests, error)) return refuse(error);
   if (options.list) return print(list_of(tests)) ? exit_ok : exit_failed;
+  if (!make_folder(options.bundles, error)) return refuse(error);
   conform::SuiteRun run;
   int signal = 0;
   {
     TestProgress progress(tests.size(), options.verbose);
     run = run_tests(tests, settings, last, progress);
+    run.program = version();
+    const auto stop = [&progress] { return progress.stop(); };
+    if (progress.caught() == 0 && !options.bundles.empty() &&
+        !make_bundles(tests, settings, stop, run, error))
+      say(error);
     signal = progress.caught();
   }
-  run.program = version();
-  const bool told = print(test_summary(run));
+  const bool told = print("\n" + summary_for_terminal(run));
   if (!last.save(settings.around.cache, error)) say(error);
   const bool written = write_results(options.files, run, error);
   if (!written) say(error);
   if (signal != 0) return 128 + signal;
+  if (options.debug && told) become_debugger(tests, run, settings.around);
   return told && written && conform::totals(run).failures() == 0 ? exit_ok : exit_failed;
 }
 

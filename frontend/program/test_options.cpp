@@ -1,5 +1,4 @@
 // Owns the flags of `ringside test`.
-#include "frontend/inspect/nearest.h"
 #include "frontend/program/test_options.h"
 
 #include <fmt/format.h>
@@ -9,6 +8,8 @@
 #include <fstream>
 
 #include "frontend/conform/running/expectations.h"
+#include "frontend/inspect/nearest.h"
+#include "frontend/program/flag_value.h"
 #include "frontend/program/option_functions.h"
 #include "frontend/program/option_values.h"
 
@@ -66,6 +67,11 @@ bool shard(TestOptions& o, std::string_view v, std::string& e) {
   const auto slash = v.find('/');
   return set_shard("--shard", v.substr(0, slash), slash == v.npos ? "" : v.substr(slash + 1), o, e);
 }
+bool bundle(TestOptions& o, std::string_view v, std::string& e) {
+  o.bundles = v;
+  return !v.empty() || fail(e, "--bundle: the folder's name is empty; name a folder");
+}
+bool debug(TestOptions& o, std::string_view, std::string&) { return o.debug = true; }
 bool list(TestOptions& o, std::string_view, std::string&) { return o.list = true; }
 bool all(TestOptions& o, std::string_view, std::string&) { return o.all = true; }
 bool fail_fast(TestOptions& o, std::string_view, std::string&) { return o.fail_fast = true; }
@@ -98,6 +104,10 @@ constexpr TestFlag test_flag_rows[] = {
     {"--repeat", "N", "run each N times; it fails if a run ends in another state than the first", repeat},
     {"--fail-fast", "", "end with the first failure", fail_fast},
     {"--timeout", "SECONDS", "of the host, a test, in place of the suite's own limits; 0: none", timeout},
+    {"--bundle", "FOLDER",
+     "of each failure: its output, what the debugger sees where it failed, and the commands that lead there",
+     bundle},
+    {"--debug", "", "at the end go on in the debugger, where the first test failed", debug},
     {"--verbose", "", "each test's command line, too", verbose},
     {"--schema", "", "print the JSON schema of suites in TOML, for editors, and run none", schema},
     {"--help", "", "this text", help},
@@ -153,23 +163,14 @@ bool parse_test_options(std::span<const std::string_view> words, TestOptions& op
       name = word.substr(0, 2);
       value = word.substr(2);
     }
-    if (const ResultFlag* file = find_result_flag(name)) {
-      if (!value && n + 1 == words.size())
-        return fail(error, fmt::format("{}: its value is missing; write {} FILE", word, file->name));
-      options.files.*file->file = value ? *value : words[++n];
-      continue;
-    }
-    const TestFlag* flag = find_flag(name);
-    if (!flag) return fail(error, unknown(name));
-    if (flag->argument.empty() && value)
-      return fail(error, fmt::format("{}: takes no value; write {}", word, flag->name));
-    if (!flag->argument.empty() && !value) {
-      if (n + 1 == words.size())
-        return fail(error,
-                    fmt::format("{}: its value is missing; write {} {}", word, flag->name, flag->argument));
-      value = words[++n];
-    }
-    if (!flag->apply(options, value.value_or(""), error)) return false;
+    const ResultFlag* const file = find_result_flag(name);
+    const TestFlag* const flag = file ? nullptr : find_flag(name);
+    if (!file && !flag) return fail(error, unknown(name));
+    const FlagShape shape = file ? FlagShape{std::string(file->name), file->argument}
+                                 : FlagShape{std::string(flag->name), flag->argument};
+    if (!take_flag_value(shape, words, n, value, error)) return false;
+    if (file) options.files.*file->file = *value;
+    if (flag && !flag->apply(options, value.value_or(""), error)) return false;
     if (options.help || options.schema) return true;
   }
   if (options.suites.empty())

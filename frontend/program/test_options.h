@@ -21,8 +21,9 @@ struct TestOptions {
   // Only each `shards`th test, from that of number `shard` on, which counts from 0.
   u64 shard = 0, shards = 1;
   std::vector<std::string> run_words;  // behind "--": flags of every run
+  std::string bundles;                 // folder for what is kept of failures; empty: nothing is
   bool list = false, all = false, fail_fast = false, rerun_failed = false, verbose = false, help = false;
-  bool schema = false;
+  bool schema = false, debug = false;
   ResultFiles files;
 };
 

@@ -10,11 +10,13 @@
 #include <csignal>
 #include <cstdlib>
 
+#include "frontend/conform/reports/harmless.h"
 #include "frontend/program/output.h"
 
 namespace ringside {
 namespace {
 
+using conform::harmless;
 using conform::SuiteRun;
 using conform::TestResult;
 using conform::Verdict;
@@ -29,13 +31,6 @@ double now() {
 std::string_view colour_of(Verdict verdict) {
   if (conform::counts_as_failure(verdict)) return "\033[31m";
   return verdict == Verdict::passed ? "\033[32m" : "\033[33m";
-}
-
-// Control characters of a guest's do nothing to the terminal.
-std::string harmless(std::string_view text) {
-  std::string out;
-  for (const char c : text) out += (static_cast<u8>(c) < ' ' && c != '\n') || c == '\177' ? '.' : c;
-  return out;
 }
 
 std::string checks_of(const TestResult& result) {
@@ -109,32 +104,6 @@ void TestProgress::draw() {
 
 void TestProgress::wipe() {
   if (terminal_ && drawn_ >= 0) tell("\r\033[K");
-}
-
-std::string test_summary(const SuiteRun& run) {
-  constexpr std::size_t last_bytes = 2000;
-  std::string text;
-  for (const TestResult& test : run.tests) {
-    if (!counts_as_failure(test.verdict)) continue;
-    text += fmt::format("\n{}: {}: {}: {}\n", test.suite, test.name, conform::verdict_name(test.verdict),
-                        harmless(test.reason));
-    std::string output = test.output;
-    std::erase(output, '\r');
-    if (output.size() > last_bytes) {
-      output.erase(0, output.size() - last_bytes);
-      output = "...\n" + output.substr(output.find('\n') + 1);
-    }
-    if (!output.empty()) text += harmless(output) + (output.ends_with('\n') ? "" : "\n");
-    if (!test.bundle.reproduce.empty()) text += fmt::format("again: {}\n", test.bundle.reproduce);
-  }
-  const conform::Totals sum = conform::totals(run), checks = conform::check_totals(run);
-  text += fmt::format("\n{} tests in {:.2f} s: {} passed, {} failed, {} skipped", sum.all(), run.host_seconds,
-                      sum.passed, sum.failed, sum.skipped);
-  if (sum.broken) text += fmt::format(", {} broken", sum.broken);
-  if (sum.expected_failures) text += fmt::format(", {} failed as expected", sum.expected_failures);
-  if (sum.unexpected_passes) text += fmt::format(", {} passed unexpectedly", sum.unexpected_passes);
-  if (checks.all()) text += fmt::format("; {} checks, {} of them failed", checks.all(), checks.failures());
-  return text + "\n";
 }
 
 }  // namespace ringside

@@ -30,7 +30,4 @@ class TestProgress : public conform::RunWatcher {
   double since_ = 0, drawn_ = -1;
 };
 
-// What failed, in full but for long outputs; and the totals.
-std::string test_summary(const conform::SuiteRun& run);
-
 }  // namespace ringside

@@ -47,6 +47,25 @@ TEST_CASE("debug: the built-in guest comes with its names and source lines") {
   CHECK(has(symbols_of("-bios", alone), "no symbols are loaded"));
 }
 
+TEST_CASE("debug: --at-line stops behind a line of the output, and --last-exits tells what VMX did before") {
+  const Result done = run({"debug", "--at-line", "22", "--last-exits", "2", "-ex", "print exits", "--batch"});
+  CAPTURE(done.out);
+  CHECK(done.status == 0);
+  CHECK(has(done.out, "\nline 22 of the output is complete\nCPU 0, root (VMCS 0xa000)"));
+  CHECK(has(done.out, "<putc+"));
+  CHECK(has(done.out, "\n0x8 = 8\n"));
+  CHECK(has(done.out, "the last events of VMX:\nVM exit 7: reason 61, RDSEED\n"));
+  CHECK(has(done.out, "\nVM exit 8: reason 30, I/O instruction: OUT port 0x80, 1 byte\n"));
+  CHECK_FALSE(has(done.out, "VM exit 6: "));
+  // A line that never comes: the machine stands where it ends.
+  CHECK(has(run({"debug", "--at-line", "100000", "--batch"}).out,
+            "the guest powered the machine off\nCPU 0, "));
+  for (const char* flag : {"--at-line", "--last-exits"}) {
+    CHECK(run({"debug", flag, "none"}).status == 2);
+    CHECK(run({"debug", flag}).status == 2);
+  }
+}
+
 TEST_CASE("debug: questions are answered, and flags that only a run heeds are named") {
   CHECK(has(run({"debug", "--help"}).out, "\n  run-to "));
   CHECK(run({"debug", "-device", "help"}).out == run({"devices"}).out);

@@ -39,16 +39,16 @@ TEST_CASE("ringside test runs images with their expectation, and remembers what 
   CHECK(result.err == "");
   CHECK(has(result.out, "failed "));
   CHECK(has(result.out, "no line matches ^B$"));
-  CHECK(has(result.out, "2 tests in "));
-  CHECK(has(result.out, "1 passed, 1 failed, 0 skipped\n"));
-  CHECK(has(result.out, "again: "));
+  CHECK(has(result.out, "\nFAILED 2 tests: 1 passed, 1 failed ("));
+  CHECK(has(result.out, "    again: "));
+  CHECK(has(result.out, "bad.bin -no-reboot -ex 'continue "));
 
   result = run({"test", suite / "", "--rerun-failed", "--list"});
   CHECK(has(result.out, "bad.bin"));
   CHECK_FALSE(has(result.out, "good.bin"));
   result = run({"test", suite / "", "--filter", "good", "--", "-no-reboot"});
   CHECK(result.status == 0);
-  CHECK(has(result.out, "1 tests in "));
+  CHECK(has(result.out, "\nPASSED 1 tests: 1 passed ("));
   result = run({"test", suite / "", "--filter=good", "--repeat=3", "--", "-no-reboot"});
   CHECK(result.status == 0);
 }
@@ -101,6 +101,45 @@ TEST_CASE("ringside test writes its results for other programs, and shards are m
   CHECK(absent.status == 2);
   CHECK(absent.out.empty());
   CHECK(run({"test", suite / "", "--tap", out / "x", "--json", out / "x"}).status == 2);
+}
+
+TEST_CASE("ringside test: a bundle's command stands in the debugger where the failing line was printed") {
+  const Cache cache;
+  const Folder suite, out;
+  // Prints "A", "B" and "C", each on a line of its own, and halts for ever.
+  suite.write("image.bin", firmware({0xba, 0xf8, 0x03, 0xb0, 'A', 0xee, 0xb0, '\n', 0xee, 0xb0, 'B', 0xee,
+                                     0xb0, '\n', 0xee, 0xb0, 'C', 0xee, 0xb0, '\n', 0xee, 0xfa, 0xf4}));
+  suite.write("image.bin.expect", "C\n! ^B\n");
+  const std::string page = out / "page.html";
+  const Result result =
+      run({"test", suite / "image.bin", "--bundle", out / "bundles", "--html", page, "--json", out / "json"});
+  CAPTURE(result.out);
+  CHECK(result.status == 1);
+  CHECK(has(result.out, "line 2 matches ^B, which must not come"));
+  CHECK(has(result.out, "real mode, f000:f00f"));
+  CHECK(has(read_file(out / "json"), "\"line\":2,"));
+  // From the page to the debugger.
+  std::string command = read_file(page);
+  command.erase(0, command.find("Debug it</p><pre>") + std::string_view("Debug it</p><pre>").size());
+  command.erase(command.find("</pre>"));
+  const std::string seen = out / "seen";
+  CHECK(shell(command.substr(command.find(' ')) + " -ex quit > " + seen) == 0);
+  CHECK(has(read_file(seen),
+            "B\nline 2 of the output is complete\nCPU 0, VMX off, ring 0, real mode, "
+            "f000:f00f at 0xfffff00f"));
+  std::string folder = result.out.substr(result.out.find("files: ") + 7);
+  folder.erase(folder.find('\n'));
+  CHECK(folder.starts_with(out / "bundles/image.bin-"));
+  CHECK(read_file(folder + "/output.txt") == "A\nB\n");
+  CHECK(has(read_file(folder + "/commands.txt"), " --at-line 2\n"));
+  CHECK(has(read_file(folder + "/explained.txt"), "CPU 0, VMX off"));
+  CHECK(has(read_file(folder + "/result.json"), "\"state_hash\":\""));
+  // The last step at once.
+  const Result there = run({"test", suite / "image.bin", "--debug"}, "print count\n");
+  CHECK(has(there.out, "line 2 of the output is complete"));
+  CHECK(has(there.out, " = 10\n"));
+  // A folder that cannot be made is told of before anything runs.
+  CHECK(run({"test", suite / "image.bin", "--bundle", suite / "image.bin"}).status == 2);
 }
 
 TEST_CASE("ringside test: the command's own mistakes are one line") {
@@ -170,7 +209,8 @@ TEST_CASE("ringside test runs a suite in TOML, whose slips break one test only")
   CHECK(result.status == 1);
   CHECK(has(result.out, "suite.toml:10:9: imgae: there is no such key; did you mean image?"));
   CHECK(has(result.out, "b.bin: the image is not there"));
-  CHECK(has(result.out, "1 passed, 0 failed, 0 skipped, 2 broken"));
+  CHECK(has(result.out, "FAILED 3 tests: 1 passed, 2 broken"));
+  CHECK_FALSE(has(result.out, "again: "));  // of what did not run
 }
 
 TEST_CASE("ringside test understands the exit statuses of kvm-unit-tests") {
@@ -185,5 +225,5 @@ TEST_CASE("ringside test understands the exit statuses of kvm-unit-tests") {
   const Result result = run({"test", cfg});
   CAPTURE(result.out);
   CHECK(result.status == 1);
-  CHECK(has(result.out, "0 passed, 1 failed, 2 skipped"));
+  CHECK(has(result.out, "3 tests: 0 passed, 1 failed, 2 skipped"));
 }

@@ -1,6 +1,7 @@
 // Owns the tests of the protocols' readers: output as the suites print it, and output that nobody would.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <sstream>
 
@@ -118,8 +119,28 @@ TEST_CASE("lines that a suite describes, and expressions that are wrong") {
   CHECK(reader->checks()[1].name == "two");
   CHECK(reader->checks()[1].message == "why");
   CHECK(reader->checks()[1].verdict == Verdict::failed);
+  const auto named = grammar_reader({{{"^(?<message>[a-z]+) in (?<name>.*)$", Verdict::failed}}}, error);
+  REQUIRE(named);
+  feed(*named, "fault in main\n");
+  REQUIRE(named->checks().size() == 1);
+  CHECK(named->checks()[0].name == "main");
+  CHECK(named->checks()[0].message == "fault");
   CHECK_FALSE(grammar_reader({{{"(", Verdict::passed}}}, error));
   CHECK(error.find('(') != std::string::npos);
+}
+
+TEST_CASE("an expression that a line would keep for ever is given up and told of, and others go on") {
+  std::string error;
+  const auto reader =
+      grammar_reader({{{"^(a+)+[bc]$", Verdict::passed}, {"^bad (.*)$", Verdict::failed}}}, error);
+  REQUIRE(reader);
+  std::string text;
+  for (int n = 0; n < 1000; ++n) text += std::string(4000, 'a') + "\n";
+  feed(*reader, text + "bad end\n");
+  CHECK(reader->complaint().find("line 1: ^(a+)+[bc]$ cannot be matched: ") == 0);
+  CHECK(reader->complaint().find("line 2") == std::string::npos);  // once is enough
+  REQUIRE(reader->checks().size() == 1);
+  CHECK(reader->checks()[0].name == "end");
 }
 
 TEST_CASE("escapes of a terminal and carriage returns are no part of a result") {

@@ -48,6 +48,7 @@ void members(auto& test, auto&& member) {
   member("tags", test.tags);
   member("verdict", test.verdict);
   member("reason", test.reason);
+  member("line", test.line);
   member("protocol", test.protocol);
   member("ending", test.ending);
   member("exit_status", test.exit_status);
@@ -84,8 +85,13 @@ Value written_test(const TestResult& test) {
 
 TestResult test_of(const Value& value) {
   TestResult test;
+  // What an older program did not write stays as it is, but for what makes a test of it.
   const auto from = [](const Value& object) {
-    return [&object](const char* name, auto& member) { take(object.at(name), member); };
+    return [&object](const char* name, auto& member) {
+      const std::string_view word = name;
+      const bool needed = word == "suite" || word == "test" || word == "name" || word == "verdict";
+      if (needed || object.contains(name)) take(object.at(name), member);
+    };
   };
   members(test, from(value));
   for (const Value& one : value.at("checks")) check_members(test.checks.emplace_back(), from(one));

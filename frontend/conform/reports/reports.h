@@ -21,7 +21,7 @@ std::string json_lines(const SuiteRun& run);
 bool parse_json_lines(std::string_view text, SuiteRun& run, std::string& error);
 // One page with nothing to fetch: totals, a table to filter, failures in full with their bundles.
 std::string html_page(const SuiteRun& run);
-// For a terminal of `columns`: the table's end, failures in full, the totals.
+// For a terminal of `columns`, or for a file with 0: failures in full, the totals.
 std::string text_summary(const SuiteRun& run, unsigned columns, bool colour);
 
 // The results of several shards as one run. False: a test came twice with different verdicts, or two runs are

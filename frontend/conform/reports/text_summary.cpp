@@ -3,36 +3,18 @@
 
 #include <algorithm>
 
+#include "frontend/conform/reports/harmless.h"
 #include "frontend/conform/reports/reports.h"
-#include "frontend/inspect/utf8.h"
 
 namespace ringside::conform {
 namespace {
 
 constexpr std::size_t most_checks_told = 20, most_output_lines = 20;
 
-// A guest's bytes may be a terminal's commands: those stand as \xNN.
-std::string harmless(std::string_view bytes) {
-  std::string text;
-  while (!bytes.empty()) {
-    std::size_t length = utf8_length(bytes);
-    const auto first = static_cast<unsigned char>(bytes[0]);
-    const bool control = first < 0x20 || first == 0x7f ||
-                         (first == 0xc2 && length == 2 && static_cast<unsigned char>(bytes[1]) < 0xa0);
-    if (length == 0 || (control && first != '\t')) {
-      text += fmt::format("\\x{:02x}", first);
-      length = 1;
-    } else {
-      text += bytes.substr(0, length);
-    }
-    bytes.remove_prefix(length);
-  }
-  return text;
-}
-
 class Summary {
  public:
-  Summary(unsigned columns, bool colour) : columns_(std::max(columns, 20u)), colour_(colour) {}
+  Summary(unsigned columns, bool colour)
+      : columns_(columns == 0 ? ~0u : std::max(columns, 20u)), colour_(colour) {}
 
   // Cut where the terminal ends, so that each line stays one.
   void line(std::string_view indent, std::string_view bytes) {
@@ -48,6 +30,17 @@ class Summary {
   // Of a command, which is copied from there: never cut.
   void whole(std::string_view name, std::string_view value) {
     if (!value.empty()) text_ += fmt::format("    {}: {}\n", name, harmless(value));
+  }
+  // Of a story, whose beginning says most.
+  void first_lines(std::string_view indent, std::string_view bytes, std::size_t most) {
+    std::size_t told = 0;
+    for (; !bytes.empty() && told < most; ++told) {
+      const std::size_t end = std::min(bytes.find('\n'), bytes.size());
+      line(indent, bytes.substr(0, end));
+      bytes.remove_prefix(std::min(end + 1, bytes.size()));
+    }
+    if (!bytes.empty())
+      text_ += fmt::format("{}... {} lines more\n", indent, std::count(bytes.begin(), bytes.end(), '\n') + 1);
   }
   void lines(std::string_view indent, std::string_view bytes, std::size_t most) {
     std::vector<std::string_view> all;
@@ -91,7 +84,7 @@ void tell_failure(const TestResult& test, Summary& summary) {
   }
   if (failing > told) summary.add(fmt::format("    ... {} more\n", failing - told));
   if (failing == 0) summary.lines("    | ", test.output, most_output_lines);
-  summary.lines("    ", test.bundle.explained, most_output_lines);
+  summary.first_lines("    ", test.bundle.explained, most_output_lines);
   summary.whole("again", test.bundle.reproduce);
   summary.whole("debug", test.bundle.debug);
   summary.whole("files", test.bundle.folder);

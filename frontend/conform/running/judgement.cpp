@@ -52,6 +52,13 @@ const Check* first_failure(const Seen& seen) {
   return found == seen.checks.end() ? nullptr : &*found;
 }
 
+// The line of the output that speaks against it; 0: none does.
+u64 deciding_line(const Seen& seen) {
+  if (seen.expectations.hit_line() > 0) return seen.expectations.hit_line();
+  const Check* failure = first_failure(seen);
+  return failure ? failure->line : 0;
+}
+
 std::string about(const Check& check) {
   std::string text = check.line ? fmt::format("line {}: {}", check.line, check.name) : check.name;
   if (!check.message.empty() && check.message != check.name) text += ": " + opening_line(check.message);
@@ -157,6 +164,8 @@ void judge(const Test& test, const Seen& seen, TestResult& result) {
   }
   result.verdict = opinion.verdict;
   result.reason = opinion.reason;
+  const bool failed = opinion.verdict == Verdict::failed || opinion.verdict == Verdict::broken;
+  if (failed) result.line = deciding_line(seen);
 }
 
 }  // namespace ringside::conform

@@ -151,10 +151,13 @@ TestResult SuiteRunner::blank(const Test& test) const {
 }
 
 void SuiteRunner::finish(const Going& going, TestResult result) {
-  if (counts_as_failure(result.verdict)) {
+  const bool failed = counts_as_failure(result.verdict);
+  // What could not be run has no command that does it again.
+  if (failed && going.runs > 0) {
     result.bundle.reproduce = command_text(going.test, settings_.around);
-    over_ |= settings_.fail_fast;
+    result.bundle.debug = debug_text(going.test, settings_.around, place_of(result));
   }
+  over_ |= failed && settings_.fail_fast;
   if (going.runs > 0) last_.note(result);
   results_[going.index] = std::move(result);
   watcher_.finished(*results_[going.index], ++done_);
@@ -214,14 +217,7 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
   });
   std::vector<std::string> words = command_of(test, settings_.around);
   words.insert(words.end(), {"--stats", going->statistics});
-  if (!test.environment.empty()) {
-    // The name of the file is a part of what the guest sees.
-    const std::string file = environment_file(test, settings_.around);
-    std::error_code none;
-    if (!fs::exists(file, none)) keep_file(file, test.environment, error);
-  }
-  if (!test.shell_words.empty())
-    words.insert(words.begin(), {"bash", "-c", "exec \"$@\" " + test.shell_words, "ringside"});
+  if (error.empty()) put_environment(test, settings_.around, error);
   const double limit = host_limit(test, settings_.around);
   const auto errors = [raw](std::string_view text) {
     raw->seen.errors += text;
@@ -229,13 +225,14 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
       raw->seen.errors.erase(0, raw->seen.errors.size() - most_errors);
   };
   if (error.empty())
-    processes_.start({.words = words,
+    processes_.start({.words = process_words(test, std::move(words)),
                       .host_seconds = limit > 0 ? limit + settings_.grace_seconds : 0,
                       .on_output = [raw](std::string_view bytes) { raw->lines->add(bytes); },
                       .on_errors = errors,
                       .on_end = [this, going](const ProcessEnd& end) { ended(going, end); }},
                      error);
   if (error.empty()) return;
+  going->runs = 0;
   TestResult result = blank(test);
   result.reason = error;
   finish(*going, std::move(result));

@@ -18,6 +18,7 @@ struct RunSettings {
   Surroundings around;
   unsigned jobs = 1, repeat = 1;
   bool fail_fast = false;
+  std::string bundles;  // folder for what is kept of failures; empty: nothing is
   // A run ends by its own limit; so many of the host's seconds later it is killed.
   double grace_seconds = 15;
   // Who reads a test's output. nullptr: nobody, or one line in `error`.

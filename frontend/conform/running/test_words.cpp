@@ -14,6 +14,23 @@ namespace {
 
 constexpr u64 usual_output = 64 << 20;
 
+// The flags that make the machine.
+std::vector<std::string> machine_words(const Test& test, const Surroundings& around) {
+  std::vector<std::string> words;
+  // The command of an image that is not built yet is told as that of firmware.
+  std::string none;
+  if (test.image_by_look) words = words_to_boot(test.image, none);
+  words.insert(words.end(), test.words.begin(), test.words.end());
+  if (!test.environment.empty()) words.insert(words.end(), {"-initrd", environment_file(test, around)});
+  return words;
+}
+
+std::string text_of(const Test& test, const std::vector<std::string>& words) {
+  std::string text = quoted(words);
+  if (!test.shell_words.empty()) text += " " + test.shell_words;
+  return text;
+}
+
 }  // namespace
 
 double host_limit(const Test& test, const Surroundings& around) {
@@ -28,15 +45,8 @@ std::string environment_file(const Test& test, const Surroundings& around) {
 }
 
 std::vector<std::string> command_of(const Test& test, const Surroundings& around) {
-  std::vector<std::string> words = {around.program};
-  // The command of an image that is not built yet is told as that of firmware.
-  std::string none;
-  if (test.image_by_look) {
-    const auto boot = words_to_boot(test.image, none);
-    words.insert(words.end(), boot.begin(), boot.end());
-  }
-  words.insert(words.end(), test.words.begin(), test.words.end());
-  if (!test.environment.empty()) words.insert(words.end(), {"-initrd", environment_file(test, around)});
+  std::vector<std::string> words = machine_words(test, around);
+  words.insert(words.begin(), around.program);
   const auto add = [&](const char* flag, const std::string& value) {
     words.insert(words.end(), {flag, value});
   };
@@ -54,9 +64,42 @@ std::vector<std::string> command_of(const Test& test, const Surroundings& around
 }
 
 std::string command_text(const Test& test, const Surroundings& around) {
-  std::string text = quoted(command_of(test, around));
-  if (!test.shell_words.empty()) text += " " + test.shell_words;
-  return text;
+  return text_of(test, command_of(test, around));
+}
+
+PlaceInRun place_of(const TestResult& result) { return {result.line, result.instructions}; }
+
+std::vector<std::string> debug_words(const Test& test, const Surroundings& around, const PlaceInRun& place) {
+  std::vector<std::string> words = machine_words(test, around);
+  words.insert(words.begin(), {around.program, "debug"});
+  words.insert(words.end(), around.more_words.begin(), around.more_words.end());
+  if (place.line > 0) {
+    words.insert(words.end(), {"--at-line", fmt::format("{}", place.line)});
+  } else {
+    words.insert(words.end(), {"-ex", place.instructions > 0 ? fmt::format("continue {}", place.instructions)
+                                                             : "continue"});
+  }
+  return words;
+}
+
+std::string debug_text(const Test& test, const Surroundings& around, const PlaceInRun& place) {
+  return text_of(test, debug_words(test, around, place));
+}
+
+std::vector<std::string> process_words(const Test& test, std::vector<std::string> words) {
+  if (!test.shell_words.empty())
+    words.insert(words.begin(), {"bash", "-c", "exec \"$@\" " + test.shell_words, "ringside"});
+  return words;
+}
+
+bool put_environment(const Test& test, const Surroundings& around, std::string& error) {
+  if (test.environment.empty()) return true;
+  const std::string file = environment_file(test, around);
+  std::error_code none;
+  std::string why;
+  if (std::filesystem::exists(file, none) || keep_file(file, test.environment, why)) return true;
+  error = fmt::format("{}: {}; name another folder in XDG_CACHE_HOME", file, why);
+  return false;
 }
 
 }  // namespace ringside::conform

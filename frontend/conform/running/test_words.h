@@ -27,4 +27,19 @@ std::vector<std::string> command_of(const Test& test, const Surroundings& around
 // The same for a shell, with what a shell is to expand.
 std::string command_text(const Test& test, const Surroundings& around);
 
+// A place in a run, for the debugger to stop at.
+struct PlaceInRun {
+  u64 line = 0;          // of the output: where it is complete; 0: not by a line
+  u64 instructions = 0;  // of all CPUs together; 0: where the machine ends by itself
+};
+PlaceInRun place_of(const TestResult& result);
+// The words of the debugger that lead there, without the test's limits and patterns.
+std::vector<std::string> debug_words(const Test& test, const Surroundings& around, const PlaceInRun& place);
+std::string debug_text(const Test& test, const Surroundings& around, const PlaceInRun& place);
+
+// The words as those of a process: through a shell where it is to expand some.
+std::vector<std::string> process_words(const Test& test, std::vector<std::string> words);
+// What the guest is handed as a file is there. False and one line in `error`.
+bool put_environment(const Test& test, const Surroundings& around, std::string& error);
+
 }  // namespace ringside::conform

@@ -95,3 +95,16 @@ TEST_CASE("#AC for x87 operands of 10 bytes at other than 8, for environments at
       CHECK((m.cpu.rip == at::handler(17)) == (offset % row.alignment != 0));
     }
 }
+
+TEST_CASE("LSL with REX.W reads a 32-bit register and writes a 64-bit one") {
+  LongRun m;
+  m.start({0x48, 0x0f, 0x03, 0xc1,                                  // lsl rax, ecx
+           0x48, 0x0f, 0x03, 0x14, 0x25, 0x00, 0x00, 0x07, 0x00});  // lsl rdx, word ptr [at::data]
+  m.put(at::data, sel::data0, 2);
+  m.cpu.gpr[RAX] = m.cpu.gpr[RDX] = ~u64{0};
+  m.cpu.gpr[RCX] = 0xffff0000 | sel::data0;  // the selector is its lower 16 bits
+  REQUIRE(run(m.cpu, 2) == 2);
+  CHECK(m.cpu.gpr[RAX] == 0xffffffff);
+  CHECK(m.cpu.gpr[RDX] == 0xffffffff);
+  CHECK((m.cpu.flags.image() & Eflags::ZF) != 0);
+}

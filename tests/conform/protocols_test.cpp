@@ -85,6 +85,22 @@ TEST_CASE("KTAP in a kernel's log") {
   CHECK(all.all[1].message.find("EXPECTATION FAILED") != std::string::npos);
 }
 
+TEST_CASE("kselftest: a program's stream behind #, and once more what its forked child had not printed yet") {
+  const Read done = read(
+      "TAP version 13\n1..2\n# selftests: ptrace: first\n# TAP version 13\n# 1..2\n# ok 1 reads\n# ok 2 "
+      "writes\n"
+      "# # Totals: pass:2 fail:0\n# TAP version 13\nok 1 selftests: ptrace: first\n# selftests: ptrace: "
+      "second\n"
+      "not ok 2 selftests: ptrace: second # exit=1\nTAP version 13\n1..1\nok 1 selftests: signals: third # "
+      "SKIP\n",
+      "ktap");
+  CHECK(done.checks ==
+        "selftests: ptrace: first / reads=passed; selftests: ptrace: first / writes=passed; "
+        "selftests: ptrace: second=failed; selftests: signals: third=skipped");
+  CHECK(done.complaint.empty());
+  CHECK(done.all[2].message.find("exit=1") != std::string::npos);
+}
+
 TEST_CASE("SOTEST, XTF and gtest") {
   const Read sotest = read(
       "SOTEST VERSION 1 BEGIN 3\nSOTEST SUCCESS \"boots\"\nassertion failed\nSOTEST FAIL \"maps\"\nSOTEST "

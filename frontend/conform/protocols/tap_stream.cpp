@@ -247,15 +247,14 @@ void TapStream::pop() {
   outer.children_failures_before = inner.failures_before;
 }
 
-// Another stream in the same place: a second program's, say.
+// Another stream in the same place: a second program's, or what a forked child had not yet printed of its
+// parent's. A point that is the sum of the one before is that of both.
 void TapStream::begin_again(Level& level) {
   close(level);
-  level.first = checks().size();
   level.points = 0;
   level.plan.reset();
   level.children.reset();
   level.children_name.clear();
-  level.failures_before = failures_;
 }
 
 void TapStream::finish() {

@@ -34,7 +34,9 @@ constexpr Described exit_statuses[] = {
      "of a shutdown (triple fault), a guest that halted for ever, a run without a match, a match of "
      "`--fail-on`, an image that cannot be booted, an output that cannot be written"},
     {"2", "the command line is wrong"},
-    {"124", "`--timeout`, `--max-instructions` or `--output-limit` was reached; where each CPU was is said"},
+    {"124",
+     "`--timeout`, `--max-seconds`, `--max-instructions` or `--output-limit` was reached; where each CPU was "
+     "is said"},
     {"128 + n", "signal n; 130 is Ctrl-C without a terminal"}};
 
 constexpr Described examples[] = {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "frontend/conform/reports/reports.h"
-#include "frontend/machine/load_image.h"
 #include "frontend/program/flag_value.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
@@ -16,8 +15,6 @@
 
 namespace ringside {
 namespace {
-
-constexpr u64 most_result_bytes = u64{1} << 30;
 
 // False: the words are wrong, one line in `error`.
 bool parse(std::span<const std::string_view> words, ResultFiles& files, std::vector<std::string>& shards,
@@ -56,13 +53,7 @@ int merge_results(std::span<const std::string_view> words) {
   if (!check_result_files(files, error)) return refuse(error, exit_failed);
   std::vector<conform::SuiteRun> shards(names.size());
   for (std::size_t n = 0; n < names.size(); ++n) {
-    Image text;
-    if (!read_image(names[n], "results", most_result_bytes, text, error)) return refuse(error, exit_failed);
-    const std::string_view lines(reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size());
-    if (!conform::parse_json_lines(lines, shards[n], error))
-      return refuse(
-          fmt::format("merge: {}: {}; ringside test --json FILE makes such a file", names[n], error),
-          exit_failed);
+    if (!read_results(names[n], shards[n], error)) return refuse("merge: " + error, exit_failed);
   }
   conform::SuiteRun all;
   if (!conform::merge(shards, all, error)) return refuse("merge: " + error, exit_failed);

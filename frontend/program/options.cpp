@@ -188,6 +188,7 @@ constexpr Option options[] = {
 
     {"", "", batch_group, nullptr},
     {"timeout", "SECONDS", "end after so much time of the host; status 124", timeout, own},
+    {"max-seconds", "SECONDS", "end after so much of the machine's own time; status 124", max_seconds, own},
     {"max-instructions", "N", "end after N instructions of all CPUs together; status 124", max_instructions,
      own},
     {"expect", "REGEX",

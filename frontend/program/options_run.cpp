@@ -35,15 +35,25 @@ bool chardev(Parsed& p, std::string_view v, std::string& e) {
   return fail(e, fmt::format("-chardev {}: there is one of this id already; give each its own", v));
 }
 
-bool timeout(Parsed& p, std::string_view v, std::string& e) {
+namespace {
+
+bool seconds(std::string_view flag, std::string_view v, double& to, std::string& e) {
   // Thousandths, read as a number with a fraction by the reader of sizes.
   const auto thousandths = parse_bytes(v, 1000);
   const bool digits = !v.empty() && v.back() >= '0' && v.back() <= '9';
-  if (!thousandths || !digits || *thousandths == 0) {
-    return fail(e, fmt::format("--timeout {}: not a time; give seconds above 0, such as 60 or 0.5", v));
-  }
-  p.run.timeout = static_cast<double>(*thousandths) / 1000;
+  if (!thousandths || !digits || *thousandths == 0)
+    return fail(e, fmt::format("{} {}: not a time; give seconds above 0, such as 60 or 0.5", flag, v));
+  to = static_cast<double>(*thousandths) / 1000;
   return true;
+}
+
+}  // namespace
+
+bool timeout(Parsed& p, std::string_view v, std::string& e) {
+  return seconds("--timeout", v, p.run.timeout, e);
+}
+bool max_seconds(Parsed& p, std::string_view v, std::string& e) {
+  return seconds("--max-seconds", v, p.run.max_seconds, e);
 }
 
 bool max_instructions(Parsed& p, std::string_view v, std::string& e) {

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "frontend/conform/reports/reports.h"
+#include "frontend/machine/load_image.h"
 #include "frontend/program/output.h"
 #include "frontend/program/pager.h"
 
@@ -25,6 +26,17 @@ constexpr ResultFlag result_rows[] = {
 }  // namespace
 
 std::span<const ResultFlag> result_flags() { return result_rows; }
+
+bool read_results(const std::string& path, conform::SuiteRun& run, std::string& error) {
+  constexpr u64 most_bytes = u64{1} << 30;
+  Image text;
+  if (!read_image(path, "results", most_bytes, text, error)) return false;
+  const std::string_view lines(reinterpret_cast<const char*>(text.bytes.data()), text.bytes.size());
+  std::string why;
+  if (conform::parse_json_lines(lines, run, why)) return true;
+  error = fmt::format("{}: {}; ringside test --json FILE makes such a file", path, why);
+  return false;
+}
 
 std::string summary_for_terminal(const conform::SuiteRun& run) {
   const bool colour = isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR");

@@ -22,6 +22,9 @@ struct ResultFlag {
 };
 std::span<const ResultFlag> result_flags();
 
+// What --json wrote. False and one line in `error`.
+bool read_results(const std::string& path, conform::SuiteRun& run, std::string& error);
+
 // For standard output: in colours and as wide as it is, if it is a terminal.
 std::string summary_for_terminal(const conform::SuiteRun& run);
 

@@ -255,6 +255,10 @@ bool Session::listens() const {
 u64 Session::allowed(u64 slice) {
   const u64 done = retired_before_ + machine_->retired();
   slice = screen_.limit(done, slice);
+  if (options_.max_seconds > 0 && machine_->seconds() >= options_.max_seconds) {
+    end("max-seconds", fmt::format("--max-seconds {}: reached", options_.max_seconds), exit_limit);
+    return 0;
+  }
   if (options_.max_instructions == 0) return slice;
   const u64 left = options_.max_instructions - std::min(done, options_.max_instructions);
   if (left == 0)

@@ -74,7 +74,8 @@ class Session {
   bool attended() const;  // somebody is at the other end of one of them
   bool has_terminal() const { return typed_port_.has_value(); }  // a serial port is on standard input
 
-  // How many instructions of a slice --max-instructions leaves. 0: none, and the session has ended.
+  // How many instructions of a slice --max-instructions and --max-seconds leave; the machine's time is looked
+  // at between slices. 0: none, and the session has ended.
   u64 allowed(u64 slice);
   double host_seconds() const;  // since start()
   // Seconds of --timeout that are left, at least 0; `most` if there is less of a limit.

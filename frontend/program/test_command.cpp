@@ -11,10 +11,12 @@
 #include <set>
 
 #include "frontend/conform/protocols/protocol.h"
+#include "frontend/conform/reports/baseline.h"
 #include "frontend/conform/running/bundles.h"
 #include "frontend/conform/running/expectations.h"
 #include "frontend/conform/suites/load_suites.h"
 #include "frontend/conform/suites/suite_keys.h"
+#include "frontend/coverage/vmx_coverage.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
@@ -123,6 +125,101 @@ void become_debugger(const std::vector<Test>& tests, const conform::SuiteRun& ru
   say(fmt::format("--debug: {}: {}; type it: {}", text[0], std::strerror(errno), failed->bundle.debug));
 }
 
+// One call of the command, once its words are read.
+class Call {
+ public:
+  explicit Call(const TestOptions& options) : options_(options) {}
+
+  // The tests, and everything that can be refused before any of them runs. False: `error`.
+  bool prepare(std::string& error);
+  int list() const { return print(list_of(tests_)) ? exit_ok : exit_failed; }
+  int run();
+
+ private:
+  bool compare_with_baseline(std::string& error);
+  bool write(const conform::SuiteRun& run) const;
+
+  const TestOptions& options_;
+  std::vector<Test> tests_;
+  conform::RunSettings settings_;
+  conform::LastRuns last_;
+  std::optional<conform::Baseline> baseline_;
+  VmxCoverage met_;
+};
+
+bool Call::compare_with_baseline(std::string& error) {
+  if (options_.baseline.empty()) return true;
+  conform::SuiteRun before;
+  if (!read_results(options_.baseline, before, error)) {
+    error = "--baseline " + error;
+    return false;
+  }
+  baseline_.emplace(before);
+  settings_.amend = [this](conform::TestResult& result) { baseline_->apply(result); };
+  return true;
+}
+
+bool Call::prepare(std::string& error) {
+  for (const std::string& suite : options_.suites) {
+    if (!load_suite(suite, tests_, error)) return false;
+  }
+  settings_.around = {.program = own_path(),
+                      .host_seconds = options_.timeout,
+                      .more_words = options_.run_words,
+                      .cache = conform::cache_folder()};
+  settings_.jobs = static_cast<unsigned>(options_.jobs);
+  settings_.repeat = static_cast<unsigned>(options_.repeat);
+  settings_.fail_fast = options_.fail_fast;
+  settings_.bundles = options_.bundles;
+  settings_.reader = reader_of;
+  std::set<std::string> suites;
+  for (const Test& test : tests_) {
+    if (suites.insert(test.suite).second) last_.load(settings_.around.cache, test.suite);
+  }
+  if (!compare_with_baseline(error)) return false;
+  if (!options_.coverage.empty()) {
+    if (!check_writable("--coverage", options_.coverage, error)) return false;
+    settings_.on_coverage = [this](const VmxCoverage& one) { add(met_, one); };
+  }
+  return choose(options_, last_, tests_, error) && (options_.list || make_folder(options_.bundles, error));
+}
+
+// Everything is tried. False: something could not be written, and was told of.
+bool Call::write(const conform::SuiteRun& run) const {
+  bool good = true;
+  std::string error;
+  const auto tell_failure = [&](bool written) {
+    if (!written) say(error);
+    good = good && written;
+  };
+  if (!last_.save(settings_.around.cache, error)) say(error);
+  tell_failure(write_results(options_.files, run, error));
+  if (!options_.coverage.empty())
+    tell_failure(
+        write_whole_file("--coverage", options_.coverage, vmx_coverage_for(options_.coverage, met_), error));
+  return good;
+}
+
+int Call::run() {
+  conform::SuiteRun run;
+  int signal = 0;
+  {
+    TestProgress progress(tests_.size(), options_.verbose);
+    run = run_tests(tests_, settings_, last_, progress);
+    run.program = version();
+    std::string error;
+    const auto stop = [&progress] { return progress.stop(); };
+    const bool bundles = progress.caught() == 0 && !options_.bundles.empty();
+    if (bundles && !make_bundles(tests_, settings_, stop, run, error)) say(error);
+    signal = progress.caught();
+  }
+  const bool told = print("\n" + summary_for_terminal(run));
+  const bool written = write(run);
+  if (signal != 0) return 128 + signal;
+  if (options_.debug && told) become_debugger(tests_, run, settings_.around);
+  return told && written && conform::totals(run).failures() == 0 ? exit_ok : exit_failed;
+}
+
 }  // namespace
 
 int run_test_command(std::span<const std::string_view> words) {
@@ -132,47 +229,9 @@ int run_test_command(std::span<const std::string_view> words) {
   if (options.help) return print(test_help()) ? exit_ok : exit_failed;
   if (options.schema) return print(conform::suite_schema()) ? exit_ok : exit_failed;
   if (!take_bazel_shard(options, error) || !check_result_files(options.files, error)) return refuse(error);
-  std::vector<Test> tests;
-  for (const std::string& suite : options.suites) {
-    if (!load_suite(suite, tests, error)) return refuse(error);
-  }
-  conform::RunSettings settings;
-  settings.around = {.program = own_path(),
-                     .host_seconds = options.timeout,
-                     .more_words = options.run_words,
-                     .cache = conform::cache_folder()};
-  settings.jobs = static_cast<unsigned>(options.jobs);
-  settings.repeat = static_cast<unsigned>(options.repeat);
-  settings.fail_fast = options.fail_fast;
-  settings.bundles = options.bundles;
-  settings.reader = reader_of;
-  conform::LastRuns last;
-  std::set<std::string> suites;
-  for (const Test& test : tests) {
-    if (suites.insert(test.suite).second) last.load(settings.around.cache, test.suite);
-  }
-  if (!choose(options, last, tests, error)) return refuse(error);
-  if (options.list) return print(list_of(tests)) ? exit_ok : exit_failed;
-  if (!make_folder(options.bundles, error)) return refuse(error);
-  conform::SuiteRun run;
-  int signal = 0;
-  {
-    TestProgress progress(tests.size(), options.verbose);
-    run = run_tests(tests, settings, last, progress);
-    run.program = version();
-    const auto stop = [&progress] { return progress.stop(); };
-    if (progress.caught() == 0 && !options.bundles.empty() &&
-        !make_bundles(tests, settings, stop, run, error))
-      say(error);
-    signal = progress.caught();
-  }
-  const bool told = print("\n" + summary_for_terminal(run));
-  if (!last.save(settings.around.cache, error)) say(error);
-  const bool written = write_results(options.files, run, error);
-  if (!written) say(error);
-  if (signal != 0) return 128 + signal;
-  if (options.debug && told) become_debugger(tests, run, settings.around);
-  return told && written && conform::totals(run).failures() == 0 ? exit_ok : exit_failed;
+  Call call(options);
+  if (!call.prepare(error)) return refuse(error);
+  return options.list ? call.list() : call.run();
 }
 
 }  // namespace ringside

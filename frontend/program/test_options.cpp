@@ -67,6 +67,14 @@ bool shard(TestOptions& o, std::string_view v, std::string& e) {
   const auto slash = v.find('/');
   return set_shard("--shard", v.substr(0, slash), slash == v.npos ? "" : v.substr(slash + 1), o, e);
 }
+bool baseline(TestOptions& o, std::string_view v, std::string& e) {
+  o.baseline = v;
+  return !v.empty() || fail(e, "--baseline: the file's name is empty; name what --json wrote");
+}
+bool coverage(TestOptions& o, std::string_view v, std::string& e) {
+  o.coverage = v;
+  return !v.empty() || fail(e, "--coverage: the file's name is empty; name a file");
+}
 bool bundle(TestOptions& o, std::string_view v, std::string& e) {
   o.bundles = v;
   return !v.empty() || fail(e, "--bundle: the folder's name is empty; name a folder");
@@ -101,9 +109,17 @@ constexpr TestFlag test_flag_rows[] = {
      "do the "
      "same",
      shard},
-    {"--repeat", "N", "run each N times; it fails if a run ends in another state than the first", repeat},
+    {"--repeat", "N",
+     "run each N times; it fails if a run ends in another state than the first, and says where they part",
+     repeat},
     {"--fail-fast", "", "end with the first failure", fail_fast},
     {"--timeout", "SECONDS", "of the host, a test, in place of the suite's own limits; 0: none", timeout},
+    {"--baseline", "FILE", "what an earlier --json FILE says failed is expected to fail; only others count",
+     baseline},
+    {"--coverage", "FILE",
+     "what of VMX the runs met together; .json and .html by the name, else text; ringside coverage adds up "
+     "shards",
+     coverage},
     {"--bundle", "FOLDER",
      "of each failure: its output, what the debugger sees where it failed, and the commands that lead there",
      bundle},

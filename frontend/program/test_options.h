@@ -21,6 +21,8 @@ struct TestOptions {
   // Only each `shards`th test, from that of number `shard` on, which counts from 0.
   u64 shard = 0, shards = 1;
   std::vector<std::string> run_words;  // behind "--": flags of every run
+  std::string baseline;                // an earlier run's results; empty: none
+  std::string coverage;                // file for what of VMX all runs met together; empty: none
   std::string bundles;                 // folder for what is kept of failures; empty: nothing is
   bool list = false, all = false, fail_fast = false, rerun_failed = false, verbose = false, help = false;
   bool schema = false, debug = false;

@@ -126,6 +126,13 @@ TEST_CASE("limits") {
   const Result time = run({"-bios", rom, "--timeout", "0.2"});
   CHECK(time.status == 124);
   CHECK(time.err.find("--timeout 0.2: reached") != std::string::npos);
+  const Result guest = run({"-bios", rom, "--max-seconds", "0.002", "--stats", stats});
+  CHECK(guest.status == 124);
+  CHECK(guest.err.find("--max-seconds 0.002: reached") != std::string::npos);
+  CHECK(stats_of(stats)["ending"] == "max-seconds");
+  CHECK(stats_of(stats)["virtual_seconds"] >= 0.002);
+  CHECK(stats_of(stats)["virtual_seconds"] < 0.003);
+  CHECK(run({"--max-seconds", "0"}).status == 2);
   CHECK(run({"-bios", rom, "--max-instructions=1234567", "--stats", stats}).status == 124);
   CHECK(stats_of(stats)["instructions"] == 1234567);
   CHECK(stats_of(stats)["ending"] == "max-instructions");

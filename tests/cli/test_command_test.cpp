@@ -227,3 +227,44 @@ TEST_CASE("ringside test understands the exit statuses of kvm-unit-tests") {
   CHECK(result.status == 1);
   CHECK(has(result.out, "3 tests: 0 passed, 1 failed, 2 skipped"));
 }
+
+TEST_CASE("ringside test: what of VMX the runs met is added up, and a test may ask for some of it") {
+  const Cache cache;
+  const Folder suite, out;
+  const std::string test = "[[test]]\nfirmware = \"" RINGSIDE_BINARY_DIR "/roms/visor.bin\"\n";
+  const std::string toml =
+      suite.write("suite.toml", test +
+                                    "name = \"met\"\ncoverage = [\"exit VMCALL\", \"exit 48\", \"ept "
+                                    "write.absent.access\", \"control Enable EPT\"]\n" +
+                                    test + "name = \"not\"\ncoverage = [\"exit vmcall\", \"exit GETSEC\"]\n");
+  const std::string file = out / "coverage.json";
+  const Result result = run({"test", toml, "--coverage", file});
+  CAPTURE(result.out);
+  CHECK(result.status == 1);
+  CHECK(has(result.out, "1 passed, 1 failed"));
+  CHECK(has(result.out, "not: exit GETSEC: the run did not meet it"));
+  CHECK(has(read_file(file), "\"runs\":2,"));
+  CHECK(has(run({"coverage", file}).out, "exit reasons were met"));
+  CHECK(run({"test", toml, "--coverage", out / "no/where"}).status == 2);
+}
+
+TEST_CASE("ringside test: only what the baseline did not have counts") {
+  const Cache cache;
+  const Folder suite, out;
+  suite.write("a.bin", power_off_by_reset);
+  suite.write("a.bin.expect", "^B$\n");
+  const std::string before = out / "before.json";
+  CHECK(run({"test", suite / "", "--json", before, "--", "-no-reboot"}).status == 1);
+  Result result = run({"test", suite / "", "--baseline", before, "--", "-no-reboot"});
+  CHECK(result.status == 0);
+  CHECK(has(result.out, "as in the baseline: no line matches ^B$"));
+  CHECK(has(result.out, "PASSED 1 tests: 0 passed, 1 failed as expected"));
+  suite.write("b.bin", power_off_by_reset);
+  suite.write("b.bin.expect", "^B$\n");
+  result = run({"test", suite / "", "--baseline", before, "--", "-no-reboot"});
+  CHECK(result.status == 1);
+  CHECK(has(result.out, "0 passed, 1 failed, 1 failed as expected"));
+  result = run({"test", suite / "", "--baseline", suite / "a.bin"});
+  CHECK(result.status == 2);
+  CHECK(has(result.err, "ringside test --json FILE makes such a file"));
+}

@@ -1,10 +1,12 @@
 // Owns the tests of the reports: what one reader makes of what another wrote, hostile text in every place,
 // and merging.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <sstream>
 
 #include "frontend/conform/protocols/protocol.h"
+#include "frontend/conform/reports/baseline.h"
 #include "frontend/conform/reports/reports.h"
 
 using namespace ringside;
@@ -167,6 +169,49 @@ TEST_CASE("merging: shards in their order, a test in two of them once, and who d
   other = first;
   other.program = "Ringside 10";
   CHECK_FALSE(merge(std::vector{first, other}, all, error));
+}
+
+TEST_CASE("what failed in the baseline is expected, and nothing else is") {
+  SuiteRun before;
+  before.tests.push_back({.suite = "s", .name = "checks", .verdict = Verdict::failed});
+  before.tests[0].checks = {{"a", Verdict::failed, "", 1}, {"b", Verdict::passed, "", 2}};
+  before.tests.push_back({.suite = "s", .name = "whole", .verdict = Verdict::failed});
+  before.tests.push_back({.suite = "s", .name = "good", .verdict = Verdict::passed});
+  const Baseline baseline(before);
+
+  TestResult now = before.tests[0];
+  now.reason = "line 1: a";
+  baseline.apply(now);
+  CHECK(now.verdict == Verdict::expected_failure);
+  CHECK(now.reason == "as in the baseline: line 1: a");
+  CHECK(now.checks[0].verdict == Verdict::expected_failure);
+  // Another check, and the same name once more, are news.
+  for (const char* name : {"b", "a"}) {
+    now = before.tests[0];
+    now.checks.push_back({name, Verdict::failed, "", 9});
+    baseline.apply(now);
+    CHECK(now.verdict == Verdict::failed);
+    CHECK(now.reason == fmt::format("1 check fails that did not in the baseline: {}", name));
+    CHECK(now.line == 9);
+    CHECK(now.checks[0].verdict == Verdict::expected_failure);
+    CHECK(now.checks[2].verdict == Verdict::failed);
+  }
+  now = before.tests[1];
+  now.verdict = Verdict::broken;
+  now.reason = "a crash";
+  baseline.apply(now);
+  CHECK(now.verdict == Verdict::broken);
+  CHECK(now.reason == "a crash (in the baseline it was failed)");
+  for (const char* name : {"good", "unknown"}) {
+    now = {.suite = "s", .name = name, .verdict = Verdict::failed};
+    baseline.apply(now);
+    CHECK(now.verdict == Verdict::failed);
+  }
+  // A run that was compared with a baseline is one, too.
+  before.tests[1].verdict = Verdict::expected_failure;
+  now = {.suite = "s", .name = "whole", .verdict = Verdict::failed};
+  Baseline(before).apply(now);
+  CHECK(now.verdict == Verdict::expected_failure);
 }
 
 TEST_CASE("verdicts have names that are read back") {

@@ -59,16 +59,18 @@ struct Bench {
   Bench() {
     program = folder.write("emulator",
                            "#!/bin/sh\n"
-                           "act=$1 stats=\n"
-                           "while [ $# -gt 0 ]; do [ \"$1\" = --stats ] && stats=$2; shift; done\n"
+                           "act=$1 stats= max=1000\n"
+                           "while [ $# -gt 0 ]; do case $1 in --stats) stats=$2;; --max-instructions) "
+                           "max=$2;; esac; shift; done\n"
                            "stats() { echo \"{\\\"ending\\\": \\\"$1\\\", \\\"reason\\\": \\\"$1\\\", "
-                           "\\\"state_hash\\\": \\\"$2\\\"}\" >$stats; }\n"
+                           "\\\"instructions\\\": $max, \\\"state_hash\\\": \\\"$2\\\"}\" >$stats; }\n"
                            "case $act in\n"
                            "pass) echo hello; stats power-off 1;;\n"
                            "crash) kill -SEGV $$;;\n"
                            "hang) sleep 1000;;\n"
                            "endless) while :; do echo 0123456789; done;;\n"
                            "unstable) echo hello; stats power-off $$;;\n"
+                           "parts) [ $max -lt 778 ] && stats limit 1 || stats limit $$;;\n"
                            "esac\n");
     chmod(program.c_str(), 0755);
     settings.around.program = program;
@@ -286,6 +288,30 @@ TEST_CASE("a test is repeated, and its state must be the same") {
   CHECK(run.tests[0].verdict == Verdict::passed);
   CHECK(run.tests[1].verdict == Verdict::failed);
   CHECK(run.tests[1].reason.starts_with("run 2 ends with state "));
+  CHECK(
+      run.tests[1].reason.ends_with("they part in the first instruction, or the machines differ from the "
+                                    "beginning"));
+}
+
+TEST_CASE("where two runs of a test part is found, and the debugger's command stands before it") {
+  Bench bench;
+  bench.settings.repeat = 2;
+  bench.add("parts");
+  const SuiteRun run = bench.run();
+  REQUIRE(run.tests.size() == 1);
+  CHECK(run.tests[0].verdict == Verdict::failed);
+  CHECK(run.tests[0].reason.ends_with("; they part in instruction 778"));
+  CHECK(run.tests[0].bundle.debug.ends_with(" debug parts -ex 'continue 777'"));
+}
+
+TEST_CASE("each result goes to who has the last word") {
+  Bench bench;
+  bench.add("crash");
+  bench.settings.amend = [](TestResult& result) { result.verdict = Verdict::skipped; };
+  const SuiteRun run = bench.run();
+  CHECK(run.tests[0].verdict == Verdict::skipped);
+  CHECK(run.tests[0].bundle.debug == "");
+  CHECK_FALSE(bench.last.failed("suite", "crash"));
 }
 
 TEST_CASE("the first failure is the end, where that is wanted") {

@@ -147,3 +147,18 @@ TEST_CASE("a folder's suites come by their names; places without one are told in
     CHECK(error.find('\n') == std::string::npos);
   }
 }
+
+TEST_CASE("disabled_if is a condition of the shell's, as the suite's own runner has it") {
+  const Folder folder;
+  folder.write("a.flat", "x");
+  const auto tests = read(folder, R"([off]
+file = a.flat
+disabled_if = [[ "$ACCEL" == "tcg" ]]
+[on]
+file = a.flat
+disabled_if = [ "$ACCEL" = kvm ] && echo "quotes ' and ends"; false
+)");
+  REQUIRE(tests.size() == 2);
+  CHECK(tests[0].skip == "disabled because: [[ \"$ACCEL\" == \"tcg\" ]]");
+  CHECK(tests[1].skip == "");
+}

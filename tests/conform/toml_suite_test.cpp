@@ -101,6 +101,12 @@ matrix = {cpu = ["max", "Skylake-Server"], features = ["+vmx", "-vmx"], smp = [1
 TEST_CASE("a slip says where it is, what was expected, and what may be meant; the other tests stand") {
   CHECK(slip("[[test]]\nname = \"a\"\nimgae = \"k\"\n") ==
         "suites/a.toml:3:9: imgae: there is no such key; did you mean image?");
+  CHECK(
+      slip("[[test]]\nname = \"a\"\nimage = \"k\"\ncoverage = [\"exit EPT violatoin\"]\n") ==
+      "suites/a.toml:4:12: coverage: wanted is a name that there is; \"exit EPT violatoin\" is none, did you "
+      "mean \"exit EPT violation\"?");
+  CHECK(slip("[[test]]\nname = \"a\"\nimage = \"k\"\ncoverage = \"exits 3\"\n")
+            .find("begins with exit, error, ") != std::string::npos);
   CHECK(slip("[[test]]\nname = \"a\"\nimage = 3\n") ==
         "suites/a.toml:3:9: image: text in quotes was expected, not a whole number");
   CHECK(slip("[[test]]\nname = \"a\"\nimage = \"k\"\nexit_status = 256\n") ==

@@ -133,7 +133,9 @@ Opinion by_expectations(const Test& test, const Seen& seen) {
   if (limit > 0 && seen.statistics && seen.statistics->virtual_seconds > limit)
     return failed(fmt::format("it took {:.3f} seconds of the guest's time, more than {}",
                               seen.statistics->virtual_seconds, limit));
-  return by_checks(test, seen).value_or(Opinion());
+  if (auto opinion = by_checks(test, seen)) return *opinion;
+  if (!seen.not_covered.empty()) return failed(fmt::format("{}: the run did not meet it", seen.not_covered));
+  return {};
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ struct Seen {
   Expectations expectations;
   std::vector<Check> checks;
   std::string complaint, protocol;  // the protocol's
+  std::string not_covered;          // the first of the test's `coverage` that was not met; empty: none
 };
 
 // Fills in `verdict` and `reason`, and what the run measured.

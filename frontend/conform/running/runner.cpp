@@ -13,6 +13,8 @@
 
 #include "frontend/conform/running/judgement.h"
 #include "frontend/conform/running/output_lines.h"
+#include "frontend/conform/running/parting.h"
+#include "frontend/conform/suites/coverage_names.h"
 
 namespace ringside::conform {
 namespace {
@@ -35,6 +37,11 @@ struct Going {
   std::optional<TestResult> first;
   unsigned runs = 0;
 };
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
 
 // A folder for as long as the run takes.
 class Scratch {
@@ -73,6 +80,11 @@ class SuiteRunner {
   void ended(const std::shared_ptr<Going>& going, const ProcessEnd& end);
   void finish(const Going& going, TestResult result);
   TestResult blank(const Test& test) const;
+  void tell_parting(std::size_t index, u64 instructions);
+  void tell_coverage();
+  std::string coverage_file(std::size_t index) const {
+    return scratch_ / fmt::format("{}-coverage.json", index);
+  }
 
   std::span<const Test> tests_;
   const RunSettings& settings_;
@@ -81,6 +93,7 @@ class SuiteRunner {
   std::vector<std::optional<TestResult>> results_;
   std::deque<std::size_t> waiting_;
   std::map<std::pair<std::string, std::string>, std::string> builds_;  // why one failed; empty: it is done
+  std::vector<std::pair<std::size_t, u64>> parted_;  // tests, and the instructions of their longer run
   std::size_t done_ = 0;
   bool over_ = false;
   Scratch scratch_;
@@ -151,6 +164,7 @@ TestResult SuiteRunner::blank(const Test& test) const {
 }
 
 void SuiteRunner::finish(const Going& going, TestResult result) {
+  if (settings_.amend) settings_.amend(result);
   const bool failed = counts_as_failure(result.verdict);
   // What could not be run has no command that does it again.
   if (failed && going.runs > 0) {
@@ -217,6 +231,8 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
   });
   std::vector<std::string> words = command_of(test, settings_.around);
   words.insert(words.end(), {"--stats", going->statistics});
+  const bool covered = settings_.on_coverage || !test.coverage.empty();
+  if (covered) words.insert(words.end(), {"--vmx-coverage", coverage_file(going->index)});
   if (error.empty()) put_environment(test, settings_.around, error);
   const double limit = host_limit(test, settings_.around);
   const auto errors = [raw](std::string_view text) {
@@ -249,10 +265,14 @@ void SuiteRunner::ended(const std::shared_ptr<Going>& going, const ProcessEnd& e
   seen.end = end;
   seen.output = going->lines->last_part();
   seen.output_bytes = going->lines->bytes();
-  std::ifstream file(going->statistics, std::ios::binary);
-  seen.statistics =
-      parse_statistics(std::string{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()});
+  seen.statistics = parse_statistics(contents(going->statistics));
   std::error_code none;
+  if (!going->test.coverage.empty()) {
+    VmxCoverage met;
+    std::string why;
+    if (read_vmx_coverage(contents(coverage_file(going->index)), met, why))
+      seen.not_covered = first_not_met(going->test.coverage, met);
+  }
   fs::remove(going->statistics, none);
   TestResult result = blank(going->test);
   judge(going->test, seen, result);
@@ -261,12 +281,35 @@ void SuiteRunner::ended(const std::shared_ptr<Going>& going, const ProcessEnd& e
     result.reason = fmt::format("run {} ends with state {}, run 1 with {}: {}", going->runs,
                                 result.state_hash.empty() ? "unknown" : result.state_hash,
                                 going->first->state_hash, result.reason);
+    parted_.emplace_back(going->index, std::max(result.instructions, going->first->instructions));
   } else if (going->runs < settings_.repeat && !result.state_hash.empty()) {
     if (!going->first) going->first = std::move(result);
     spawn(going);
     return;
   }
   finish(*going, std::move(result));
+}
+
+// The debugger stands before the instruction then.
+void SuiteRunner::tell_parting(std::size_t index, u64 instructions) {
+  const Test& test = tests_[index];
+  TestResult& result = *results_[index];
+  if (watcher_.stop()) return;
+  const Parting parting = find_parting(test, settings_.around, instructions, scratch_ / "parting",
+                                       [this] { return watcher_.stop(); });
+  result.reason += "; " + parting.words;
+  if (parting.instructions < 2 || result.bundle.debug.empty()) return;
+  result.line = 0;
+  result.instructions = parting.instructions - 1;
+  result.bundle.debug = debug_text(test, settings_.around, place_of(result));
+}
+
+void SuiteRunner::tell_coverage() {
+  for (std::size_t index = 0; index < tests_.size(); ++index) {
+    VmxCoverage met;
+    std::string why;
+    if (read_vmx_coverage(contents(coverage_file(index)), met, why)) settings_.on_coverage(met);
+  }
 }
 
 SuiteRun SuiteRunner::run() {
@@ -283,6 +326,8 @@ SuiteRun SuiteRunner::run() {
     over_ |= watcher_.stop();
   }
   processes_.kill_all();
+  for (const auto& [index, instructions] : parted_) tell_parting(index, instructions);
+  if (settings_.on_coverage) tell_coverage();
   SuiteRun all;
   for (auto& result : results_) {
     if (result) all.tests.push_back(std::move(*result));

@@ -12,12 +12,19 @@
 #include "frontend/conform/running/test_words.h"
 #include "frontend/conform/suites/test.h"
 
+namespace ringside {
+struct VmxCoverage;
+}
+
 namespace ringside::conform {
 
 struct RunSettings {
   Surroundings around;
   unsigned jobs = 1, repeat = 1;
   bool fail_fast = false;
+  std::function<void(TestResult& result)> amend;  // has the last word on each result; may be empty
+  // Told of what each test met of VMX, in the order of the tests, if not empty.
+  std::function<void(const VmxCoverage& coverage)> on_coverage;
   std::string bundles;  // folder for what is kept of failures; empty: nothing is
   // A run ends by its own limit; so many of the host's seconds later it is killed.
   double grace_seconds = 15;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "frontend/conform/running/last_runs.h"
@@ -56,6 +57,9 @@ std::vector<std::string> command_of(const Test& test, const Surroundings& around
   }
   for (const std::string& pattern : test.expect_screen) add("--expect-screen", pattern);
   if (test.limits.instructions) add("--max-instructions", fmt::format("{}", test.limits.instructions));
+  constexpr double least = 0.001;
+  if (test.limits.virtual_seconds > 0)
+    add("--max-seconds", fmt::format("{:.3f}", std::max(test.limits.virtual_seconds, least)));
   if (const double limit = host_limit(test, around); limit > 0) add("--timeout", fmt::format("{}", limit));
   add("--output-limit",
       fmt::format("{}", test.limits.output_bytes ? test.limits.output_bytes : usual_output));

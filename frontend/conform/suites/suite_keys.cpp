@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "frontend/conform/running/expectations.h"
+#include "frontend/conform/suites/coverage_names.h"
 #include "frontend/inspect/nearest.h"
 
 namespace ringside::conform {
@@ -115,6 +116,13 @@ bool patterns(const TomlValue& value, std::vector<std::string>& to, Error error)
 bool expect(TestDraft& d, const TomlValue& v, Error e) { return patterns(v, d.test.expect, e); }
 bool absent(TestDraft& d, const TomlValue& v, Error e) { return patterns(v, d.test.absent, e); }
 bool expect_screen(TestDraft& d, const TomlValue& v, Error e) { return patterns(v, d.test.expect_screen, e); }
+bool coverage(TestDraft& d, const TomlValue& v, Error e) {
+  d.test.coverage = texts_of(v);
+  for (const std::string& name : d.test.coverage) {
+    if (const std::string slip = coverage_name_slip(name); !slip.empty()) return fail(e, slip);
+  }
+  return true;
+}
 bool to_the_end(TestDraft& d, const TomlValue& v, Error) {
   d.test.to_the_end = v.truth;
   return true;
@@ -195,8 +203,7 @@ constexpr SuiteKey keys[] = {
     {"memory", KeyShape::text, "as -m: \"256M\"", memory},
     {"smp", KeyShape::whole, "virtual CPUs", smp},
     {"flags", KeyShape::texts, "more words of the command line", flags},
-    {"seconds", KeyShape::seconds, "limit: of the guest's own time, looked at when the run has ended",
-     seconds},
+    {"seconds", KeyShape::seconds, "limit: of the guest's own time", seconds},
     {"instructions", KeyShape::whole, "limit: of all CPUs together", instructions},
     {"output_bytes", KeyShape::whole, "limit: what the guest may print (64 MiB)", output_bytes},
     {"host_seconds", KeyShape::seconds, "limit: of the host's time (600), for what no other limit stops",
@@ -204,6 +211,10 @@ constexpr SuiteKey keys[] = {
     {"expect", KeyShape::texts, "expressions that lines of the serial output match, in this order", expect},
     {"absent", KeyShape::texts, "expressions that no line of it matches", absent},
     {"expect_screen", KeyShape::texts, "expressions that rows of the screen match", expect_screen},
+    {"coverage", KeyShape::texts,
+     "what of VMX the run must meet: \"exit EPT violation\", \"error 7\", \"rule guest.rflags.reserved\", "
+     "\"control Enable EPT\", ...; ringside test --coverage FILE lists the names",
+     coverage},
     {"to_the_end", KeyShape::truth, "the run goes on when all has matched (false)", to_the_end},
     {"exit_status", KeyShape::whole, "the emulator's exit status (0)", exit_status},
     {"ending", KeyShape::text,

@@ -11,7 +11,7 @@ namespace ringside::conform {
 
 // 0: no limit of that kind.
 struct Limits {
-  double virtual_seconds = 0;  // looked at when the run has ended
+  double virtual_seconds = 0;  // of the guest's own time
   u64 instructions = 0;
   u64 output_bytes = 0;
   double host_seconds = 0;  // the only one that depends on the host
@@ -47,10 +47,11 @@ struct Test {
   std::vector<std::string> expect;  // POSIX extended expressions: lines match them in this order
   std::vector<std::string> absent;  // no line may match one
   std::vector<std::string> expect_screen;
-  bool to_the_end = false;    // the run goes on though all has matched
-  std::optional<int> status;  // the emulator's exit status
-  std::string ending;         // a word of the statistics, "power-off"; empty: any
-  std::string protocol;       // a name, "" by look, "none", or "lines": `grammar`
+  std::vector<std::string> coverage;  // of VMX, that the run must meet: names of coverage_names.h
+  bool to_the_end = false;            // the run goes on though all has matched
+  std::optional<int> status;          // the emulator's exit status
+  std::string ending;                 // a word of the statistics, "power-off"; empty: any
+  std::string protocol;               // a name, "" by look, "none", or "lines": `grammar`
   LineGrammar grammar;
 
   std::string skip;           // why it is not run; empty: it is

@@ -80,6 +80,9 @@ int listing(std::string_view name, std::string (*text)(), Words arguments) {
 int devices(Words arguments) { return listing("devices", devices_text, arguments); }
 int cpus(Words arguments) { return listing("cpus", cpus_text, arguments); }
 
+int run_safely(Words arguments);
+int test(Words arguments) { return run_test_command(arguments, run_safely); }
+
 struct Subcommand {
   std::string_view name, arguments, help;
   int (*act)(Words arguments);
@@ -91,8 +94,8 @@ constexpr Subcommand subcommands[] = {
     {"debug", "[FLAG...]", "stop and look: the debugger; ringside debug --help lists its commands",
      run_debugger},
     {"explain", "[FLAG...]", "boot, and tell each VM entry, exit and refusal in words", explain},
-    {"test", "SUITE... [FLAG...]", "run suites of tests; ringside test --help lists its flags",
-     run_test_command, test_flags},
+    {"test", "SUITE... [FLAG...]", "run suites of tests; ringside test --help lists its flags", test,
+     test_flags},
     {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
     {"merge", "FILE...",
      "the results of several shards, of ringside test --json each, as one; --junit, --tap, --json, --html "
@@ -137,18 +140,23 @@ int dispatch(Words arguments) {
       "{}: no such subcommand; a kernel is named by -kernel FILE, ringside --help lists all", arguments[0]));
 }
 
+int run_safely(Words arguments) {
+  try {
+    return dispatch(arguments);
+  } catch (const std::bad_alloc&) {
+    say("the host has no memory left; give the guest less with -m");
+  } catch (const std::exception& failure) {
+    say(fmt::format("{}; please report this", failure.what()));
+  }
+  return exit_failed;
+}
+
 }  // namespace
+
 }  // namespace ringside
 
 int main(int count, char** words) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file at the limit of its size is a failed write, which is told
   const std::vector<std::string_view> arguments(words + (count > 0 ? 1 : 0), words + count);
-  try {
-    return ringside::dispatch(arguments);
-  } catch (const std::bad_alloc&) {
-    ringside::say("the host has no memory left; give the guest less with -m");
-  } catch (const std::exception& failure) {
-    ringside::say(fmt::format("{}; please report this", failure.what()));
-  }
-  return ringside::exit_failed;
+  return ringside::run_safely(arguments);
 }

@@ -128,7 +128,11 @@ void become_debugger(const std::vector<Test>& tests, const conform::SuiteRun& ru
 // One call of the command, once its words are read.
 class Call {
  public:
-  explicit Call(const TestOptions& options) : options_(options) {}
+  Call(const TestOptions& options, int (*itself)(std::span<const std::string_view>)) : options_(options) {
+    settings_.itself = [itself](const std::vector<std::string>& all) {
+      return itself(std::vector<std::string_view>(all.begin() + 1, all.end()));
+    };
+  }
 
   // The tests, and everything that can be refused before any of them runs. False: `error`.
   bool prepare(std::string& error);
@@ -222,14 +226,15 @@ int Call::run() {
 
 }  // namespace
 
-int run_test_command(std::span<const std::string_view> words) {
+int run_test_command(std::span<const std::string_view> words,
+                     int (*itself)(std::span<const std::string_view>)) {
   TestOptions options;
   std::string error;
   if (!parse_test_options(words, options, error)) return refuse(error);
   if (options.help) return print(test_help()) ? exit_ok : exit_failed;
   if (options.schema) return print(conform::suite_schema()) ? exit_ok : exit_failed;
   if (!take_bazel_shard(options, error) || !check_result_files(options.files, error)) return refuse(error);
-  Call call(options);
+  Call call(options, itself);
   if (!call.prepare(error)) return refuse(error);
   return options.list ? call.list() : call.run();
 }

@@ -6,6 +6,8 @@
 
 namespace ringside {
 
-int run_test_command(std::span<const std::string_view> words);
+// `itself` is this program with other words; its value is the exit status.
+int run_test_command(std::span<const std::string_view> words,
+                     int (*itself)(std::span<const std::string_view>));
 
 }  // namespace ringside

@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <cstdio>
+#include <iostream>
 
 #include "frontend/conform/running/judgement.h"
 #include "frontend/conform/running/last_runs.h"
@@ -114,6 +116,34 @@ TEST_CASE("processes are listened to and their ends told") {
   CHECK(good.end.signal == 0);
   CHECK(killed.end.signal == SIGTERM);
   CHECK(bad.end.status == 127);
+}
+
+TEST_CASE("this program with other words is a process of its own, too") {
+  Processes processes;
+  Said said, crashed;
+  unsigned calls = 0;
+  std::string error;
+  const auto start = [&](Said& into, std::function<int(const std::vector<std::string>&)> itself) {
+    Job job = shell("exit 99", into);
+    job.itself = std::move(itself);
+    return processes.start(std::move(job), error);
+  };
+  REQUIRE(start(said, [&](const std::vector<std::string>& words) {
+    ++calls;
+    std::cout << words[0];
+    std::fputs("err", stderr);
+    return 5;
+  }));
+  REQUIRE(start(crashed, [](const std::vector<std::string>&) -> int {
+    std::raise(SIGKILL);
+    return 0;
+  }));
+  run(processes);
+  CHECK(calls == 0);  // what it changes is its own
+  CHECK(said.output == "sh");
+  CHECK(said.errors == "err");
+  CHECK(said.end.status == 5);
+  CHECK(crashed.end.signal == SIGKILL);
 }
 
 TEST_CASE("a process whose time is over is killed with all that it has started") {

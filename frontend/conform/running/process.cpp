@@ -13,7 +13,10 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
+#include <iostream>
+#include <limits>
 
 namespace ringside::conform {
 namespace {
@@ -45,7 +48,12 @@ struct Pipe {
   int reads = -1, writes = -1;
 };
 
-[[noreturn]] void become(const Job& job, char* const* words, int output, int errors) {
+void flush_streams() {
+  std::cout.flush();
+  std::fflush(nullptr);
+}
+
+[[noreturn]] void become(const Job& job, char* const* words, int output, int errors) noexcept {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   std::signal(SIGINT, SIG_DFL);
@@ -57,6 +65,12 @@ struct Pipe {
   dup2(output, STDOUT_FILENO);
   dup2(errors, STDERR_FILENO);
   if (!job.folder.empty() && chdir(job.folder.c_str()) != 0) _exit(cannot_be_run);
+  if (job.itself) {
+    close_range(STDERR_FILENO + 1, std::numeric_limits<unsigned>::max(), 0);
+    const int status = job.itself(job.words);
+    flush_streams();
+    _exit(status);
+  }
   execvp(words[0], words);
   _exit(cannot_be_run);
 }
@@ -83,6 +97,7 @@ bool Processes::start(Job job, std::string& error) {
   std::vector<char*> words;
   for (std::string& word : made->job.words) words.push_back(word.data());
   words.push_back(nullptr);
+  if (made->job.itself) flush_streams();  // what waits in them is this process's to write
   if (made->output.open() && made->errors.open()) made->child = fork();
   if (made->child == 0) become(made->job, words.data(), made->output.writes, made->errors.writes);
   if (made->child < 0) {

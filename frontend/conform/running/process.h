@@ -21,8 +21,11 @@ struct ProcessEnd {
 
 struct Job {
   std::vector<std::string> words;  // the program first, which is sought as execvp does
-  std::string folder;              // where it runs; empty: here
-  double host_seconds = 0;         // after these it is killed, with all that it has started; 0: never
+  // Where the program is this one: what it does with the words, in a child of this process, which has been
+  // loaded and linked already. Its value is the exit status.
+  std::function<int(const std::vector<std::string>& words)> itself;
+  std::string folder;       // where it runs; empty: here
+  double host_seconds = 0;  // after these it is killed, with all that it has started; 0: never
   // Pieces of what it prints, as they come.
   std::function<void(std::string_view)> on_output, on_errors;
   std::function<void(const ProcessEnd&)> on_end;

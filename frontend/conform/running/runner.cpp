@@ -242,6 +242,7 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
   };
   if (error.empty())
     processes_.start({.words = process_words(test, std::move(words)),
+                      .itself = test.shell_words.empty() ? settings_.itself : nullptr,
                       .host_seconds = limit > 0 ? limit + settings_.grace_seconds : 0,
                       .on_output = [raw](std::string_view bytes) { raw->lines->add(bytes); },
                       .on_errors = errors,

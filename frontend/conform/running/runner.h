@@ -31,6 +31,8 @@ struct RunSettings {
   // Who reads a test's output. nullptr: nobody, or one line in `error`.
   std::function<std::unique_ptr<ProtocolReader>(const Test& test, std::string* found, std::string& error)>
       reader;
+  // This program's main function, for runs that need no process loaded anew; without it each is.
+  std::function<int(const std::vector<std::string>& words)> itself;
 };
 
 // Told of a run while it goes on.

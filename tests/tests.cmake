@@ -166,6 +166,13 @@ if(TARGET ringside AND TARGET rom-images)
   add_test(NAME roms-suite COMMAND ringside test ${CMAKE_BINARY_DIR}/roms/suite.toml)
   set_tests_properties(roms-suite PROPERTIES ENVIRONMENT "XDG_CACHE_HOME=${CMAKE_BINARY_DIR}/cache")
 endif()
+# The recipes for CI systems, with that suite.
+if(TARGET ringside AND TARGET rom-images AND Python_EXECUTABLE AND NOT RINGSIDE_SANITIZE)
+  add_custom_target(test-recipes DEPENDS ringside rom-images)
+  add_test(NAME recipes COMMAND ${Python_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/recipes.py all $<TARGET_FILE:ringside>
+                                ${CMAKE_BINARY_DIR}/roms/suite.toml)
+  set_tests_properties(recipes PROPERTIES SKIP_RETURN_CODE 77)
+endif()
 room_tests(cli arch)
 if(TARGET test-cli)
   add_dependencies(test-cli ringside rom-images manual)

@@ -37,7 +37,7 @@ def main(package: pathlib.Path, program: pathlib.Path, version: str, folder: pat
         for name, data in files.items():
             # The same bytes give the same wheel.
             entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.external_attr = (0o755 if name == command else 0o644) << 16
+            entry.external_attr = (0o100755 if name == command else 0o100644) << 16  # pip looks at the kind, too
             entry.compress_type = zipfile.ZIP_DEFLATED
             wheel.writestr(entry, data)
     print(target)

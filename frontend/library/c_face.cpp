@@ -5,6 +5,7 @@
 #include <array>
 #include <cstring>
 #include <exception>
+#include <utility>
 
 #include "frontend/library/instance.h"
 
@@ -13,6 +14,7 @@ struct ringside_machine {
   std::string error, text;  // what was handed out last
   std::vector<std::uint8_t> bytes;
   ringside::Instance::Halt halt;
+  bool runs = false;
 };
 
 namespace {
@@ -28,14 +30,11 @@ std::string text_of(const char* text) { return text ? text : ""; }
 
 // As much of the structure as the caller knows.
 template <class Structure>
-bool copy_to(Structure* to, const Structure& from) {
-  if (!to) return true;
-  const std::size_t known = to->size;
-  if (known < sizeof to->size) return false;
+void copy_to(Structure* to, const Structure& from) {
+  if (!to) return;
   std::memcpy(reinterpret_cast<char*>(to) + sizeof to->size,
               reinterpret_cast<const char*>(&from) + sizeof to->size,
-              std::min(known, sizeof from) - sizeof to->size);
-  return true;
+              std::min(to->size, sizeof from) - sizeof to->size);
 }
 
 // `act` says whether it went well, and if not why in machine->error.
@@ -52,6 +51,30 @@ int guarded(ringside_machine* machine, Act act) {
   return ringside_failed;
 }
 
+int refuse(ringside_machine* machine, int code, const char* why) {
+  machine->error = why;
+  return code;
+}
+int no_place(ringside_machine* machine) {
+  return refuse(machine, ringside_invalid,
+                "NULL is given where the result is to go, or where bytes are to come from");
+}
+
+bool has_size(const auto* structure) { return !structure || structure->size >= sizeof structure->size; }
+
+// As guarded(), for what a callback cannot do. The machine runs as long as `act` does.
+template <class Act>
+int guarded_run(ringside_machine* machine, const ringside_stop* stop, Act act) {
+  if (machine->runs)
+    return refuse(machine, ringside_busy, "the machine runs already; a callback cannot run it");
+  if (!has_size(stop))
+    return refuse(machine, ringside_invalid, "the structure's size is 0; set it to sizeof(ringside_stop)");
+  machine->runs = true;
+  const int code = guarded(machine, act);
+  machine->runs = false;
+  return code;
+}
+
 ringside_stop stop_of(const Instance::Halt& halt) {
   return {sizeof(ringside_stop),
           static_cast<std::uint32_t>(halt.why),
@@ -65,9 +88,8 @@ ringside_stop stop_of(const Instance::Halt& halt) {
 
 bool hand_out(ringside_machine* machine, const Instance::Halt& halt, ringside_stop* stop) {
   machine->halt = halt;
-  if (copy_to(stop, stop_of(machine->halt))) return true;
-  machine->error = "the structure's size is 0; set it to sizeof(ringside_stop)";
-  return false;
+  copy_to(stop, stop_of(machine->halt));
+  return true;
 }
 
 bool hand_out(ringside_machine* machine, std::optional<std::string> text, const char** to) {
@@ -107,8 +129,9 @@ ringside_machine* ringside_create(size_t count, const char* const* flags, char* 
   std::string why;
   try {
     auto machine = std::make_unique<ringside_machine>();
-    machine->instance = Instance::create({flags, flags + count}, why);
+    if (count == 0 || flags) machine->instance = Instance::create({flags, flags + count}, why);
     if (machine->instance) return machine.release();
+    if (why.empty()) why = "NULL is given where flags are to come from";
   } catch (const std::exception& failure) {
     why = failure.what();
   }
@@ -121,7 +144,9 @@ void ringside_destroy(ringside_machine* machine) { delete machine; }
 const char* ringside_error(const ringside_machine* machine) { return machine->error.c_str(); }
 
 int ringside_run(ringside_machine* machine, const ringside_until* until, ringside_stop* stop) {
-  return guarded(machine, [=] {
+  if (!has_size(until))
+    return refuse(machine, ringside_invalid, "the structure's size is 0; set it to sizeof(ringside_until)");
+  return guarded_run(machine, stop, [=] {
     ringside_until given = {};
     given.size = sizeof given;
     if (until) std::memcpy(&given, until, std::min(until->size, sizeof given));
@@ -131,13 +156,14 @@ int ringside_run(ringside_machine* machine, const ringside_until* until, ringsid
 }
 
 int ringside_step(ringside_machine* machine, uint64_t instructions, ringside_stop* stop) {
-  return guarded(machine, [=] { return hand_out(machine, machine->instance->step(instructions), stop); });
+  return guarded_run(machine, stop,
+                     [=] { return hand_out(machine, machine->instance->step(instructions), stop); });
 }
 
 void ringside_interrupt(ringside_machine* machine) { machine->instance->interrupt(); }
 
 int ringside_restart(ringside_machine* machine) {
-  return guarded(machine, [=] { return machine->instance->restart(machine->error); });
+  return guarded_run(machine, nullptr, [=] { return machine->instance->restart(machine->error); });
 }
 
 int ringside_add_breakpoint(ringside_machine* machine, const char* line,
@@ -176,6 +202,7 @@ int ringside_select_cpu(ringside_machine* machine, uint32_t cpu) {
 }
 
 int ringside_read_register(ringside_machine* machine, const char* name, uint64_t* value) {
+  if (!value) return no_place(machine);
   return guarded(machine, [=] {
     const auto read = machine->instance->read_register(text_of(name), machine->error);
     if (read) *value = *read;
@@ -189,6 +216,7 @@ int ringside_write_register(ringside_machine* machine, const char* name, uint64_
 }
 
 int ringside_evaluate(ringside_machine* machine, const char* expression, uint64_t* value) {
+  if (!value) return no_place(machine);
   return guarded(machine, [=] {
     const auto found = machine->instance->evaluate(text_of(expression), machine->error);
     if (found) *value = *found;
@@ -197,6 +225,7 @@ int ringside_evaluate(ringside_machine* machine, const char* expression, uint64_
 }
 
 int ringside_read(ringside_machine* machine, uint32_t space, uint64_t address, void* bytes, size_t size) {
+  if (!bytes && size != 0) return no_place(machine);
   return guarded(machine, [=] {
     if (!known_space(machine, space)) return false;
     const auto read = machine->instance->read(space_of(space), address, size, machine->error);
@@ -207,6 +236,7 @@ int ringside_read(ringside_machine* machine, uint32_t space, uint64_t address, v
 
 int ringside_write(ringside_machine* machine, uint32_t space, uint64_t address, const void* bytes,
                    size_t size) {
+  if (!bytes && size != 0) return no_place(machine);
   return guarded(machine, [=] {
     return known_space(machine, space) &&
            machine->instance->write(space_of(space), address, {static_cast<const std::uint8_t*>(bytes), size},
@@ -223,10 +253,14 @@ int ringside_translate(ringside_machine* machine, uint32_t space, uint64_t addre
   });
 }
 
+// The line may be one that runs the machine; if it does already, the line is of a callback, and may look.
 int ringside_command(ringside_machine* machine, const char* line, const char** text) {
-  return guarded(machine, [=] {
+  const bool outer = std::exchange(machine->runs, true);
+  const int code = guarded(machine, [=] {
     return hand_out(machine, machine->instance->command(text_of(line), machine->error), text);
   });
+  machine->runs = outer;
+  return code;
 }
 
 int ringside_look(ringside_machine* machine, const char* line, const char** json) {
@@ -236,6 +270,7 @@ int ringside_look(ringside_machine* machine, const char* line, const char** json
 }
 
 int ringside_serial(ringside_machine* machine, uint32_t port, const char** bytes, size_t* size) {
+  if (!bytes || !size) return no_place(machine);
   return guarded(machine, [=] {
     machine->text = machine->instance->serial(port);
     *bytes = machine->text.c_str();
@@ -245,6 +280,7 @@ int ringside_serial(ringside_machine* machine, uint32_t port, const char** bytes
 }
 
 int ringside_send(ringside_machine* machine, uint32_t port, const void* bytes, size_t size) {
+  if (!bytes && size != 0) return no_place(machine);
   return guarded(machine, [=] {
     return machine->instance->send({static_cast<const char*>(bytes), size}, port, machine->error);
   });
@@ -263,6 +299,7 @@ int ringside_screen_text(ringside_machine* machine, const char** text) {
 }
 
 int ringside_screen_png(ringside_machine* machine, const void** bytes, size_t* size) {
+  if (!bytes || !size) return no_place(machine);
   return guarded(machine, [=] {
     machine->bytes = machine->instance->screen_png();
     *bytes = machine->bytes.data();
@@ -272,6 +309,7 @@ int ringside_screen_png(ringside_machine* machine, const void** bytes, size_t* s
 }
 
 int ringside_save(ringside_machine* machine, const void** bytes, size_t* size) {
+  if (!bytes || !size) return no_place(machine);
   return guarded(machine, [=] {
     machine->bytes = machine->instance->save();
     *bytes = machine->bytes.data();
@@ -281,7 +319,8 @@ int ringside_save(ringside_machine* machine, const void** bytes, size_t* size) {
 }
 
 int ringside_restore(ringside_machine* machine, const void* bytes, size_t size) {
-  return guarded(machine, [=] {
+  if (!bytes && size != 0) return no_place(machine);
+  return guarded_run(machine, nullptr, [=] {
     return machine->instance->restore({static_cast<const std::uint8_t*>(bytes), size}, machine->error);
   });
 }

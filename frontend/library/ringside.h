@@ -22,8 +22,15 @@ uint32_t ringside_library_version(void);
 // call that is given it.
 typedef struct ringside_machine ringside_machine;
 
-// What functions return that can fail: ringside_ok, or ringside_failed with one line in ringside_error().
-enum { ringside_ok = 0, ringside_failed = -1 };
+// What functions return that can fail: ringside_ok, or another code with one line in ringside_error(). Codes
+// may be added: whatever is not ringside_ok has failed.
+enum {
+  ringside_ok = 0,
+  ringside_failed = -1,  // what was asked for cannot be
+  ringside_busy =
+      -2,  // the machine runs: a callback looks and changes, but does not run, restart or restore it
+  ringside_invalid = -3  // an argument is none: NULL where a place is needed, a structure without its size
+};
 
 // `flags` are those of `ringside run`, a word each. NULL: one line is in `error`, cut to `error_bytes` with
 // its 0.

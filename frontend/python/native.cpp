@@ -73,6 +73,14 @@ class Machine {
     return result;
   }
 
+  // The same for what a callback cannot do.
+  template <class Act>
+  auto stepping(Act act) {
+    if (runner_.load() == std::this_thread::get_id())
+      throw Refused("the machine runs already; a callback cannot run it");
+    return running(act);
+  }
+
   // What `act` says, or its error as an exception.
   template <class Act>
   auto value(Act act) const {
@@ -244,14 +252,14 @@ void bind_running(py::class_<Machine>& machine) {
       .def("next_exit", next_exit, "Runs to the next VM exit: it, or None, and where the machine stopped.")
       .def(
           "step",
-          [](Machine& m, std::uint64_t n) { return m.running([=](Instance& i) { return i.step(n); }); },
+          [](Machine& m, std::uint64_t n) { return m.stepping([=](Instance& i) { return i.step(n); }); },
           py::arg("instructions") = 1,
           "So many instructions of the selected CPU; a round of a repeated string instruction is one.")
       .def(
-          "step_over", [](Machine& m) { return m.running([](Instance& i) { return i.step_over(); }); },
+          "step_over", [](Machine& m) { return m.stepping([](Instance& i) { return i.step_over(); }); },
           "As step(1), but the selected CPU's call, INT or repeated string instruction is run to its end.")
       .def(
-          "step_out", [](Machine& m) { return m.running([](Instance& i) { return i.step_out(); }); },
+          "step_out", [](Machine& m) { return m.stepping([](Instance& i) { return i.step_out(); }); },
           "Runs to the caller.")
       .def(
           "here", [](const Machine& m) { return m.instance().here(); },

@@ -11,13 +11,45 @@ static int goes_on(ringside_machine *machine, const ringside_stop *stop, void *u
   ringside_stop other = {sizeof other};
   stops_asked += stop->breakpoint != 0 && ringside_read_register(machine, "vmcs.GUEST_RIP", &rip) == ringside_ok;
   // It cannot run what runs.
-  *(int *)user += ringside_run(machine, NULL, &other) == ringside_failed;
+  *(int *)user += ringside_run(machine, NULL, &other) == ringside_busy && ringside_step(machine, 1, NULL) == ringside_busy &&
+                  ringside_restart(machine) == ringside_busy && strstr(ringside_error(machine), "cannot run it");
   return 1;
 }
 
 static int fail(const char *what, const ringside_machine *machine) {
   printf("%s: %s\n", what, machine ? ringside_error(machine) : "");
   return 1;
+}
+
+// Two machines, a piece of each in turn, do what one does alone.
+static int two_machines(void) {
+  char hashes[3][100] = {"", "", ""};
+  ringside_machine *all[3];
+  for (int n = 0; n < 3; ++n) all[n] = ringside_create(0, NULL, hashes[n], sizeof hashes[n]);
+  if (!all[0] || !all[1] || !all[2]) return 0;
+  ringside_stop stop = {sizeof stop};
+  ringside_until piece = {sizeof piece};
+  piece.instructions = 10000;
+  for (int n = 0; n < 30; ++n) {
+    if (ringside_run(all[n & 1], &piece, NULL) != ringside_ok) return 0;
+  }
+  for (int n = 0; n < 3; ++n) {
+    const char *hash = NULL;
+    if (ringside_run(all[n], NULL, &stop) || ringside_state_hash(all[n], &hash)) return 0;
+    snprintf(hashes[n], sizeof hashes[n], "%s", hash);
+    ringside_destroy(all[n]);
+  }
+  return !strcmp(hashes[0], hashes[2]) && !strcmp(hashes[1], hashes[2]);
+}
+
+// What is no argument is refused, and changes nothing.
+static int refuses_nothing(ringside_machine *machine) {
+  ringside_stop no_size = {0};
+  size_t size = 0;
+  return ringside_read_register(machine, "rax", NULL) == ringside_invalid &&
+         ringside_read(machine, ringside_linear, 0, NULL, 4) == ringside_invalid &&
+         ringside_save(machine, NULL, &size) == ringside_invalid && ringside_step(machine, 1, &no_size) == ringside_invalid &&
+         strstr(ringside_error(machine), "sizeof(ringside_stop)") && ringside_step(machine, 1, NULL) == ringside_ok;
 }
 
 int main(void) {
@@ -73,7 +105,9 @@ int main(void) {
   ringside_stop old = {offsetof(ringside_stop, breakpoint)};
   old.breakpoint = 77;
   if (ringside_step(machine, 1, &old) || old.why != ringside_why_ended || old.breakpoint != 77) return fail("old", machine);
+  if (ringside_restart(machine) || !refuses_nothing(machine)) return fail("nothing", machine);
   ringside_destroy(machine);
+  if (!two_machines()) return fail("two", NULL);
   puts("good");
   return 0;
 }

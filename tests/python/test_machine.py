@@ -61,6 +61,8 @@ def test_callbacks_decide_and_cannot_run(machine):
         assert same is one
         with pytest.raises(ringside.Error, match="cannot run it"):
             same.run()
+        with pytest.raises(ringside.Error, match="cannot run it"):
+            same.step()
         seen.append(halt.breakpoint)
         return len(seen) == 3
 

@@ -171,11 +171,6 @@ void compare_fields(Machine& one, Machine& other, Values& values) {
   values.add("fields of the state", a.rows.size(), b.rows.size());
 }
 
-std::string capitals(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return text;
-}
-
 }  // namespace
 
 Comparison run_in_lockstep(Side one, Side other, u64 most, const Symbols* symbols,
@@ -196,7 +191,7 @@ Comparison run_in_lockstep(Side one, Side other, u64 most, const Symbols* symbol
   parting.where = where_line(cpu, symbols);
   const DisassembledInstruction next = next_instruction(cpu, symbols);
   parting.instruction = next.mnemonic + (next.operands.empty() ? "" : " " + next.operands);
-  if (!next.mnemonic.starts_with('(')) parting.mnemonic = capitals(next.mnemonic);
+  parting.mnemonic = manual_title(next.mnemonic);
   both.advance(1);
   Values values(parting);
   values.add("instructions", one.machine.retired(), other.machine.retired());
@@ -207,24 +202,49 @@ Comparison run_in_lockstep(Side one, Side other, u64 most, const Symbols* symbol
   return result;
 }
 
-Sheet comparison_sheet(const Comparison& comparison, const Side& one, const Side& other) {
+namespace {
+
+void add_remarks(Sheet& sheet, const Comparison& comparison) {
+  for (const std::string& remark : comparison.remarks) sheet.row("remark").say("  ").word("remark", remark);
+}
+
+}  // namespace
+
+std::string manual_title(std::string_view mnemonic) {
+  if (mnemonic.starts_with('(')) return {};
+  for (const std::string_view prefix : {"lock ", "repne ", "repe ", "rep "})
+    if (mnemonic.starts_with(prefix)) mnemonic.remove_prefix(prefix.size());
+  if (mnemonic == "ljmp" || mnemonic == "lcall") mnemonic.remove_prefix(1);
+  if (mnemonic.starts_with('j') && mnemonic != "jmp") return "Jcc";
+  if (mnemonic.starts_with("cmov")) return "CMOVcc";
+  if (mnemonic.starts_with("set") && mnemonic != "setssbsy") return "SETcc";
+  for (const std::string_view string : {"movs", "stos", "lods", "scas", "cmps", "ins", "outs"}) {
+    const std::string_view width = mnemonic.substr(std::min(string.size(), mnemonic.size()));
+    if (mnemonic.starts_with(string) && width.size() == 1 &&
+        std::string_view("bwdq").find(width) != width.npos)
+      mnemonic = string;
+  }
+  std::string title(mnemonic);
+  for (char& c : title) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return title;
+}
+
+Sheet comparison_sheet(const Comparison& comparison, std::string_view one, std::string_view other) {
   Sheet sheet("differ");
   sheet.section("comparison");
   if (!comparison.parting) {
-    Row& row = sheet.row("alike")
-                   .word("one", one.name)
-                   .say(" and ")
-                   .word("other", other.name)
-                   .say(" did the same for ");
-    row.count("instructions", comparison.instructions).say(" instructions");
+    Row& row =
+        sheet.row("alike").word("one", one).say(" and ").word("other", other).say(" did the same for ");
+    row.count("instructions", comparison.instructions).say(" " + comparison.unit);
     if (!comparison.ending.empty()) row.say(", to the end: ").word("ending", comparison.ending);
+    add_remarks(sheet, comparison);
     return sheet;
   }
   const Parting& parting = *comparison.parting;
   sheet.row("parting")
-      .word("one", one.name)
+      .word("one", one)
       .say(" and ")
-      .word("other", other.name)
+      .word("other", other)
       .say(" part at instruction ")
       .count("instruction", parting.alike + 1)
       .say(" of all CPUs; they were the same after ")
@@ -239,12 +259,13 @@ Sheet comparison_sheet(const Comparison& comparison, const Side& one, const Side
         .word("what", value.what)
         .say(": ")
         .word("first", value.one)
-        .say(fmt::format(" on {}, ", one.name))
+        .say(fmt::format(" on {}, ", one))
         .word("second", value.other)
-        .say(fmt::format(" on {}", other.name));
+        .say(fmt::format(" on {}", other));
   }
   if (parting.more_values)
     sheet.row("more").say("  and ").count("more", parting.more_values).say(" values more");
+  add_remarks(sheet, comparison);
   return sheet;
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "frontend/machine/machine.h"
@@ -41,6 +42,9 @@ struct Comparison {
   u64 instructions = 0;            // that were compared
   std::optional<Parting> parting;  // none: they did the same
   std::string ending;              // of both, in words; empty: the limit was reached
+  std::string unit = "instructions";
+  std::vector<std::string> remarks;  // what was not judged, a line each
+  std::string failure;               // why there is no result, one line; empty: there is
 };
 
 // Runs both from where they stand, which is the same state, for `most` instructions or to their end. They are
@@ -50,7 +54,11 @@ struct Comparison {
 Comparison run_in_lockstep(Side one, Side other, u64 most, const Symbols* symbols,
                            const std::function<bool()>& goes_on = {});
 
-// In words, and for programs.
-Sheet comparison_sheet(const Comparison& comparison, const Side& one, const Side& other);
+// What the manual's volume 2 calls an instruction that Capstone calls so: "Jcc", "JMP", "STOS". Empty for
+// bytes that are none.
+std::string manual_title(std::string_view mnemonic);
+
+// In words, and for programs. The sides by their names.
+Sheet comparison_sheet(const Comparison& comparison, std::string_view one, std::string_view other);
 
 }  // namespace ringside

@@ -82,6 +82,24 @@ std::optional<u64> named_address(const cs_insn& insn, bool branch, const Disasse
   return std::nullopt;
 }
 
+struct FlagName {
+  u64 capstone, flag;
+};
+constexpr FlagName undefined_names[] = {
+    {X86_EFLAGS_UNDEFINED_OF, Eflags::OF}, {X86_EFLAGS_UNDEFINED_SF, Eflags::SF},
+    {X86_EFLAGS_UNDEFINED_ZF, Eflags::ZF}, {X86_EFLAGS_UNDEFINED_AF, Eflags::AF},
+    {X86_EFLAGS_UNDEFINED_PF, Eflags::PF}, {X86_EFLAGS_UNDEFINED_CF, Eflags::CF}};
+
+void note_results(const cs_x86& x86, DisassembledInstruction& one) {
+  // Capstone keeps flags and the x87's condition codes in the same place.
+  const bool has_flags = !one.mnemonic.starts_with('f');
+  for (const FlagName& name : undefined_names)
+    if (has_flags && (x86.eflags & name.capstone)) one.undefined_flags |= name.flag;
+  if (x86.op_count != 0) one.operand_bytes = x86.operands[0].size;
+  for (unsigned i = 0; i < x86.op_count; ++i)
+    one.writes_memory |= x86.operands[i].type == X86_OP_MEM && (x86.operands[i].access & CS_AC_WRITE);
+}
+
 DisassembledInstruction decode_one(Capstone& capstone, std::span<const u8> bytes, u64 address,
                                    const DisassemblyOptions& options) {
   DisassembledInstruction one;
@@ -97,6 +115,7 @@ DisassembledInstruction decode_one(Capstone& capstone, std::span<const u8> bytes
   one.bytes.assign(insn->bytes, insn->bytes + insn->size);
   one.mnemonic = insn->mnemonic;
   one.operands = insn->op_str;
+  note_results(insn->detail->x86, one);
   one.call = capstone.in_group(*insn, CS_GRP_CALL);
   const bool jump = capstone.in_group(*insn, CS_GRP_JUMP);
   one.ends_straight_line =

@@ -23,6 +23,9 @@ struct DisassembledInstruction {
   std::string target;               // of a branch or a RIP-relative operand: the symbol; may be empty
   bool call = false;                // "next" steps over it
   bool ends_straight_line = false;  // a jump, call, return or the like
+  bool writes_memory = false;       // at the operand that memory_operand() finds
+  unsigned operand_bytes = 0;       // of the first operand; 0: it has none
+  u64 undefined_flags = 0;          // of EFLAGS, afterwards, whatever the operands are
 };
 
 struct DisassemblyOptions {

@@ -5,7 +5,8 @@
 
 #include <algorithm>
 
-#include "frontend/differ/lockstep.h"
+#include "frontend/differ/alongside.h"
+#include "frontend/differ/known_peers.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/output.h"
 #include "frontend/program/session.h"
@@ -14,25 +15,22 @@
 namespace ringside {
 namespace {
 
-// Takes --with NAME and --with=NAME out of the words. False: `error`.
-bool take_peer(std::vector<std::string_view>& words, std::string& error) {
-  std::string_view peer = "reference";
+// Takes a flag of this command's own, "--with NAME" or "--with=NAME", out of the words; `value` is as it was
+// if the flag is not there.
+void take_flag(std::vector<std::string_view>& words, std::string_view flag, std::string_view& value) {
   std::vector<std::string_view> rest;
   for (std::size_t n = 0; n < words.size(); ++n) {
     const std::string_view word = words[n];
-    if (word.starts_with("--with=")) {
-      peer = word.substr(7);
-    } else if (word == "--with" || word == "-with") {
-      peer = n + 1 < words.size() ? words[n + 1] : std::string_view();
+    if (word.starts_with(flag) && word.substr(flag.size()).starts_with('=')) {
+      value = word.substr(flag.size() + 1);
+    } else if (word == flag || word == flag.substr(1)) {
+      value = n + 1 < words.size() ? words[n + 1] : std::string_view();
       ++n;
     } else {
       rest.push_back(word);
     }
   }
   words = std::move(rest);
-  if (peer == "reference") return true;
-  error = fmt::format("--with {}: nothing of this name is compared with; write --with reference", peer);
-  return false;
 }
 
 // Two machines that run at the same time have no outputs, and what they write to disks is forgotten.
@@ -58,13 +56,40 @@ RunOptions alone(RunOptions options, Dispatcher dispatcher) {
 // An answer to --help is the subcommand's own.
 int help() {
   return print(
-             "ringside differ [--with reference] [FLAG...], with the flags of a run: the same machine on the "
-             "emitted and on the "
-             "reference dispatcher, compared by its whole state. Where they part, the instruction and what "
-             "differs are told, and "
-             "the exit status is 1. --max-instructions and --timeout limit it.\n")
+             "ringside differ [--with PEER] [FLAG...], with the flags of a run: the same guest twice. PEER "
+             "is "
+             "reference (which needs no flag: the same machine on the emitted and on the reference "
+             "dispatcher, compared by its whole state), qemu or bochs (registers and RAM; --peer-cpu MODEL "
+             "is "
+             "a CPU model of theirs). Where they part, the instruction and what differs are told, and the "
+             "exit "
+             "status is 1. --max-instructions and --timeout limit it.\n")
              ? exit_ok
              : exit_failed;
+}
+
+std::string_view title(std::string_view peer) { return peer == "qemu" ? "QEMU" : "Bochs"; }
+
+int conclude(const Comparison& result, std::string_view one, std::string_view other) {
+  if (!result.failure.empty()) {
+    say(result.failure);
+    return exit_failed;
+  }
+  if (!print(text(comparison_sheet(result, one, other)))) return exit_failed;
+  if (!result.parting) return result.ending.empty() ? exit_limit : exit_ok;
+  return exit_failed;
+}
+
+int differ_from_peer(const RunOptions& options, std::string_view name, std::string_view cpu) {
+  std::string error;
+  const auto peer = known_peer(name, options.machine, cpu, error);
+  if (!peer) return refuse(error);
+  Session own(alone(options, options.machine.dispatcher));
+  if (!own.prepare(error)) return own.refuse(error);
+  const u64 most = options.max_instructions ? options.max_instructions : ~u64{0};
+  return conclude(run_alongside(own.machine(), *peer, most, &own.symbols(), options.machine.boot.direct(),
+                                [&own] { return !own.limit_reached(); }),
+                  "Ringside", title(name));
 }
 
 }  // namespace
@@ -72,13 +97,16 @@ int help() {
 int run_differ(std::span<const std::string_view> arguments) {
   std::vector<std::string_view> words(arguments.begin(), arguments.end());
   std::string error;
-  if (!take_peer(words, error)) return refuse(error);
+  std::string_view peer = "reference", peer_cpu;
+  take_flag(words, "--with", peer);
+  take_flag(words, "--peer-cpu", peer_cpu);
   auto parsed = parse_options(words, error);
   if (!parsed) return refuse(error);
   if (parsed->answer == Answer::help) return help();
   if (parsed->answer != Answer::run) return print(answer_text(parsed->answer)) ? exit_ok : exit_failed;
   for (const std::string& warning : std::exchange(parsed->run.warnings, {})) say("warning: " + warning);
 
+  if (peer != "reference") return differ_from_peer(parsed->run, peer, peer_cpu);
   Session first(alone(parsed->run, Dispatcher::emitted)), second(alone(parsed->run, Dispatcher::reference));
   if (!first.prepare(error)) return first.refuse(error);
   if (!second.prepare(error)) return second.refuse(error);
@@ -90,9 +118,7 @@ int run_differ(std::span<const std::string_view> arguments) {
   const u64 most = parsed->run.max_instructions ? parsed->run.max_instructions : ~u64{0};
   const Comparison result =
       run_in_lockstep(one, other, most, &first.symbols(), [&first] { return !first.limit_reached(); });
-  if (!print(text(comparison_sheet(result, one, other)))) return exit_failed;
-  if (!result.parting) return result.ending.empty() ? exit_limit : exit_ok;
-  return exit_failed;
+  return conclude(result, one.name, other.name);
 }
 
 }  // namespace ringside

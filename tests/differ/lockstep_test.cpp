@@ -42,7 +42,7 @@ TEST_CASE("both dispatchers run the visor to the same end") {
   CHECK(!result.parting);
   CHECK(result.instructions > 40'000);
   CHECK(has(result.ending, "powered the machine off"));
-  CHECK(has(text(comparison_sheet(result, one, other)), "emitted and reference did the same for"));
+  CHECK(has(text(comparison_sheet(result, one.name, other.name)), "emitted and reference did the same for"));
 }
 
 TEST_CASE("a bug of one bit in a register is found at its instruction") {
@@ -56,7 +56,7 @@ TEST_CASE("a bug of one bit in a register is found at its instruction") {
     REQUIRE(!result.parting->values.empty());
     CHECK(result.parting->values[0].what == "CPU 0 cr2");
     CHECK(!result.parting->mnemonic.empty());
-    const std::string words = text(comparison_sheet(result, one, other));
+    const std::string words = text(comparison_sheet(result, one.name, other.name));
     CHECK(has(words, "part at instruction " + std::to_string(count)));
     CHECK(has(words, " on buggy"));
   }

@@ -1,0 +1,27 @@
+// Owns the comparison of a machine with a foreign emulator that runs the same guest.
+#pragma once
+
+#include "frontend/differ/lockstep.h"
+#include "frontend/differ/peer.h"
+
+namespace ringside {
+
+// Runs the machine, which has one CPU and stands at its beginning, and the peer for `most` steps of the
+// debugger or to the machine's end. A step is an instruction, or the delivery of an exception that it raises.
+// Both are compared where the same code is reached for the same time, after more and more steps: registers,
+// and RAM that has changed here. A difference is looked for by halves and then step by step; there the bytes
+// that an instruction names or pushes are compared, too. What right processors may do differently is taken
+// over from the peer, and counted in the result's remarks. `goes_on` is asked between; false: enough. A peer
+// that fails is the result's failure.
+//
+// Missed is: RAM that only the peer has changed; a difference that has gone again before the next comparison.
+// What interrupts change in memory is not judged: after the first one here RAM is compared no more but at the
+// instructions.
+//
+// `direct`: the machine has started a kernel without firmware. The peer is run to the kernel's entry, the
+// machine takes its low memory, what is loaded, and registers from there, and a register that differs still
+// is not judged before it has been the same once.
+Comparison run_alongside(Machine& machine, Peer& peer, u64 most, const Symbols* symbols, bool direct,
+                         const std::function<bool()>& goes_on = {});
+
+}  // namespace ringside

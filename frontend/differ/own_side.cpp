@@ -1,0 +1,209 @@
+// Owns the stepping of the own side, and what of it is compared.
+#include "frontend/differ/own_side.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace ringside {
+
+// Notes where the latest interrupt came.
+struct OwnSide::Interrupts final : Witness {
+  bool hears_instructions() const override { return false; }
+  void instruction(Cpu&) override {}
+  void exception(Cpu&, const Fault&, u64) override {}
+  void interrupt(Cpu&, u8, u64 saved_rip) override {
+    ++count;
+    from = saved_rip;
+  }
+  void entered(Cpu&) override {}
+  void exited(Cpu&, const ExitInfo&) override {}
+  void failed(Cpu&, std::string_view) override {}
+  void was_reset(Cpu&, bool) override {}
+
+  u64 count = 0, from = 0;
+};
+
+OwnSide::OwnSide(Machine& machine) : debugger_(machine), interrupts_(std::make_shared<Interrupts>()) {
+  debugger_.let_witness(interrupts_);
+  for (const auto& region : machine.memory().regions()) {
+    if (region.kind == PhysicalMemory::Region::Kind::ram)
+      ram_.emplace_back(region.base.value, region.base.value + region.bytes);
+  }
+}
+
+bool OwnSide::interrupted() const { return interrupts_->count != 0; }
+
+bool OwnSide::step() {
+  const u64 before = address();
+  const u64 code_base = before - cpu().rip;
+  do {
+    const u64 interrupts = interrupts_->count;
+    const Stop stop = debugger_.step(1, Debugger::Rounds::together);
+    if (stop.kind == Stop::Kind::ended) return false;
+    if (interrupts_->count == interrupts) {
+      // A part of the rounds is done: they are interruptible here and there.
+      if (address() == before && next_instruction(cpu(), nullptr).mnemonic.starts_with("rep")) continue;
+      return true;
+    }
+    // The handler is left where the interrupted code goes on.
+    constexpr unsigned most_returns = 1000;
+    const u64 back = code_base + interrupts_->from;
+    for (unsigned n = 0; n < most_returns && address() != back; ++n) {
+      if (debugger_.run_until({AddressSpace::linear, back}).kind == Stop::Kind::ended) return false;
+    }
+  } while (address() == before);
+  return true;
+}
+
+OwnSide::Place OwnSide::here() { return {machine().save(), pages_, passed_over_}; }
+
+void OwnSide::go_to(const Place& place) {
+  std::string error;
+  machine().restore(place.state, error);
+  debugger_.attach();
+  pages_ = place.pages;
+  passed_over_ = place.passed_over;
+}
+
+namespace {
+
+constexpr std::array<std::string_view, 16> general = {"rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp",
+                                                      "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
+// FNV-1a over words: a sum that tells a page that has changed.
+u64 sum_of(const u8* bytes) {
+  u64 sum = 0xcbf29ce484222325;
+  for (u64 at = 0; at < page_bytes; at += 8) {
+    u64 word;
+    std::memcpy(&word, bytes + at, sizeof word);
+    sum = (sum ^ word) * 0x100000001b3;
+    sum ^= sum >> 29;
+  }
+  return sum;
+}
+
+bool is_general(std::string_view name) {
+  return std::find(general.begin(), general.end(), name) != general.end();
+}
+// Those that only 64-bit mode shows. The others' upper halves are undefined outside of it.
+bool is_high(std::string_view name) {
+  const std::size_t digit = name.find_first_of("0123456789");
+  return (name.starts_with('r') || name.starts_with("xmm")) && digit != name.npos &&
+         std::stoul(std::string(name.substr(digit))) > 7;
+}
+
+}  // namespace
+
+std::vector<DifferentValue> OwnSide::differing(const std::vector<PeerRegister>& peer) {
+  std::vector<DifferentValue> out;
+  const bool wide = cpu().mode.bits64;
+  for (const PeerRegister& one : peer) {
+    if (!wide && is_high(one.name)) continue;
+    const u64 mask = !wide && is_general(one.name) ? 0xffffffff : ~u64{0};
+    const auto own = debugger_.read_register(one.name);
+    const bool differs = own && ((*own ^ one.value) & mask);
+    if (!differs) passed_over_.erase(one.name);
+    if (differs && !passed_over_.contains(one.name))
+      out.push_back({one.name, fmt::format("{:#x}", *own & mask), fmt::format("{:#x}", one.value & mask)});
+  }
+  return out;
+}
+
+void OwnSide::take(const std::vector<PeerRegister>& peer, u64 flags, bool take_general) {
+  std::string why;
+  for (const PeerRegister& one : peer) {
+    if (take_general && is_general(one.name)) debugger_.write_register(one.name, one.value, why);
+    if (one.name == "eflags" && flags != 0) {
+      const u64 own = cpu().eflags();
+      debugger_.write_register("eflags", (own & ~flags) | (one.value & flags), why);
+    }
+  }
+}
+
+void OwnSide::pass_over(const std::vector<PeerRegister>& peer) {
+  for (const DifferentValue& value : differing(peer)) passed_over_.insert(value.what);
+}
+
+bool OwnSide::take_memory(Peer& peer) {
+  constexpr u64 conventional_end = 0xa0000, loaded_from = 0x100000, around = 16;
+  std::set<u64> pages;
+  for (u64 page = 0; page < conventional_end; page += page_bytes) pages.insert(page);
+  machine().memory().for_each_written_page([&](HostPhys page, const u8*) {
+    for (u64 n = 0; page.value >= loaded_from && n <= around; ++n)
+      if (is_ram(page.value + n * page_bytes, page_bytes)) pages.insert(page.value + n * page_bytes);
+  });
+  std::vector<u8> bytes(page_bytes);
+  for (const u64 page : pages) {
+    if (!peer.memory(page, bytes)) return false;
+    debugger_.write({AddressSpace::host_physical, page}, bytes);
+    pages_[page] = sum_of(bytes.data());
+  }
+  return true;
+}
+
+bool OwnSide::is_ram(u64 physical, u64 bytes) const {
+  constexpr u64 screen = 0xa0000, above_firmware = 0x100000;
+  if (physical < above_firmware && physical + bytes > screen) return false;
+  return std::any_of(ram_.begin(), ram_.end(), [&](const auto& range) {
+    return physical >= range.first && physical + bytes <= range.second;
+  });
+}
+
+namespace {
+
+// Words that differ are told as one; `most` is enough of them.
+void compare_words(u64 physical, std::span<const u8> own, std::span<const u8> theirs,
+                   std::vector<DifferentValue>& differ) {
+  constexpr std::size_t most = 64;
+  for (std::size_t at = 0; at < own.size() && differ.size() < most; ++at) {
+    if (own[at] == theirs[at]) continue;
+    const std::size_t size = std::min<std::size_t>(8, own.size() - at);
+    std::string left, right;
+    for (std::size_t n = 0; n < size; ++n) {
+      left += fmt::format("{:02x} ", own[at + n]);
+      right += fmt::format("{:02x} ", theirs[at + n]);
+    }
+    left.pop_back();
+    right.pop_back();
+    differ.push_back({fmt::format("bytes from physical {:#x}", physical + at), left, right});
+    at += size - 1;
+  }
+}
+
+}  // namespace
+
+bool OwnSide::compare_bytes(Peer& peer, u64 physical, u64 bytes, std::vector<DifferentValue>& differ) {
+  if (!is_ram(physical, bytes)) return true;
+  std::vector<u8> own(bytes), theirs(bytes);
+  debugger_.read({AddressSpace::host_physical, physical}, own);
+  if (!peer.memory(physical, theirs)) return false;
+  compare_words(physical, own, theirs, differ);
+  return true;
+}
+
+bool OwnSide::compare_pages(Peer& peer, std::vector<DifferentValue>& differ) {
+  std::vector<std::pair<u64, std::vector<u8>>> changed;
+  machine().memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
+    if (!is_ram(page.value, page_bytes)) return;
+    const auto known = pages_.find(page.value);
+    if (known == pages_.end() || known->second != sum_of(bytes))
+      changed.emplace_back(page.value, std::vector<u8>(bytes, bytes + page_bytes));
+  });
+  std::vector<u8> theirs(page_bytes);
+  for (const auto& [page, own] : changed) {
+    if (!peer.memory(page, theirs)) return false;
+    const std::size_t before = differ.size();
+    compare_words(page, own, theirs, differ);
+    if (differ.size() == before)
+      pages_[page] = sum_of(own.data());
+    else if (before == 0) {
+      const auto [first, other] = std::mismatch(own.begin(), own.end(), theirs.begin());
+      first_different_ = page + static_cast<u64>(first - own.begin());
+    }
+  }
+  return true;
+}
+
+}  // namespace ringside

@@ -1,0 +1,68 @@
+// Owns Ringside's own side of a comparison with a peer: a machine that is stepped, and goes back.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "frontend/debug/debugger.h"
+#include "frontend/differ/may_differ.h"
+#include "frontend/differ/peer.h"
+#include "frontend/differ/lockstep.h"
+
+namespace ringside {
+
+class OwnSide {
+ public:
+  explicit OwnSide(Machine& machine);
+
+  Cpu& cpu() { return debugger_.cpu(); }
+  u64 address() { return linear_rip(cpu()); }
+  Machine& machine() { return debugger_.machine(); }
+  Debugger& debugger() { return debugger_; }
+
+  // False: the machine has ended. All rounds of a repeated string instruction are one step; handlers of
+  // interrupts are run through.
+  bool step();
+  bool interrupted() const;  // ever
+
+  // What is known to be the same goes with it.
+  struct Place {
+    std::vector<u8> state;
+    std::map<u64, u64> pages;
+    std::set<std::string> passed_over;
+  };
+  Place here();
+  void go_to(const Place& place);
+
+  // Those registers in which the peer is right to be asked and that differ: in the CPU's present mode.
+  std::vector<DifferentValue> differing(const std::vector<PeerRegister>& peer);
+  // The peer's word is taken for these registers.
+  void take(const std::vector<PeerRegister>& peer, u64 flags, bool general);
+
+  // Conventional memory, and that around what is loaded, become the peer's. False: the peer has failed.
+  bool take_memory(Peer& peer);
+  // Registers that differ now are not judged before they have been the same.
+  void pass_over(const std::vector<PeerRegister>& peer);
+  const std::set<std::string>& passed_over() const { return passed_over_; }
+
+  // Whether RAM is where this physical address is, and not what a screen or firmware has there.
+  bool is_ram(u64 physical, u64 bytes) const;
+  // All of RAM that has changed here since it was the same for the last time. False: the peer has failed.
+  bool compare_pages(Peer& peer, std::vector<DifferentValue>& differ);
+  u64 first_different() const { return first_different_; }  // the physical address, of the latest comparison
+  bool compare_bytes(Peer& peer, u64 physical, u64 bytes, std::vector<DifferentValue>& differ);
+
+ private:
+  struct Interrupts;
+  Debugger debugger_;
+  std::shared_ptr<Interrupts> interrupts_;
+  std::vector<std::pair<u64, u64>> ram_;  // from, to
+  std::map<u64, u64> pages_;              // by their addresses: sums of what was the same
+  std::set<std::string> passed_over_;
+  u64 first_different_ = 0;
+};
+
+}  // namespace ringside

@@ -1,0 +1,148 @@
+// Owns the tests of the comparison with a foreign emulator: one that does the same, one with a bug, one that
+// fails; and QEMU where it is installed.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "frontend/differ/alongside.h"
+#include "frontend/differ/bochs_peer.h"
+#include "frontend/differ/gdb_peer.h"
+#include "frontend/differ/known_peers.h"
+#include "frontend/render/sheet_text.h"
+#include "tests/differ/fake_peer.h"
+#include "tests/machine/guest.h"
+
+namespace ringside {
+namespace {
+
+MachineConfig hello_config() {
+  MachineConfig config = Guest::config(1);
+  config.boot.bios = RINGSIDE_BINARY_DIR "/roms/hello.bin";
+  return config;
+}
+std::unique_ptr<Machine> hello() {
+  std::string error;
+  auto machine = Machine::create(hello_config(), error);
+  REQUIRE_MESSAGE(machine, error);
+  return machine;
+}
+
+Comparison compare(OpenWire wire, u64 most = ~u64{0}) {
+  const auto own = hello();
+  const auto peer = gdb_peer("the peer", std::move(wire));
+  return run_alongside(*own, *peer, most, nullptr, false);
+}
+Comparison with_harm(u64 at, std::function<void(Machine&)> harm) {
+  return compare(fake_wire({hello, at, std::move(harm)}));
+}
+
+}  // namespace
+
+TEST_CASE("a peer that does the same is found to do so, to the end") {
+  const Comparison result = compare(fake_wire({hello, 0, {}}));
+  CHECK(result.failure == "");
+  CHECK_MESSAGE(!result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
+  CHECK(result.instructions > 5'000);
+  CHECK(result.ending.find("powered the machine off") != std::string::npos);
+}
+
+TEST_CASE("a peer's bug of one bit in a register is found at its instruction") {
+  for (const u64 at : {1u, 300u, 4'321u}) {
+    const Comparison result = with_harm(at, [](Machine& m) { m.cpu(0).cr2 ^= 0x10; });
+    REQUIRE(result.parting);
+    CHECK(result.parting->alike == at - 1);
+    REQUIRE(result.parting->values.size() == 1);
+    CHECK(result.parting->values[0].what == "cr2");
+    CHECK(result.parting->values[0].one == "0x0");
+    CHECK(result.parting->values[0].other == "0x10");
+    CHECK(!result.parting->mnemonic.empty());
+    const std::string words = text(comparison_sheet(result, "Ringside", "the peer"));
+    CHECK(words.find("part at instruction " + std::to_string(at) + " ") != std::string::npos);
+  }
+}
+
+// Memory that the guest has written and never looks at again: no register tells of it.
+TEST_CASE("a peer's bug of one bit in memory is found at its instruction") {
+  const auto probe = hello();
+  probe->run(3000);
+  u64 written = 0;
+  probe->memory().for_each_written_page([&](HostPhys page, const u8*) {
+    if (written == 0 && page.value < 0x80000) written = page.value;
+  });
+  const u64 at = written + 0xff0;
+  const Comparison result = with_harm(2'600, [at](Machine& m) {
+    const u8 byte = 0x40;
+    m.memory().write_block(HostPhys(at), &byte, 1);
+  });
+  REQUIRE(result.parting);
+  CHECK(result.parting->alike == 2'599);
+  REQUIRE(result.parting->values.size() == 1);
+  CHECK(result.parting->values[0].what.find("physical") != std::string::npos);
+}
+
+TEST_CASE("a comparison with a peer ends at its limit") {
+  const Comparison result = compare(fake_wire({hello, 0, {}}), 1000);
+  CHECK(!result.parting);
+  CHECK(result.ending == "");
+  CHECK(result.instructions <= 1001);
+}
+
+TEST_CASE("a peer that fails is told in one line") {
+  CHECK(compare(absent_wire(false)).failure == "the peer is gone: no such machine");
+  CHECK(compare(absent_wire(true)).failure == "the peer has not answered for 60 seconds");
+  for (const char* babble : {"$#00", "$E01#a6", "hello", "$T05#b9", "$OK#9a", "$l#6c"}) {
+    const std::string failure = compare(babbling_wire(babble), 10).failure;
+    CHECK_MESSAGE(failure.starts_with("the peer "), babble);
+    CHECK(failure.find('\n') == std::string::npos);
+  }
+}
+
+TEST_CASE("peers by name are refused in one line") {
+  std::string error;
+  CHECK(!known_peer("simics", hello_config(), "", error));
+  CHECK(error == "--with simics: nothing of this name is compared with; write qemu, bochs or reference");
+}
+
+TEST_CASE("what Bochs prints is read as registers") {
+  const auto found = bochs_registers(
+      "<bochs:7> CPU0:\nrax: ffffffff_80000001\nr8 : 00000000_00000002\n"
+      "eflags 0x00000046: id vip\n<bochs:8> cs:0x0010, dh=0x00cf9b00, dl=0x0000ffff, valid=1\n"
+      "\tCode segment, base=0x00001000, limit=0xffffffff, Execute/Read\n"
+      "tr:0x0000, dh=0x00008b00, dl=0x0000ffff, valid=1\ngdtr:base=0x00000000000f07e0, limit=0x1f\n"
+      "CR2=page fault laddr=0x0000000000000123\nCR8: 0x0\n"
+      "  FP1 ST1(0):        raw 0x3fff:8000000000000000 (1.0) (NORMAL)\n"
+      "XMM[11]: 00000001_00000002_00000003_00000004\n");
+  const auto value = [&](std::string_view name) -> std::optional<u64> {
+    for (const PeerRegister& one : found)
+      if (one.name == name) return one.value;
+    return std::nullopt;
+  };
+  CHECK(value("rax") == 0xffffffff80000001);
+  CHECK(value("r8") == 2);
+  CHECK(value("eflags") == 0x46);
+  CHECK(value("cs") == 0x10);
+  CHECK(value("cs.base") == 0x1000);
+  CHECK(value("cs.limit") == 0xffffffff);
+  CHECK(value("tr.base") == std::nullopt);
+  CHECK(value("gdtr.base") == 0xf07e0);
+  CHECK(value("cr2") == 0x123);
+  CHECK(value("st1.e") == 0x3fff);
+  CHECK(value("st1") == 0x8000000000000000);
+  CHECK(value("xmm11.h") == 0x100000002);
+  CHECK(value("xmm11") == 0x300000004);
+}
+
+TEST_CASE("QEMU's first instructions are compared, where it is installed") {
+  std::string error;
+  const auto peer = known_peer("qemu", hello_config(), "", error);
+  if (!peer) {
+    MESSAGE(error);
+    return;
+  }
+  const auto own = hello();
+  const Comparison result = run_alongside(*own, *peer, 300, nullptr, false);
+  CHECK(result.failure == "");
+  CHECK_MESSAGE(!result.parting, text(comparison_sheet(result, "Ringside", "QEMU")));
+}
+
+}  // namespace ringside

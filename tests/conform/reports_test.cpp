@@ -124,6 +124,28 @@ TEST_CASE("JUnit's XML is sound, and has each check as a case") {
   CHECK(xml.find("<a href") == xml.npos);
 }
 
+TEST_CASE("in JUnit's XML each failing check has the command that stops at its own line") {
+  SuiteRun run;
+  TestResult& test = run.tests.emplace_back();
+  test.suite = "s";
+  test.name = "t";
+  test.verdict = Verdict::failed;
+  test.line = 3;
+  test.bundle.debug = "ringside debug -m 32 --at-line 3 $WORDS";
+  test.bundle.explained = "CPU 0 is there";
+  test.checks = {
+      {"a", Verdict::failed, "", 3}, {"b", Verdict::failed, "", 40}, {"c", Verdict::broken, "", 0}};
+  const std::string xml = junit_xml(run);
+  const auto text_of = [&](const char* check) {
+    const auto at = xml.find(fmt::format("<testcase name=\"{}\"", check));
+    return xml.substr(at, xml.find("</testcase>", at) - at);
+  };
+  CHECK(text_of("a").find("debug -m 32 --at-line 3 $WORDS\nCPU 0 is there\n") != std::string::npos);
+  CHECK(text_of("b").find("debug -m 32 --at-line 40 $WORDS\n") != std::string::npos);
+  CHECK(text_of("b").find("CPU 0 is there") == std::string::npos);
+  CHECK(text_of("c").find("debug -m 32 --at-line 3 $WORDS\n") != std::string::npos);
+}
+
 TEST_CASE("our own reader of TAP reads the report's tests") {
   const auto reader = protocol_named("tap")->reader();
   std::istringstream in(tap(sample()));

@@ -36,6 +36,16 @@ std::string bundle_text(const TestResult& test) {
   return text;
 }
 
+// The test's command leads to its first failure; that of a check to the check's own line.
+TestResult at_check(TestResult test, const Check& check) {
+  const std::string first = fmt::format(" --at-line {}", test.line);
+  const auto at = test.bundle.debug.rfind(first);
+  if (test.line > 0 && check.line > 0 && at != std::string::npos)
+    test.bundle.debug.replace(at, first.size(), fmt::format(" --at-line {}", check.line));
+  if (check.line != test.line) test.bundle.explained.clear();
+  return test;
+}
+
 std::string case_element(const Case& one) {
   std::string text =
       fmt::format("    <testcase name=\"{}\" classname=\"{}\" time=\"{:.3f}\"", markup_attribute(one.name),
@@ -81,11 +91,17 @@ std::vector<Case> cases_of(const TestResult& test) {
   const std::string class_name = test.suite + "." + test.name;
   std::vector<Case> cases;
   bool explained = false;
+  TestResult reported;  // what a check's text needs of it
+  reported.line = test.line;
+  reported.bundle = test.bundle;
+  reported.ending = test.ending;
+  reported.state_hash = test.state_hash;
   for (const Check& check : test.checks) {
     Case one{check.name, class_name, check.verdict, check.message, "", 0};
     if (counts_as_failure(check.verdict)) {
       explained = true;
-      one.text = fmt::format("{}\nline {} of the output\n{}", check.message, check.line, bundle_text(test));
+      one.text = fmt::format("{}\nline {} of the output\n{}", check.message, check.line,
+                             bundle_text(at_check(reported, check)));
     }
     cases.push_back(std::move(one));
   }

@@ -207,7 +207,7 @@ endif()
 # Boots of real systems, where RINGSIDE_GUESTS names the folder with their images (tests/guests/README.md).
 room_tests(guests machine)
 if(TARGET test-guests)
-  target_sources(test-guests PRIVATE tests/cli/program.cpp)
+  target_sources(test-guests PRIVATE tests/cli/program.cpp tests/cli/desktop.cpp)
   add_dependencies(test-guests ringside rom-images)
 endif()
 

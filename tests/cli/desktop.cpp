@@ -209,6 +209,14 @@ void Desktop::click() const {
   output_of("xdotool mousemove --sync --window " + window_ + " 300 150 click 1");
 }
 
+void Desktop::type(const std::string& text) const { output_of("xdotool type --delay 50 '" + text + "'"); }
+
+void Desktop::click_here() const { output_of("xdotool click 1"); }
+
+void Desktop::move(int right, int down) const {
+  output_of("xdotool mousemove_relative -- " + std::to_string(right) + " " + std::to_string(down));
+}
+
 void Desktop::resize(int width, int height) const {
   output_of("xdotool windowsize " + window_ + " " + std::to_string(width) + " " + std::to_string(height));
 }
@@ -223,6 +231,13 @@ std::string Desktop::dots() const { return Connection(number_).dots(); }
 
 bool Desktop::wait_for_other_dots(const std::string& before) const {
   return within_a_minute([&] { return dots() != before; });
+}
+
+bool has_sdl() {
+  const Result none = run({"-bios", "/no/such/file", "-display", "sdl"});
+  const bool there = none.err.find("built without SDL") == std::string::npos;
+  if (!there) MESSAGE("skipped: the program was built without SDL");
+  return there;
 }
 
 }  // namespace ringside::cli

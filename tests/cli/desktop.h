@@ -26,7 +26,11 @@ class Desktop {
   bool has_window(const std::string& title) const;
   // "Down", "ctrl+alt+p": as xdotool names keys.
   void press(const std::string& keys) const;
-  void click() const;  // the left button, in the middle of the window
+  void type(const std::string& text) const;  // letter by letter
+  void click() const;                        // the left button, in the middle of the window
+  void click_here() const;
+  // From where the pointer is, in dots.
+  void move(int right, int down) const;
   // As a window manager does when somebody closes the window.
   void close() const;
   void resize(int width, int height) const;
@@ -40,5 +44,8 @@ class Desktop {
   int number_ = 0;
   std::string window_;  // its number
 };
+
+// False, with a message: the program was built without a window.
+bool has_sdl();
 
 }  // namespace ringside::cli

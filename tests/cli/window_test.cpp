@@ -20,13 +20,6 @@ const std::string echoes_keys = firmware({0xe4, 0x64, 0xa8, 0x01, 0x74, 0xfa,  /
                                           0xe4, 0x60, 0xba, 0xf8, 0x03, 0xee, 0xeb, 0xf2});
 const std::string spins = firmware({0xeb, 0xfe});
 
-bool has_sdl() {
-  const Result none = run({"-bios", "/no/such/file", "-display", "sdl"});
-  const bool there = none.err.find("built without SDL") == std::string::npos;
-  if (!there) MESSAGE("skipped: the program was built without SDL");
-  return there;
-}
-
 }  // namespace
 
 TEST_CASE(

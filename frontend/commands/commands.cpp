@@ -197,6 +197,8 @@ bool Commands::type(std::string_view text) {
   std::string error;
   auto steps = parse_typed(text, error);
   if (!steps) return fail(error);
+  if (needs_screen(*steps) && debugger_.machine().screen() == nullptr)
+    return fail("the machine has no screen to wait for; start it with -vga std");
   type_(std::move(*steps));
   return true;
 }

@@ -71,6 +71,10 @@ bool Instance::send(std::string_view bytes, unsigned port, std::string& error) {
 bool Instance::type(std::string_view text, std::string& error) {
   auto steps = parse_typed(text, error);
   if (!steps) return false;
+  if (needs_screen(*steps) && impl_->machine().screen() == nullptr) {
+    error = fmt::format("{}: the machine has no screen; add -vga std", text);
+    return false;
+  }
   impl_->session.screen().add_typed(std::move(*steps));
   return true;
 }

@@ -9,6 +9,7 @@
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
 #include "frontend/program/options_firmware.h"
+#include "frontend/screen/keys.h"
 #include "frontend/sdl/window_keys.h"
 
 namespace ringside {
@@ -78,9 +79,20 @@ bool resolve_chardevs(RunOptions& run, std::string& error) {
   return resolve(run, "-debugcon", run.debugcon, error);
 }
 
+// What is typed may be parsed: its flag has looked.
+bool typing_needs_screen(const std::string& text) {
+  std::string error;
+  const auto steps = parse_typed(text, error);
+  return steps && needs_screen(*steps);
+}
+
 // Whether there is a screen: as asked for, or where firmware or this command line makes something of one.
 bool resolve_screen(RunOptions& run, std::string& error) {
   std::string asks;
+  for (const std::string& text : run.typed)
+    if (typing_needs_screen(text)) asks = fmt::format("--type {}", text);
+  for (const RunOptions::AtCount& typed : run.typed_at)
+    if (typing_needs_screen(typed.what)) asks = fmt::format("--type-at {} {}", typed.count, typed.what);
   if (!run.screenshots_at.empty()) asks = "--screenshot-at";
   if (!run.screenshot.empty()) asks = "--screenshot";
   if (!run.expect_screen.empty()) asks = "--expect-screen";

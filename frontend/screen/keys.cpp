@@ -225,6 +225,12 @@ std::optional<std::vector<TypedStep>> parse_typed(std::string_view text, std::st
   return Reader(text, error).read();
 }
 
+bool needs_screen(const std::vector<TypedStep>& steps) {
+  return std::any_of(steps.begin(), steps.end(), [](const TypedStep& step) {
+    return std::holds_alternative<LinePattern>(step) || std::holds_alternative<TakePicture>(step);
+  });
+}
+
 std::string key_names() {
   std::string names;
   for (const NamedKey& key : named) names += (names.empty() ? "" : " ") + std::string(key.name);

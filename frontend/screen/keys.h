@@ -30,6 +30,9 @@ using TypedStep =
 // `error`: it is none of these.
 std::optional<std::vector<TypedStep>> parse_typed(std::string_view text, std::string& error);
 
+// True: some step waits for what the screen shows, or takes a picture of it.
+bool needs_screen(const std::vector<TypedStep>& steps);
+
 // For help: the names, with blanks between.
 std::string key_names();
 

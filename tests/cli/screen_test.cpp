@@ -94,6 +94,24 @@ TEST_CASE("--type and --type-at press keys, at the same instructions every time"
   CHECK(wrong.err.starts_with("ringside: --type <nothing>: <nothing>: no such key"));
 }
 
+TEST_CASE("typing that waits for the screen gives the machine one, and is refused where there may be none") {
+  const Folder folder;
+  const std::string bios = folder.write("bios", shows_a), picture = folder / "typed.png";
+  const Result met = run({"-bios", bios, "-nographic", "--type",
+                          "<screen ^A$><screenshot " + picture + "><quit>", "--timeout", "60"});
+  CHECK(met.status == 0);
+  CHECK(is_png(picture));
+  for (const std::string text : {"a<screen login:>", "<screenshot x.png>"}) {
+    const Result none = run({"-bios", bios, "-vga", "none", "--type", text});
+    CHECK(none.status == 2);
+    CHECK(none.err == "ringside: --type " + text +
+                          ": -vga none leaves the machine without a screen; leave one of them out\n");
+  }
+  CHECK(run({"-bios", bios, "-vga", "none", "--type-at", "5", "<screen x>"}).status == 2);
+  const Result command = run({"debug", "-bios", bios, "-vga", "none", "--batch", "-ex", "type <screen A>"});
+  CHECK(command.err.find("no screen to wait for; start it with -vga std") != std::string::npos);
+}
+
 TEST_CASE("the debugger shows the screen, writes a picture of it, types and moves the mouse") {
   const Folder folder;
   const std::string bios = folder.write("bios", shows_a), picture = folder / "now.png";

@@ -114,21 +114,57 @@ std::string drcov(const std::vector<Ran>& blocks, World world, const Symbols& sy
   return text + fmt::format("BB Table: {} bbs\n", count) + table;
 }
 
+namespace {
+
+// A source file's record.
+struct SourceFile {
+  std::map<unsigned, bool> lines;  // whether any of it ran
+  struct Function {
+    unsigned line = 0;
+    bool entered = false;
+  };
+  std::map<std::string, Function> functions;
+};
+
+// A function is where a symbol's code and a line's begin at the same place. Labels inside of one, as
+// assemblers write them ("start.loop"), have no size and are none.
+void add_function(SourceFile& file, const Symbols::Line& line, World world, const Symbols& symbols,
+                  const std::vector<Range>& ran) {
+  const auto named = symbols.find(line.start, world);
+  if (!named || named->distance != 0) return;
+  if (named->size == 0 && named->symbol.find('.') != named->symbol.npos) return;
+  SourceFile::Function& function = file.functions[std::string(named->symbol)];
+  if (function.line == 0) function.line = line.line;
+  function.entered |= any_in(ran, line.start, line.start + 1);
+}
+
+}  // namespace
+
 std::string lcov(const std::vector<Ran>& blocks, World world, const Symbols& symbols) {
   const std::vector<Range> ran = joined(blocks);
-  std::map<std::string, std::map<unsigned, bool>> files;
+  std::map<std::string, SourceFile> files;
   symbols.each_line(world, [&](const Symbols::Line& line, u64 end) {
-    if (line.line != 0) files[line.file][line.line] |= any_in(ran, line.start, end);
+    if (line.line == 0) return;
+    SourceFile& file = files[line.file];
+    file.lines[line.line] |= any_in(ran, line.start, end);
+    add_function(file, line, world, symbols, ran);
   });
   std::string text;
-  for (const auto& [file, lines] : files) {
-    text += fmt::format("TN:\nSF:{}\n", file);
-    u64 hit = 0;
-    for (const auto& [line, ran_there] : lines) {
+  for (const auto& [path, file] : files) {
+    text += fmt::format("TN:\nSF:{}\n", path);
+    u64 entered = 0, hit = 0;
+    for (const auto& [name, function] : file.functions)
+      text += fmt::format("FN:{},{}\n", function.line, name);
+    for (const auto& [name, function] : file.functions) {
+      text += fmt::format("FNDA:{},{}\n", function.entered ? 1 : 0, name);
+      entered += function.entered ? 1 : 0;
+    }
+    text += fmt::format("FNF:{}\nFNH:{}\n", file.functions.size(), entered);
+    for (const auto& [line, ran_there] : file.lines) {
       text += fmt::format("DA:{},{}\n", line, ran_there ? 1 : 0);
       hit += ran_there ? 1 : 0;
     }
-    text += fmt::format("LF:{}\nLH:{}\nend_of_record\n", lines.size(), hit);
+    text += fmt::format("LF:{}\nLH:{}\nend_of_record\n", file.lines.size(), hit);
   }
   return text;
 }

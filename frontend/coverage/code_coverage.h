@@ -49,8 +49,8 @@ class CodeCoverage final : public BlockListener {
 // 4 GiB that are named by their address; blocks stand as offsets into them.
 std::string drcov(const std::vector<CodeCoverage::Block>& blocks, World world, const Symbols& symbols);
 
-// lcov's tracefile: each source line of the loaded images that has code, with 1 if any of it ran, else 0.
-// Empty: no image has lines.
+// lcov's tracefile: each source line of the loaded images that has code, with 1 if any of it ran, else 0, and
+// each function, with 1 if it was entered. Empty: no image has lines.
 std::string lcov(const std::vector<CodeCoverage::Block>& blocks, World world, const Symbols& symbols);
 
 }  // namespace ringside

@@ -13,7 +13,7 @@ namespace ringside {
 struct OwnSide::Interrupts final : Witness {
   bool hears_instructions() const override { return false; }
   void instruction(Cpu&) override {}
-  void exception(Cpu&, const Fault&, u64) override {}
+  void exception(Cpu&, const Fault&, u64) override { exception_came = true; }
   void interrupt(Cpu&, u8, u64 saved_rip) override {
     ++count;
     from = saved_rip;
@@ -24,6 +24,7 @@ struct OwnSide::Interrupts final : Witness {
   void was_reset(Cpu&, bool) override {}
 
   u64 count = 0, from = 0;
+  bool exception_came = false;
 };
 
 OwnSide::OwnSide(Machine& machine) : debugger_(machine), interrupts_(std::make_shared<Interrupts>()) {
@@ -36,8 +37,11 @@ OwnSide::OwnSide(Machine& machine) : debugger_(machine), interrupts_(std::make_s
 
 bool OwnSide::interrupted() const { return interrupts_->count != 0; }
 
+bool OwnSide::took_exception() const { return interrupts_->exception_came; }
+
 bool OwnSide::step() {
   const u64 before = address();
+  interrupts_->exception_came = false;
   const u64 code_base = before - cpu().rip;
   do {
     const u64 interrupts = interrupts_->count;
@@ -181,6 +185,21 @@ bool OwnSide::compare_bytes(Peer& peer, u64 physical, u64 bytes, std::vector<Dif
   if (!peer.memory(physical, theirs)) return false;
   compare_words(physical, own, theirs, differ);
   return true;
+}
+
+bool OwnSide::take_resume_flag(u64 physical, std::vector<DifferentValue>& differ, Peer& peer, u64 bytes) {
+  std::vector<u8> own(bytes), theirs(bytes);
+  debugger_.read({AddressSpace::host_physical, physical}, own);
+  if (!peer.memory(physical, theirs)) return false;
+  bool taken = false;
+  for (std::size_t at = 2; at < bytes; at += 2) {
+    if ((own[at] ^ theirs[at]) != (Eflags::RF >> 16)) continue;
+    debugger_.write({AddressSpace::host_physical, physical + at}, {&theirs[at], 1});
+    own[at] = theirs[at];
+    taken = true;
+  }
+  if (own == theirs) differ.clear();
+  return taken;
 }
 
 bool OwnSide::compare_pages(Peer& peer, std::vector<DifferentValue>& differ) {

@@ -26,7 +26,8 @@ class OwnSide {
   // False: the machine has ended. All rounds of a repeated string instruction are one step; handlers of
   // interrupts are run through.
   bool step();
-  bool interrupted() const;  // ever
+  bool interrupted() const;     // ever
+  bool took_exception() const;  // in the latest step
 
   // What is known to be the same goes with it.
   struct Place {
@@ -44,6 +45,9 @@ class OwnSide {
 
   // Conventional memory, and that around what is loaded, become the peer's. False: the peer has failed.
   bool take_memory(Peer& peer);
+  // In these bytes of a stack, where an image of the flags differs in RF alone, the peer's word is taken.
+  // True: it was somewhere.
+  bool take_resume_flag(u64 physical, std::vector<DifferentValue>& differ, Peer& peer, u64 bytes);
   // Registers that differ now are not judged before they have been the same.
   void pass_over(const std::vector<PeerRegister>& peer);
   const std::set<std::string>& passed_over() const { return passed_over_; }

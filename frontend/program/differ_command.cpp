@@ -84,7 +84,10 @@ int differ_from_peer(const RunOptions& options, std::string_view name, std::stri
   std::string error;
   const auto peer = known_peer(name, options.machine, cpu, error);
   if (!peer) return refuse(error);
-  Session own(alone(options, options.machine.dispatcher));
+  RunOptions alike = alone(options, options.machine.dispatcher);
+  // There is no firmware there that would have locked it.
+  alike.machine.lock_feature_control = false;
+  Session own(std::move(alike));
   if (!own.prepare(error)) return own.refuse(error);
   const u64 most = options.max_instructions ? options.max_instructions : ~u64{0};
   return conclude(run_alongside(own.machine(), *peer, most, &own.symbols(), options.machine.boot.direct(),

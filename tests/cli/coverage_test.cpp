@@ -111,12 +111,17 @@ TEST_CASE("code coverage by source lines") {
     std::istringstream in(text);
     int sum = 0;
     for (std::string line; std::getline(in, line);)
-      if (line.starts_with(what)) sum += std::stoi(line.substr(3));
+      if (line.starts_with(what)) sum += std::stoi(line.substr(line.find(':') + 1));
     return sum;
   };
   CHECK(hits(in_root, "LF:") == hits(in_guest, "LF:"));  // the same lines, of which other ones ran
   CHECK(hits(in_root, "LH:") > hits(in_guest, "LH:"));
   CHECK(hits(in_guest, "LH:") > 50);
+  CHECK(has(in_guest, "FNDA:1,guest_start\n"));
+  CHECK(has(in_root, "FNDA:0,guest_start\n"));
+  CHECK(hits(in_root, "FNF:") == hits(in_guest, "FNF:"));
+  CHECK(hits(in_root, "FNH:") > hits(in_guest, "FNH:"));
+  CHECK(!has(in_root, ".no_rdseed"));  // a label inside of a function
   // Without source lines there is a warning, and an empty file.
   const Result none =
       run({"-bios", folder.write("halt", std::string(65536, '\xf4')), "--code-coverage", root});

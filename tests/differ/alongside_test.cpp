@@ -80,6 +80,24 @@ TEST_CASE("a peer's bug of one bit in memory is found at its instruction") {
   CHECK(result.parting->values[0].what.find("physical") != std::string::npos);
 }
 
+// As QEMU does it. The guest's page fault is in 64-bit mode, its stack where physical and linear addresses
+// are the same.
+TEST_CASE("a peer that pushes no RF for faults is not judged by that") {
+  const auto clear_flag = [](Machine& m) {
+    const u64 at = m.cpu(0).gpr[RSP] + 24 + 2;  // above error code, RIP and CS: the flags' third byte
+    u8 byte = 0;
+    m.memory().read_block(HostPhys(at), &byte, 1);
+    const Cpu& cpu = m.cpu(0);
+    if (!cpu.mode.bits64 || cpu.cr2 == 0 || byte != 1) return;
+    byte = 0;
+    m.memory().write_block(HostPhys(at), &byte, 1);
+  };
+  const Comparison result = with_harm(FakePeer::each_step, clear_flag);
+  CHECK_MESSAGE(!result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
+  REQUIRE(!result.remarks.empty());
+  CHECK(result.remarks[0].find("RF in the flags") != std::string::npos);
+}
+
 TEST_CASE("a comparison with a peer ends at its limit") {
   const Comparison result = compare(fake_wire({hello, 0, {}}), 1000);
   CHECK(!result.parting);

@@ -67,7 +67,7 @@ class FakeWire final : public Wire {
   }
   bool step() {
     if (debugger_.step().kind == Stop::Kind::ended) return false;
-    if (++steps_ == peer_.harm_at) peer_.harm(*machine_);
+    if (++steps_ == peer_.harm_at || peer_.harm_at == FakePeer::each_step) peer_.harm(*machine_);
     return true;
   }
   bool go_on() {

@@ -13,6 +13,7 @@ namespace ringside {
 struct FakePeer {
   std::function<std::unique_ptr<Machine>()> make;
   // Done once the machine has taken `harm_at` steps, each time that it comes by there; 0: never.
+  static constexpr u64 each_step = ~u64{0};
   u64 harm_at = 0;
   std::function<void(Machine&)> harm;
 };

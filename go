@@ -20,7 +20,7 @@ packages=(
   libpng-dev seabios mtools                  # pictures, firmware, folders as disks
   libsdl2-dev libimgui-dev libvncserver-dev  # the window, its inspector, viewers elsewhere
   acpica-tools nasm doctest-dev              # ACPI tables, guests, tests
-  python3-dev pybind11-dev python3-pytest    # the module for Python, and its tests
+  python3-dev pybind11-dev python3-pytest python3-yaml # the module for Python, and its tests
 )
 # The emitted dispatcher is for hosts of this kind only.
 [ "$(uname -m)" != x86_64 ] || packages+=(libxbyak-dev)

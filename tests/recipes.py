@@ -84,9 +84,10 @@ def github(folder, words):
             if "run" in step:
                 print(shell(fill(step["run"]), folder), end="")
             elif step["uses"].startswith("actions/upload-artifact@"):
+                kept.mkdir(exist_ok=True)
                 for file in fill(step["with"]["path"]).split():
-                    kept.mkdir(exist_ok=True)
-                    shutil.move(folder / "job" / file, kept / file)
+                    if (folder / "job" / file).is_file():
+                        shutil.move(folder / "job" / file, kept / file)
             elif step["uses"].startswith("actions/download-artifact@"):
                 for file in kept.glob(step["with"]["pattern"]):
                     shutil.copy(file, folder / "job")

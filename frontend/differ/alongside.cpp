@@ -17,7 +17,6 @@ namespace {
 constexpr u64 first_stretch = 2000, longest_stretch = 1'000'000;
 constexpr u64 fine_steps = 400;  // not worth a search by halves
 constexpr u64 most_hits = 100;
-constexpr std::size_t most_values = 16;
 
 // Where both can be sent: the code at `address` is reached for the `hits`-th time since the point before; or
 // the peer takes so many steps of its own.
@@ -387,7 +386,7 @@ class Alongside {
     else
       parting.mnemonic = manual_title(before.insn.mnemonic);
     for (DifferentValue& value : differ) {
-      if (parting.values.size() < most_values)
+      if (parting.values.size() < Parting::most_values)
         parting.values.push_back(std::move(value));
       else
         ++parting.more_values;

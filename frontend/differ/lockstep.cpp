@@ -15,7 +15,6 @@ namespace ringside {
 namespace {
 
 constexpr u64 first_interval = 100'000, longest_interval = 6'400'000;
-constexpr std::size_t most_values = 16;
 
 // A reset by the guest is a part of the run.
 void run_machine(Machine& machine, u64 instructions) {
@@ -100,7 +99,7 @@ class Values {
  public:
   void add(std::string what, std::string one, std::string other) {
     if (one == other) return;
-    if (parting_.values.size() >= most_values)
+    if (parting_.values.size() >= Parting::most_values)
       ++parting_.more_values;
     else
       parting_.values.push_back({std::move(what), std::move(one), std::move(other)});

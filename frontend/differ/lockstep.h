@@ -29,11 +29,12 @@ struct DifferentValue {
 };
 
 struct Parting {
-  u64 alike = 0;            // instructions of all CPUs after which both were the same
-  unsigned cpu = 0;         // whose turn it was
-  std::string where;        // before the instruction: CPU, mode, address, symbol
-  std::string instruction;  // that of this CPU, disassembled
-  std::string mnemonic;     // in capitals, as the manual's volume 2 has it; empty: it could not be read
+  static constexpr std::size_t most_values = 16;  // that are told
+  u64 alike = 0;                                  // instructions of all CPUs after which both were the same
+  unsigned cpu = 0;                               // whose turn it was
+  std::string where;                              // before the instruction: CPU, mode, address, symbol
+  std::string instruction;                        // that of this CPU, disassembled
+  std::string mnemonic;  // in capitals, as the manual's volume 2 has it; empty: it could not be read
   std::vector<DifferentValue> values;  // the first of them
   u64 more_values = 0;                 // that are left out
 };

@@ -3,23 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <filesystem>
 
 #include "tests/cli/program.h"
+#include "tests/guests/media.h"
 
 namespace ringside::cli {
 namespace {
 
 using Words = std::vector<std::string>;
-
-bool is_there(const std::string& file, const char* package) {
-  for (const std::string& needed : {file, std::string("/usr/share/seabios/bios-256k.bin")}) {
-    if (std::filesystem::exists(needed)) continue;
-    MESSAGE("skipped: ", needed, " is not there; install ", needed == file ? package : "seabios");
-    return false;
-  }
-  return true;
-}
 
 // Runs until `row` stands on the screen.
 void boots(Words machine, const Words& keys, const std::string& row) {
@@ -34,7 +25,7 @@ void boots(Words machine, const Words& keys, const std::string& row) {
 
 TEST_CASE("memtest86+ tests the memory, on one CPU and on two, and finds no fault") {
   const std::string cd = "/usr/lib/memtest86+/memtest86+x64.iso";
-  if (!is_there(cd, "memtest86+")) return;
+  if (!is_there(cd, "memtest86+") || !has_seabios()) return;
   // Rows are waited for in this order: errors are counted behind all tests but the last, which waits for
   // minutes.
   const auto tests = [&](const Words& cpus, const std::string& shown) {
@@ -48,14 +39,14 @@ TEST_CASE("memtest86+ tests the memory, on one CPU and on two, and finds no faul
 
 TEST_CASE("iPXE says that there is no network, and comes to its prompt") {
   const std::string cd = "/usr/lib/ipxe/ipxe.iso";
-  if (!is_there(cd, "ipxe")) return;
+  if (!is_there(cd, "ipxe") || !has_seabios()) return;
   boots({"-m", "64", "-cdrom", cd}, {}, "No more network devices");
   boots({"-m", "64", "-cdrom", cd}, {"<screen Press Ctrl-B><ctrl-b>"}, "^iPXE.$");
 }
 
 TEST_CASE("GRUB's floppy comes to its menu") {
   const std::string floppy = "/usr/lib/grub-rescue/grub-rescue-floppy.img";
-  if (!is_there(floppy, "grub-rescue-pc")) return;
+  if (!is_there(floppy, "grub-rescue-pc") || !has_seabios()) return;
   boots({"-m", "64", "-fda", floppy}, {}, "[*]GNU/Linux");
 }
 
@@ -63,7 +54,7 @@ TEST_CASE("GRUB's floppy comes to its menu") {
 // EDID beyond.
 TEST_CASE("U-Boot's ROMs come to their prompts") {
   const std::string roms = "/usr/lib/u-boot/";
-  if (!is_there(roms + "qemu-x86_64/u-boot.rom", "u-boot-qemu")) return;
+  if (!is_there(roms + "qemu-x86_64/u-boot.rom", "u-boot-qemu") || !has_seabios()) return;
   for (const std::string rom : {"qemu-x86", "qemu-x86_64"}) {
     const Result result = run({"-nographic", "-vga", "none", "-m", "256", "-bios", roms + rom + "/u-boot.rom",
                                "--timeout", "600", "--expect", "^=> "},
@@ -75,7 +66,7 @@ TEST_CASE("U-Boot's ROMs come to their prompts") {
 
 // The kernel is three instructions of setup code: what is on the screen is the firmware's.
 TEST_CASE("firmware that loads a kernel has a screen by the card's BIOS") {
-  if (!is_there("/usr/share/seabios/vgabios-stdvga.bin", "seabios")) return;
+  if (!is_there("/usr/share/seabios/vgabios-stdvga.bin", "seabios") || !has_seabios()) return;
   std::string image(0x2000, '\0');
   const auto put = [&](std::size_t at, std::string_view bytes) { image.replace(at, bytes.size(), bytes); };
   put(0x1f1, "\x01");
@@ -93,18 +84,15 @@ TEST_CASE("firmware that loads a kernel has a screen by the card's BIOS") {
 
 namespace {
 
-constexpr const char* installer = "/usr/lib/debian-installer/images/12/amd64/gtk/debian-installer/amd64/";
-
 Words installer_boot(const std::string& line, const std::string& keys) {
-  const std::string at = installer;
-  return {"-m",   "1024",   "-kernel", at + "linux",         "-append",    line, "-vga", "std", "-serial",
+  return {"-m",   "1024",   "-kernel", installer + "linux",  "-append",    line, "-vga", "std", "-serial",
           "null", "--type", keys,      "--max-instructions", "40000000000"};
 }
 
 }  // namespace
 
 TEST_CASE("Linux writes on the framebuffer that vga= asks for, by firmware and without") {
-  if (!is_there(std::string(installer) + "linux", "debian-installer-12-netboot-amd64")) return;
+  if (!is_there(installer + "linux", "debian-installer-12-netboot-amd64") || !has_seabios()) return;
   const Folder folder;
   const std::string picture = folder / "console.png";
   for (const bool firmware : {false, true}) {
@@ -122,7 +110,7 @@ TEST_CASE("Linux writes on the framebuffer that vga= asks for, by firmware and w
 }
 
 TEST_CASE("the graphical Debian installer is clicked through with the mouse, and goes on by a key") {
-  if (!is_there(std::string(installer) + "initrd.gz", "debian-installer-12-netboot-amd64")) return;
+  if (!is_there(installer + "initrd.gz", "debian-installer-12-netboot-amd64") || !has_seabios()) return;
   const Folder folder;
   const auto shot = [&](const char* name) { return "<screenshot " + (folder / name) + ">"; };
   // To the corner, and back to the button that goes on; the X server doubles quick movements.
@@ -130,7 +118,7 @@ TEST_CASE("the graphical Debian installer is clicked through with the mouse, and
                              "<wait 12>" + shot("language") + "<wait 1>" + shot("still") +
                                  "<mouse 1500 -1500><wait 0.3><mouse -30 12><wait 0.3><click><wait 2>" +
                                  shot("location") + "<enter><wait 2>" + shot("keyboard") + "<quit>");
-  all.insert(all.end(), {"-initrd", std::string(installer) + "initrd.gz"});
+  all.insert(all.end(), {"-initrd", installer + "initrd.gz"});
   const Result result = run(all);
   INFO(result.err);
   REQUIRE(result.status == 0);

@@ -13,20 +13,13 @@
 
 #include "tests/cli/desktop.h"
 #include "tests/cli/program.h"
+#include "tests/guests/media.h"
 
 namespace ringside::cli {
 namespace {
 
 using namespace std::chrono_literals;
 using Words = std::vector<std::string>;
-
-const std::string installer = "/usr/lib/debian-installer/images/12/amd64/gtk/debian-installer/amd64/";
-
-bool is_there(const std::string& file, const char* package) {
-  if (std::filesystem::exists(file)) return true;
-  MESSAGE("skipped: ", file, " is not there; install ", package);
-  return false;
-}
 
 // Width and height stand in a PNG file's header.
 bool has_size(const std::string& picture, std::string_view size) {
@@ -136,7 +129,7 @@ TEST_CASE(
   const std::string cd = "/usr/lib/memtest86+/memtest86+x64.iso";
   Desktop desktop;
   if (!desktop.there() || !has_sdl()) return;
-  if (!is_there(cd, "memtest86+") || !is_there("/usr/share/seabios/bios-256k.bin", "seabios")) return;
+  if (!is_there(cd, "memtest86+") || !has_seabios()) return;
   Sitting sitting(desktop, {"-m", "32", "-cdrom", cd, "--expect-screen", "start testing", "--expect-screen",
                             "Errors: 0", "--expect-screen", "Settings:"});
   // Grabbed, the window leaves F1 to the guest.

@@ -17,6 +17,7 @@ namespace {
 constexpr u64 first_stretch = 2000, longest_stretch = 1'000'000;
 constexpr u64 fine_steps = 400;  // not worth a search by halves
 constexpr u64 most_hits = 100;
+constexpr u64 no_address = ~u64{0};  // of a CPU that is halted: where a peer is then is not seen
 
 // Where both can be sent: the code at `address` is reached for the `hits`-th time since the point before; or
 // the peer takes so many steps of its own.
@@ -84,7 +85,7 @@ class Alongside {
   void compare_stretch(u64 most) {
     const OwnSide::Place start = own_.here();
     std::vector<u64> trace{own_.address()};
-    while (trace.size() <= most && own_.step()) trace.push_back(own_.address());
+    while (trace.size() <= most && own_.step()) trace.push_back(own_.asleep() ? no_address : own_.address());
     own_.go_to(start);
     const Point point = choose(trace, 0, trace.size());
     if (point.steps <= fine_steps) {
@@ -141,7 +142,7 @@ class Alongside {
   // before. Without one its steps are 0.
   static Point choose(const std::vector<u64>& trace, u64 from, u64 end) {
     std::unordered_map<u64, u64> hits;
-    std::unordered_set<u64> unfit;
+    std::unordered_set<u64> unfit = {no_address};
     if (from + 1 < trace.size()) unfit.insert(trace[from + 1]);
     for (u64 n = from + 1; n < end && n < trace.size(); ++n) {
       ++hits[trace[n]];
@@ -198,7 +199,7 @@ class Alongside {
     now.rip = cpu.rip;
     now.rsp = cpu.gpr[RSP];
     now.flags = cpu.eflags();
-    now.waits = cpu.activity != Activity::active;
+    now.waits = own_.asleep();
     now.where = where_line(cpu, symbols_);
     now.insn = next_instruction(cpu, symbols_);
     now.may = may_differ(cpu, now.insn);
@@ -220,8 +221,13 @@ class Alongside {
     std::vector<DifferentValue> differ;
     bool goes_on = true;
     for (u64 n = 0; n < most && goes_on; ++n) {
-      const Before before = before_step();
+      Before before = before_step();
       goes_on = own_.step();
+      // A peer does not say when it is halted: both go on to where an interrupt has woken them.
+      if (goes_on && before.insn.mnemonic == "hlt" && own_.asleep()) {
+        before.waits = true;
+        goes_on = own_.step();
+      }
       if (!goes_on) {
         last_ = before;
         break;

@@ -45,8 +45,15 @@ bool OwnSide::step() {
   const u64 code_base = before - cpu().rip;
   do {
     const u64 interrupts = interrupts_->count;
+    constexpr u8 int_n = 0xcd;
+    constexpr u64 int_bytes = 2;
+    u8 opcode = 0;
+    debugger_.read({AddressSpace::linear, address()}, {&opcode, 1});
+    const u64 behind_int = cpu().rip + int_bytes;
     const Stop stop = debugger_.step(1, Debugger::Rounds::together);
     if (stop.kind == Stop::Kind::ended) return false;
+    // INT n is told as an interrupt, too.
+    if (opcode == int_n && interrupts_->from == behind_int) interrupts_->count = interrupts;
     if (interrupts_->count == interrupts) {
       // A part of the rounds is done: they are interruptible here and there.
       if (address() == before && next_instruction(cpu(), nullptr).mnemonic.starts_with("rep")) continue;

@@ -19,6 +19,7 @@ class OwnSide {
   explicit OwnSide(Machine& machine);
 
   Cpu& cpu() { return debugger_.cpu(); }
+  bool asleep() { return cpu().activity != Activity::active; }
   u64 address() { return linear_rip(cpu()); }
   Machine& machine() { return debugger_.machine(); }
   Debugger& debugger() { return debugger_; }

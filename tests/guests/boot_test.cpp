@@ -24,7 +24,7 @@ struct Boot {
 Boot boot(const Words& machine, const std::string& words, const Words& more = {}) {
   const Folder folder;
   const std::string stats = folder / "stats.json";
-  Words all{"-nographic", "-no-reboot", "--timeout", "900", "--stats", stats};
+  Words all{"-nographic", "-no-reboot", "--timeout", "1800", "--stats", stats};
   if (!words.empty()) all.insert(all.end(), {"-append", words});
   all.insert(all.end(), machine.begin(), machine.end());
   all.insert(all.end(), more.begin(), more.end());

@@ -216,6 +216,7 @@ class Alongside {
   void step_through(u64 most) {
     const OwnSide::Place start = own_.here();
     const std::size_t points = points_.size();
+    points_.push_back({0, 0, 0, true});  // what is stepped now is not added to what was before
     const u64 steps = steps_;
     std::vector<u64> trace{own_.address()};
     std::vector<DifferentValue> differ;
@@ -270,7 +271,7 @@ class Alongside {
 
   // These are written down: the peer may have to come here once more.
   Peer::Went peer_steps() {
-    if (points_.empty() || !points_.back().by_steps) points_.push_back({0, 0, 0, true});
+    if (!points_.back().by_steps) points_.push_back({0, 0, 0, true});
     ++points_.back().hits;
     return peer_.step();
   }
@@ -342,8 +343,7 @@ class Alongside {
       const u64 bytes = std::min<u64>(16, page_bytes - *before.operand % page_bytes);
       if (!own_.compare_bytes(peer_, *before.operand, bytes, differ)) return fail();
     }
-    if (differ.empty() && own_.cpu().gpr[RSP] < before.rsp && before.rsp - own_.cpu().gpr[RSP] <= 64)
-      if (!compare_pushed(before.rsp, differ)) return fail();
+    if (differ.empty() && !compare_pushed(before.rsp, differ)) return fail();
     if (differ.empty() && watched_ && !own_.compare_bytes(peer_, *watched_, 1, differ)) return fail();
     if (differ.empty()) return true;
     part(before, std::move(differ));
@@ -352,9 +352,14 @@ class Alongside {
   bool compare_pushed(u64 rsp_before, std::vector<DifferentValue>& differ) {
     const Cpu& cpu = own_.cpu();
     const u64 base = cpu.mode.bits64 ? 0 : cpu.segment[SS].base, rsp = cpu.gpr[RSP];
+    // An exception may have changed to another stack: what it pushes at most is looked at there.
+    constexpr u64 most_pushed = 64, longest_frame = 48;
+    const bool exception = own_.took_exception();
+    if (!exception && (rsp >= rsp_before || rsp_before - rsp > most_pushed)) return true;
     const auto place = own_.debugger().translate({AddressSpace::linear, base + rsp});
     if (!place) return true;
-    const u64 bytes = std::min(rsp_before - rsp, page_bytes - place->value % page_bytes);
+    const u64 bytes =
+        std::min(exception ? longest_frame : rsp_before - rsp, page_bytes - place->value % page_bytes);
     if (!own_.compare_bytes(peer_, place->value, bytes, differ)) return false;
     // QEMU does not push RF for faults, so that hardly a guest would be the same for long.
     if (!differ.empty() && own_.took_exception() &&

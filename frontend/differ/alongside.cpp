@@ -374,6 +374,14 @@ class Alongside {
   void end_of_own() {
     done_ = true;
     const Ending& ending = own_.machine().ending();
+    if (own_.lost_in_handler()) {
+      result_.failure = fmt::format(
+          "the handler of an interrupt has not come back to where it was called: {} steps were the same, and "
+          "nothing is known of what followed; compare a guest without interrupts, or use --max-instructions "
+          "{}",
+          steps_, steps_);
+      return;
+    }
     result_.ending = ending.reason;
     // A CPU that waits for ever would be waited for.
     if (ending.why == Ending::Why::idle) return;

@@ -41,7 +41,7 @@ bool OwnSide::took_exception() const { return interrupts_->exception_came; }
 
 bool OwnSide::step() {
   const u64 before = address();
-  interrupts_->exception_came = false;
+  interrupts_->exception_came = lost_in_handler_ = false;
   const u64 code_base = before - cpu().rip;
   do {
     const u64 interrupts = interrupts_->count;
@@ -63,7 +63,8 @@ bool OwnSide::step() {
     constexpr unsigned most_returns = 1000;
     const u64 back = code_base + interrupts_->from;
     for (unsigned n = 0; n < most_returns && address() != back; ++n) {
-      if (debugger_.run_until({AddressSpace::linear, back}).kind == Stop::Kind::ended) return false;
+      lost_in_handler_ = debugger_.run_until({AddressSpace::linear, back}).kind == Stop::Kind::ended;
+      if (lost_in_handler_) return false;
     }
   } while (address() == before);
   return true;

@@ -29,6 +29,8 @@ class OwnSide {
   bool step();
   bool interrupted() const;     // ever
   bool took_exception() const;  // in the latest step
+  // The machine has ended while the handler of an interrupt was run through: it never came back.
+  bool lost_in_handler() const { return lost_in_handler_; }
 
   // What is known to be the same goes with it.
   struct Place {
@@ -68,6 +70,7 @@ class OwnSide {
   std::map<u64, u64> pages_;              // by their addresses: sums of what was the same
   std::set<std::string> passed_over_;
   u64 first_different_ = 0;
+  bool lost_in_handler_ = false;
 };
 
 }  // namespace ringside

@@ -116,6 +116,8 @@ TEST_CASE("SOTEST, XTF and gtest") {
   CHECK(xtf.found == "xtf");
   CHECK(xtf.checks == "XSA-000 [HVM 64bit (Long mode 4 levels)]=passed");
   CHECK(read("--- Xen Test Framework ---\nEnvironment: PV\nA\nPANIC: no\n").checks == "A [PV]=broken");
+  CHECK(read("--- Xen Test Framework ---\nEnvironment: PV\nA\nTest result: SKIP\nTest result: CRASH\n")
+            .checks == "A [PV]=skipped; test=broken");
 
   const Read gtest = read(
       "[==========] Running 2 tests from 1 test suite.\n[ RUN      ] Cpu.Adds\n[       OK ] Cpu.Adds (0 ms)\n"

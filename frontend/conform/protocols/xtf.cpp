@@ -48,6 +48,7 @@ class Xtf final : public Collector {
         add(name(), word->verdict, warned ? "with warnings" : "");
       open_ = false;
       skip_.clear();
+      title_.clear();  // a result that no test announces, of a domain that does not start, has no name
     } else {
       if (std::string_view rest = text; take(rest, "Skip: ")) skip_ = trimmed(rest);
       note(text);

@@ -45,6 +45,7 @@ host_seconds = 20
 name = "boots"
 kernel = "k.elf"
 append = "quiet"
+initrd = "a.gz x=1,,2, b.bin,/c"
 build = "make k.elf"
 drives = ["a.img", "file=b.img,if=floppy"]
 cpu = "max"
@@ -68,6 +69,7 @@ known_failure = "not yet"
   CHECK(boots.place == "suites/a.toml:7");
   CHECK(boots.image == "suites/k.elf");
   CHECK(has_words(boots, {"-kernel", "suites/k.elf", "-append", "quiet"}));
+  CHECK(has_words(boots, {"-initrd", "suites/a.gz x=1,,2,suites/b.bin,/c"}));
   CHECK(has_words(boots, {"-drive", "file=suites/a.img,format=raw,if=ide,snapshot=on"}));
   CHECK(has_words(boots, {"-drive", "file=suites/b.img,if=floppy"}));
   CHECK(has_words(boots, {"-cpu", "max", "-m", "64M", "-smp", "2"}));

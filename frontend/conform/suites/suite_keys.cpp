@@ -52,7 +52,30 @@ bool firmware(TestDraft& d, const TomlValue& v, Error) {
   return add_flag(d, "-bios", path_in(d, v.text));
 }
 bool cdrom(TestDraft& d, const TomlValue& v, Error) { return add_flag(d, "-cdrom", path_in(d, v.text)); }
-bool initrd(TestDraft& d, const TomlValue& v, Error) { return add_flag(d, "-initrd", path_in(d, v.text)); }
+// Each module of "FILE WORDS,FILE WORDS" begins with a file of the folder; ",," is a comma within one.
+std::string modules_in(const TestDraft& draft, const std::string& list) {
+  const std::string whole = path_in(draft, list);
+  std::error_code none;
+  if (std::filesystem::exists(whole, none)) return whole;
+  std::string text, module;
+  const auto add = [&] {
+    module.erase(0, std::min(module.find_first_not_of(' '), module.size()));
+    if (!module.empty()) text += (text.empty() ? "" : ",") + path_in(draft, module);
+    module.clear();
+  };
+  for (std::size_t n = 0; n < list.size(); ++n) {
+    const bool doubled = list.compare(n, 2, ",,") == 0;
+    if (list[n] == ',' && !doubled) {
+      add();
+      continue;
+    }
+    module += doubled ? ",," : list.substr(n, 1);
+    n += doubled;
+  }
+  add();
+  return text;
+}
+bool initrd(TestDraft& d, const TomlValue& v, Error) { return add_flag(d, "-initrd", modules_in(d, v.text)); }
 bool append(TestDraft& d, const TomlValue& v, Error) { return add_flag(d, "-append", v.text); }
 // An image as it is, or QEMU's properties.
 bool drives(TestDraft& d, const TomlValue& v, Error) {

@@ -418,7 +418,7 @@ void Commands::look(Sheet sheet) {
 
 Sheet stop_sheet(const Stop& stop) {
   constexpr std::string_view kinds[] = {"step",        "breakpoint", "watchpoint", "event",
-                                        "interrupted", "limit",      "ended"};
+                                        "interrupted", "limit",      "ended",      "beginning"};
   Sheet sheet("stop");
   sheet.section("stop");
   if (!stop.text.empty()) sheet.row("why").word("why", stop.text);

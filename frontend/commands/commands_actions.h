@@ -19,11 +19,28 @@ bool until(Commands&, std::string_view arguments);
 bool resume(Commands&, std::string_view arguments);
 bool run_to(Commands&, std::string_view arguments);
 bool cpu(Commands&, std::string_view arguments);
+bool stopped(Commands&, const Stop&);               // shows it; true
+std::optional<Symbols::Line> line_here(Commands&);  // of source; nullopt: none is known
+// The count of a command that has one; 1 if there is none. A negative number is a slip, not a large one.
+std::optional<u64> count_of(Commands&, std::string_view arguments);
+bool takes_nothing(Commands&, std::string_view arguments);
+std::optional<RunTo> event_named(std::string_view name);
 Sheet cpus_sheet(Commands&);
 bool hold(Commands&, std::string_view arguments);
 bool restart(Commands&, std::string_view arguments);
 bool run(Commands&, std::string_view arguments);
 bool send(Commands&, std::string_view arguments);
+
+// commands_past.cpp
+bool reverse_step(Commands&, std::string_view arguments);
+bool reverse_next(Commands&, std::string_view arguments);
+bool reverse_step_instruction(Commands&, std::string_view arguments);
+bool reverse_next_instruction(Commands&, std::string_view arguments);
+bool reverse_finish(Commands&, std::string_view arguments);
+bool reverse_continue(Commands&, std::string_view arguments);
+bool reverse_to(Commands&, std::string_view arguments);
+bool go_to(Commands&, std::string_view arguments);
+Sheet past_sheet(Commands&);
 
 // commands_breakpoints.cpp
 bool set_breakpoint(Commands&, std::string_view arguments);

@@ -7,8 +7,6 @@
 #include "frontend/inspect/look_memory.h"
 
 namespace ringside::act {
-namespace {
-
 // What a stop shows: why, where, the source line, the next instruction.
 bool stopped(Commands& c, const Stop& stop) {
   Sheet sheet = stop_sheet(stop);
@@ -35,12 +33,14 @@ bool stopped(Commands& c, const Stop& stop) {
   return true;
 }
 
-std::optional<Symbols::Line> line_of(Commands& c) {
+std::optional<Symbols::Line> line_here(Commands& c) {
   const Cpu& cpu = c.debugger().cpu();
   auto line = c.symbols().line(linear_rip(cpu), world_of(cpu));
   if (line && line->line == 0) line.reset();
   return line;
 }
+
+namespace {
 
 // To the next line of source. Where no line is known it is one instruction; a function without lines that is
 // called on the way runs to its end.
@@ -48,26 +48,27 @@ Stop one_line(Commands& c, bool over) {
   // A loop of one line ends somewhere, or by Ctrl-C.
   constexpr unsigned most_instructions = 10'000'000;
   Debugger& d = c.debugger();
-  const auto from = line_of(c);
+  const auto from = line_here(c);
   Stop stop;
   for (unsigned n = 0; n < most_instructions; ++n) {
     const u64 before = retired(d.cpu());
     const bool calls = !over && next_instruction(d.cpu(), nullptr).call;
     stop = over ? d.step_over() : d.step(1, Debugger::Rounds::together);
     if (stop.kind != Stop::Kind::step || !from || retired(d.cpu()) == before) return stop;
-    auto now = line_of(c);
+    auto now = line_here(c);
     if (!now && calls) {
       stop = d.step_out();
       if (stop.kind != Stop::Kind::step) return stop;
-      now = line_of(c);
+      now = line_here(c);
     }
     if (!now || now->line != from->line || now->file != from->file) return stop;
   }
   return stop;
 }
 
-// The count of a command that has one; 1 if there is none. A negative number is a slip, not a large one.
-std::optional<u64> count(Commands& c, std::string_view arguments) {
+}  // namespace
+
+std::optional<u64> count_of(Commands& c, std::string_view arguments) {
   if (arguments.empty()) return 1;
   const auto n = c.value(arguments);
   if (!n || static_cast<s64>(*n) >= 0) return n;
@@ -79,12 +80,10 @@ bool takes_nothing(Commands& c, std::string_view arguments) {
   return arguments.empty() || c.fail(fmt::format("{}: this command takes no arguments", arguments));
 }
 
-}  // namespace
-
 bool step(Commands& c, std::string_view arguments) {
-  const auto n = count(c, arguments);
+  const auto n = count_of(c, arguments);
   if (!n) return false;
-  if (!line_of(c)) return stopped(c, c.debugger().step(*n));
+  if (!line_here(c)) return stopped(c, c.debugger().step(*n));
   Stop stop = c.debugger().here();
   for (u64 done = 0; done < *n; ++done) {
     stop = one_line(c, false);
@@ -94,12 +93,12 @@ bool step(Commands& c, std::string_view arguments) {
 }
 
 bool step_instruction(Commands& c, std::string_view arguments) {
-  const auto n = count(c, arguments);
+  const auto n = count_of(c, arguments);
   return n && stopped(c, c.debugger().step(*n));
 }
 
 bool next(Commands& c, std::string_view arguments) {
-  const auto n = count(c, arguments);
+  const auto n = count_of(c, arguments);
   if (!n) return false;
   Stop stop = c.debugger().here();
   for (u64 done = 0; done < *n; ++done) {
@@ -110,7 +109,7 @@ bool next(Commands& c, std::string_view arguments) {
 }
 
 bool next_instruction_over(Commands& c, std::string_view arguments) {
-  const auto n = count(c, arguments);
+  const auto n = count_of(c, arguments);
   if (!n) return false;
   Stop stop = c.debugger().here();
   for (u64 done = 0; done < *n; ++done) {
@@ -137,11 +136,11 @@ bool until(Commands& c, std::string_view arguments) {
 
 bool resume(Commands& c, std::string_view arguments) {
   if (arguments.empty()) return stopped(c, c.debugger().run());
-  const auto n = count(c, arguments);
+  const auto n = count_of(c, arguments);
   return n && stopped(c, c.debugger().run(*n));
 }
 
-bool run_to(Commands& c, std::string_view arguments) {
+std::optional<RunTo> event_named(std::string_view name) {
   struct Row {
     std::string_view name;
     RunTo event;
@@ -151,8 +150,13 @@ bool run_to(Commands& c, std::string_view arguments) {
                           {"ring", RunTo::ring_change},    {"mode", RunTo::mode_change},
                           {"vmexit", RunTo::vm_exit},      {"vmentry", RunTo::vm_entry}};
   for (const Row& row : rows) {
-    if (row.name == arguments) return stopped(c, c.debugger().run_to(row.event));
+    if (row.name == name) return row.event;
   }
+  return std::nullopt;
+}
+
+bool run_to(Commands& c, std::string_view arguments) {
+  if (const auto event = event_named(arguments)) return stopped(c, c.debugger().run_to(*event));
   return c.fail(fmt::format("run-to {}: it is exit, entry, interrupt, exception, ring or mode", arguments));
 }
 

@@ -8,8 +8,7 @@ struct ForeignWords {
   std::string_view words, instead;  // `words`: several with blanks between; "info x" begins with "info "
 };
 
-constexpr std::string_view no_way_back = "there is no way back yet; restart begins again",
-                           no_screen = "gdb has these windows: let it in by -gdb; display shows values here",
+constexpr std::string_view no_screen = "gdb has these windows: let it in by -gdb; display shows values here",
                            no_hotplug = "devices are given on the command line, before the machine starts",
                            a_shell = "commands of the host are typed in another terminal",
                            no_saving = "a machine is not saved to a file yet; restart begins again";
@@ -25,7 +24,8 @@ constexpr ForeignWords foreign_words[] = {
     {"crc sum", "print and x show memory; --stats has a hash of all of the state"},
     {"trace-reg", "trace cpu logs the registers before each instruction"},
     {"trace-mem", "watch ADDRESS [BYTES] stops at accesses; trace exec,in_asm logs instructions"},
-    {"instrument record playback", "trace logs what runs; runs are repeatable as they are"},
+    {"instrument playback", "trace logs what runs; runs are repeatable as they are"},
+    {"record", "the past is kept by itself: info past, goto COUNT, reverse-step"},
     {"addlyt remlyt lsyt slist", "symbols FILE loads names; info symbols lists what is loaded"},
     {"stop", "the machine stands still while you type; Ctrl-C stops it while it runs"},
     {"nmi", "an NMI cannot be sent by hand; the guest's own sources are looked at by pending"},
@@ -52,9 +52,7 @@ constexpr ForeignWords foreign_words[] = {
     {"kill k", "quit leaves; restart begins again"},
     {"detach disconnect attach target load",
      "the machine is this program's own; -kernel and -bios say what runs"},
-    {"reverse-step reverse-stepi reverse-next reverse-nexti reverse-continue reverse-finish rs rsi rn rni rc "
-     "rec checkpoint goto",
-     no_way_back},
+    {"checkpoint rec", "the past is kept by itself: info past, goto COUNT, reverse-step"},
     {"clear", "delete ID removes a breakpoint; info breakpoints lists them"},
     {"rbreak", "break NAME for each; the tabulator key completes names"},
     {"handle signal", "a machine has no signals; catch exception and catch interrupt stop at its events"},

@@ -102,6 +102,7 @@ VmxCoverageCounter::VmxCoverageCounter(const CpuModel& model)
     : model_(model.name), capability_(capabilities(model)), by_rule_(entry_rules().size()) {}
 
 void VmxCoverageCounter::attach(Machine& machine) {
+  machine_ = &machine;
   looks_.clear();
   for (unsigned n = 0; n < machine.cpus(); ++n) {
     if (Vmx* vmx = machine.cpu(n).vmx) looks_.push_back(vmx->observers.attach(*this));
@@ -109,6 +110,7 @@ void VmxCoverageCounter::attach(Machine& machine) {
 }
 
 void VmxCoverageCounter::entered(Cpu& cpu) {
+  if (machine_->repeating()) return;
   const ActiveControls& active = cpu.vmx->controls;
   for (unsigned n = 0; n < vmx_control_count; ++n) {
     const auto control = static_cast<VmxControl>(n);
@@ -121,6 +123,7 @@ void VmxCoverageCounter::entered(Cpu& cpu) {
 }
 
 void VmxCoverageCounter::exited(Cpu&, const ExitInfo& exit) {
+  if (machine_->repeating()) return;
   ++by_reason_[static_cast<unsigned>(exit.reason) % exit_reason_limit];
   if (exit.reason != ExitReason::ept_violation) return;
   using Q = EptQualification;
@@ -133,11 +136,13 @@ void VmxCoverageCounter::exited(Cpu&, const ExitInfo& exit) {
 }
 
 void VmxCoverageCounter::refused(Cpu&, const RefusedEntry& entry) {
+  if (machine_->repeating()) return;
   for (const Rule* one : entry.broken) ++by_rule_[static_cast<std::size_t>(one - entry_rules().data())];
   if (entry.exit) ++by_reason_[static_cast<unsigned>(entry.exit->reason) % exit_reason_limit];
 }
 
 void VmxCoverageCounter::failed(Cpu&, const VmRefusal& refusal) {
+  if (machine_->repeating()) return;
   ++by_error_[refusal.error % by_error_.size()];
 }
 

@@ -55,6 +55,7 @@ class VmxCoverageCounter final : public VmxObserver {
   VmxCoverage::Group events() const;
   VmxCoverage::Group ept_violations() const;
 
+  const Machine* machine_ = nullptr;  // what it repeats is not counted again
   std::string model_;
   Capabilities capability_;
   std::vector<Observers<VmxObserver>::Attachment> looks_;

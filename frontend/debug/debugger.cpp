@@ -18,6 +18,7 @@ namespace {
 
 // As a run without a debugger has them, so that input arrives at the same instructions.
 constexpr u64 slice_instructions = 200'000;
+constexpr u64 longest_instruction = 15;
 
 }  // namespace
 
@@ -123,7 +124,9 @@ void Debugger::Impl::arm() {
     if (point.kind == Breakpoint::Kind::execute) want(point.at);
     watch |= point.kind == Breakpoint::Kind::watch;
   }
-  if (target) want(target->at);
+  if (target && !target->call_with_rsp) want(target->at);
+  for (u64 back = 1; target && target->call_with_rsp && back <= longest_instruction; ++back)
+    want({target->at.space, target->at.value - back});
   witness_hears = witness && witness->hears_instructions();
   if (witness_hears) {
     wanted.resize(page_bytes);
@@ -179,6 +182,7 @@ Stop Debugger::Impl::finish(Stop made) {
     cpus[made.cpu].stopped_count = retired(cpu);
     cpus[made.cpu].stopped_rip = cpu.rip;
   }
+  if (searching) return made;
   made.where = where_line(cpu, symbols);
   if (made.temporary) std::erase_if(points, [&](const Breakpoint& p) { return p.id == made.breakpoint; });
   return made;
@@ -193,6 +197,7 @@ bool Debugger::Impl::hit(Breakpoint& point, Cpu& cpu, std::string& note) {
     else if (!holds)
       return false;
   }
+  if (searching) return true;
   ++point.hits;
   if (point.ignore > 0) {
     --point.ignore;
@@ -205,6 +210,7 @@ bool Debugger::Impl::decide_stop() {
   const std::vector<Pending> reasons = std::move(pending);
   pending.clear();
   for (const Pending& reason : reasons) {
+    if (!stop) accessed_rip = reason.rip;
     if (reason.breakpoint == 0) {
       if (!stop) stop = Stop{reason.kind, reason.cpu, 0, false, reason.text};
       continue;
@@ -247,7 +253,7 @@ Stop Debugger::Impl::go(u64 instructions) {
     if (slice == 0) return finish({Stop::Kind::limit, selected, 0, false, "no more instructions may run"});
     // The witness has heard enough, or who is called between two slices has changed what is waited for.
     if (points_touched || (witness_hears && !witness->hears_instructions())) arm();
-    const Ending ending = machine.run(slice);
+    const Ending ending = run_machine(slice);
     left -= machine.retired() - before;
     // Of many short runs, too, which a step out of a long function is.
     since_between += machine.retired() - before;
@@ -443,6 +449,10 @@ std::size_t Debugger::write(const Place& place, std::span<const u8> in) {
     if (!found) break;
     const std::size_t part = std::min<std::size_t>(in.size() - done, page_bytes - found->page_offset());
     const std::size_t went = poke(cpu(), AddressSpace::host_physical, found->value, in.subspan(done, part));
+    if (impl_->timeline && went > 0)
+      impl_->timeline->note(MemoryWritten{*found,
+                                          {in.begin() + static_cast<std::ptrdiff_t>(done),
+                                           in.begin() + static_cast<std::ptrdiff_t>(done + went)}});
     done += went;
     if (went < part) break;
   }

@@ -14,6 +14,7 @@
 #include "frontend/debug/witness.h"
 #include "frontend/symbols/symbols.h"
 #include "frontend/machine/machine.h"
+#include "frontend/replay/timeline.h"
 
 namespace ringside {
 
@@ -27,6 +28,7 @@ struct Stop {
     interrupted,  // by interrupt()
     limit,        // the instructions that run() was given are used up
     ended,        // the machine has: Machine::ending() says how
+    beginning,    // what is known of the past begins here, or nothing is known of it
   };
   Kind kind = Kind::step;
   unsigned cpu = 0;
@@ -87,6 +89,30 @@ class Debugger final {
   // on. Without one, or if it returns false, a reset ends the machine.
   void on_reset(std::function<bool(const std::string& why)> perform);
 
+  // -- Going back, where somebody knows the machine's past. The machine runs by that timeline from here on;
+  // nullptr: by itself. It outlives its use here.
+  void use_timeline(Timeline* timeline);
+  Timeline* timeline() const;
+  // To the first moment when all CPUs together had retired `count`.
+  Stop go_to(u64 count);
+  // As their counterparts, backwards. An event stops where it does forwards, after it; a watchpoint before
+  // the instruction that made the access.
+  Stop reverse_step(u64 instructions = 1);  // a repeated string instruction is one
+  Stop reverse_over();
+  Stop reverse_out();                      // to the call that led here
+  Stop reverse_until(const Place& place);  // on the selected CPU
+  Stop reverse();                          // to the last stop before here
+  Stop reverse_to(RunTo event, bool this_cpu = false);
+  // A stop that would be made: where, and what it says.
+  struct Met {
+    u64 count = 0;  // Machine::retired()
+    Stop stop;
+  };
+  // The last one before `count`, or the first after it, that a breakpoint would make, whose condition is not
+  // asked. The machine stays where it is. nullopt: none, or it was broken off.
+  std::optional<Met> last_met(const Breakpoint& point, u64 before);
+  std::optional<Met> first_met(const Breakpoint& point, u64 after);
+
   // Who writes down what happens, also while the machine runs without this debugger's functions; nullptr:
   // nobody. Not from inside a run.
   void let_witness(std::shared_ptr<Witness> witness);
@@ -131,6 +157,8 @@ class Debugger final {
 
  private:
   struct Impl;
+  bool set_register(std::string_view name, u64 value, std::string& why);
+
   std::unique_ptr<Impl> impl_;
 };
 

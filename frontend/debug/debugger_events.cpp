@@ -9,6 +9,7 @@
 #include "frontend/inspect/disassembly.h"
 #include "frontend/inspect/fault_chain.h"
 #include "frontend/inspect/look_memory.h"
+#include "frontend/inspect/next_step.h"
 #include "frontend/inspect/refusal.h"
 #include "frontend/inspect/where.h"
 #include "vmx/explain_exit.h"
@@ -94,6 +95,7 @@ void Debugger::Impl::await(Cpu& cpu, RunTo event, const std::string& text) {
 }
 
 bool Debugger::Impl::stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) {
+  if (travelling) return false;
   PerCpu& own = cpus[cpu.index];
   if (own.stopped_count == retired(cpu) && own.stopped_rip == cpu.rip) {
     tell_instruction(cpu);
@@ -124,7 +126,7 @@ bool Debugger::Impl::stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) {
 
 void Debugger::Impl::tell_instruction(Cpu& cpu) {
   PerCpu& own = cpus[cpu.index];
-  if (!witness_hears || !witness->hears_instructions()) return;
+  if (!witness_hears || machine.repeating() || !witness->hears_instructions()) return;
   if (own.told_count == retired(cpu) && own.told_rip == cpu.rip) return;
   own.told_count = retired(cpu);
   own.told_rip = cpu.rip;
@@ -143,12 +145,16 @@ void Debugger::Impl::round_over(Cpu& cpu) {
 }
 
 void Debugger::Impl::was_reset(Cpu& cpu, bool init) {
-  if (witness) witness->was_reset(cpu, init);
+  if (tells()) witness->was_reset(cpu, init);
 }
 
 bool Debugger::Impl::reached(const Target& t, Cpu& cpu, u64 linear, HostPhys physical) const {
   if (cpu.index != t.cpu || cpu.gpr[RSP] < t.lowest_rsp) return false;
   if (t.same_world && cpu.non_root != t.non_root) return false;
+  if (t.call_with_rsp) {
+    const NextStep next = cpu.gpr[RSP] == *t.call_with_rsp ? next_step(cpu) : NextStep();
+    return next.comes_back && next.following == t.at.value;
+  }
   Breakpoint point;
   point.at = t.at;
   return matches(point, cpu, linear, physical);
@@ -169,6 +175,7 @@ bool Debugger::Impl::matches(const Breakpoint& point, const Cpu& cpu, u64 linear
 }
 
 bool Debugger::Impl::watches(const Cpu& cpu, const ObservedAccess& access) const {
+  if (travelling) return false;
   for (const Breakpoint& point : points) {
     if (waits(point, Breakpoint::Kind::watch, cpu) && watched_access(point, cpu, access)) return true;
   }
@@ -190,12 +197,18 @@ void Debugger::Impl::accessed(Cpu& cpu, const ObservedAccess& access) {
     const std::size_t bytes = std::min<u64>(point.bytes, sizeof old);
     if (peek_at(cpu, point.at, std::span(old, bytes)) == bytes)
       text += fmt::format(", {} {}", write ? "was" : "value", shown(std::span(old, bytes)));
-    stop_after(cpu, {point.id, cpu.index, Stop::Kind::watchpoint, text});
+    stop_after(cpu, {point.id, cpu.index, Stop::Kind::watchpoint, text, linear_rip(cpu)});
   }
 }
 
+void Debugger::Impl::meet_origin(Cpu& cpu, u64 from) {
+  if (travelling || !origin || origin->cpu != cpu.index || origin->rip != from) return;
+  stop_after(cpu, {0, cpu.index, Stop::Kind::event, ""});
+}
+
 void Debugger::Impl::exception(Cpu& cpu, const Fault& fault, u64 from) {
-  if (witness) witness->exception(cpu, fault, from);
+  if (tells()) witness->exception(cpu, fault, from);
+  meet_origin(cpu, from);
   if (!hears(Breakpoint::Kind::exception, RunTo::exception)) return;
   std::string text = vector_text(static_cast<unsigned>(fault.vector), true);
   if (has_error_code(fault.vector)) text += fmt::format("({:#x})", fault.error);
@@ -209,7 +222,8 @@ void Debugger::Impl::exception(Cpu& cpu, const Fault& fault, u64 from) {
 }
 
 void Debugger::Impl::interrupt(Cpu& cpu, u8 vector, u64 from) {
-  if (witness) witness->interrupt(cpu, vector, from);
+  if (tells()) witness->interrupt(cpu, vector, from);
+  meet_origin(cpu, from);
   if (!hears(Breakpoint::Kind::interrupt, RunTo::interrupt)) return;
   const std::string text = fmt::format("interrupt {:#x} from {:#x}", vector, from);
   meet(cpu, Breakpoint::Kind::interrupt, text, [&](const Breakpoint& p) { return p.number == vector; });
@@ -249,7 +263,7 @@ void Debugger::Impl::vmcs_written(Cpu& cpu, HostPhys region, u64 encoding, u64 v
 }
 
 void Debugger::Impl::mode_changed(Cpu& cpu) {
-  if (awaited != RunTo::ring_change && awaited != RunTo::mode_change) return;
+  if (travelling || (awaited != RunTo::ring_change && awaited != RunTo::mode_change)) return;
   look_again = true;
   machine.end_run();
   end_run_at(cpu, 0);
@@ -259,7 +273,7 @@ void Debugger::Impl::entered(Cpu& cpu) {
   PerCpu& own = cpus[cpu.index];
   ++own.entries;
   own.note(VmxEvent::Kind::entered, cpu.vmx->entry_count);
-  if (witness) witness->entered(cpu);
+  if (tells()) witness->entered(cpu);
   if (awaited == RunTo::vm_entry)
     await(
         cpu, RunTo::vm_entry,
@@ -270,7 +284,7 @@ void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& own = cpus[cpu.index];
   ++own.exits;
   own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count).exit = exit;
-  if (witness) witness->exited(cpu, exit);
+  if (tells()) witness->exited(cpu, exit);
   if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))
     tell_exit(cpu, exit);
 }
@@ -312,7 +326,7 @@ void Debugger::Impl::refused(Cpu& cpu, const RefusedEntry& entry) {
     text += ": " + msr;
     own.last->broken.row("msr").word("msr", msr);
   }
-  if (witness) witness->failed(cpu, text);
+  if (tells()) witness->failed(cpu, text);
   meet(cpu, Breakpoint::Kind::failed_entry, text, [](const Breakpoint&) { return true; });
 }
 
@@ -328,7 +342,7 @@ void Debugger::Impl::failed(Cpu& cpu, const VmRefusal& refusal) {
   event.words = vm_refusal_text(refusal) + by_instruction(cpu);
   add_vm_refusal(event.broken, cpu, refusal, "", symbols);
   const std::string text = event.words;
-  if (witness) witness->failed(cpu, text);
+  if (tells()) witness->failed(cpu, text);
   own.last = std::move(event);
   meet(cpu, Breakpoint::Kind::vm_failure, text, [&](const Breakpoint& p) { return p.number == error; });
   // Of a VM entry that a rule refuses, refused() follows.
@@ -343,7 +357,7 @@ void Debugger::Impl::faulted(Cpu& cpu, const VmRefusal& refusal) {
   event.words = vm_refusal_text(refusal) + by_instruction(cpu);
   add_vm_refusal(event.broken, cpu, refusal, "", symbols);
   const std::string text = event.words;
-  if (witness) witness->failed(cpu, text);
+  if (tells()) witness->failed(cpu, text);
   own.last = std::move(event);
   meet(cpu, Breakpoint::Kind::vm_failure, text,
        [](const Breakpoint& p) { return p.number == Breakpoint::vm_fault; });

@@ -15,6 +15,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     unsigned cpu = 0;
     Stop::Kind kind = Stop::Kind::breakpoint;
     std::string text;
+    u64 rip = 0;  // linear, of the instruction that made an access
   };
   // An instruction to run to, unseen by the user: what step_over(), step_out() and run_until() aim at.
   struct Target {
@@ -23,6 +24,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     bool same_world = false;  // only in root or only in non-root operation, as `non_root` says
     bool non_root = false;
     u64 lowest_rsp = 0;  // deeper calls of the same code pass over it
+    // The call, or other instruction that comes back to `at`, rather than `at`; with this stack pointer.
+    std::optional<u64> call_with_rsp;
   };
   // What "ring change" and "mode change" compare.
   struct World {
@@ -49,7 +52,27 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     }
   };
 
+  // What is known of the past here: goes with the machine when it is taken elsewhere.
+  struct Known {
+    struct Events {
+      std::optional<VmxEvent> last;
+      u64 entries = 0, exits = 0;
+    };
+    std::vector<Events> cpus;
+    FieldWriters writers;
+  };
+
   Machine& machine;
+  Timeline* timeline = nullptr;
+  bool travelling = false;  // nothing stops the machine
+  bool searching = false;   // stops are only looked at: nobody counts them
+  // An interrupt or exception out of this instruction is what is searched for.
+  struct Origin {
+    unsigned cpu = 0;
+    u64 rip = 0;  // linear
+  };
+  std::optional<Origin> origin;
+  u64 accessed_rip = 0;  // of the access that stopped the machine last
   std::vector<PerCpu> cpus;
   unsigned selected = 0;
   std::vector<Breakpoint> points;
@@ -81,6 +104,23 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   u64 rounds = 0;
   bool round_ended = false;
 
+  const Ending& run_machine(u64 instructions) {
+    return timeline ? timeline->run(instructions) : machine.run(instructions);
+  }
+  std::shared_ptr<const Known> keep() const;
+  void give_back(const Known& known);
+  void forget_stops();  // what stands where the machine was taken to is still to be met
+  bool travel(u64 count);
+  bool go_back_to(const Timeline::Place& place);
+  bool before_instruction(u64 count);
+  std::optional<Met> scan(u64 end, u64 before, u64 floor);
+  std::optional<Met> last_stop(u64 before, u64 floor);
+  std::optional<Stop> no_past() const;
+  Stop arrived(const Met& met, const Timeline::Place& from);
+  Stop search_back(u64 floor = 0);
+  bool points_armed() const;
+  Stop gave_up(const Timeline::Place& here);
+
   // Runs until something stops the machine, a round is over, or `instructions` are used up, which is
   // Stop::Kind::limit.
   Stop go(u64 instructions);
@@ -103,12 +143,18 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     return point.enabled && point.kind == kind && (!point.cpu || *point.cpu == cpu.index);
   }
   // Whether anybody wants to hear of such an event: words are not made for nobody.
-  bool hears(Breakpoint::Kind kind) const { return armed >> static_cast<unsigned>(kind) & 1; }
-  bool hears(Breakpoint::Kind kind, RunTo event) const { return hears(kind) || awaited == event; }
+  bool hears(Breakpoint::Kind kind) const {
+    return !travelling && (armed >> static_cast<unsigned>(kind) & 1) != 0;
+  }
+  bool hears(Breakpoint::Kind kind, RunTo event) const {
+    return hears(kind) || (!travelling && awaited == event);
+  }
+  bool tells() const { return witness && !machine.repeating(); }
   // Ends the run after the present instruction.
   void stop_after(Cpu& cpu, Pending reason);
   void tell_exit(Cpu& cpu, const ExitInfo& exit);
   void await(Cpu& cpu, RunTo event, const std::string& text);
+  void meet_origin(Cpu& cpu, u64 from);
   template <class Test>
   void meet(Cpu& cpu, Breakpoint::Kind kind, const std::string& text, Test test) {
     for (const Breakpoint& point : points) {

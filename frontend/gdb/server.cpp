@@ -110,6 +110,7 @@ Ending GdbServer::report(const Stop& stop) {
       stub_.stopped(stop);
       break;
     }
+    case Stop::Kind::beginning:
     case Stop::Kind::step:
     case Stop::Kind::breakpoint:
     case Stop::Kind::watchpoint:

@@ -419,6 +419,7 @@ void GdbStub::stopped(const Stop& stop) {
       explained = false;
       break;
     case Stop::Kind::event: explained = false; break;
+    case Stop::Kind::beginning: reason = "replaylog:begin;"; break;
     case Stop::Kind::step:
     case Stop::Kind::limit: break;
   }

@@ -106,6 +106,7 @@ void ExitTrace::write_rows(TraceForm form, Output rows) {
 }
 
 void ExitTrace::attach(Machine& machine) {
+  machine_ = &machine;
   cpus_.clear();
   cpus_.resize(machine.cpus());
   for (unsigned n = 0; n < machine.cpus(); ++n) {
@@ -116,7 +117,8 @@ void ExitTrace::attach(Machine& machine) {
 void ExitTrace::entered(Cpu& cpu) {
   PerCpu& p = cpus_[cpu.index];
   p.entry = retired(cpu);
-  p.root = p.entry - p.exit;
+  p.root = p.entry - std::min(p.exit, p.entry);
+  if (machine_->repeating()) return;
   ++entries_;
   if (!story_ || !filter_.tells_entries() || !filter_.tells_at(p.entry)) return;
   const u32 injected = static_cast<u32>((*cpu.vmx->current)[Field::VM_ENTRY_INTERRUPTION_INFORMATION]);
@@ -153,7 +155,11 @@ void ExitTrace::entered(Cpu& cpu) {
 void ExitTrace::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& p = cpus_[cpu.index];
   const u64 now = retired(cpu);
-  const u64 in_guest = now - p.entry;
+  const u64 in_guest = now - std::min(p.entry, now);
+  if (machine_->repeating()) {
+    p.exit = now;
+    return;
+  }
   ++exits_;
   if (static_cast<unsigned>(exit.reason) < exit_reason_limit)
     ++by_reason_[static_cast<unsigned>(exit.reason)];
@@ -300,6 +306,7 @@ Sheet exit_story(const MetExit& met, const Cpu* as_left, const Symbols* symbols)
 
 // Every rule that is broken, not only the one that the processor met first.
 void ExitTrace::refused(Cpu& cpu, const RefusedEntry& entry) {
+  if (machine_->repeating()) return;
   const EntryView view{cpu, *cpu.vmx->current, cpu.vmx->capability};
   const std::vector<const Rule*>& broken = entry.broken;
   const ExitInfo* const exit = entry.exit;
@@ -400,6 +407,7 @@ void ExitTrace::tell_failure(const Cpu& cpu, std::string_view name, std::string_
 }
 
 void ExitTrace::failed(Cpu& cpu, const VmRefusal& refusal) {
+  if (machine_->repeating()) return;
   tell_failure(cpu, "vmx_instruction_failed", "", refusal);
   // Of a VM entry that a rule refuses, refused() follows.
   if (rows_ && !refused_by_rule(refusal))
@@ -407,6 +415,7 @@ void ExitTrace::failed(Cpu& cpu, const VmRefusal& refusal) {
 }
 
 void ExitTrace::faulted(Cpu& cpu, const VmRefusal& refusal) {
+  if (machine_->repeating()) return;
   tell_failure(cpu, "vmx_instruction_faulted", "A VMX instruction raises ", refusal);
   if (rows_) failure_row(cpu, vector_text(static_cast<unsigned>(info(refusal.why).vector), true), refusal);
 }

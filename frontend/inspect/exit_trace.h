@@ -90,6 +90,7 @@ class ExitTrace final : public VmxObserver {
   u64 passed_ = 0;  // exits that the filter let through, for its every Nth
   const Symbols* symbols_ = nullptr;
   FieldWriters writers_;
+  const Machine* machine_ = nullptr;  // each event is told once, however often the machine comes by it
   std::vector<PerCpu> cpus_;
   u64 exits_ = 0, entries_ = 0;
   std::array<u64, exit_reason_limit> by_reason_{};

@@ -128,6 +128,7 @@ Ending Inspection::run(u64 instructions) {
       // Whoever runs it knows whether that is the end; an idle machine waits for input.
       if (machine.ending().why == Ending::Why::running) return {Ending::Why::idle, 0, stop.text};
       return machine.ending();
+    case Stop::Kind::beginning:
     case Stop::Kind::step:
     case Stop::Kind::breakpoint:
     case Stop::Kind::watchpoint:

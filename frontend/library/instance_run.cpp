@@ -33,6 +33,7 @@ Instance::Why why_of(Stop::Kind kind) {
     case Stop::Kind::interrupted: return Instance::Why::interrupted;
     case Stop::Kind::limit: return Instance::Why::limit;
     case Stop::Kind::ended: return Instance::Why::ended;
+    case Stop::Kind::beginning: return Instance::Why::reached;
   }
   return Instance::Why::limit;
 }

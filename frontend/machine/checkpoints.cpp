@@ -7,6 +7,11 @@
 #include "frontend/machine/zero_page.h"
 
 namespace ringside {
+namespace {
+
+constexpr u64 bytes_of_entry = 64;  // of a page's place in the lists, about
+
+}  // namespace
 
 std::unique_ptr<Checkpoints> Checkpoints::create(Machine& machine) {
   const std::optional<unsigned> mark = machine.memory().add_mark();
@@ -16,14 +21,9 @@ std::unique_ptr<Checkpoints> Checkpoints::create(Machine& machine) {
 
 Checkpoints::~Checkpoints() { machine_.memory().remove_mark(mark_); }
 
-const u8* Checkpoints::page_in(unsigned number, HostPhys page) const {
-  while (number != Point::none) {
-    const Point& point = points_.at(number);
-    if (const auto found = point.pages.find(page); found != point.pages.end())
-      return found->second ? found->second->data() : nullptr;
-    number = point.parent;
-  }
-  return nullptr;
+void Checkpoints::charge(const Point& point, bool taken) {
+  const u64 own = point.state.capacity() + sizeof point + point.pages.size() * bytes_of_entry;
+  bytes_ = taken ? bytes_ + own : bytes_ - own;
 }
 
 unsigned Checkpoints::take() {
@@ -34,38 +34,55 @@ unsigned Checkpoints::take() {
   point.state = machine_.save_without_ram();
   const auto add = [&](HostPhys page, const u8* bytes) {
     const bool zero = all_zero(bytes);
-    if (current_ != Point::none) {
-      const u8* const before = page_in(current_, page);
-      if (before == nullptr ? zero : std::memcmp(before, bytes, page_bytes) == 0) return;
-    } else if (zero) {
-      return;
-    }
+    const auto known = now_.find(page);
+    const Page* const before = known == now_.end() ? nullptr : known->second.get();
+    if (before == nullptr ? zero : std::memcmp(before->data(), bytes, page_bytes) == 0) return;
     std::shared_ptr<Page> copy;
     if (!zero) {
       copy = std::make_shared<Page>();
       std::memcpy(copy->data(), bytes, page_bytes);
+      bytes_ += page_bytes;
     }
-    point.pages.emplace(page, std::move(copy));
+    point.pages.emplace_back(page, copy);
+    now_[page] = std::move(copy);
   };
   if (current_ == Point::none) {
     memory.for_each_written_page(add);
   } else {
     for (const HostPhys page : memory.marked_pages(mark_)) add(page, memory.ram_page(page));
+    std::sort(point.pages.begin(), point.pages.end(),
+              [](const auto& a, const auto& b) { return a.first < b.first; });
   }
   memory.clear_mark(mark_);
   current_ = next_++;
+  charge(point, true);
   points_.emplace(current_, std::move(point));
   return current_;
 }
 
-void Checkpoints::differing(unsigned a, unsigned b, std::set<HostPhys>& pages) const {
+void Checkpoints::differing(unsigned a, unsigned b, Pages& pages) const {
   // A parent is older than its children, so that the younger of two is never above the other.
   while (a != b) {
     const bool a_is_younger = b == Point::none || (a != Point::none && a > b);
     unsigned& younger = a_is_younger ? a : b;
     const Point& point = points_.at(younger);
-    for (const auto& [page, bytes] : point.pages) pages.insert(page);
+    for (const auto& [page, held] : point.pages) pages.try_emplace(page);
     younger = point.parent;
+  }
+}
+
+void Checkpoints::look_up(unsigned number, Pages& pages) const {
+  std::vector<HostPhys> wanted;
+  for (const auto& [page, held] : pages) wanted.push_back(page);
+  std::sort(wanted.begin(), wanted.end());
+  for (; number != Point::none && !wanted.empty(); number = points_.at(number).parent) {
+    const auto& known = points_.at(number).pages;
+    std::erase_if(wanted, [&, at = known.begin()](HostPhys page) mutable {
+      at = std::lower_bound(at, known.end(), page, [](const auto& a, HostPhys b) { return a.first < b; });
+      if (at == known.end() || at->first != page) return false;
+      pages[page] = at->second;
+      return true;
+    });
   }
 }
 
@@ -73,11 +90,19 @@ bool Checkpoints::restore(unsigned number) {
   const auto found = points_.find(number);
   if (found == points_.end()) return false;
   PhysicalMemory& memory = machine_.memory();
-  std::set<HostPhys> pages;
-  for (const HostPhys page : memory.marked_pages(mark_)) pages.insert(page);
-  differing(current_, number, pages);
+  Pages written, changed;
+  for (const HostPhys page : memory.marked_pages(mark_)) written.try_emplace(page);
+  differing(current_, number, changed);
+  look_up(number, changed);
   if (!machine_.restore_without_ram(found->second.state)) return false;
-  for (const HostPhys page : pages) memory.restore_page(page, page_in(number, page));
+  for (const auto& [page, held] : changed) {
+    now_[page] = held;
+    written.try_emplace(page);
+  }
+  for (const auto& [page, nothing] : written) {
+    const auto held = now_.find(page);
+    memory.restore_page(page, held == now_.end() || !held->second ? nullptr : held->second->data());
+  }
   memory.clear_mark(mark_);
   current_ = number;
   return true;
@@ -86,13 +111,27 @@ bool Checkpoints::restore(unsigned number) {
 bool Checkpoints::forget(unsigned number) {
   const auto found = points_.find(number);
   if (found == points_.end() || number == current_) return false;
+  auto& given_up = found->second.pages;
   for (auto& [other, point] : points_) {
     if (point.parent != number) continue;
-    point.pages.insert(found->second.pages.begin(), found->second.pages.end());
+    charge(point, false);
+    decltype(point.pages) both;
+    both.reserve(given_up.size() + point.pages.size());
+    // Of equals the child's own comes first, and stays.
+    std::merge(point.pages.begin(), point.pages.end(), given_up.begin(), given_up.end(),
+               std::back_inserter(both), [](const auto& a, const auto& b) { return a.first < b.first; });
+    both.erase(std::unique(both.begin(), both.end(),
+                           [](const auto& a, const auto& b) { return a.first == b.first; }),
+               both.end());
     point.parent = found->second.parent;
-    if (point.parent == Point::none)
-      std::erase_if(point.pages, [](const auto& page) { return !page.second; });
+    if (point.parent == Point::none) std::erase_if(both, [](const auto& page) { return !page.second; });
+    point.pages = std::move(both);
+    charge(point, true);
   }
+  for (const auto& [page, held] : given_up) {
+    if (held.use_count() == 1) bytes_ -= page_bytes;
+  }
+  charge(found->second, false);
   points_.erase(found);
   return true;
 }
@@ -106,18 +145,6 @@ std::vector<unsigned> Checkpoints::numbers() const {
 u64 Checkpoints::retired(unsigned number) const {
   const auto found = points_.find(number);
   return found == points_.end() ? 0 : found->second.retired;
-}
-
-u64 Checkpoints::bytes() const {
-  std::set<const Page*> pages;
-  u64 sum = 0;
-  for (const auto& [number, point] : points_) {
-    sum += point.state.capacity() + sizeof point + point.pages.size() * 64;
-    for (const auto& [page, bytes] : point.pages) {
-      if (bytes) pages.insert(bytes.get());
-    }
-  }
-  return sum + pages.size() * page_bytes;
 }
 
 }  // namespace ringside

@@ -5,7 +5,8 @@
 #include <array>
 #include <map>
 #include <memory>
-#include <set>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "frontend/machine/machine.h"
@@ -32,30 +33,39 @@ class Checkpoints {
   bool forget(unsigned number);
 
   std::vector<unsigned> numbers() const;
-  u64 retired(unsigned number) const;  // Machine::retired() when it was taken
-  u64 bytes() const;                   // of memory that all of them take, about
+  u64 retired(unsigned number) const;   // Machine::retired() when it was taken
+  u64 bytes() const { return bytes_; }  // of memory that all of them take, about
 
  private:
   using Page = std::array<u8, page_bytes>;
+  using Held = std::shared_ptr<const Page>;  // nullptr: all zeros
   struct Point {
     static constexpr unsigned none = ~0u;
     unsigned parent = none;
     u64 retired = 0;
     std::vector<u8> state;  // all but RAM
-    // Where RAM differs from the parent's; nullptr: all zeros. One without a parent has all pages that are
-    // not zero.
-    std::map<HostPhys, std::shared_ptr<const Page>> pages;
+    // Where RAM differs from the parent's, in the order of addresses. One without a parent has all pages that
+    // are not zero.
+    std::vector<std::pair<HostPhys, Held>> pages;
   };
+  struct HashPage {
+    std::size_t operator()(HostPhys page) const { return std::hash<u64>()(page.value / page_bytes); }
+  };
+  using Pages = std::unordered_map<HostPhys, Held, HashPage>;
 
   Checkpoints(Machine& machine, unsigned mark) : machine_(machine), mark_(mark) {}
-  const u8* page_in(unsigned number, HostPhys page) const;
-  // Pages that may differ between two checkpoints.
-  void differing(unsigned a, unsigned b, std::set<HostPhys>& pages) const;
+  // Pages that may differ between two checkpoints are added, with nothing held.
+  void differing(unsigned a, unsigned b, Pages& pages) const;
+  // What these pages hold in a checkpoint.
+  void look_up(unsigned number, Pages& pages) const;
+  void charge(const Point& point, bool taken);
 
   Machine& machine_;
   unsigned mark_;
   unsigned next_ = 0, current_ = Point::none;
+  u64 bytes_ = 0;
   std::map<unsigned, Point> points_;
+  Pages now_;  // of the current one, all that are not zero
 };
 
 }  // namespace ringside

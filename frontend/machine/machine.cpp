@@ -141,8 +141,7 @@ bool Machine::assemble(std::string& error) {
     return false;
   reset_cpus(p);
   if (!boot(p, error)) return false;
-  for (unsigned port = 0; port < serial_.size(); ++port) p.board->serial_out[port].listener = serial_[port];
-  p.board->console_out.listener = console_;
+  connect_outputs(*p.board);
   parts_ = std::move(made);
   ending_ = Ending{};
   asleep_ = false;
@@ -320,19 +319,38 @@ const LocalApic& Machine::local_apic(unsigned n) { return parts_->board->local_a
 const IoApic& Machine::io_apic() { return parts_->board->io_apic(); }
 const std::vector<std::unique_ptr<Device>>& Machine::devices() const { return parts_->board->devices(); }
 
+// Nobody listens to a port: nothing is called for its bytes.
+void Machine::connect_outputs(Board& board) {
+  const auto once = [this](const std::function<void(u8)>& sink) -> std::function<void(u8)> {
+    if (!sink) return {};
+    return [this, &sink](u8 byte) {
+      if (!repeating_) sink(byte);
+    };
+  };
+  for (unsigned port = 0; port < serial_.size(); ++port)
+    board.serial_out[port].listener = once(serial_[port]);
+  board.console_out.listener = once(console_);
+}
+
 void Machine::on_serial(std::function<void(u8)> sink, unsigned port) {
   serial_.at(port) = std::move(sink);
-  parts_->board->serial_out.at(port).listener = serial_.at(port);
+  connect_outputs(*parts_->board);
 }
 void Machine::on_debug_console(std::function<void(u8)> sink) {
   console_ = std::move(sink);
-  parts_->board->console_out.listener = console_;
+  connect_outputs(*parts_->board);
 }
 
 const PicPair& Machine::pic() { return parts_->board->pic(); }
 const Vga* Machine::screen() { return parts_->board->screen(); }
 
 bool Machine::input(const InputEvent& event) {
+  if (repeating_ || !input_again(event)) return false;
+  if (recorder_) recorder_({moment(), event});
+  return true;
+}
+
+bool Machine::input_again(const InputEvent& event) {
   struct Receivers {
     Board& board;
     bool operator()(const SerialByte& e) const {
@@ -351,9 +369,7 @@ bool Machine::input(const InputEvent& event) {
       return true;
     }
   };
-  if (ending_.why != Ending::Why::running || !std::visit(Receivers{*parts_->board}, event)) return false;
-  if (recorder_) recorder_({moment(), event});
-  return true;
+  return ending_.why == Ending::Why::running && std::visit(Receivers{*parts_->board}, event);
 }
 
 Moment Machine::moment() const { return {parts_->retired, parts_->clock.now(), asleep_}; }

@@ -18,6 +18,7 @@
 namespace ringside {
 
 class BlockListener;
+class Board;
 class Device;
 class LocalApic;
 class IoApic;
@@ -125,6 +126,12 @@ class Machine final : public ResetControl {
   bool input(const InputEvent& event);
   // Told of each event that was taken; run_to() and input() make the same of another machine later.
   void on_input(std::function<void(const InputRecord&)> recorder) { recorder_ = std::move(recorder); }
+  // What runs has run before: nobody outside hears again what the guest prints, and input() takes nothing.
+  // Whoever looks at the guest may ask, to tell each event once.
+  void set_repeating(bool again) { repeating_ = again; }
+  bool repeating() const { return repeating_; }
+  // As input(), of an event that was recorded, at its moment: also while the machine repeats, and not told.
+  bool input_again(const InputEvent& event);
   Moment moment() const;
   // As run(), until `moment`. False: the machine ended before, or does not come by it: it is none of this
   // run's.
@@ -166,6 +173,7 @@ class Machine final : public ResetControl {
   void translations(Fields& visit);
   bool read_state(std::span<const u8> saved);
   void chips_restored();
+  void connect_outputs(Board& board);
 
   MachineConfig config_;
   std::unique_ptr<Drives> drives_;  // outlive the parts, as disks outlive the power
@@ -173,6 +181,7 @@ class Machine final : public ResetControl {
   std::array<std::function<void(u8)>, 4> serial_;
   std::function<void(u8)> console_;
   std::function<void(const InputRecord&)> recorder_;
+  bool repeating_ = false;
   bool asleep_ = false;     // nobody has run since nobody could
   Ticks wake_ = ~Ticks{0};  // run() returns from a sleep at this time, too
   Ending ending_, idle_;

@@ -1,7 +1,8 @@
 // Owns the question whether a page of RAM needs to be kept.
 #pragma once
 
-#include <algorithm>
+#include <array>
+#include <cstring>
 
 #include "cpu/arch/types.h"
 
@@ -9,7 +10,8 @@ namespace ringside {
 
 // Whether the `page_bytes` bytes from `page` are all zero.
 inline bool all_zero(const u8* page) {
-  return std::all_of(page, page + page_bytes, [](u8 byte) { return byte == 0; });
+  static constexpr std::array<u8, page_bytes> zeros{};
+  return std::memcmp(page, zeros.data(), page_bytes) == 0;
 }
 
 }  // namespace ringside

@@ -104,6 +104,7 @@ class Conversation {
     std::string error;
     if (!session_.prepare(error) || !session_.let_gdb_in(error) || !open_window(error))
       return session_.refuse(error);
+    session_.keep_past();
     Commands commands(debugger(), session_.symbols(), [this](std::string_view text) { write(text); });
     connect(commands);
     catch_interrupts();

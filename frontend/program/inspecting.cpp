@@ -22,6 +22,7 @@ Inspection::Wish Inspecting::serve(Inspection::Stands stands) {
     // Not in the middle of somebody's run.
     if (!Inspection::wanted(*exchange_) || stands == Inspection::Stands::within)
       return Inspection::Wish::nothing;
+    session_.keep_past();
     inspection_ = std::make_unique<Inspection>(session_.debugger(), session_.symbols(), exchange_);
     connect_commands(session_, inspection_->commands());
   }

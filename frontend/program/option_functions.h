@@ -48,6 +48,7 @@ bool serial(Parsed& parsed, std::string_view value, std::string& error);
 bool debugcon(Parsed& parsed, std::string_view value, std::string& error);
 bool chardev(Parsed& parsed, std::string_view value, std::string& error);
 bool timeout(Parsed& parsed, std::string_view value, std::string& error);
+bool past(Parsed& parsed, std::string_view value, std::string& error);
 bool max_seconds(Parsed& parsed, std::string_view value, std::string& error);
 bool max_instructions(Parsed& parsed, std::string_view value, std::string& error);
 bool expect(Parsed& parsed, std::string_view value, std::string& error);

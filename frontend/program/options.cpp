@@ -235,6 +235,9 @@ constexpr Option options[] = {
      code_coverage, own},
 
     {"", "", "Debugging", nullptr},
+    {"past", "SIZE|off",
+     "memory for going back in ringside debug, in the inspector and by gdb (reverse-step, goto, ...); 1G",
+     past, own},
     {"symbols", "FILE[,OFFSET][,guest]",
      "names and source lines: ELF with DWARF, System.map, Xen's map; of the guest, or with root of the "
      "hypervisor; may come again",

@@ -43,6 +43,7 @@ struct RunOptions {
   bool no_shutdown = false;                  // a guest that powers off leaves the machine to be looked at
   double timeout = 0;                        // host seconds; 0: no limit
   u64 max_instructions = 0;                  // by all CPUs together; 0: no limit
+  u64 past_bytes = u64{1} << 30;             // of memory for going back, where that is possible; 0: it is not
   double max_seconds = 0;                    // of the machine's own time; 0: no limit
   u64 output_limit = 0;                      // bytes of all serial ports together; 0: no limit
   std::vector<std::string> expect, fail_on;  // regular expressions

@@ -5,6 +5,7 @@
 #include "frontend/program/expect.h"
 #include "frontend/program/option_functions.h"
 #include "frontend/program/option_values.h"
+#include "frontend/replay/timeline.h"
 
 namespace ringside::flags {
 
@@ -75,6 +76,15 @@ bool fail_on(Parsed& p, std::string_view v, std::string& e) {
   Expect trial;
   p.run.fail_on.emplace_back(v);
   return trial.add_unwanted(p.run.fail_on.back(), e);
+}
+
+bool past(Parsed& p, std::string_view v, std::string& e) {
+  const auto bytes = v == "off" ? std::optional<u64>(0) : parse_bytes(v, 1);
+  if (!bytes || (*bytes != 0 && *bytes < Timeline::fewest_bytes) || (*bytes == 0 && v != "off"))
+    return fail(e,
+                fmt::format("--past {}: give the memory for going back, 16M or more, such as 1G; or off", v));
+  p.run.past_bytes = *bytes;
+  return true;
 }
 
 bool output_limit(Parsed& p, std::string_view v, std::string& e) {

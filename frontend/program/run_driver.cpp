@@ -186,7 +186,7 @@ bool Run::serve_inspector(Inspection::Stands stands) {
 // By whoever looks closest.
 Ending Run::run_slice(u64 slice) {
   if (gdb() && !inspector_runs_) return gdb()->run(slice);
-  if (!inspecting_.engaged()) return session_.machine().run(slice);
+  if (!inspecting_.engaged()) return session_.run(slice);
   const Ending ending = inspecting_.get()->run(slice);
   if (inspecting_.get()->stopped()) {
     inspector_runs_ = false;

@@ -181,8 +181,19 @@ Debugger& Session::debugger() {
   return *debugger_;
 }
 
+void Session::keep_past() {
+  if (timeline_ || options_.past_bytes == 0) return;
+  std::string error;
+  Timeline::Plan plan;
+  plan.most_bytes = options_.past_bytes;
+  timeline_ = Timeline::create(*machine_, plan, error);
+  if (!timeline_) say(fmt::format("no going back: {}", error));
+  debugger().use_timeline(timeline_.get());
+}
+
 bool Session::let_gdb_in(std::string& error) {
   if (!options_.gdb) return true;
+  keep_past();
   gdb_ = std::make_unique<GdbServer>(debugger(), symbols());
   connect_commands(*this, gdb_->commands());
   return gdb_->listen(*options_.gdb, error);
@@ -330,13 +341,21 @@ bool Session::ended_from_outside() {
 
 bool Session::perform_reset(std::string& error) {
   if (!machine_->perform_reset(error)) return false;
+  if (timeline_) timeline_->note(ResetPerformed{});
   ++summary_.reboots;
   return true;
 }
 
 bool Session::restart(std::string& error) {
   const u64 retired = machine_->retired();
-  if (!machine_->reboot(error)) return false;
+  if (timeline_) timeline_->give_up();
+  const bool good = machine_->reboot(error) && begin_again(retired, error);
+  if (timeline_) timeline_->begin_anew();
+  return good;
+}
+
+// What is the session's own, after the machine has begun again.
+bool Session::begin_again(u64 retired, std::string& error) {
   retired_before_ += retired;
   ++summary_.reboots;
   if (!install(error)) return false;
@@ -348,7 +367,10 @@ bool Session::restart(std::string& error) {
 }
 
 bool Session::restore(std::span<const u8> saved, std::string& error) {
-  if (!machine_->restore(saved, error)) return false;
+  if (timeline_) timeline_->give_up();
+  const bool good = machine_->restore(saved, error);
+  if (timeline_) timeline_->begin_anew();
+  if (!good) return false;
   reports_.attach(*machine_);
   if (debugger_) debugger_->attach();
   return true;

@@ -42,6 +42,13 @@ class Session {
   Symbols& symbols();
   // Looks at the machine from the first call on; heeds --max-instructions, and performs the guest's resets.
   Debugger& debugger();
+  // From the first call on the debugger can go back, unless --past forbids it.
+  void keep_past();
+  // As Machine::run(), by the timeline where the past is kept.
+  const Ending& run(u64 instructions) {
+    return timeline_ ? timeline_->run(instructions) : machine_->run(instructions);
+  }
+  Timeline* timeline() { return timeline_.get(); }  // nullptr: nobody keeps the past
   // Listens as -gdb says; nothing without it. False: `error`.
   bool let_gdb_in(std::string& error);
   GdbServer* gdb() { return gdb_.get(); }  // nullptr: gdb is not let in
@@ -119,6 +126,7 @@ class Session {
   void stop_machine();
   bool install(std::string& error);
   bool load_video_bios(std::string& error);
+  bool begin_again(u64 retired, std::string& error);
   bool all_met() const;
   const std::string* failed_output() const;
   void tell_end();
@@ -135,6 +143,7 @@ class Session {
   bool own_symbols_ = false;  // the guest's are loaded, or cannot be
   ExitReports reports_;
   CoverageReports coverage_;
+  std::unique_ptr<Timeline> timeline_;
   std::unique_ptr<Debugger> debugger_;
   std::unique_ptr<GdbServer> gdb_;
   Expect expect_;

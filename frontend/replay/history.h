@@ -42,6 +42,6 @@ struct HistoryRecord {
 };
 
 // In the order in which it happened.
-using History = std::vector<HistoryRecord>;
+using Chronicle = std::vector<HistoryRecord>;
 
 }  // namespace ringside

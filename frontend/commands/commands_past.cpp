@@ -1,0 +1,133 @@
+// Owns the commands that go back.
+#include <fmt/format.h>
+
+#include "cpu/exec/engine/run.h"
+#include "frontend/commands/commands_actions.h"
+
+namespace ringside::act {
+namespace {
+
+// nullptr, which was told: nobody keeps the past.
+Timeline* past_of(Commands& c) {
+  if (Timeline* const past = c.debugger().timeline()) return past;
+  c.fail("nobody keeps this machine's past; ringside debug does, without --past off");
+  return nullptr;
+}
+
+bool same_line(const std::optional<Symbols::Line>& a, const std::optional<Symbols::Line>& b) {
+  return a && b && a->line == b->line && a->file == b->file;
+}
+
+// To the beginning of the line before, as it ran last. Where no line is known it is one instruction.
+Stop one_line_back(Commands& c, bool over) {
+  constexpr unsigned most_instructions = 1'000'000;
+  Debugger& d = c.debugger();
+  const auto back = [&] { return over ? d.reverse_over() : d.reverse_step(); };
+  const auto from = line_here(c);
+  Stop stop = back();
+  // In the middle of a line its beginning is the goal.
+  const auto line = line_here(c);
+  if (stop.kind != Stop::Kind::step || !from || !line) return stop;
+  for (unsigned n = 0; n < most_instructions; ++n) {
+    const u64 here = d.machine().retired();
+    const Stop next = back();
+    if (next.kind != Stop::Kind::step) return next;
+    if (!same_line(line_here(c), line)) return d.go_to(here);
+    stop = next;
+  }
+  return stop;
+}
+
+template <class Once>
+bool repeated(Commands& c, std::string_view arguments, Once once) {
+  if (!past_of(c)) return false;
+  const auto n = count_of(c, arguments);
+  if (!n) return false;
+  Stop stop = c.debugger().here();
+  for (u64 done = 0; done < *n; ++done) {
+    stop = once();
+    if (stop.kind != Stop::Kind::step) break;
+  }
+  return stopped(c, stop);
+}
+
+}  // namespace
+
+bool reverse_step(Commands& c, std::string_view arguments) {
+  return repeated(c, arguments, [&] { return one_line_back(c, false); });
+}
+
+bool reverse_next(Commands& c, std::string_view arguments) {
+  return repeated(c, arguments, [&] { return one_line_back(c, true); });
+}
+
+bool reverse_step_instruction(Commands& c, std::string_view arguments) {
+  if (!past_of(c)) return false;
+  const auto n = count_of(c, arguments);
+  return n && stopped(c, c.debugger().reverse_step(*n));
+}
+
+bool reverse_next_instruction(Commands& c, std::string_view arguments) {
+  return repeated(c, arguments, [&] { return c.debugger().reverse_over(); });
+}
+
+bool reverse_finish(Commands& c, std::string_view arguments) {
+  return past_of(c) && takes_nothing(c, arguments) && stopped(c, c.debugger().reverse_out());
+}
+
+bool reverse_continue(Commands& c, std::string_view arguments) {
+  return past_of(c) && takes_nothing(c, arguments) && stopped(c, c.debugger().reverse());
+}
+
+bool reverse_to(Commands& c, std::string_view arguments) {
+  if (!past_of(c)) return false;
+  if (const auto event = event_named(arguments)) return stopped(c, c.debugger().reverse_to(*event));
+  const auto place = c.place(arguments);
+  return place && takes_nothing(c, arguments) && stopped(c, c.debugger().reverse_until(*place));
+}
+
+bool go_to(Commands& c, std::string_view arguments) {
+  Debugger& d = c.debugger();
+  const Timeline* const past = past_of(c);
+  if (!past) return false;
+  const u64 here = d.machine().retired();
+  if (arguments == "end") return stopped(c, d.go_to(past->end().retired));
+  if (arguments == "start") return stopped(c, d.go_to(past->begin()));
+  const char sign = arguments.empty() ? ' ' : arguments.front();
+  const bool relative = sign == '-' || sign == '+';
+  const auto n = c.value(relative ? arguments.substr(1) : arguments);
+  if (!n) return false;
+  const u64 there = sign == '-' ? here - std::min(*n, here) : sign == '+' ? here + *n : *n;
+  return stopped(c, d.go_to(there));
+}
+
+Sheet past_sheet(Commands& c) {
+  Sheet sheet("past");
+  sheet.section("past");
+  const Timeline* const past = c.debugger().timeline();
+  if (!past) {
+    sheet.row().say("nobody keeps this machine's past").quiet("kept", 0);
+    return sheet;
+  }
+  const Timeline::Use use = past->use();
+  sheet.row("span")
+      .say("known from instruction ")
+      .count("begin", past->begin())
+      .say(" to ")
+      .count("end", past->end().retired)
+      .say("; the machine is at ")
+      .count("here", c.debugger().machine().retired())
+      .say(past->in_past() ? "" : ", the present");
+  sheet.row("checkpoints")
+      .count("checkpoints", use.checkpoints)
+      .say(" checkpoints, about ")
+      .count("mib", use.bytes >> 20)
+      .say(" MiB; running took ")
+      .word("seconds", fmt::format("{:.2f}", use.seconds))
+      .say(" s of CPU time, taking them ")
+      .word("taking", fmt::format("{:.2f}", use.taking))
+      .say(" s");
+  return sheet;
+}
+
+}  // namespace ringside::act

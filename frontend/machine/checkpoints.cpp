@@ -23,7 +23,7 @@ Checkpoints::~Checkpoints() { machine_.memory().remove_mark(mark_); }
 
 void Checkpoints::charge(const Point& point, bool taken) {
   const u64 own = point.state.capacity() + sizeof point + point.pages.size() * bytes_of_entry;
-  bytes_ = taken ? bytes_ + own : bytes_ - own;
+  own_bytes_ = taken ? own_bytes_ + own : own_bytes_ - own;
 }
 
 unsigned Checkpoints::take() {
@@ -33,18 +33,11 @@ unsigned Checkpoints::take() {
   point.retired = machine_.retired();
   point.state = machine_.save_without_ram();
   const auto add = [&](HostPhys page, const u8* bytes) {
-    const bool zero = all_zero(bytes);
-    const auto known = now_.find(page);
-    const Page* const before = known == now_.end() ? nullptr : known->second.get();
-    if (before == nullptr ? zero : std::memcmp(before->data(), bytes, page_bytes) == 0) return;
-    std::shared_ptr<Page> copy;
-    if (!zero) {
-      copy = std::make_shared<Page>();
-      std::memcpy(copy->data(), bytes, page_bytes);
-      bytes_ += page_bytes;
-    }
-    point.pages.emplace_back(page, copy);
-    now_[page] = std::move(copy);
+    Held& known = now_.try_emplace(page, PageStore::zeros).first->second;
+    const u8* const before = store_.bytes(known);
+    if (before == nullptr ? all_zero(bytes) : std::memcmp(before, bytes, page_bytes) == 0) return;
+    known = store_.keep(bytes);
+    point.pages.emplace_back(page, known);
   };
   if (current_ == Point::none) {
     memory.for_each_written_page(add);
@@ -66,7 +59,7 @@ void Checkpoints::differing(unsigned a, unsigned b, Pages& pages) const {
     const bool a_is_younger = b == Point::none || (a != Point::none && a > b);
     unsigned& younger = a_is_younger ? a : b;
     const Point& point = points_.at(younger);
-    for (const auto& [page, held] : point.pages) pages.try_emplace(page);
+    for (const auto& [page, held] : point.pages) pages.try_emplace(page, PageStore::zeros);
     younger = point.parent;
   }
 }
@@ -91,17 +84,17 @@ bool Checkpoints::restore(unsigned number) {
   if (found == points_.end()) return false;
   PhysicalMemory& memory = machine_.memory();
   Pages written, changed;
-  for (const HostPhys page : memory.marked_pages(mark_)) written.try_emplace(page);
+  for (const HostPhys page : memory.marked_pages(mark_)) written.try_emplace(page, PageStore::zeros);
   differing(current_, number, changed);
   look_up(number, changed);
   if (!machine_.restore_without_ram(found->second.state)) return false;
   for (const auto& [page, held] : changed) {
     now_[page] = held;
-    written.try_emplace(page);
+    written.try_emplace(page, PageStore::zeros);
   }
   for (const auto& [page, nothing] : written) {
     const auto held = now_.find(page);
-    memory.restore_page(page, held == now_.end() || !held->second ? nullptr : held->second->data());
+    memory.restore_page(page, held == now_.end() ? nullptr : store_.bytes(held->second));
   }
   memory.clear_mark(mark_);
   current_ = number;
@@ -117,20 +110,21 @@ bool Checkpoints::forget(unsigned number) {
     charge(point, false);
     decltype(point.pages) both;
     both.reserve(given_up.size() + point.pages.size());
-    // Of equals the child's own comes first, and stays.
-    std::merge(point.pages.begin(), point.pages.end(), given_up.begin(), given_up.end(),
-               std::back_inserter(both), [](const auto& a, const auto& b) { return a.first < b.first; });
-    both.erase(std::unique(both.begin(), both.end(),
-                           [](const auto& a, const auto& b) { return a.first == b.first; }),
-               both.end());
+    auto own = point.pages.begin();
+    for (const auto& [page, held] : given_up) {
+      while (own != point.pages.end() && own->first < page) both.push_back(*own++);
+      if (own != point.pages.end() && own->first == page) continue;
+      both.emplace_back(page, held);
+      store_.hold(held);
+    }
+    both.insert(both.end(), own, point.pages.end());
     point.parent = found->second.parent;
-    if (point.parent == Point::none) std::erase_if(both, [](const auto& page) { return !page.second; });
+    if (point.parent == Point::none)
+      std::erase_if(both, [](const auto& page) { return page.second == PageStore::zeros; });
     point.pages = std::move(both);
     charge(point, true);
   }
-  for (const auto& [page, held] : given_up) {
-    if (held.use_count() == 1) bytes_ -= page_bytes;
-  }
+  for (const auto& [page, held] : given_up) store_.let_go(held);
   charge(found->second, false);
   points_.erase(found);
   return true;

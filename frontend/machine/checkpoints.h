@@ -2,7 +2,6 @@
 // back.
 #pragma once
 
-#include <array>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "frontend/machine/machine.h"
+#include "frontend/machine/page_store.h"
 
 namespace ringside {
 
@@ -33,12 +33,11 @@ class Checkpoints {
   bool forget(unsigned number);
 
   std::vector<unsigned> numbers() const;
-  u64 retired(unsigned number) const;   // Machine::retired() when it was taken
-  u64 bytes() const { return bytes_; }  // of memory that all of them take, about
+  u64 retired(unsigned number) const;  // Machine::retired() when it was taken
+  u64 bytes() const { return own_bytes_ + store_.pages() * page_bytes; }  // of memory, about
 
  private:
-  using Page = std::array<u8, page_bytes>;
-  using Held = std::shared_ptr<const Page>;  // nullptr: all zeros
+  using Held = PageStore::Held;
   struct Point {
     static constexpr unsigned none = ~0u;
     unsigned parent = none;
@@ -63,9 +62,10 @@ class Checkpoints {
   Machine& machine_;
   unsigned mark_;
   unsigned next_ = 0, current_ = Point::none;
-  u64 bytes_ = 0;
+  u64 own_bytes_ = 0;  // but the pages
   std::map<unsigned, Point> points_;
-  Pages now_;  // of the current one, all that are not zero
+  PageStore store_;
+  Pages now_;  // of the current one, all that are not zero; held by the checkpoints
 };
 
 }  // namespace ringside

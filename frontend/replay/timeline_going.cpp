@@ -49,12 +49,12 @@ void Timeline::take() {
   taking_ += last_cost_;
 }
 
-// Time is what a person waits for: the gaps are such that running through one takes as long, whatever the
-// guest does, and a small part of the time is spent on checkpoints, however much it writes.
+// Time is what a person waits for: running through a gap takes no longer than this, whatever the guest does.
+// A guest that writes much has longer gaps, so that a small part of the time is spent on checkpoints.
 void Timeline::take_if_due() {
   if (!checkpoints_ || machine_.ending().why != Ending::Why::running) return;
-  constexpr double worth = 10;
-  const double gap = std::max(plan_.seconds_between, worth * last_cost_);
+  constexpr double worth = 10, longest = 5;
+  const double gap = std::clamp(worth * last_cost_, plan_.seconds_between, longest * plan_.seconds_between);
   const auto next = points_.upper_bound(position());
   const double before = next == points_.begin() ? 0 : std::prev(next)->second.seconds;
   // What was run again by somebody who looks at each instruction took longer.

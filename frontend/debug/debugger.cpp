@@ -22,7 +22,7 @@ constexpr u64 longest_instruction = 15;
 
 }  // namespace
 
-Debugger::Debugger(Machine& machine) : impl_(std::make_unique<Impl>(machine)) { attach(); }
+Debugger::Debugger(Machine& machine) : impl_(std::make_unique<Impl>(*this, machine)) { attach(); }
 
 Debugger::~Debugger() {
   Machine& m = impl_->machine;

@@ -7,7 +7,7 @@
 namespace ringside {
 
 struct Debugger::Impl final : CpuObserver, VmxObserver {
-  explicit Impl(Machine& m) : machine(m) {}
+  Impl(Debugger& d, Machine& m) : debugger(d), machine(m) {}
 
   // A reason to stop that came up in the middle of an instruction: judged once it is over.
   struct Pending {
@@ -57,11 +57,13 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     struct Events {
       std::optional<VmxEvent> last;
       u64 entries = 0, exits = 0;
+      ExitInfo exit;  // no part of the machine's state: only people ask for it
     };
     std::vector<Events> cpus;
     FieldWriters writers;
   };
 
+  Debugger& debugger;
   Machine& machine;
   Timeline* timeline = nullptr;
   bool travelling = false;  // nothing stops the machine
@@ -118,6 +120,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   std::optional<Stop> no_past() const;
   Stop arrived(const Met& met, const Timeline::Place& from);
   Stop search_back(u64 floor = 0);
+  Stop walk_out();
   bool points_armed() const;
   Stop gave_up(const Timeline::Place& here);
 

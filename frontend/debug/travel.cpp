@@ -39,7 +39,10 @@ Timeline* Debugger::timeline() const { return impl_->timeline; }
 
 std::shared_ptr<const Debugger::Impl::Known> Debugger::Impl::keep() const {
   auto known = std::make_shared<Known>();
-  for (const PerCpu& cpu : cpus) known->cpus.push_back({cpu.last, cpu.entries, cpu.exits});
+  for (unsigned n = 0; n < cpus.size(); ++n) {
+    const Vmx* const vmx = machine.cpu(n).vmx;
+    known->cpus.push_back({cpus[n].last, cpus[n].entries, cpus[n].exits, vmx ? vmx->exit : ExitInfo()});
+  }
   known->writers = writers;
   return known;
 }
@@ -49,6 +52,7 @@ void Debugger::Impl::give_back(const Known& known) {
     cpus[n].last = known.cpus[n].last;
     cpus[n].entries = known.cpus[n].entries;
     cpus[n].exits = known.cpus[n].exits;
+    if (Vmx* const vmx = machine.cpu(static_cast<unsigned>(n)).vmx) vmx->exit = known.cpus[n].exit;
   }
   writers = known.writers;
 }
@@ -291,25 +295,39 @@ Stop Debugger::reverse_over() {
   return i.finish({Stop::Kind::step, mine});
 }
 
+// By the stack where it can be walked; else over what the function has done so far, one instruction after
+// the other.
 Stop Debugger::reverse_out() {
   Impl& i = *impl_;
   if (auto nothing = i.no_past()) return *nothing;
   const Cpu& here = cpu();
   static const Symbols none;
   const auto frames = backtrace(here, unwind_start(here), i.symbols ? *i.symbols : none, 2);
-  if (frames.size() < 2) {
-    return {Stop::Kind::interrupted,
-            i.selected,
-            0,
-            false,
-            "nobody knows who called this: its stack cannot be walked",
-            where()};
-  }
+  if (frames.size() < 2 || frames[1].found == StackFrame::Found::on_stack) return i.walk_out();
   i.target =
       Impl::Target{here.index, {AddressSpace::linear, frames[1].rip}, true, here.non_root, 0, frames[1].rsp};
   const Stop stop = i.search_back();
   i.target.reset();
   return stop;
+}
+
+Stop Debugger::Impl::walk_out() {
+  constexpr unsigned most_instructions = 10'000;
+  const Timeline::Place from = timeline->here();
+  const Cpu& cpu = machine.cpu(selected);
+  Stop stop;
+  for (unsigned n = 0; n < most_instructions; ++n) {
+    const u64 rip = linear_rip(cpu);
+    stop = debugger.reverse_over();
+    const NextStep back = next_step(cpu);
+    if (stop.kind != Stop::Kind::step || (back.comes_back && back.following != rip)) return stop;
+  }
+  go_back_to(from);
+  return finish(
+      {Stop::Kind::interrupted, selected, 0, false,
+       fmt::format("nobody knows who called this: its stack cannot be walked, and no call is among the "
+                   "{} instructions before",
+                   most_instructions)});
 }
 
 // -- For those who ask who did something, and when.

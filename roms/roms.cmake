@@ -91,11 +91,14 @@ function(efi_guest name)
 endfunction()
 
 configure_file(${CMAKE_SOURCE_DIR}/roms/suite.toml ${CMAKE_BINARY_DIR}/roms/suite.toml COPYONLY)
+include(roms/kit/kit.cmake)
 rom(hello)
 rom(visor)
 rom(refusals)
 build_in(visor)
 c_guest(mistakes)
+kit_image(tiny tiny)
+kit_suite(tiny)
 efi_guest(efi_vmx)
 
 # The program's library is declared after this file is read.

@@ -1,0 +1,101 @@
+// Owns the workloads that leave the guest: the timer, ports, a device in memory, hypercalls, events.
+#include "roms/kit/hypercalls.h"
+#include "roms/kit/instructions.h"
+#include "roms/kit/pages.h"
+#include "roms/kit/processor.h"
+#include "roms/tiny/tiny.h"
+
+namespace tiny {
+namespace {
+
+constexpr u8 irq_base = 0x20, event_vector = 0x40;
+volatile u64 ticks, upcalls;
+SharedPage* shared;
+
+void on_tick(InterruptFrame&) {
+  ticks = ticks + 1;
+  out8(0x20, 0x20);  // end of interrupt, to the first 8259
+}
+
+// Both 8259: four command words in this order (IRQ 0 becomes vector 20H, the second one sits at IRQ 2), then
+// a mask for all but IRQ 0.
+void start_pic() {
+  out8(0x20, 0x11);
+  out8(0x21, irq_base);
+  out8(0x21, 4);
+  out8(0x21, 1);
+  out8(0xa0, 0x11);
+  out8(0xa1, irq_base + 8);
+  out8(0xa1, 2);
+  out8(0xa1, 1);
+  out8(0x21, 0xfe);
+  out8(0xa1, 0xff);
+}
+
+void start_pit() {
+  constexpr u16 counts = 1193;  // a millisecond
+  out8(0x43, 0x34);             // channel 0, two bytes, mode 2: a tick each time it reaches the end
+  out8(0x40, counts & 0xff);
+  out8(0x40, counts >> 8);
+}
+
+void on_event(InterruptFrame&) {
+  upcalls = upcalls + 1;
+  __atomic_exchange_n(&shared->pending, 0, __ATOMIC_SEQ_CST);
+}
+
+}  // namespace
+
+bool timer_ticks(u64 count) {
+  set_handler(irq_base, on_tick);
+  ticks = 0;
+  start_pic();
+  start_pit();
+  while (ticks < count) wait_for_interrupt();
+  out8(0x21, 0xff);
+  return ticks == count;
+}
+
+bool port_accesses(u64 count) {
+  bool good = true;
+  for (u32 n = 0; n < count; ++n) {
+    out32(port_device, n);
+    good &= in32(port_device) == n + 1;
+  }
+  return good;
+}
+
+bool memory_accesses(u64 count) {
+  bool good = true;
+  for (u32 n = 0; n < count; ++n) {
+    *at<volatile u32>(memory_device) = n;
+    good &= *at<volatile u32>(memory_device) == n + 1;
+  }
+  return good;
+}
+
+bool hypercalls(u64 count) {
+  bool good = true;
+  for (u64 n = 0; n < count; ++n) good &= hypercall(call_nothing) == 0;
+  return good;
+}
+
+bool own_events(u64 count) {
+  set_handler(event_vector, on_event);
+  if (!shared) {
+    shared = at<SharedPage>(allocate_page());
+    if (hypercall(call_set_shared_page, address_of(shared), event_vector) < 0) return false;
+  }
+  const i64 here = hypercall(call_event_allocate, this_guest);
+  const i64 there = hypercall(call_event_bind, this_guest, static_cast<u64>(here));
+  if (here < 0 || there < 0) return false;
+  upcalls = 0;
+  for (u64 n = 0; n < count; ++n) {
+    const u64 before = upcalls;
+    hypercall(call_event_send, static_cast<u64>(there));
+    while (upcalls == before) wait_for_interrupt();
+  }
+  return upcalls == count;
+}
+
+}  // namespace tiny

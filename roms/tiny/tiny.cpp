@@ -1,0 +1,90 @@
+// Owns the tiny guest: a kernel that fits under every hypervisor here, and runs on a bare machine, too. It
+// does its workloads one after the other, says how each went, and ends the machine. On its command line
+// "only=NAME" chooses one workload, "times=N" multiplies each.
+#include "roms/tiny/tiny.h"
+
+#include "roms/kit/apic.h"
+#include "roms/kit/clock.h"
+#include "roms/kit/hypercalls.h"
+#include "roms/kit/print.h"
+
+namespace tiny {
+
+Below below;
+
+namespace {
+
+constexpr Workload workloads[] = {
+    {"syscalls", "system calls from ring 3", 1000, 0, system_calls},
+    {"faults", "page faults that map a page", 64, 0, page_faults},
+    {"timer", "ticks of the PIT", 10, 0, timer_ticks},
+    {"ports", "writes and reads of a port", 100, offers_memory_device, port_accesses},
+    {"memory", "writes and reads of a device in memory", 100, offers_memory_device, memory_accesses},
+    {"hypercalls", "hypercalls that do nothing", 1000, offers_console, hypercalls},
+    {"events", "events sent to oneself", 100, offers_event_channels, own_events},
+};
+
+void put_letters(char* to, u32 first, u32 second, u32 third) {
+  const u32 words[3] = {first, second, third};
+  memcpy(to, words, sizeof words);
+}
+
+void find_hypervisor() {
+  constexpr u32 hypervisor_present = 1u << 31;  // CPUID.1:ECX; no processor sets it
+  if (!(cpuid(1).ecx & hypervisor_present)) return;
+  char signature[13] = {};
+  const CpuidResult first = cpuid(hypervisor_leaf);
+  put_letters(signature, first.ebx, first.ecx, first.edx);
+  if (!same(signature, hypervisor_signature)) return;
+  below.offers = cpuid(hypervisor_leaf + 1).eax;
+  const CpuidResult name = cpuid(hypervisor_leaf + 2);
+  put_letters(below.name, name.ebx, name.ecx, name.edx);
+}
+
+void print_by_hypercall(const char* text, u64 bytes) {
+  hypercall(call_console_write, address_of(text), bytes);
+}
+
+// Returns the number of workloads that failed.
+u64 run(const Workload& workload, u64 times) {
+  if (workload.needs & ~below.offers) return 0;
+  const u64 count = workload.count * times, begin = now();
+  const bool good = workload.run(count);
+  const u64 each = (now() - begin) / count;
+  print("tiny: ", workload.name, ": ", count, " ", workload.what, ", ", each, " ns each",
+        good ? "" : ": FAILED", "\n");
+  return good ? 0 : 1;
+}
+
+bool chosen(const char* command_line, const Workload& workload) {
+  char only[32] = "only=";
+  memcpy(only + 5, workload.name, length_of(workload.name) + 1);
+  return word_on(command_line, only);
+}
+
+}  // namespace
+
+u64 run_all(const char* command_line) {
+  const u64 times = number_on(command_line, "times", 1);
+  bool one = false;
+  for (const Workload& workload : workloads) one |= chosen(command_line, workload);
+  u64 failed = 0;
+  for (const Workload& workload : workloads)
+    if (!one || chosen(command_line, workload)) failed += run(workload, times);
+  return failed;
+}
+
+}  // namespace tiny
+
+void kit_main(const kit::BootInformation& boot) {
+  using namespace tiny;
+  find_hypervisor();
+  if (below.offers & offers_console) set_output(print_by_hypercall);
+  start_clock();
+  print("tiny: started by ", boot.loader, ", ", boot.memory_top >> 20, " MBytes, ",
+        below.name[0] ? "a guest of " : "no hypervisor that it knows", below.name, "\n");
+  const u64 failed = run_all(boot.command_line);
+  print(failed ? "tiny: FAILED\n" : "tiny: all is well\n");
+  if (below.offers & offers_shutdown) hypercall(call_shutdown, failed);
+  power_off(failed ? 1 : 0);
+}

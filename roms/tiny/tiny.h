@@ -1,0 +1,36 @@
+// Owns the list of what the tiny guest can do: workloads, one after the other. Each checks what it did.
+#pragma once
+
+#include "roms/kit/boot.h"
+#include "roms/kit/types.h"
+
+namespace tiny {
+
+using namespace kit;
+
+// Who is below: what the hypervisor offers (Offer in hypercalls.h), and its name; no bit and "" on a bare
+// machine.
+struct Below {
+  u32 offers = 0;
+  char name[13] = {};
+};
+extern Below below;
+
+// A workload does its work `count` times and tells whether all was as it must be.
+struct Workload {
+  const char* name;
+  const char* what;
+  u64 count;
+  u32 needs;  // bits of Offer; without them it is left out
+  bool (*run)(u64 count);
+};
+
+bool system_calls(u64 count);
+bool page_faults(u64 count);
+bool timer_ticks(u64 count);
+bool port_accesses(u64 count);
+bool memory_accesses(u64 count);
+bool hypercalls(u64 count);
+bool own_events(u64 count);
+
+}  // namespace tiny

@@ -1,0 +1,63 @@
+// Owns the workloads of an operating system's daily life: system calls and page faults.
+#include "roms/kit/instructions.h"
+#include "roms/kit/pages.h"
+#include "roms/kit/processor.h"
+#include "roms/tiny/memory.h"
+#include "roms/tiny/tiny.h"
+
+extern "C" {
+extern char tiny_user[], tiny_user_end[], tiny_syscall[];
+void tiny_run_user(kit::u64 count, kit::u64 entry, kit::u64 stack);
+kit::u64 tiny_calls;
+void tiny_system_call() { ++tiny_calls; }
+}
+
+namespace tiny {
+namespace {
+
+constexpr u64 code = user_base, stack = user_base + page_bytes, holes = user_base + 64 * page_bytes;
+u64 faults, last_fault;
+
+// The manual's "SYSCALL" and "SYSRET": STAR holds the selectors from which both count, FMASK the flags that
+// the kernel does not want.
+void allow_system_calls() {
+  wrmsr(IA32_STAR, static_cast<u64>(kernel_data) << 48 | static_cast<u64>(kernel_code) << 32);
+  wrmsr(IA32_LSTAR, address_of(tiny_syscall));
+  wrmsr(IA32_FMASK, RFLAGS::IF | RFLAGS::DF | RFLAGS::TF);
+  wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER::SCE);
+}
+
+void on_page_fault(InterruptFrame&) {
+  last_fault = read_cr2();
+  ++faults;
+  map_user_page(last_fault & ~(page_bytes - 1), allocate_page());
+}
+
+}  // namespace
+
+bool system_calls(u64 count) {
+  allow_system_calls();
+  const u64 page = allocate_page();
+  memcpy(at<void>(page), tiny_user, static_cast<u64>(tiny_user_end - tiny_user));
+  map_user_page(code, page);
+  map_user_page(stack, allocate_page());
+  tiny_calls = 0;
+  tiny_run_user(count, code, stack + page_bytes);
+  return tiny_calls == count;
+}
+
+bool page_faults(u64 count) {
+  set_handler(14, on_page_fault);
+  faults = 0;
+  bool good = true;
+  for (u64 n = 0; n < count; ++n) {
+    // The same 64 pages again and again: a page is taken away before it is touched.
+    const u64 page = holes + n % 64 * page_bytes;
+    if (n >= 64) unmap_user_page(page);
+    *at<volatile u64>(page + 8) = n;
+    good &= last_fault == page + 8 && *at<volatile u64>(page + 8) == n;
+  }
+  return good && faults == count;
+}
+
+}  // namespace tiny

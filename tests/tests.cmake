@@ -217,7 +217,7 @@ if(HAS_PYTHON_MODULE)
 endif()
 
 # Boots of real systems, where RINGSIDE_GUESTS names the folder with their images (tests/guests/README.md).
-room_tests(guests machine)
+room_tests(guests replay)
 if(TARGET test-guests)
   target_sources(test-guests PRIVATE tests/cli/program.cpp tests/cli/desktop.cpp)
   # With the sanitizers a person at the window would wait for minutes between a key and what it does.

@@ -32,6 +32,8 @@ class Checkpoints {
   // machine was taken from or restored to last.
   bool forget(unsigned number);
 
+  bool is_current(unsigned number) const { return number == current_; }
+
   std::vector<unsigned> numbers() const;
   u64 retired(unsigned number) const;  // Machine::retired() when it was taken
   u64 bytes() const { return own_bytes_ + store_.pages() * page_bytes; }  // of memory, about

@@ -65,13 +65,21 @@ void Timeline::take_if_due() {
   if (seconds_ - before >= gap) take();
 }
 
+// Where the machine came from last is kept, and so is the beginning: what the two take may be more than was
+// allowed.
 void Timeline::thin() {
   while (points_.size() > 2 && (checkpoints_->bytes() > plan_.most_bytes || points_.size() > most_points)) {
     std::vector<double> seconds;
-    for (const auto& [position, point] : points_) seconds.push_back(point.seconds);
-    const std::size_t n = missed_least(seconds);
+    std::size_t current = 0;
+    for (const auto& [position, point] : points_) {
+      if (checkpoints_->is_current(point.number)) current = seconds.size();
+      seconds.push_back(point.seconds);
+    }
+    std::size_t n = missed_least(seconds, current);
+    if (n == 0 && current + 1 != seconds.size()) n = seconds.size() - 1;
+    if (n == 0) return;
     const auto given_up = std::next(points_.begin(), static_cast<std::ptrdiff_t>(n));
-    if (n == 0 || !checkpoints_->forget(given_up->second.number)) return;
+    checkpoints_->forget(given_up->second.number);
     points_.erase(given_up);
   }
 }

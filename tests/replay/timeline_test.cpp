@@ -305,6 +305,8 @@ TEST_CASE("the checkpoint that is missed least lies where they are dense for the
   CHECK(missed_least(std::vector<double>{0, 1}) == 0);
   CHECK(missed_least(std::vector<double>{0, 1, 2}) == 1);
   CHECK(missed_least(std::vector<double>{0, 0.1, 10, 20}) == 1);
+  CHECK(missed_least(std::vector<double>{0, 0.1, 10, 20}, 1) == 2);
+  CHECK(missed_least(std::vector<double>{0, 1, 2}, 1) == 0);
   // Of a thousand that are kept down to 20, the gaps grow with age.
   std::vector<double> kept;
   for (unsigned n = 0; n < 1000; ++n) {

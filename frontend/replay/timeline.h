@@ -37,8 +37,8 @@ class Timeline final {
 
   // As Machine::run(). In the past it ends at the present at the latest, where the next one goes on.
   const Ending& run(u64 instructions);
-  // Before the machine is rebooted, or restored from elsewhere: nothing is known of its past any more. Then it
-  // begins where the machine is.
+  // Before the machine is rebooted, or restored from elsewhere: nothing is known of its past any more. Then
+  // it begins where the machine is.
   void give_up();
   void begin_anew();
 

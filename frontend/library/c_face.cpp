@@ -22,6 +22,7 @@ namespace {
 using ringside::Instance;
 
 static_assert(ringside_why_ended == static_cast<int>(Instance::Why::ended));
+static_assert(ringside_why_beginning == static_cast<int>(Instance::Why::beginning));
 static_assert(ringside_host_physical == static_cast<int>(Instance::Space::host_physical));
 
 const char* nowhere = "";
@@ -114,6 +115,16 @@ Instance::Until until_of(ringside_machine* machine, const ringside_until& from) 
   return until;
 }
 
+constexpr const char* no_size_of_until = "the structure's size is 0; set it to sizeof(ringside_until)";
+
+// What the caller's header knows of the structure; NULL: nothing is asked for.
+ringside_until known_part(const ringside_until* until) {
+  ringside_until given = {};
+  given.size = sizeof given;
+  if (until) std::memcpy(&given, until, std::min(until->size, sizeof given));
+  return given;
+}
+
 bool known_space(ringside_machine* machine, std::uint32_t space) {
   if (space <= ringside_host_physical) return true;
   machine->error = "there are four address spaces, ringside_linear to ringside_host_physical";
@@ -144,13 +155,9 @@ void ringside_destroy(ringside_machine* machine) { delete machine; }
 const char* ringside_error(const ringside_machine* machine) { return machine->error.c_str(); }
 
 int ringside_run(ringside_machine* machine, const ringside_until* until, ringside_stop* stop) {
-  if (!has_size(until))
-    return refuse(machine, ringside_invalid, "the structure's size is 0; set it to sizeof(ringside_until)");
+  if (!has_size(until)) return refuse(machine, ringside_invalid, no_size_of_until);
   return guarded_run(machine, stop, [=] {
-    ringside_until given = {};
-    given.size = sizeof given;
-    if (until) std::memcpy(&given, until, std::min(until->size, sizeof given));
-    const auto halt = machine->instance->run(until_of(machine, given), machine->error);
+    const auto halt = machine->instance->run(until_of(machine, known_part(until)), machine->error);
     return halt && hand_out(machine, *halt, stop);
   });
 }
@@ -158,6 +165,43 @@ int ringside_run(ringside_machine* machine, const ringside_until* until, ringsid
 int ringside_step(ringside_machine* machine, uint64_t instructions, ringside_stop* stop) {
   return guarded_run(machine, stop,
                      [=] { return hand_out(machine, machine->instance->step(instructions), stop); });
+}
+
+int ringside_keep_past(ringside_machine* machine, uint64_t bytes) {
+  return guarded_run(machine, nullptr, [=] { return machine->instance->keep_past(bytes, machine->error); });
+}
+
+int ringside_past(ringside_machine* machine, uint64_t* first, uint64_t* last) {
+  return guarded(machine, [=] {
+    const auto past = machine->instance->past();
+    if (!past) machine->error = "nobody keeps this machine's past; call ringside_keep_past() first";
+    if (!past) return false;
+    if (first) *first = past->first;
+    if (last) *last = past->last;
+    return true;
+  });
+}
+
+int ringside_go_to(ringside_machine* machine, uint64_t instructions, ringside_stop* stop) {
+  return guarded_run(machine, stop, [=] {
+    const auto halt = machine->instance->go_to(instructions, machine->error);
+    return halt && hand_out(machine, *halt, stop);
+  });
+}
+
+int ringside_step_back(ringside_machine* machine, uint64_t instructions, ringside_stop* stop) {
+  return guarded_run(machine, stop, [=] {
+    const auto halt = machine->instance->step_back(instructions, machine->error);
+    return halt && hand_out(machine, *halt, stop);
+  });
+}
+
+int ringside_run_back(ringside_machine* machine, const ringside_until* until, ringside_stop* stop) {
+  if (!has_size(until)) return refuse(machine, ringside_invalid, no_size_of_until);
+  return guarded_run(machine, stop, [=] {
+    const auto halt = machine->instance->run_back(until_of(machine, known_part(until)), machine->error);
+    return halt && hand_out(machine, *halt, stop);
+  });
 }
 
 void ringside_interrupt(ringside_machine* machine) { machine->instance->interrupt(); }

@@ -46,6 +46,7 @@ class Instance {
     time,         // the host seconds are over
     limit,  // a flag's: --max-instructions, --timeout, --output-limit, or --expect and --fail-on are decided
     ended,  // the machine has, or nothing can wake it any more: `ending` says how
+    beginning,  // what is known of the past begins here
   };
   struct Halt {
     Why why = Why::step;
@@ -88,6 +89,27 @@ class Instance {
   void on_slice(std::function<bool()> go_on);
   // To the first instruction again, at any time. Breakpoints stay.
   bool restart(std::string& error);
+
+  // -- Going back. What runs on the way is not heard again by anybody: serial() stays as it is, and input
+  // waits for the present. Who changes the machine in its past gives up what came after.
+
+  // From here on the past is kept, in so many bytes at most, about: at least 16 MiB.
+  bool keep_past(std::uint64_t bytes, std::string& error);
+  struct Past {
+    std::uint64_t first = 0, last = 0;  // instructions of all CPUs: where it begins, and the present
+    bool present = true;                // the machine is there
+    std::uint64_t checkpoints = 0, bytes = 0;
+  };
+  std::optional<Past> past() const;  // nullopt: nobody keeps it
+  // To the first moment when all CPUs together had retired so many. nullopt: `error`; the machine has not
+  // moved.
+  std::optional<Halt> go_to(std::uint64_t instructions, std::string& error);
+  std::optional<Halt> step_back(std::uint64_t instructions, std::string& error);
+  std::optional<Halt> step_back_over(std::string& error);
+  std::optional<Halt> step_back_out(std::string& error);  // to the call that led here
+  // To the last time before here that a breakpoint stopped, or what `until` names by `address` or `event`,
+  // which alone count here. A watchpoint stops before the instruction that made the access.
+  std::optional<Halt> run_back(const Until& until, std::string& error);
 
   // -- Breakpoints.
 
@@ -195,6 +217,7 @@ class Instance {
  private:
   struct [[gnu::visibility("hidden")]] Impl;
   explicit Instance(std::unique_ptr<Impl> impl);
+  bool set_temporary(const Until& until, bool own, std::vector<unsigned>& temporary, std::string& error);
   std::unique_ptr<Impl> impl_;
 };
 

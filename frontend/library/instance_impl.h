@@ -77,6 +77,13 @@ struct Instance::Impl {
   Halt told(const Stop& stop);
   template <class Runs>
   Halt run_while(Running& conditions, Runs runs);
+  // The debugger's own events, which have no breakpoint.
+  static std::optional<RunTo> own_event(std::string_view name);
+  // Removes the breakpoints of a run that is over; one of them is no breakpoint to whoever asked for the run.
+  void let_go(const std::vector<unsigned>& temporary, Halt& halt);
+  // False: `error` says why nobody can go back now.
+  bool can_go_back(std::string& error) const;
+  std::optional<Halt> back(const std::function<Stop(Debugger&)>& goes, std::string& error);
   bool prepare_run(const Until& until, Running& conditions, std::string& error);
   // A line of the debugger; what it prints is in `printed`.
   Commands::Result execute(std::string_view line);

@@ -33,22 +33,9 @@ Instance::Why why_of(Stop::Kind kind) {
     case Stop::Kind::interrupted: return Instance::Why::interrupted;
     case Stop::Kind::limit: return Instance::Why::limit;
     case Stop::Kind::ended: return Instance::Why::ended;
-    case Stop::Kind::beginning: return Instance::Why::reached;
+    case Stop::Kind::beginning: return Instance::Why::beginning;
   }
   return Instance::Why::limit;
-}
-
-// The debugger's own events, which have no breakpoint.
-std::optional<RunTo> own_event(std::string_view name) {
-  constexpr std::pair<std::string_view, RunTo> events[] = {{"entry", RunTo::vm_entry},
-                                                           {"interrupt", RunTo::interrupt},
-                                                           {"exception", RunTo::exception},
-                                                           {"ring", RunTo::ring_change},
-                                                           {"mode", RunTo::mode_change}};
-  for (const auto& [called, event] : events) {
-    if (called == name) return event;
-  }
-  return std::nullopt;
 }
 
 Instance::Exit exit_value(const Cpu& cpu, const ExitInfo& exit) {
@@ -72,9 +59,9 @@ Instance::Exit exit_value(const Cpu& cpu, const ExitInfo& exit) {
 }  // namespace
 
 std::string_view name(Instance::Why why) {
-  constexpr std::string_view names[] = {"count",       "step",      "reached",    "serial",
-                                        "screen",      "predicate", "breakpoint", "watchpoint",
-                                        "interrupted", "time",      "limit",      "ended"};
+  constexpr std::string_view names[] = {"count",     "step",       "reached",    "serial",      "screen",
+                                        "predicate", "breakpoint", "watchpoint", "interrupted", "time",
+                                        "limit",     "ended",      "beginning"};
   return names[static_cast<std::size_t>(why)];
 }
 
@@ -115,6 +102,19 @@ std::optional<Instance::Why> Instance::Impl::decided() {
   if (machine().retired() >= r.last) return Why::count;
   const double passed = std::chrono::duration<double>(std::chrono::steady_clock::now() - r.began).count();
   if (r.until->seconds > 0 && passed >= r.until->seconds) return Why::time;
+  return std::nullopt;
+}
+
+// The debugger's own events, which have no breakpoint.
+std::optional<RunTo> Instance::Impl::own_event(std::string_view name) {
+  constexpr std::pair<std::string_view, RunTo> events[] = {{"entry", RunTo::vm_entry},
+                                                           {"interrupt", RunTo::interrupt},
+                                                           {"exception", RunTo::exception},
+                                                           {"ring", RunTo::ring_change},
+                                                           {"mode", RunTo::mode_change}};
+  for (const auto& [called, event] : events) {
+    if (called == name) return event;
+  }
   return std::nullopt;
 }
 
@@ -212,29 +212,48 @@ std::optional<Instance::Halt> Instance::run(const Until& until, std::string& err
     halt.why = Why::serial;
     return halt;
   }
-  const auto own = own_event(until.event);
+  const auto own = Impl::own_event(until.event);
   std::vector<unsigned> temporary;
+  if (!set_temporary(until, own.has_value(), temporary, error)) return std::nullopt;
+  Halt halt = i.run_while(conditions, [&] { return own ? i.debugger().run_to(*own) : i.debugger().run(); });
+  // The screen is looked at between slices only, and the last one may have brought it.
+  if (halt.why == Why::ended && conditions.screen &&
+      conditions.screen->matches_any(screen_lines(i.machine())))
+    halt.why = Why::screen;
+  i.let_go(temporary, halt);
+  return halt;
+}
+
+std::optional<Instance::Halt> Instance::Impl::back(const std::function<Stop(Debugger&)>& goes,
+                                                   std::string& error) {
+  error.clear();
+  if (!can_go_back(error)) return std::nullopt;
+  Running conditions;
+  return run_while(conditions, [&] { return goes(debugger()); });
+}
+
+// The breakpoints of a run's place and event. False: `error`, and there are none.
+bool Instance::set_temporary(const Until& until, bool own, std::vector<unsigned>& temporary,
+                             std::string& error) {
   for (const auto& [verb, text] : {std::pair{"break", &until.address}, std::pair{"catch", &until.event}}) {
     if (text->empty() || (text == &until.event && own)) continue;
     const unsigned number = add_breakpoint(fmt::format("{} {}", verb, *text), error);
     if (number) temporary.push_back(number);
     if (number) continue;
     for (const unsigned made : temporary) remove_breakpoint(made);
-    return std::nullopt;
+    return false;
   }
-  Halt halt = i.run_while(conditions, [&] { return own ? i.debugger().run_to(*own) : i.debugger().run(); });
-  // The screen is looked at between slices only, and the last one may have brought it.
-  if (halt.why == Why::ended && conditions.screen &&
-      conditions.screen->matches_any(screen_lines(i.machine())))
-    halt.why = Why::screen;
+  return true;
+}
+
+void Instance::Impl::let_go(const std::vector<unsigned>& temporary, Halt& halt) {
   if (std::find(temporary.begin(), temporary.end(), halt.breakpoint) != temporary.end()) {
     halt.why = Why::reached;
     const std::size_t colon = halt.text.find(": ");  // behind the number of a breakpoint that nobody has set
     halt.text = colon == std::string::npos ? std::string() : halt.text.substr(colon + 2);
     halt.breakpoint = 0;
   }
-  for (const unsigned made : temporary) remove_breakpoint(made);
-  return halt;
+  for (const unsigned made : temporary) debugger().remove(made);
 }
 
 Instance::Halt Instance::step(std::uint64_t instructions) {

@@ -13,7 +13,7 @@ extern "C" {
 #pragma GCC visibility push(default)
 
 // Rises when functions or members are added.
-enum { ringside_api_version = 1 };
+enum { ringside_api_version = 2 };
 // That of the library which is loaded, for who was built with another header.
 uint32_t ringside_library_version(void);
 
@@ -52,7 +52,8 @@ enum {
   ringside_why_interrupted,  // by ringside_interrupt()
   ringside_why_time,         // the host seconds are over
   ringside_why_limit,        // one that a flag sets
-  ringside_why_ended         // the machine has: `ending` says how
+  ringside_why_ended,        // the machine has: `ending` says how
+  ringside_why_beginning     // what is known of the past begins here (version 2)
 };
 typedef struct ringside_stop {
   size_t size;  // sizeof(ringside_stop), by the caller
@@ -87,6 +88,19 @@ int ringside_step(ringside_machine* machine, uint64_t instructions, ringside_sto
 // For any thread and for signal handlers: what runs stops soon.
 void ringside_interrupt(ringside_machine* machine);
 int ringside_restart(ringside_machine* machine);
+
+// -- Going back (version 2). From ringside_keep_past() on, in so many bytes of memory at most, about: 16 MiB
+// at least. Nobody hears again what runs on the way, and input waits for the present.
+
+int ringside_keep_past(ringside_machine* machine, uint64_t bytes);
+// Instructions of all CPUs: where the past begins, and the present. Each may be NULL.
+int ringside_past(ringside_machine* machine, uint64_t* first, uint64_t* last);
+// To the first moment when all CPUs together had retired so many.
+int ringside_go_to(ringside_machine* machine, uint64_t instructions, ringside_stop* stop);
+int ringside_step_back(ringside_machine* machine, uint64_t instructions, ringside_stop* stop);
+// To the last time before here that a breakpoint stopped, or the address or event of `until`, which may be
+// NULL. A watchpoint stops before the instruction that made the access.
+int ringside_run_back(ringside_machine* machine, const ringside_until* until, ringside_stop* stop);
 
 // "break main", "watch gpa 0x7000 8", "catch exit cpuid". `goes_on` may be NULL; else it is asked at each
 // stop, and the run goes on if it says other than 0. It looks and changes, but cannot run the machine.

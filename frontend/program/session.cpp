@@ -182,13 +182,17 @@ Debugger& Session::debugger() {
 }
 
 void Session::keep_past() {
-  if (timeline_ || options_.past_bytes == 0) return;
   std::string error;
+  if (timeline_ || options_.past_bytes == 0) return;
+  if (!keep_past(options_.past_bytes, error)) say(fmt::format("no going back: {}", error));
+}
+
+bool Session::keep_past(u64 bytes, std::string& error) {
   Timeline::Plan plan;
-  plan.most_bytes = options_.past_bytes;
+  plan.most_bytes = bytes;
   timeline_ = Timeline::create(*machine_, plan, error);
-  if (!timeline_) say(fmt::format("no going back: {}", error));
   debugger().use_timeline(timeline_.get());
+  return timeline_ != nullptr;
 }
 
 bool Session::let_gdb_in(std::string& error) {

@@ -44,11 +44,13 @@ class Session {
   Debugger& debugger();
   // From the first call on the debugger can go back, unless --past forbids it.
   void keep_past();
+  // The same in so many bytes, whatever the flags say. False: `error`.
+  bool keep_past(u64 bytes, std::string& error);
   // As Machine::run(), by the timeline where the past is kept.
   const Ending& run(u64 instructions) {
     return timeline_ ? timeline_->run(instructions) : machine_->run(instructions);
   }
-  Timeline* timeline() { return timeline_.get(); }  // nullptr: nobody keeps the past
+  Timeline* timeline() const { return timeline_.get(); }  // nullptr: nobody keeps the past
   // Listens as -gdb says; nothing without it. False: `error`.
   bool let_gdb_in(std::string& error);
   GdbServer* gdb() { return gdb_.get(); }  // nullptr: gdb is not let in

@@ -184,6 +184,23 @@ unsigned add_breakpoint(const Machine& machine, const std::string& line, const p
   return number;
 }
 
+template <class Act>
+Instance::Halt back(Machine& machine, Act act) {
+  std::string error;
+  const auto halt = machine.stepping([&](Instance& instance) { return act(instance, error); });
+  if (!halt) throw Refused(error);
+  return *halt;
+}
+
+Instance::Halt run_back(Machine& machine, const py::kwargs& words) {
+  for (const auto& [key, value] : words) {
+    if (const auto name = key.cast<std::string>(); name != "address" && name != "event")
+      throw py::type_error(name + ": not a condition of run_back(); there are address and event");
+  }
+  const Instance::Until until = until_of(words);
+  return back(machine, [&](Instance& i, std::string& e) { return i.run_back(until, e); });
+}
+
 std::string text_of(const Instance::Halt& halt) {
   std::string text = "<Halt " + std::string(name(halt.why));
   if (!halt.ending.empty()) text += " by " + halt.ending;
@@ -238,6 +255,13 @@ void bind_values(py::module_& module) {
       .def_readonly("vectoring_error", &Exit::vectoring_error, "The IDT-vectoring error code.")
       .def("__repr__",
            [](const Exit& e) { return "<Exit " + std::to_string(e.reason) + " " + e.name + ">"; });
+  using Past = Instance::Past;
+  py::class_<Past>(module, "Past", "What is known of a machine's past.")
+      .def_readonly("first", &Past::first, "Instructions of all CPUs where it begins.")
+      .def_readonly("last", &Past::last, "The same of the present.")
+      .def_readonly("present", &Past::present, "Whether the machine is in the present.")
+      .def_readonly("checkpoints", &Past::checkpoints, "How many there are.")
+      .def_readonly("bytes", &Past::bytes, "The memory that they take, about.");
   using State = Instance::BreakpointState;
   py::class_<State>(module, "BreakpointState", "A breakpoint that is set.")
       .def_readonly("number", &State::number, "Its number.")
@@ -261,6 +285,38 @@ void bind_running(py::class_<Machine>& machine) {
       .def(
           "step_out", [](Machine& m) { return m.stepping([](Instance& i) { return i.step_out(); }); },
           "Runs to the caller.")
+      .def(
+          "keep_past",
+          [](const Machine& m, std::uint64_t bytes) {
+            m.done([=](Instance& i, std::string& e) { return i.keep_past(bytes, e); });
+          },
+          py::arg("bytes") = std::uint64_t{1} << 30,
+          "From here on the machine's past is kept, in so many bytes of memory at most, about.")
+      .def(
+          "past", [](const Machine& m) { return m.instance().past(); },
+          "Where the past begins and ends; None: nobody keeps it.")
+      .def(
+          "go_to",
+          [](Machine& m, std::uint64_t n) {
+            return back(m, [=](Instance& i, std::string& e) { return i.go_to(n, e); });
+          },
+          py::arg("instructions"), "To the first moment when all CPUs together had retired so many.")
+      .def(
+          "step_back",
+          [](Machine& m, std::uint64_t n) {
+            return back(m, [=](Instance& i, std::string& e) { return i.step_back(n, e); });
+          },
+          py::arg("instructions") = 1, "So many instructions of the selected CPU back.")
+      .def(
+          "step_back_over",
+          [](Machine& m) { return back(m, [](Instance& i, std::string& e) { return i.step_back_over(e); }); },
+          "As step_back(1), but what a call or a handler ran is passed over.")
+      .def(
+          "step_back_out",
+          [](Machine& m) { return back(m, [](Instance& i, std::string& e) { return i.step_back_out(e); }); },
+          "Back to the call of the present function.")
+      .def("run_back", run_back,
+           "Back to the last stop before here; Machine.run_back() of the package lists its conditions.")
       .def(
           "here", [](const Machine& m) { return m.instance().here(); },
           "Where the machine stands; nothing runs.")

@@ -200,3 +200,43 @@ TEST_CASE("what is wrong is said in one line, and a limit of the flags ends a ru
   CHECK(has(halt.text, "--max-instructions 300"));
   CHECK(machine->instructions() == 300);
 }
+
+TEST_CASE("a machine whose past is kept goes back in it, and on as it went") {
+  const auto machine = make();
+  Instance& m = *machine;
+  std::string error;
+  CHECK_FALSE(m.go_to(5, error));
+  CHECK(has(error, "keep_past()"));
+  CHECK_FALSE(m.past());
+  CHECK_FALSE(m.keep_past(5, error));
+  REQUIRE_MESSAGE(m.keep_past(64u << 20, error), error);
+  CHECK_FALSE(m.keep_past(64u << 20, error));
+  std::vector<std::uint64_t> exits;
+  for (unsigned n = 0; n < 6; ++n) {
+    REQUIRE(run(m, {.event = "exit"}).why == Why::reached);
+    exits.push_back(m.instructions());
+  }
+  const std::string hash = m.state_hash(), printed(m.serial());
+  for (std::size_t n = exits.size() - 1; n-- > 0;) {
+    const auto halt = m.run_back({.event = "exit"}, error);
+    REQUIRE_MESSAGE(halt, error);
+    CHECK(halt->why == Why::reached);
+    CHECK(has(halt->text, "VM exit"));
+    CHECK(m.instructions() == exits[n]);
+    CHECK_FALSE(m.past()->present);
+  }
+  CHECK(m.breakpoints().empty());
+  REQUIRE(m.step_back(1, error));
+  CHECK(has(m.here().where, "guest of VMCS"));
+  const auto beginning = m.run_back({.address = "0x12345"}, error);
+  REQUIRE(beginning);
+  CHECK(beginning->why == Why::beginning);
+  CHECK(m.instructions() == 0);
+  CHECK_FALSE(m.go_to(exits.back() + 1, error));
+  CHECK(has(error, "not in the known past"));
+  REQUIRE(m.go_to(exits.back(), error));
+  CHECK(m.past()->present);
+  CHECK(m.state_hash() == hash);
+  CHECK(m.serial() == printed);
+  CHECK(run(m).ending == "power-off");
+}

@@ -24,6 +24,26 @@ def test_exits_are_an_iterator(machine):
     assert {"CPUID", "VMCALL"} <= {exit.name for exit in exits}
 
 
+def test_the_past_is_kept_and_gone_back_in(machine):
+    one = machine()
+    with pytest.raises(ringside.Error, match="keep_past"):
+        one.step_back()
+    assert one.past() is None
+    one.keep_past()
+    exits = [(one.instructions, exit.name) for exit in one.exits()][:10]
+    end = one.state_hash()
+    printed = one.serial
+    for count, name in reversed(exits):
+        one.go_to(count)
+        assert one.last_exit().name == name
+    assert one.run_back(event="exit").why == "beginning" and one.instructions == 0
+    assert not one.past().present
+    one.run()
+    assert one.past().present and one.state_hash() == end and one.serial == printed
+    with pytest.raises(TypeError, match="run_back"):
+        one.run_back(serial="x")
+
+
 def test_registers_and_fields_are_mappings(machine):
     one = machine()
     one.run(event="exit")

@@ -18,9 +18,10 @@ import json
 from typing import Any, Callable, Iterator, Mapping, Optional, Union, overload
 
 from . import _native
-from ._native import BreakpointState, Error, Exit, Halt, Space
+from ._native import BreakpointState, Error, Exit, Halt, Past, Space
 
-__all__ = ["Breakpoint", "BreakpointState", "Error", "Exit", "Halt", "Machine", "Memory", "Registers", "Sheet", "Space"]
+__all__ = ["Breakpoint", "BreakpointState", "Error", "Exit", "Halt", "Machine", "Memory", "Past", "Registers", "Sheet",
+           "Space"]
 
 # What a keyword is called on the command line, where it is not its own name.
 _flag_names = {"memory": "m", "cpus": "smp", "dispatcher": "accel"}
@@ -237,6 +238,32 @@ class Machine(_native.Machine):
     def step_out(self) -> Halt:
         """Runs to the caller."""
         self.halt = super().step_out()
+        return self.halt
+
+    def go_to(self, instructions: int) -> Halt:
+        """To the first moment when all CPUs together had retired so many; keep_past() has been called before it."""
+        self.halt = super().go_to(instructions)
+        return self.halt
+
+    def step_back(self, instructions: int = 1) -> Halt:
+        """So many instructions of the selected CPU back; a repeated string instruction is one."""
+        self.halt = super().step_back(instructions)
+        return self.halt
+
+    def step_back_over(self) -> Halt:
+        """As step_back(), but what a call or a handler ran is passed over."""
+        self.halt = super().step_back_over()
+        return self.halt
+
+    def step_back_out(self) -> Halt:
+        """Back to the call of the present function."""
+        self.halt = super().step_back_out()
+        return self.halt
+
+    def run_back(self, *, address: Optional[str] = None, event: Optional[str] = None) -> Halt:
+        """To the last time before here that a breakpoint stopped the machine, or what `address` or `event` name. Where the past
+        begins the halt's `why` is "beginning"."""
+        self.halt = super().run_back(address=address, event=event)
         return self.halt
 
     def breakpoint(self, place: str, callback: Optional[Callable[["Machine", Halt], Any]] = None) -> Breakpoint:

@@ -1,6 +1,7 @@
 // Owns reading a file to be loaded, and the words for what can be wrong with it.
 #include "frontend/machine/load_image.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -27,7 +28,10 @@ bool read_image(const std::string& name, std::string_view role, u64 limit, Image
                 : fmt::format("{}: cannot be opened as the {}: {}", name, role, std::strerror(why));
     return false;
   }
-  constexpr std::size_t step = std::size_t{1} << 20;
+  // A regular file comes in one piece, with room for a byte more, which shows its end.
+  const u64 known = std::filesystem::file_size(name, status_error);
+  constexpr u64 usual_step = u64{1} << 20;
+  std::size_t step = status_error ? usual_step : std::max<u64>(std::min(known, limit) + 1, page_bytes);
   while (true) {
     const std::size_t have = image.bytes.size();
     image.bytes.resize(have + step);
@@ -39,6 +43,7 @@ bool read_image(const std::string& name, std::string_view role, u64 limit, Image
       return false;
     }
     if (got < step) break;
+    step = usual_step;
   }
   if (std::ferror(file.get())) {
     error = fmt::format("{}: cannot be read to its end: {}", name, std::strerror(errno));

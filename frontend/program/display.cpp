@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "devices/vga/vga.h"
+#include "frontend/modules/modules.h"
 #include "frontend/program/output.h"
 #include "frontend/program/screen_watch.h"
 #include "frontend/screen/screen.h"
@@ -51,7 +52,8 @@ bool desktop_there() {
 bool Display::open(const std::string& name, std::string& error, std::unique_ptr<Panes> panes,
                    const std::string& no_panes) {
   name_ = name;
-  auto window = Window::open(error, std::move(panes), no_panes);
+  const WindowModule* const module = window_module(error);
+  auto window = module ? module->open_window(error, std::move(panes), no_panes) : nullptr;
   if (!window) return false;
   faces_.add(std::move(window));
   return true;
@@ -59,7 +61,12 @@ bool Display::open(const std::string& name, std::string& error, std::unique_ptr<
 
 bool Display::open_vnc(const VncPlace& place, const std::string& name, std::string& error) {
   name_ = name;
-  auto server = ringside::open_vnc(place, name, error);
+  const VncModule* const module = vnc_module(error);
+  if (!module) {
+    error = fmt::format("-vnc: {}", error);
+    return false;
+  }
+  auto server = module->open(place, name, error);
   if (!server) return false;
   faces_.add(std::move(server));
   say(fmt::format("a VNC viewer may look, and type, at {}", text_of(place)));

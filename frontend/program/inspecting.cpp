@@ -1,14 +1,15 @@
 // Owns how the inspector comes to a session's debugger.
 #include "frontend/program/inspecting.h"
 
-#include "frontend/inspector/imgui/inspector_panes.h"
+#include "frontend/modules/modules.h"
 #include "frontend/program/session_commands.h"
 
 namespace ringside {
 
 std::unique_ptr<Panes> Inspecting::make_panes(std::string& why, std::string& error) {
   const bool asked = session_.options().inspector;
-  auto panes = make_inspector(exchange_, asked, why);
+  const WindowModule* const module = window_module(why);
+  auto panes = module ? module->make_inspector(exchange_, asked, why) : nullptr;
   if (!panes && asked) error = "--inspector: " + why;
   return panes;
 }

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <set>
 
+#include "cpu/exec/engine/handler_table.h"
 #include "frontend/conform/protocols/protocol.h"
 #include "frontend/conform/reports/baseline.h"
 #include "frontend/conform/running/bundles.h"
@@ -129,6 +130,7 @@ void become_debugger(const std::vector<Test>& tests, const conform::SuiteRun& ru
 class Call {
  public:
   Call(const TestOptions& options, int (*itself)(std::span<const std::string_view>)) : options_(options) {
+    all_handlers();  // built on first use: once here, not again in each test's process
     settings_.itself = [itself](const std::vector<std::string>& all) {
       return itself(std::vector<std::string_view>(all.begin() + 1, all.end()));
     };

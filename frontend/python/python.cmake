@@ -16,6 +16,7 @@ else()
   set(python_package ${CMAKE_BINARY_DIR}/python/ringside)
   pybind11_add_module(python_native MODULE NO_EXTRAS frontend/python/native.cpp)
   target_link_libraries(python_native PRIVATE library)
+  target_link_options(python_native PRIVATE -Wl,--as-needed)
   set_target_properties(python_native PROPERTIES OUTPUT_NAME _native LIBRARY_OUTPUT_DIRECTORY ${python_package})
   file(GLOB python_sources CONFIGURE_DEPENDS frontend/python/ringside/*.py frontend/python/ringside/*.pyi
        frontend/python/ringside/py.typed)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Owns the wheel: the built package and the program as a file that pip installs, for this Python and this kind of host.
 """wheel.py PACKAGE PROGRAM VERSION FOLDER: writes FOLDER/ringside-VERSION-TAG.whl of the folder PACKAGE, with the file PROGRAM as a
-command, and prints its name."""
+command and the modules that lie beside it, and prints its name."""
 
 import base64
 import hashlib
@@ -30,6 +30,8 @@ def main(package: pathlib.Path, program: pathlib.Path, version: str, folder: pat
     files[f"{info}/entry_points.txt"] = b"[pytest11]\nringside = ringside.pytest_plugin\n"
     command = f"ringside-{version}.data/scripts/ringside"
     files[command] = program.read_bytes()
+    for module in sorted(program.parent.glob("ringside-*.so")):
+        files[f"ringside-{version}.data/data/lib/ringside/{module.name}"] = module.read_bytes()
     listed = "".join(record(name, data) for name, data in files.items()) + f"{info}/RECORD,,\n"
     files[f"{info}/RECORD"] = listed.encode()
     target = folder / f"ringside-{version}-{tag}.whl"

@@ -2,8 +2,11 @@
 // completion completes.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <sstream>
+#include <utility>
 
 #include "tests/cli/program.h"
 
@@ -57,6 +60,38 @@ TEST_CASE("what is installed runs from its place and finds its guests") {
   CHECK(has(absent.err, "absent.bin"));
   CHECK(read_file(prefix + "/share/man/man1/ringside.1") == run({"help", "man"}).out);
   CHECK(read_file(prefix + "/share/bash-completion/completions/ringside") == run({"help", "bash"}).out);
+}
+
+TEST_CASE("the window and the VNC server are modules, which only those miss who ask for them") {
+  const Folder folder;
+  const std::string prefix = folder / "prefix";
+  REQUIRE(by_shell(folder, CMAKE_PROGRAM " --install " RINGSIDE_BINARY_DIR " --prefix " + prefix).status ==
+          0);
+  const std::string program = "SDL_VIDEODRIVER=dummy " + prefix + "/bin/ringside ";
+  const std::string hello = program + "-bios hello.bin ";
+  // A program that was built without SDL says so, which is the module's word, too.
+  const Result window = by_shell(folder, hello + "-display sdl");
+  CHECK((window.status == 0 || has(window.err, "built without SDL")));
+  const std::string modules = prefix + "/lib/ringside/";
+  for (const auto& [file, flag] :
+       {std::pair{"ringside-window.so", "-display sdl"}, {"ringside-vnc.so", "-vnc :77"}}) {
+    CAPTURE(file);
+    REQUIRE(std::filesystem::remove(modules + file));
+    const std::string name = "ringside: " + std::string(flag, std::string_view(flag).find(' '));
+    const Result without = by_shell(folder, hello + flag);
+    CHECK(without.status == 1);
+    CHECK(has(without.err, std::string(file) + " is neither beside the program nor in ../lib/ringside"));
+    CHECK(without.err.starts_with(name));
+    CHECK(std::count(without.err.begin(), without.err.end(), '\n') == 1);
+    std::ofstream(modules + file) << "no shared object";
+    const Result broken = by_shell(folder, hello + flag);
+    CHECK(broken.status == 1);
+    CHECK(has(broken.err, std::string(file) + " cannot be loaded: "));
+    CHECK(std::count(broken.err.begin(), broken.err.end(), '\n') == 1);
+  }
+  const Result inspector = by_shell(folder, hello + "-inspector");
+  CHECK(has(inspector.err, "ringside: --inspector: ringside-window.so cannot be loaded: "));
+  CHECK(by_shell(folder, hello).status == 0);
 }
 
 TEST_CASE("another project finds the installed program, and ctest each test of its suites") {

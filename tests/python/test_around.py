@@ -58,7 +58,7 @@ def test_a_wheel_is_a_package_by_itself(tmp_path):
         [sys.executable, "-m", "zipfile", "-l", made], capture_output=True, text=True, check=True, env=environment
     ).stdout
     for part in ("ringside/_native", "ringside/_native.pyi", "ringside/py.typed", "dist-info/RECORD", "entry_points.txt",
-                 "data/scripts/ringside"):
+                 "data/scripts/ringside", "data/lib/ringside/ringside-window.so", "data/lib/ringside/ringside-vnc.so"):
         assert part in listed
     target = tmp_path / "installed"
     subprocess.run([sys.executable, "-m", "zipfile", "-e", made, target], check=True)

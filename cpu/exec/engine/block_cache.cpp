@@ -34,7 +34,10 @@ const Op* run_too_long(Cpu& cpu, const Op* op) {
 }  // namespace
 
 BlockCache::BlockCache(PhysicalMemory& memory, const CpuModel& model)
-    : memory_(memory), decoder_(model.features), table_(buckets, nullptr) {
+    : memory_(memory),
+      decoder_(model.features),
+      table_(static_cast<Block**>(std::calloc(buckets, sizeof(Block*)))) {
+  if (!table_) throw std::bad_alloc();
   memory_.set_code_watcher(this);
 }
 
@@ -255,11 +258,12 @@ void BlockCache::register_page(Block* block, HostPhys start, u64 bytes) {
 
 Op* BlockCache::allocate(unsigned count) {
   if (chunk_used_ + count > chunk_ops) {
-    chunks_.push_back(std::make_unique<Op[]>(chunk_ops));
+    chunks_.push_back(Chunk(std::allocator<Op>().allocate(chunk_ops)));
     chunk_used_ = 0;
   }
-  Op* ops = &chunks_.back()[chunk_used_];
+  Op* ops = chunks_.back().get() + chunk_used_;
   chunk_used_ += count;
+  std::uninitialized_value_construct_n(ops, count);
   return ops;
 }
 
@@ -274,7 +278,8 @@ Block* BlockCache::allocate_block() {
 }
 
 void BlockCache::flush() {
-  std::fill(table_.begin(), table_.end(), nullptr);
+  const bool empty = chunks_.empty() && block_chunks_.empty();
+  if (!empty) std::fill_n(table_.get(), buckets, nullptr);
   for (const auto& [page, blocks] : pages_) memory_.unmark_code_page(HostPhys(page));
   pages_.clear();
   chunks_.clear();
@@ -283,7 +288,7 @@ void BlockCache::flush() {
   blocks_used_ = block_chunk;
   if (emitter_) emitter_->clear();
   for (Cpu* cpu : cpus_) {
-    std::fill_n(cpu->engine->jumps.get(), jump_entries, JumpEntry{});
+    if (!empty) std::fill_n(cpu->engine->jumps.get(), jump_entries, JumpEntry{});
     cpu->engine->link = nullptr;
     cpu->engine->undone = nullptr;
   }

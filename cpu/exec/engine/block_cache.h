@@ -3,6 +3,8 @@
 #pragma once
 
 #include <bitset>
+#include <cstdlib>
+#include <memory>
 #include <span>
 #include <unordered_map>
 #include <vector>
@@ -88,10 +90,11 @@ class BlockCache final : public CodeWatcher, private UnstableBlocks {
   }
 
   static constexpr u64 buckets = 1 << 16;
-  static constexpr unsigned chunk_ops = 1 << 16;
-  static constexpr unsigned max_chunks = 20;  // 40 MiB of records, then everything is flushed
+  // Small, and touched as they fill up: a short run pays for what it decodes.
+  static constexpr unsigned chunk_ops = 1 << 13;
+  static constexpr unsigned max_chunks = 160;  // 40 MiB of records, then everything is flushed
   static constexpr unsigned max_block = 48;
-  static constexpr unsigned block_chunk = 4096;
+  static constexpr unsigned block_chunk = 512;
   static constexpr unsigned longest_instruction = 15;
   static constexpr unsigned max_unstable_block = 16;
 
@@ -106,12 +109,22 @@ class BlockCache final : public CodeWatcher, private UnstableBlocks {
     return write_history_[(start ^ start >> 8 ^ start >> 16) % write_history_entries];
   }
 
+  // Records without a value until allocate() gives them one.
+  struct FreeChunk {
+    void operator()(Op* ops) const { std::allocator<Op>().deallocate(ops, chunk_ops); }
+  };
+  using Chunk = std::unique_ptr<Op, FreeChunk>;
+  // Zeroes that cost nothing until they are touched.
+  struct FreeTable {
+    void operator()(Block** table) const { std::free(table); }
+  };
+
   PhysicalMemory& memory_;
   Decoder decoder_;
   std::unique_ptr<Emitter> emitter_;
   std::vector<Cpu*> cpus_;
-  std::vector<Block*> table_;
-  std::vector<std::unique_ptr<Op[]>> chunks_;
+  std::unique_ptr<Block*[], FreeTable> table_;
+  std::vector<Chunk> chunks_;
   unsigned chunk_used_ = chunk_ops;
   std::vector<std::unique_ptr<Block[]>> block_chunks_;
   unsigned blocks_used_ = block_chunk;

@@ -1,0 +1,43 @@
+// Owns finding and loading the program's modules.
+#include "frontend/modules/modules.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+
+namespace ringside {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Empty: nowhere.
+std::string place_of(const char* file) {
+  std::error_code none;
+  const fs::path folder = fs::read_symlink("/proc/self/exe", none).parent_path();
+  for (const fs::path& path : {folder / file, folder.parent_path() / "lib/ringside" / file}) {
+    if (fs::is_regular_file(path, none)) return path.string();
+  }
+  return {};
+}
+
+template <class Module>
+const Module* load(std::string& error) {
+  const std::string path = place_of(Module::file);
+  if (path.empty()) {
+    error = fmt::format("{} is neither beside the program nor in ../lib/ringside; install ringside anew",
+                        Module::file);
+    return nullptr;
+  }
+  void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const void* const module = library ? ::dlsym(library, Module::symbol) : nullptr;
+  if (!module) error = fmt::format("{} cannot be loaded: {}", Module::file, ::dlerror());
+  return static_cast<const Module*>(module);
+}
+
+}  // namespace
+
+const WindowModule* window_module(std::string& error) { return load<WindowModule>(error); }
+const VncModule* vnc_module(std::string& error) { return load<VncModule>(error); }
+
+}  // namespace ringside

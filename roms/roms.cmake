@@ -99,6 +99,8 @@ build_in(visor)
 c_guest(mistakes)
 kit_image(tiny tiny)
 kit_suite(tiny)
+include(roms/lodge/lodge.cmake)
+kit_suite(lodge)
 efi_guest(efi_vmx)
 
 # The program's library is declared after this file is read.

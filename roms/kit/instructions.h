@@ -59,6 +59,15 @@ inline u32 in32(u16 port) {
   return value;
 }
 
+// A device's register in memory. A MOV of exactly this width: a compiler left alone also compares or adds with memory, and a hypervisor has
+// to understand whatever instruction touches its device.
+inline void write32(u64 address, u32 value) { asm volatile("movl %0, (%1)" : : "r"(value), "r"(address) : "memory"); }
+inline u32 read32(u64 address) {
+  u32 value;
+  asm volatile("movl (%1), %0" : "=r"(value) : "r"(address) : "memory");
+  return value;
+}
+
 struct CpuidResult {
   u32 eax, ebx, ecx, edx;
 };

@@ -68,8 +68,8 @@ bool port_accesses(u64 count) {
 bool memory_accesses(u64 count) {
   bool good = true;
   for (u32 n = 0; n < count; ++n) {
-    *at<volatile u32>(memory_device) = n;
-    good &= *at<volatile u32>(memory_device) == n + 1;
+    write32(memory_device, n);
+    good &= read32(memory_device) == n + 1;
   }
   return good;
 }

@@ -1,0 +1,99 @@
+// Owns the guest's serial port, and the two threads that it needs beside the guest's: one waits for what is
+// typed, the other for the end of a line that does not end.
+#include "roms/kit/spinlock.h"
+#include "roms/lodge/programs/vmm/guest.h"
+
+namespace lodge {
+namespace {
+
+constexpr u8 serial_line = 4;
+constexpr u64 moment = 20'000'000;  // nanoseconds that a begun line may wait
+
+// Threads of one process share its memory; the guest's thread and these two both come here.
+class Lock {
+ public:
+  Lock() {
+    while (__atomic_exchange_n(&taken, true, __ATOMIC_ACQUIRE)) yield();
+  }
+  ~Lock() { __atomic_store_n(&taken, false, __ATOMIC_RELEASE); }
+  Lock(const Lock&) = delete;
+  Lock& operator=(const Lock&) = delete;
+
+ private:
+  static bool taken;
+};
+bool Lock::taken = false;
+
+char line[200];
+u64 line_bytes, line_begin;
+bool line_level;
+
+void write_line() {
+  if (line_bytes) call(Call::write, address_of(line), line_bytes);
+  line_bytes = 0;
+}
+
+// After everything that may have changed the port.
+void follow(Guest& guest) {
+  const int byte = guest.uart.sent();
+  if (byte >= 0) {
+    if (!line_bytes) line_begin = clock();
+    line[line_bytes++] = static_cast<char>(byte);
+    if (byte == '\n' || line_bytes == sizeof line) write_line();
+  }
+  if (guest.uart.interrupts() == line_level) return;
+  line_level = !line_level;
+  call(Call::interrupt_line, serial_line, line_level);
+}
+
+void read_keys(u64 address) {
+  Guest& guest = *at<Guest>(address);
+  for (;;) {
+    const i64 key = call(Call::read_console);
+    if (key < 0) end_thread();  // another program reads the console
+    for (bool taken = false; !taken;) {
+      {
+        Lock lock;
+        taken = guest.uart.receive(static_cast<u8>(key));
+        follow(guest);
+      }
+      if (!taken) sleep(1'000'000);
+    }
+  }
+}
+
+void end_lines(u64 address) {
+  for (;;) {
+    sleep(moment);
+    Lock lock;
+    if (line_bytes && clock() - line_begin >= moment) write_line();
+    follow(*at<Guest>(address));
+  }
+}
+
+}  // namespace
+
+void start_serial(Guest& guest) {
+  start_thread(read_keys, address_of(&guest));
+  start_thread(end_lines, address_of(&guest));
+}
+
+u8 serial_in(Guest& guest, u16 port) {
+  Lock lock;
+  const u8 value = guest.uart.in(port & 7);
+  follow(guest);
+  return value;
+}
+
+void serial_out(Guest& guest, u16 port, u8 value) {
+  Lock lock;
+  guest.uart.out(port & 7, value);
+  follow(guest);
+}
+
+void flush_serial(Guest&) {
+  Lock lock;
+  write_line();
+}
+
+}  // namespace lodge

@@ -1,0 +1,141 @@
+// Owns the guest's accesses to devices: ports and memory that is not there. What the kernel has no chip for
+// becomes the process's.
+#include "roms/lodge/process.h"
+#include "roms/lodge/vm/exits.h"
+#include "roms/lodge/vm/vmcs.h"
+
+namespace lodge {
+namespace {
+
+u64 masked(u64 value, unsigned bytes) { return value & ((1ul << 8 * bytes) - 1); }
+
+// IN changes AL, AX or EAX; the last clears the upper half of RAX.
+void put_in_rax(VirtualCpu& cpu, u64 value, unsigned bytes) {
+  u64& rax = cpu.registers.rax;
+  rax = bytes == 4 ? masked(value, 4) : (rax & ~0ul << 8 * bytes) | masked(value, bytes);
+}
+
+// The chips in the kernel: an exit to them costs no way to ring 3 and back.
+bool try_chips(VirtualCpu& cpu, u16 port, bool write) {
+  VirtualMachine& machine = *cpu.machine;
+  const u8 value = static_cast<u8>(cpu.registers.rax);
+  if (Pic::has_port(port)) {
+    if (write)
+      machine.pic.out(port, value);
+    else
+      put_in_rax(cpu, machine.pic.in(port), 1);
+    interrupt_pending(machine);
+  } else if (Pit::has_port(port)) {
+    if (write)
+      machine.pit.out(port, value, pit_time());
+    else
+      put_in_rax(cpu, machine.pit.in(port, pit_time()), 1);
+    follow_pit(machine);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// The physical address that the guest's own page tables give; ~0: none. Only what 64-bit guests and those
+// without paging use is there.
+u64 guest_physical(VirtualCpu& cpu, u64 linear) {
+  constexpr u64 address_mask = 0x000ffffffffff000, present = 1, large = 1 << 7;
+  if (!(vmread(GUEST_CR0) & CR0::PG)) return linear & 0xffffffff;
+  if (!(vmread(GUEST_IA32_EFER) & EFER::LMA)) return ~0ul;
+  u64 table = vmread(GUEST_CR3) & address_mask;
+  for (unsigned shift = 39;; shift -= 9) {
+    const u64 page = guest_page(*cpu.machine, table);
+    if (!page) return ~0ul;
+    const u64 entry = at<u64>(page)[linear >> shift & 511], inside = (1ul << shift) - 1;
+    if (!(entry & present)) return ~0ul;
+    if (shift == 12 || (shift < 39 && entry & large))
+      return (entry & address_mask & ~inside) | (linear & inside);
+    table = entry & address_mask;
+  }
+}
+
+unsigned mode_of_guest() {
+  constexpr u64 code_64 = 1 << 13, code_32 = 1 << 14;  // L and D/B of the access rights
+  const u64 rights = vmread(GUEST_CS_ACCESS_RIGHTS);
+  if (vmread(GUEST_IA32_EFER) & EFER::LMA && rights & code_64) return 64;
+  return rights & code_32 ? 32 : 16;
+}
+
+MemoryMove move_at_rip(VirtualCpu& cpu) {
+  u8 code[15] = {};
+  const u64 linear = vmread(GUEST_CS_BASE) + vmread(GUEST_RIP);
+  for (u64 n = 0; n < sizeof code;) {
+    const u64 physical = guest_physical(cpu, linear + n), inside = physical % page_bytes;
+    const u64 page = physical == ~0ul ? 0 : guest_page(*cpu.machine, physical);
+    if (!page) break;  // what is missing is 0; a shorter instruction may still be whole
+    const u64 part = smaller(sizeof code - n, page_bytes - inside);
+    memcpy(code + n, at<u8>(page + inside), part);
+    n += part;
+  }
+  return decode_move(code, mode_of_guest());
+}
+
+}  // namespace
+
+// The manual's "Exit Qualification for I/O Instructions".
+bool handle_port(VirtualCpu& cpu) {
+  const u64 qualification = vmread(EXIT_QUALIFICATION);
+  const unsigned bytes = (qualification & 7) + 1;
+  const bool write = !(qualification & 8), string = qualification & 16;
+  const u16 port = static_cast<u16>(qualification >> 16);
+  RunPage& page = *cpu.page;
+  if (string) return page.why = RunExit::failed, true;
+  skip_instruction();
+  if (bytes == 1 && try_chips(cpu, port, write)) return false;
+  page.why = RunExit::port;
+  page.write = write;
+  page.bytes = static_cast<u8>(bytes);
+  page.port = port;
+  page.data = write ? masked(cpu.registers.rax, bytes) : 0;
+  if (!write) cpu.unfinished = Unfinished::port;
+  return true;
+}
+
+// A page that the guest has not touched yet is asked of the process's memory; where there is no memory lies a
+// device of the process.
+bool handle_ept_violation(VirtualCpu& cpu) {
+  const u64 guest = vmread(GUEST_PHYSICAL_ADDRESS);
+  RunPage& page = *cpu.page;
+  if (const u64 host = guest_page(*cpu.machine, guest)) {
+    cpu.machine->ept.map_page(guest & ~(page_bytes - 1), host & ~(page_bytes - 1), EptRights::all);
+    return false;
+  }
+  page.address = guest;
+  const MemoryMove move = move_at_rip(cpu);
+  if (!move.known) return page.why = RunExit::failed, true;
+  page.why = RunExit::memory;
+  page.write = move.write;
+  page.bytes = move.bytes;
+  page.data = move.write ? value_of(move, read_register(cpu, move.register_number)) : 0;
+  skip_instruction(
+      move.length);  // its length is not in the VMCS: an EPT violation may come from no instruction at all
+  if (move.write) return true;
+  cpu.unfinished = Unfinished::memory;
+  cpu.move = move;
+  return true;
+}
+
+void finish(VirtualCpu& cpu) {
+  const RunPage& page = *cpu.page;
+  const MemoryMove& move = cpu.move;
+  switch (cpu.unfinished) {
+    case Unfinished::nothing: break;
+    case Unfinished::port:
+      put_in_rax(cpu, page.data, page.bytes == 1 || page.bytes == 2 ? page.bytes : 4);
+      break;
+    case Unfinished::memory:
+      write_register(cpu, move.register_number,
+                     register_after(move, read_register(cpu, move.register_number), page.data));
+      break;
+    case Unfinished::hypercall: cpu.registers.rax = page.answer; break;
+  }
+  cpu.unfinished = Unfinished::nothing;
+}
+
+}  // namespace lodge

@@ -15,7 +15,8 @@ packages=(
   libdw-dev libelf-dev                       # the debugger's symbols and source lines
   libedit-dev                                # the debugger's line editing
   libmpfr-dev libgmp-dev libsimde-dev        # arithmetic
-  libfmt-dev nlohmann-json3-dev libxxhash-dev  # text, JSON, state hash
+  libfmt-dev nlohmann-json3-dev              # text, JSON
+  libxxhash-dev libzstd-dev                  # state hash, saved machines
   libtomlplusplus-dev libpcre2-dev           # suites of tests
   libpng-dev seabios mtools                  # pictures, firmware, folders as disks
   libsdl2-dev libimgui-dev libvncserver-dev  # the window, its inspector, viewers elsewhere

@@ -22,7 +22,8 @@ shift
 root=$out/root
 
 packages=(libc6-dev libstdc++-12-dev libzydis-dev libzycore-dev libcapstone-dev libdw-dev libelf-dev libedit-dev libmpfr-dev
-  libgmp-dev libsimde-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libpcre2-dev libxxhash-dev libpng-dev doctest-dev)
+  libgmp-dev libsimde-dev libfmt-dev nlohmann-json3-dev libtomlplusplus-dev libpcre2-dev libxxhash-dev libzstd-dev libpng-dev
+  doctest-dev)
 
 # The host's package manager is asked, but keeps what it knows of arm64 apart.
 fetch_libraries() {

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "cpu/state/model_text.h"
 #include "cpu/state/models.h"
 
 namespace ringside {
@@ -398,6 +399,23 @@ std::optional<CpuModel> parse_cpu_model(std::string_view text, std::string& erro
   if (!drop_dependents(model, asked, error)) return std::nullopt;
   model.linear_bits = model.has(Flag::la57) ? 57 : 48;
   return model;
+}
+
+std::string cpu_model_text(const CpuModel& model) {
+  std::string text = model.name, error;
+  const auto base = parse_cpu_model(text, error);
+  if (!base) return text;
+  if (base->physical_bits != model.physical_bits) text += fmt::format(",phys-bits={}", model.physical_bits);
+  // What is lost takes along what needs it, which is not named then; so it comes first.
+  CpuModel made = *base;
+  for (const bool wanted : {false, true}) {
+    for (unsigned n = 0; n < name_count; ++n) {
+      if (on(model, n) != wanted || on(made, n) == wanted) continue;
+      text += fmt::format(",{}{}", wanted ? '+' : '-', name_of(n));
+      if (const auto now = parse_cpu_model(text, error)) made = *now;
+    }
+  }
+  return text;
 }
 
 }  // namespace ringside

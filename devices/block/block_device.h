@@ -19,6 +19,8 @@ class BlockDevice {
   virtual bool read(u64 sector, std::span<u8> to) = 0;
   // False: the host could not, or it is read-only; some of the sectors may hold what they held before.
   virtual bool write(u64 sector, std::span<const u8> from) = 0;
+  // The first sector at or behind this one that may hold something but zeros; sectors(), if none does.
+  virtual u64 next_data(u64 sector) const { return sector; }
   // What was written so far outlasts a loss of the host's power. False: nobody knows.
   virtual bool flush() = 0;
 };

@@ -4,6 +4,7 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace ringside {
 
@@ -23,7 +24,21 @@ bool DiskHistory::write(u64 sector, std::span<const u8> from) {
   }
   // Also where the host fails: nobody knows then how much of it has come.
   version_ = next;
+  note_written(sector, sector + from.size() / sector_bytes);
   return block_->write(sector, from);
+}
+
+void DiskHistory::note_written(u64 sector, u64 end) {
+  auto next = written_.upper_bound(sector);
+  if (next != written_.begin() && std::prev(next)->second >= sector) {
+    --next;
+    sector = next->first;
+  }
+  while (next != written_.end() && next->first <= end) {
+    end = std::max(end, next->second);
+    next = written_.erase(next);
+  }
+  written_.emplace(sector, end);
 }
 
 bool DiskHistory::way_to(u64 version, std::vector<u64>& way) const {
@@ -45,15 +60,26 @@ bool DiskHistory::go_to(u64 version) {
   while (common < here.size() && common < there.size() && here[common] == there[common]) ++common;
   for (std::size_t n = here.size(); n > common; --n) {
     const Step& step = steps_.at(here[n - 1]);
-    if (!block_->write(step.sector, step.before)) return false;
+    if (!step.before.empty() && !block_->write(step.sector, step.before)) return false;
     version_ = step.from;
   }
   for (std::size_t n = common; n < there.size(); ++n) {
     const Step& step = steps_.at(there[n]);
-    if (!block_->write(step.sector, step.after)) return false;
+    if (!step.after.empty() && !block_->write(step.sector, step.after)) return false;
     version_ = there[n];
   }
   return true;
+}
+
+void DiskHistory::forget() {
+  kept_ = false;
+  steps_.clear();
+}
+
+void DiskHistory::name_contents(u64 version) {
+  if (version == version_) return;
+  if (kept_ && version != first_) steps_.try_emplace(version, Step{version_, 0, {}, {}});
+  version_ = version;
 }
 
 }  // namespace ringside

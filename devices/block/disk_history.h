@@ -22,6 +22,7 @@ class DiskHistory final : public BlockDevice {
   bool read_only() const override { return block_->read_only(); }
   bool read(u64 sector, std::span<u8> to) override { return block_->read(sector, to); }
   bool write(u64 sector, std::span<const u8> from) override;
+  u64 next_data(u64 sector) const override { return block_->next_data(sector); }
   bool flush() override { return block_->flush(); }
 
   u64 version() const { return version_; }
@@ -30,6 +31,14 @@ class DiskHistory final : public BlockDevice {
   // False: they are not known, or the host failed; the block has the contents that it had, or those of
   // version() where the host failed on the way.
   bool go_to(u64 version);
+  // Nobody comes back to where the machine was.
+  void forget();
+
+  // What was written since the block was opened: first sectors, and the sectors behind the last of each run.
+  // Runs are in order and do not touch.
+  const std::map<u64, u64>& written() const { return written_; }
+  // Its contents are those that a drive of another process had under this number.
+  void name_contents(u64 version);
 
  private:
   // The write that led to a version.
@@ -39,12 +48,14 @@ class DiskHistory final : public BlockDevice {
   };
   // The steps from the first version on; false: it is not known.
   bool way_to(u64 version, std::vector<u64>& way) const;
+  void note_written(u64 sector, u64 end);
 
   std::unique_ptr<BlockDevice> block_;
   u64 version_ = 0;
   bool kept_ = false;
   u64 first_ = 0;              // version() when keep() was first called
   std::map<u64, Step> steps_;  // by the version that each led to
+  std::map<u64, u64> written_;
 };
 
 }  // namespace ringside

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <vector>
@@ -116,6 +117,13 @@ bool FileBlock::write(u64 sector, std::span<const u8> from) {
     at += put;
   }
   return true;
+}
+
+// Where the host keeps no holes, everything may be data.
+u64 FileBlock::next_data(u64 sector) const {
+  const off_t at = ::lseek(file_, static_cast<off_t>(sector * sector_bytes), SEEK_DATA);
+  if (at < 0) return errno == ENXIO ? sectors_ : sector;
+  return std::min(sectors_, std::max(sector, static_cast<u64>(at) / sector_bytes));
 }
 
 bool FileBlock::flush() { return read_only_ || ::fdatasync(file_) == 0 || fail("flushed", errno); }

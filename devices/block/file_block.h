@@ -27,6 +27,7 @@ class FileBlock final : public BlockDevice {
   bool read_only() const override { return read_only_; }
   bool read(u64 sector, std::span<u8> to) override;
   bool write(u64 sector, std::span<const u8> from) override;
+  u64 next_data(u64 sector) const override;
   bool flush() override;
   // Told of the first thing that the host could not do, for people: one line that names the file and the
   // cure.

@@ -48,4 +48,10 @@ bool OverlayBlock::write(u64 sector, std::span<const u8> from) {
   return true;
 }
 
+u64 OverlayBlock::next_data(u64 sector) const {
+  const auto piece = pieces_.lower_bound(sector / piece_sectors);
+  const u64 under = under_->next_data(sector);
+  return piece == pieces_.end() ? under : std::min(under, std::max(sector, piece->first * piece_sectors));
+}
+
 }  // namespace ringside

@@ -18,6 +18,7 @@ class OverlayBlock final : public BlockDevice {
   bool read_only() const override { return false; }
   bool read(u64 sector, std::span<u8> to) override;
   bool write(u64 sector, std::span<const u8> from) override;
+  u64 next_data(u64 sector) const override;
   bool flush() override { return true; }
 
  private:

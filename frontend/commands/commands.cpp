@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "frontend/commands/commands_actions.h"
+#include "frontend/machine/state_file.h"
 #include "frontend/render/json.h"
 #include "frontend/render/sheet_text.h"
 
@@ -215,6 +216,15 @@ bool Commands::restart() {
   if (!good) return fail(fmt::format("the machine cannot be started again: {}", error));
   debugger_.attach();
   debugger_.select(0);
+  return true;
+}
+
+bool Commands::load(std::string_view path) {
+  std::string error;
+  const std::string file(path);
+  if (!(load_ ? load_(file, error) : load_state_file(debugger_.machine(), file, Before::kept, error)))
+    return fail(error);
+  debugger_.attach();
   return true;
 }
 

@@ -50,6 +50,11 @@ class Commands {
   // Starts the machine again, as it was at first; Debugger::attach() follows by itself. False: `error` says
   // why not, and the machine is as it was. Without it the machine's own reboot() does.
   void on_restart(std::function<bool(std::string& error)> restart) { restart_ = std::move(restart); }
+  // Brings the machine to a state in a file; Debugger::attach() follows by itself. False: as before. Without
+  // it load_state_file() does.
+  void on_load(std::function<bool(const std::string& path, std::string& error)> load) {
+    load_ = std::move(load);
+  }
   // Told of each stop of what a command ran.
   void on_stop(std::function<void(const Stop&)> told) { stop_told_ = std::move(told); }
   // Where failures of scripts are told, if not where everything is.
@@ -120,6 +125,7 @@ class Commands {
   bool type(std::string_view text);
   bool screenshot(std::string_view path);
   bool restart();  // false: it cannot, and it was told
+  bool load(std::string_view path);
 
  private:
   Result act(std::string_view line);
@@ -134,6 +140,7 @@ class Commands {
   std::function<void(std::vector<TypedStep>)> type_;
   Screenshot screenshot_;
   std::function<bool(std::string&)> restart_;
+  std::function<bool(const std::string&, std::string&)> load_;
   std::function<void(const Stop&)> stop_told_;
   bool colour_ = false;
   std::vector<Display> displays_;

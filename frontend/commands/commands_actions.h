@@ -28,6 +28,8 @@ std::optional<RunTo> event_named(std::string_view name);
 Sheet cpus_sheet(Commands&);
 bool hold(Commands&, std::string_view arguments);
 bool restart(Commands&, std::string_view arguments);
+bool save(Commands&, std::string_view arguments);
+bool load(Commands&, std::string_view arguments);
 bool run(Commands&, std::string_view arguments);
 bool send(Commands&, std::string_view arguments);
 

@@ -4,7 +4,9 @@
 #include "cpu/exec/engine/run.h"
 #include "frontend/commands/commands_actions.h"
 #include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/escapes.h"
 #include "frontend/inspect/look_memory.h"
+#include "frontend/machine/state_file.h"
 
 namespace ringside::act {
 // What a stop shows: why, where, the source line, the next instruction.
@@ -222,6 +224,25 @@ bool restart(Commands& c, std::string_view arguments) {
   return takes_nothing(c, arguments) && c.restart() && stopped(c, c.debugger().here());
 }
 
+bool save(Commands& c, std::string_view path) {
+  std::string error;
+  Machine& machine = c.debugger().machine();
+  if (path.empty()) return c.fail("save FILE writes the machine into a file; load FILE goes back to it");
+  if (machine.ending().why != Ending::Why::running)
+    return c.fail(fmt::format("the machine cannot go on from here ({}); restart, and save earlier",
+                              machine.ending().reason));
+  machine.drives().keep();  // what they hold now is what load comes back to
+  if (!c.may_write(std::string(path), error) || !save_state_file(machine, std::string(path), error))
+    return c.fail(error);
+  c.print(fmt::format("saved {}: {} instructions", path, machine.retired()));
+  return true;
+}
+
+bool load(Commands& c, std::string_view path) {
+  if (path.empty()) return c.fail("load FILE goes to where save FILE, or the flag --save, was");
+  return c.load(path) && stopped(c, c.debugger().here());
+}
+
 bool run(Commands& c, std::string_view arguments) {
   if (!takes_nothing(c, arguments)) return false;
   const bool fresh = c.debugger().machine().retired() == 0 && c.debugger().here().kind != Stop::Kind::ended;
@@ -229,28 +250,8 @@ bool run(Commands& c, std::string_view arguments) {
 }
 
 bool send(Commands& c, std::string_view text) {
-  std::string bytes;
-  for (std::size_t n = 0; n < text.size(); ++n) {
-    if (text[n] != '\\' || n + 1 == text.size()) {
-      bytes += text[n];
-      continue;
-    }
-    const char kind = text[++n];
-    if (kind == 'n')
-      bytes += '\n';
-    else if (kind == 'r')
-      bytes += '\r';
-    else if (kind == 't')
-      bytes += '\t';
-    else if (kind == 'x' && n + 2 < text.size()) {
-      const auto code = c.value(fmt::format("0x{}", text.substr(n + 1, 2)));
-      if (!code) return false;
-      bytes += static_cast<char>(*code);
-      n += 2;
-    } else
-      bytes += kind;
-  }
-  return c.send(bytes);
+  const auto bytes = unescaped(text);
+  return bytes ? c.send(*bytes) : c.fail("behind \\x there are two hexadecimal digits, as in \\x1b");
 }
 
 }  // namespace ringside::act

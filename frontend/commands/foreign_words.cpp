@@ -8,10 +8,11 @@ struct ForeignWords {
   std::string_view words, instead;  // `words`: several with blanks between; "info x" begins with "info "
 };
 
-constexpr std::string_view no_screen = "gdb has these windows: let it in by -gdb; display shows values here",
-                           no_hotplug = "devices are given on the command line, before the machine starts",
-                           a_shell = "commands of the host are typed in another terminal",
-                           no_saving = "a machine is not saved to a file yet; restart begins again";
+constexpr std::string_view
+    no_screen = "gdb has these windows: let it in by -gdb; display shows values here",
+    no_hotplug = "devices are given on the command line, before the machine starts",
+    a_shell = "commands of the host are typed in another terminal",
+    no_saving = "save FILE and load FILE are what there is; a file that is not wanted is deleted by hand";
 
 // Of Bochs, of QEMU's monitor, of gdb.
 constexpr ForeignWords foreign_words[] = {
@@ -38,7 +39,7 @@ constexpr ForeignWords foreign_words[] = {
      "chardev-remove change eject commit block_resize hostfwd_add hostfwd_remove set_link boot_set",
      no_hotplug},
     {"screendump mouse_move mouse_button mouse_set", "there is no screen; send TEXT goes to the serial port"},
-    {"savevm loadvm delvm migrate snapshot_blkdev", no_saving},
+    {"delvm migrate snapshot_blkdev", no_saving},
     {"watchdog_action", "there is no watchdog; --timeout SECONDS ends a session that hangs"},
     {"trace-event", "trace logs what runs; help trace shows its words"},
     {"o", "ports are not written by hand; set changes registers and memory"},
@@ -50,8 +51,7 @@ constexpr ForeignWords foreign_words[] = {
     {"python py define document dont-repeat",
      "scripts are lists of commands: -x FILE, source FILE, commands ID"},
     {"kill k", "quit leaves; restart begins again"},
-    {"detach disconnect attach target load",
-     "the machine is this program's own; -kernel and -bios say what runs"},
+    {"detach disconnect attach target", "the machine is this program's own; -kernel and -bios say what runs"},
     {"checkpoint rec", "the past is kept by itself: info past, goto COUNT, reverse-step"},
     {"clear", "delete ID removes a breakpoint; info breakpoints lists them"},
     {"rbreak", "break NAME for each; the tabulator key completes names"},

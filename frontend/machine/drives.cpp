@@ -98,6 +98,16 @@ void Drives::keep() {
   each([](DiskHistory& disk) { disk.keep(); });
 }
 
+void Drives::forget() {
+  each([](DiskHistory& disk) { disk.forget(); });
+}
+
+std::vector<DiskHistory*> Drives::all() {
+  std::vector<DiskHistory*> disks;
+  each([&](DiskHistory& disk) { disks.push_back(&disk); });
+  return disks;
+}
+
 void Drives::fields(Fields& visit) {
   if (!has_ide() && !has_floppy()) return;
   visit.group("disks");

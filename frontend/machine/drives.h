@@ -45,6 +45,10 @@ class Drives {
   bool known() const { return known_; }
   // Somebody may come back to what they hold now.
   void keep();
+  // Nobody comes back to anything that they held before.
+  void forget();
+  // In the order of their places: the IDE drives, the floppy drives.
+  std::vector<DiskHistory*> all();
 
  private:
   struct Drive {

@@ -69,11 +69,18 @@ Machine::~Machine() = default;
 std::unique_ptr<Machine> Machine::create(MachineConfig config, std::string& error) {
   std::unique_ptr<Machine> machine(new Machine(std::move(config)));
   machine->drives_ = Drives::open(machine->config_.drives, error);
-  if (!machine->drives_ || !machine->assemble(error)) return nullptr;
+  if (!machine->drives_ || !machine->assemble(false, error)) return nullptr;
   return machine;
 }
 
-bool Machine::assemble(std::string& error) {
+std::unique_ptr<Machine> Machine::create_empty(MachineConfig config, std::string& error) {
+  std::unique_ptr<Machine> machine(new Machine(std::move(config)));
+  machine->drives_ = Drives::open(machine->config_.drives, error);
+  if (!machine->drives_ || !machine->assemble(true, error)) return nullptr;
+  return machine;
+}
+
+bool Machine::assemble(bool empty, std::string& error) {
   auto made = std::make_unique<Parts>(config_);
   Parts& p = *made;
   const u64 low = std::min(config_.ram_bytes, low_ram_limit);
@@ -140,7 +147,7 @@ bool Machine::assemble(std::string& error) {
                                       offer_kernel(config_.boot, low, p.board->fw_cfg(), error)))
     return false;
   reset_cpus(p);
-  if (!boot(p, error)) return false;
+  if (!boot(p, empty, error)) return false;
   connect_outputs(*p.board);
   parts_ = std::move(made);
   ending_ = Ending{};
@@ -159,7 +166,7 @@ void Machine::reset_cpus(Parts& p) const {
 }
 
 // After a reset: what takes the place of firmware, where there is none.
-bool Machine::boot(Parts& p, std::string& error) const {
+bool Machine::boot(Parts& p, bool empty, std::string& error) const {
   if (!config_.boot.direct()) {
     if (config_.boot.bios.empty()) p.board->open_shadow();
     return true;
@@ -173,10 +180,10 @@ bool Machine::boot(Parts& p, std::string& error) const {
   platform.text_screen = p.board->screen() != nullptr;
   platform.rsdp = write_acpi_tables(p.memory, AcpiMachine{.cpus = config_.cpus, .vga = config_.vga});
   for (auto& cpu : p.cpus) set_memory_types(*cpu);
-  return load_kernel(config_.boot, platform, error);
+  return empty || load_kernel(config_.boot, platform, error);
 }
 
-bool Machine::reboot(std::string& error) { return assemble(error); }
+bool Machine::reboot(std::string& error) { return assemble(false, error); }
 
 bool Machine::perform_reset(std::string& error) {
   Parts& p = *parts_;
@@ -185,7 +192,7 @@ bool Machine::perform_reset(std::string& error) {
   } else {
     p.board->reset(ResetKind::warm);
     reset_cpus(p);
-    if (!boot(p, error)) return false;
+    if (!boot(p, false, error)) return false;
   }
   for (auto& cpu : p.cpus) cpu->attention &= ~Attention::stop;
   ending_ = Ending{};

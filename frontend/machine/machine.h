@@ -67,6 +67,8 @@ class Machine final : public ResetControl {
  public:
   // nullptr and one line in `error` that names the thing and the cure.
   static std::unique_ptr<Machine> create(MachineConfig config, std::string& error);
+  // The same for a state that is about to be loaded into it: no kernel is. A reset or reboot() loads it.
+  static std::unique_ptr<Machine> create_empty(MachineConfig config, std::string& error);
   ~Machine() override;
 
   // Runs until `instructions` more were retired by all CPUs together, or the machine ended, or
@@ -110,6 +112,8 @@ class Machine final : public ResetControl {
   Cpu& cpu(unsigned n);
   unsigned cpus() const;
   PhysicalMemory& memory();
+  const MachineConfig& config() const { return config_; }
+  Drives& drives() { return *drives_; }
   const LocalApic& local_apic(unsigned n);  // for looking
   const IoApic& io_apic();
   const PicPair& pic();
@@ -150,6 +154,9 @@ class Machine final : public ResetControl {
   bool restore(std::span<const u8> saved, std::string& error);
   // The same without the pages of RAM, for those who keep these themselves: Checkpoints.
   std::vector<u8> save_without_ram();
+  // Again the same, where nobody comes back to here in this machine: what its drives overwrite from now on
+  // need not be kept.
+  std::vector<u8> save_to_hand_on();
   bool restore_without_ram(std::span<const u8> saved);
 
   // ResetControl.
@@ -161,9 +168,9 @@ class Machine final : public ResetControl {
  private:
   struct Parts;
   explicit Machine(MachineConfig config);
-  bool assemble(std::string& error);
+  bool assemble(bool empty, std::string& error);
   void reset_cpus(Parts& parts) const;
-  bool boot(Parts& parts, std::string& error) const;
+  bool boot(Parts& parts, bool empty, std::string& error) const;
   u64 run_stretch(u64 most);
   Ticks jump_to_next_alarm();
   const char* why_nobody_wakes() const;

@@ -84,6 +84,10 @@ void FieldReader::bytes(std::string_view name, void* data, std::size_t size) {
 
 std::vector<u8> Machine::save_without_ram() {
   drives_->keep();
+  return save_to_hand_on();
+}
+
+std::vector<u8> Machine::save_to_hand_on() {
   std::vector<u8> out;
   append_number(out, 0);  // the size of the fields that follow
   FieldWriter writer(out);

@@ -51,6 +51,7 @@ bool timeout(Parsed& parsed, std::string_view value, std::string& error);
 bool past(Parsed& parsed, std::string_view value, std::string& error);
 bool max_seconds(Parsed& parsed, std::string_view value, std::string& error);
 bool max_instructions(Parsed& parsed, std::string_view value, std::string& error);
+bool send(Parsed& parsed, std::string_view value, std::string& error);
 bool expect(Parsed& parsed, std::string_view value, std::string& error);
 bool fail_on(Parsed& parsed, std::string_view value, std::string& error);
 bool output_limit(Parsed& parsed, std::string_view value, std::string& error);
@@ -60,6 +61,10 @@ bool log_ranges(Parsed& parsed, std::string_view value, std::string& error);
 bool code_coverage(Parsed& parsed, std::string_view value, std::string& error);
 bool code_coverage(Parsed& p, std::string_view v, std::string& e);
 bool symbols(Parsed& parsed, std::string_view value, std::string& error);
+
+// options_state.cpp
+bool save(Parsed& parsed, std::string_view value, std::string& error);
+bool load(Parsed& parsed, std::string_view value, std::string& error);
 
 // options_screen.cpp
 bool inspector(Parsed& parsed, std::string_view value, std::string& error);

@@ -9,6 +9,7 @@
 #include "frontend/program/option_values.h"
 #include "frontend/program/options.h"
 #include "frontend/program/options_firmware.h"
+#include "frontend/program/options_state.h"
 #include "frontend/screen/keys.h"
 #include "frontend/sdl/window_keys.h"
 
@@ -67,6 +68,7 @@ bool resolve_chardevs(RunOptions& run, std::string& error) {
     if (!run.no_defaults || run.nographic) usual.kind = Chardev::Kind::standard;
     run.serials.push_back(usual);
   }
+  if (run.loaded) run.serials.resize(std::max(run.serials.size(), saved_serial_ports(*run.loaded)));
   run.machine.serial_ports = static_cast<unsigned>(run.serials.size());
   unsigned typed = 0;
   for (Chardev& device : run.serials) {
@@ -133,6 +135,7 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
   const auto model = parse_cpu_model(default_cpu_model, error);
   if (!model) return std::nullopt;
   parsed.run.machine.model = *model;
+  std::vector<std::string_view> given;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view word = arguments[i];
     if (word.empty()) {
@@ -173,13 +176,14 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
       value = both;
     }
     if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
+    given.push_back(option->name);
     const std::string_view group = group_of(*option);
     parsed.run.unattended |= group == batch_group || group == virtualization_group;
     if (option->run_only) parsed.run_only.push_back(spelled(*option));
     // A question is answered at once, whatever else may be wrong.
     if (parsed.answer != Answer::run) return parsed;
   }
-  if (!check_combinations(parsed.run, error)) return std::nullopt;
+  if (!take_saved_flags(parsed, given, error) || !check_combinations(parsed.run, error)) return std::nullopt;
   return parsed;
 }
 

@@ -198,6 +198,10 @@ constexpr Option options[] = {
     {"expect-screen", "REGEX",
      "the same of a row of the screen in text modes; what --expect and this name must all be met",
      expect_screen, own},
+    {"send", "TEXT",
+     "to the guest's first serial port, as fast as it takes it: \\n, \\r, \\t and \\xHH are characters; may "
+     "come again",
+     send, own},
     {"type", "TEXT",
      "type this, on a US keyboard: \\n, \\t, \\e, <enter>, <up>, <f2>, <ctrl-alt-delete>, ...; <wait "
      "SECONDS> "
@@ -212,6 +216,16 @@ constexpr Option options[] = {
     {"output-limit", "BYTES", "end when the guest has printed so much; status 124", output_limit, own},
     {"stats", "FILE", "write statistics as JSON at the end: instructions, times, state hash, ...", stats,
      own},
+
+    {"", "", "Saved machines", nullptr},
+    {"save", "FILE[,at=COUNT]",
+     "the whole machine into a file: at the run's end, if it can go on from there, or once so many "
+     "instructions were retired; may come again",
+     save, own, run_only},
+    {"load", "FILE",
+     "begin where a machine was saved; its flags may be left out, but for places of serial ports, and files "
+     "have other names if they hold the same. COUNTs go on from there, limits begin anew",
+     load, own},
 
     {"", "", virtualization_group, nullptr},
     {"explain", "",

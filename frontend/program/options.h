@@ -14,6 +14,7 @@
 #include "frontend/gdb/transport.h"
 #include "frontend/program/chardev.h"
 #include "frontend/machine/machine.h"
+#include "frontend/machine/state_file.h"
 #include "frontend/vnc/vnc.h"
 
 namespace ringside {
@@ -61,8 +62,16 @@ struct RunOptions {
   };
   std::vector<AtCount> screenshots_at, typed_at;
   std::vector<std::string> typed;  // from the beginning on
-  std::string trace_exits;         // file; empty: no rows for VM exits
-  std::string vmx_coverage;        // file, - for standard error; empty: no report
+  std::string sent;                // to the first serial port, from the beginning on
+  struct Save {
+    std::string path;
+    std::optional<u64> at;  // instructions of all CPUs together; none: at the run's end
+  };
+  std::vector<Save> saves;
+  std::string load;                        // a saved state to begin with; empty: the machine is switched on
+  std::optional<StateDescription> loaded;  // what that says of itself
+  std::string trace_exits;                 // file; empty: no rows for VM exits
+  std::string vmx_coverage;                // file, - for standard error; empty: no report
   struct CodeCoverageFile {
     std::string path;          // lcov if it ends in .info, else drcov
     World world = World::any;  // whose code

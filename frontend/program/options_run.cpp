@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "devices/serial/uart16550.h"
+#include "frontend/inspect/escapes.h"
 #include "frontend/program/expect.h"
 #include "frontend/program/option_functions.h"
 #include "frontend/program/option_values.h"
@@ -12,6 +13,14 @@ namespace ringside::flags {
 bool file_name(std::string_view flag, std::string_view value, std::string& to, std::string& error) {
   if (value.empty()) return fail(error, fmt::format("{}: the file's name is empty; name a file", flag));
   to = value;
+  return true;
+}
+
+bool send(Parsed& p, std::string_view v, std::string& e) {
+  const auto bytes = unescaped(v);
+  if (!bytes)
+    return fail(e, fmt::format("--send {}: behind \\x there are two hexadecimal digits, as in \\x1b", v));
+  p.run.sent += *bytes;
   return true;
 }
 

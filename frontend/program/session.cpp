@@ -72,12 +72,11 @@ bool Session::prepare(std::string& error) {
     file.bytes = std::move(image.bytes);
   }
   if (!load_video_bios(error) || !screen_.prepare(options_, error)) return false;
-  machine_ = Machine::create(options_.machine, error);
-  if (!machine_) return false;
+  if (!saves_.prepare(options_, error) || !make_machine(error)) return false;
   if (options_.emitted_by_name && machine_->dispatcher() != Dispatcher::emitted)
     say("-accel emitted: not on this host, which is no x86-64 or gives no executable memory; using "
         "reference");
-  if (!install(error) || !load_named_symbols(options_, symbols_, error)) return false;
+  if (!load_named_symbols(options_, symbols_, error)) return false;
   if (!write_pidfile(error) || !open_channels(error)) return false;
   const auto before_story = [this] { flush(); };  // what the guest has printed so far comes first
   const auto names = [this]() -> const Symbols& { return symbols(); };
@@ -85,6 +84,22 @@ bool Session::prepare(std::string& error) {
   if (!coverage_.prepare(options_, *machine_, error)) return false;
   connect();
   return open_log(error);
+}
+
+bool Session::make_machine(std::string& error) {
+  const bool loads = !options_.load.empty();
+  machine_ =
+      loads ? Machine::create_empty(options_.machine, error) : Machine::create(options_.machine, error);
+  if (!machine_) return false;
+  if (!loads) return install(error);
+  if (boots_embedded(options_.machine)) install_embedded(*machine_);
+  if (!load_state_file(*machine_, options_.load, Before::lost, error)) {
+    error = "--load " + error;
+    return false;
+  }
+  loaded_at_ = machine_->retired();
+  loaded_seconds_ = machine_->seconds();
+  return load_into_memory(error);
 }
 
 bool Session::open_log(std::string& error) {
@@ -240,6 +255,8 @@ void Session::flush() {
 
 bool Session::offer_input(bool idle) {
   bool went = screen_.type(*machine_, idle);
+  for (; sent_ < options_.sent.size(); ++sent_, went = true)
+    if (!machine_->input(SerialByte{0, static_cast<u8>(options_.sent[sent_])})) break;
   for (unsigned port = 0; port < serials_.size(); ++port) {
     Channel& serial = *serials_[port];
     serial.receive();
@@ -269,13 +286,14 @@ bool Session::listens() const {
 
 u64 Session::allowed(u64 slice) {
   const u64 done = retired_before_ + machine_->retired();
-  slice = screen_.limit(done, slice);
-  if (options_.max_seconds > 0 && machine_->seconds() >= options_.max_seconds) {
+  slice = saves_.limit(done, screen_.limit(done, slice));
+  if (options_.max_seconds > 0 && machine_->seconds() - loaded_seconds_ >= options_.max_seconds) {
     end("max-seconds", fmt::format("--max-seconds {}: reached", options_.max_seconds), exit_limit);
     return 0;
   }
   if (options_.max_instructions == 0) return slice;
-  const u64 left = options_.max_instructions - std::min(done, options_.max_instructions);
+  const u64 left =
+      options_.max_instructions - std::min(done - std::min(done, loaded_at_), options_.max_instructions);
   if (left == 0)
     end("max-instructions", fmt::format("--max-instructions {}: reached", options_.max_instructions),
         exit_limit);
@@ -288,7 +306,7 @@ const std::string* Session::failed_output() const {
     if (!serial->failure().empty()) return &serial->failure();
   }
   for (const std::string* failure :
-       {&console_.failure(), &reports_.failure(), &log_.failure(), &screen_.failure()}) {
+       {&console_.failure(), &reports_.failure(), &log_.failure(), &screen_.failure(), &saves_.failure()}) {
     if (!failure->empty()) return failure;
   }
   return nullptr;
@@ -318,6 +336,7 @@ bool Session::all_met() const {
 // The line that decided may go on: a prompt has no end, but the rest of an answer comes soon.
 bool Session::decided() {
   screen_.after_slice(*machine_, retired_before_ + machine_->retired());
+  saves_.after_slice(*machine_, retired_before_ + machine_->retired());
   if (expect_.unwanted().empty() && !all_met()) return false;
   if (!expect_.decided()) return true;
   constexpr u64 patience = 2'000'000;
@@ -371,13 +390,26 @@ bool Session::begin_again(u64 retired, std::string& error) {
 }
 
 bool Session::restore(std::span<const u8> saved, std::string& error) {
+  return replace_state([&] { return machine_->restore(saved, error); });
+}
+
+bool Session::load(const std::string& path, std::string& error) {
+  return replace_state([&] { return load_state_file(*machine_, path, Before::kept, error); });
+}
+
+// The past of another machine says nothing about this one's; where the state stays as it was, too, it begins
+// anew.
+bool Session::replace_state(const std::function<bool()>& replace) {
   if (timeline_) timeline_->give_up();
-  const bool good = machine_->restore(saved, error);
+  const bool good = replace();
   if (timeline_) timeline_->begin_anew();
-  if (!good) return false;
+  if (good) restored();
+  return good;
+}
+
+void Session::restored() {
   reports_.attach(*machine_);
   if (debugger_) debugger_->attach();
-  return true;
 }
 
 void Session::end(std::string ending, std::string reason, int status) {
@@ -421,12 +453,13 @@ int Session::conclude() {
     summary_.status = exit_failed;
   }
   summary_.instructions = retired_before_ + machine_->retired();
+  summary_.loaded_at = loaded_at_;
   tell_end();
   std::string error;
   reports_.conclude(options_);
   if (coverage_.conclude(
           options_, [this]() -> const Symbols& { return symbols(); }, error) &&
-      screen_.conclude(options_, *machine_, error) &&
+      screen_.conclude(options_, *machine_, error) && saves_.conclude(options_, *machine_, error) &&
       (options_.stats.empty() ||
        write_whole_file("--stats", options_.stats, stats_json(options_, *machine_, summary_), error)))
     return summary_.status;

@@ -17,6 +17,7 @@
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
 #include "frontend/program/screen_watch.h"
+#include "frontend/program/state_saves.h"
 #include "frontend/program/stats.h"
 #include "frontend/program/terminal.h"
 
@@ -104,6 +105,8 @@ class Session {
   bool restart(std::string& error);
   // To a state that a machine of the same flags saved. False: it is none, and the machine is as it was.
   bool restore(std::span<const u8> saved, std::string& error);
+  // To a state that is in a file. False: as restore().
+  bool load(const std::string& path, std::string& error);
   // What a guest that ended the run by a reset asked for: the machine goes on from there.
   bool perform_reset(std::string& error);
 
@@ -121,6 +124,9 @@ class Session {
   bool prepare_expectations(std::string& error);
   bool open_channels(std::string& error);
   bool load_into_memory(std::string& error);
+  bool make_machine(std::string& error);
+  bool replace_state(const std::function<bool()>& replace);
+  void restored();
   bool write_pidfile(std::string& error);
   void connect();
   bool open_log(std::string& error);
@@ -150,15 +156,19 @@ class Session {
   std::unique_ptr<GdbServer> gdb_;
   Expect expect_;
   ScreenWatch screen_;
+  StateSaves saves_;
   std::function<void()> enough_;
   std::function<void(u8)> printed_;
   std::function<void(unsigned, u8)> serial_told_;
   std::function<void(const std::string&)> reset_told_;
   Stream log_;  // of -d
   RunSummary summary_;
+  std::size_t sent_ = 0;    // of what --send gives the guest
   u64 retired_before_ = 0;  // by the machine before its last restart
-  u64 bytes_printed_ = 0;   // by all serial ports
-  u64 decided_at_ = 0;      // the instructions when decided() was first seen; 0: not yet
+  u64 loaded_at_ = 0;       // the instructions that the machine had retired when the session began
+  double loaded_seconds_ = 0;
+  u64 bytes_printed_ = 0;  // by all serial ports
+  u64 decided_at_ = 0;     // the instructions when decided() was first seen; 0: not yet
   HostClock::time_point began_ = HostClock::now();
 };
 

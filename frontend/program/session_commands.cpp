@@ -21,6 +21,7 @@ void connect_commands(Session& session, Commands& commands) {
   commands.on_screenshot([&session](const std::string& path, std::string& why) {
     return write_screenshot("screenshot", path, session.machine(), why);
   });
+  commands.on_load([&session](const std::string& path, std::string& why) { return session.load(path, why); });
   commands.on_restart([&session](std::string& why) { return session.restart(why); });
 }
 

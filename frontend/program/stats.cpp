@@ -16,10 +16,12 @@ std::string stats_json(const RunOptions& options, Machine& machine, const RunSum
   json["status"] = summary.status;
   json["reboots"] = summary.reboots;
   json["instructions"] = instructions;
+  if (!options.load.empty()) json["loaded_at"] = summary.loaded_at;
   json["virtual_seconds"] = machine.seconds();
   json["host_seconds"] = summary.host_seconds;
-  json["mips"] =
-      summary.host_seconds > 0 ? static_cast<double>(instructions) / summary.host_seconds / 1e6 : 0.0;
+  json["mips"] = summary.host_seconds > 0
+                     ? static_cast<double>(instructions - summary.loaded_at) / summary.host_seconds / 1e6
+                     : 0.0;
   json["state_hash"] = machine.state_hash();
   json["cpu_model"] = options.machine.model.name;
   json["cpus"] = machine.cpus();

@@ -13,7 +13,9 @@ struct RunSummary {
   int status = 0;
   double host_seconds = 0;
   u64 reboots = 0;
-  u64 instructions = 0;  // since the program's start, over all reboots
+  u64 instructions =
+      0;              // since the program's start, over all reboots; and before, of a machine that was loaded
+  u64 loaded_at = 0;  // so many of them were before
 };
 
 // The state hash is of the machine as it stands.

@@ -59,7 +59,10 @@ bool choose(const TestOptions& options, const conform::LastRuns& last, std::vect
         filters.empty() ||
         std::any_of(filters.begin(), filters.end(), [&](const auto& filter) { return filter.matches(name); });
     const bool tagged = options.tags.empty() || has_tag(test, options.tags);
-    return !matches || !tagged || (options.rerun_failed && !last.failed(test.suite, test.name));
+    // What could not begin failed with its fixture.
+    const bool failed = last.failed(test.suite, test.name) ||
+                        (test.fixture && last.failed(test.fixture->suite, test.fixture->name));
+    return !matches || !tagged || (options.rerun_failed && !failed);
   };
   std::erase_if(tests, left_out);
   u64 number = 0;
@@ -114,9 +117,7 @@ void become_debugger(const std::vector<Test>& tests, const conform::SuiteRun& ru
     return !result.bundle.debug.empty();
   });
   if (failed == run.tests.end()) return;
-  const auto test = std::find_if(tests.begin(), tests.end(), [&](const Test& one) {
-    return one.suite == failed->suite && one.name == failed->name;
-  });
+  const Test* const test = test_of(tests, *failed);
   std::vector<std::string> text =
       conform::process_words(*test, conform::debug_words(*test, around, conform::place_of(*failed)));
   std::vector<char*> words;

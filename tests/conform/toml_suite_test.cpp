@@ -154,3 +154,41 @@ TEST_CASE("the schema for editors is that of the table of keys") {
       cli::read_file(RINGSIDE_SOURCE_DIR "/frontend/conform/suites/suite.schema.json") == suite_schema(),
       "write the output of `ringside test --schema` into frontend/conform/suites/suite.schema.json");
 }
+
+TEST_CASE("a fixture is described as a test is, and tests name it") {
+  const auto tests = read(R"(
+[defaults]
+memory = "64M"
+
+[[fixture]]
+name = "booted"
+kernel = "k.elf"
+expect = "^#"
+
+[[test]]
+name = "one"
+fixture = "booted"
+send = "a\\b\n"
+expect = "b"
+)");
+  REQUIRE(tests.size() == 1);
+  CHECK(tests[0].broken == "");
+  REQUIRE(tests[0].fixture);
+  CHECK(tests[0].fixture->name == "fixture booted");
+  CHECK(has_words(*tests[0].fixture, {"-kernel", "suites/k.elf"}));
+  CHECK(has_words(*tests[0].fixture, {"-m", "64M"}));
+  CHECK(has_words(tests[0], {"--send", "a\\\\b\\n"}));
+  const auto broken = [](const std::string& fixture) {
+    const auto all =
+        read("[[fixture]]\nname = \"f\"\n" + fixture + "[[test]]\nname = \"t\"\nfixture = \"f\"\n");
+    REQUIRE(all.size() == 1);
+    REQUIRE(all[0].fixture);
+    return all[0].fixture->broken;
+  };
+  CHECK(broken("") ==
+        "suites/a.toml:1:1: a fixture is saved where its lines have matched; add expect, or expect_screen");
+  CHECK(
+      broken("expect = \"x\"\nfixture = \"f\"\n").ends_with("a fixture begins with no other; leave it out"));
+  CHECK(broken("expect = \"x\"\nto_the_end = true\n").find("to_the_end") != std::string::npos);
+  CHECK(broken("expect = \"x\"\nmatrix = {smp = [1, 2]}\n").find("one machine") != std::string::npos);
+}

@@ -81,8 +81,6 @@ bool write_folder(const std::string& folder, const SuiteRun& run, TestResult& re
 
 bool make_bundles(std::span<const Test> tests, const RunSettings& settings, const std::function<bool()>& stop,
                   SuiteRun& run, std::string& error) {
-  std::map<std::pair<std::string, std::string>, const Test*> by_name;
-  for (const Test& test : tests) by_name.emplace(std::pair(test.suite, test.name), &test);
   std::deque<TestResult*> waiting;
   for (TestResult& result : run.tests) {
     if (!result.bundle.debug.empty()) waiting.push_back(&result);
@@ -92,7 +90,7 @@ bool make_bundles(std::span<const Test> tests, const RunSettings& settings, cons
     while (!waiting.empty() && processes.running() < settings.jobs) {
       TestResult* const result = waiting.front();
       waiting.pop_front();
-      const Test& test = *by_name.at({result->suite, result->name});
+      const Test& test = *test_of(tests, *result);
       const auto said = std::make_shared<std::string>();
       const double limit = host_limit(test, settings.around);
       std::string why;

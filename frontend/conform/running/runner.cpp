@@ -9,12 +9,15 @@
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <memory>
 #include <numeric>
+#include <optional>
 
 #include "frontend/conform/running/judgement.h"
 #include "frontend/conform/running/output_lines.h"
 #include "frontend/conform/running/parting.h"
 #include "frontend/conform/suites/coverage_names.h"
+#include "frontend/machine/state_file.h"
 
 namespace ringside::conform {
 namespace {
@@ -74,6 +77,14 @@ class SuiteRunner {
  private:
   void order();
   void build();
+  void add_fixtures();
+  bool is_fixture(std::size_t index) const { return index >= tests_.size(); }
+  const Test& test_at(std::size_t index) const {
+    return is_fixture(index) ? *fixtures_[index - tests_.size()].test : tests_[index];
+  }
+  bool kept_from_before(const Test& fixture) const;
+  void fixture_ended(std::size_t index, TestResult result);
+  std::optional<std::size_t> next_to_begin();
   void begin(std::size_t index);
   bool prepare(Going& going, std::string& error);
   void spawn(const std::shared_ptr<Going>& going);
@@ -94,6 +105,14 @@ class SuiteRunner {
   std::deque<std::size_t> waiting_;
   std::map<std::pair<std::string, std::string>, std::string> builds_;  // why one failed; empty: it is done
   std::vector<std::pair<std::size_t, u64>> parted_;  // tests, and the instructions of their longer run
+  struct Fixture {
+    std::shared_ptr<const Test> test;
+    bool decided = false;
+    std::string why_not;  // it failed; empty: its machine is there
+  };
+  const Fixture* fixture_of(const Test& test) const;
+  std::vector<Fixture> fixtures_;  // numbered behind the tests
+  std::vector<TestResult> failed_fixtures_;
   std::size_t done_ = 0;
   bool over_ = false;
   Scratch scratch_;
@@ -113,10 +132,65 @@ void SuiteRunner::order() {
   waiting_.assign(all.begin(), all.end());
 }
 
+// Those that tests of this run begin with; they come before all tests.
+void SuiteRunner::add_fixtures() {
+  for (const Test& test : tests_) {
+    if (!test.fixture || !test.broken.empty() || !test.skip.empty() || fixture_of(test)) continue;
+    fixtures_.push_back({test.fixture});
+    waiting_.push_front(tests_.size() + fixtures_.size() - 1);
+  }
+}
+
+const SuiteRunner::Fixture* SuiteRunner::fixture_of(const Test& test) const {
+  const auto found = std::find_if(fixtures_.begin(), fixtures_.end(),
+                                  [&](const Fixture& fixture) { return fixture.test == test.fixture; });
+  return found == fixtures_.end() ? nullptr : &*found;
+}
+
+// A run before this one, or another shard, has made it of the same things.
+bool SuiteRunner::kept_from_before(const Test& fixture) const {
+  const std::string made = contents(fixture_made(fixture, settings_.around));
+  std::string none;
+  return made == fixture_sources(fixture, settings_.around) &&
+         describe_state_file(fixture_file(fixture, settings_.around), none).has_value();
+}
+
+void SuiteRunner::fixture_ended(std::size_t index, TestResult result) {
+  Fixture& fixture = fixtures_[index - tests_.size()];
+  std::string why;
+  if (counts_as_failure(result.verdict))
+    why = result.reason;
+  else if (!keep_file(fixture_made(*fixture.test, settings_.around),
+                      fixture_sources(*fixture.test, settings_.around), why))
+    result.verdict = Verdict::broken;
+  fixture.decided = true;
+  last_.note(result);
+  if (!counts_as_failure(result.verdict)) return;
+  fixture.why_not = fmt::format("its {} failed: {}", fixture.test->name, why);
+  watcher_.finished(result, done_);
+  failed_fixtures_.push_back(std::move(result));
+}
+
+// The first that need not wait for its fixture.
+std::optional<std::size_t> SuiteRunner::next_to_begin() {
+  const auto found = std::find_if(waiting_.begin(), waiting_.end(), [this](std::size_t index) {
+    const Fixture* const fixture = is_fixture(index) ? nullptr : fixture_of(tests_[index]);
+    return !fixture || fixture->decided;
+  });
+  if (found == waiting_.end()) return std::nullopt;
+  const std::size_t index = *found;
+  waiting_.erase(found);
+  return index;
+}
+
 // Each command once, however many tests want what it makes.
 void SuiteRunner::build() {
   std::deque<std::pair<std::string, std::string>> wanted;
-  for (const Test& test : tests_) {
+  std::vector<const Test*> all;
+  for (const Test& test : tests_) all.push_back(&test);
+  for (const Fixture& fixture : fixtures_) all.push_back(fixture.test.get());
+  for (const Test* const one : all) {
+    const Test& test = *one;
     if (test.build.empty() || !test.broken.empty() || !test.skip.empty()) continue;
     if (builds_.emplace(std::pair(test.build_folder, test.build), "it was not run").second)
       wanted.emplace_back(test.build_folder, test.build);
@@ -172,6 +246,7 @@ void SuiteRunner::finish(const Going& going, TestResult result) {
     result.bundle.debug = debug_text(going.test, settings_.around, place_of(result));
   }
   over_ |= failed && settings_.fail_fast;
+  if (is_fixture(going.index)) return fixture_ended(going.index, std::move(result));
   if (going.runs > 0) last_.note(result);
   results_[going.index] = std::move(result);
   watcher_.finished(*results_[going.index], ++done_);
@@ -196,17 +271,23 @@ bool SuiteRunner::prepare(Going& going, std::string& error) {
 }
 
 void SuiteRunner::begin(std::size_t index) {
-  const auto going = std::make_shared<Going>(tests_[index]);
+  const auto going = std::make_shared<Going>(test_at(index));
   going->index = index;
   TestResult result = blank(going->test);
-  if (!going->test.skip.empty() && going->test.broken.empty()) {
+  const Fixture* const fixture = fixture_of(going->test);
+  const std::string no_fixture = fixture ? fixture->why_not : std::string();
+  if ((!going->test.skip.empty() || !no_fixture.empty()) && going->test.broken.empty()) {
     result.verdict = Verdict::skipped;
-    result.reason = going->test.skip;
+    result.reason = going->test.skip.empty() ? no_fixture : going->test.skip;
     finish(*going, std::move(result));
     return;
   }
   std::string error;
   if (prepare(*going, error)) {
+    if (is_fixture(index) && kept_from_before(going->test)) {
+      fixtures_[index - tests_.size()].decided = true;
+      return;
+    }
     watcher_.started(going->test);
     spawn(going);
     return;
@@ -231,7 +312,14 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
   });
   std::vector<std::string> words = command_of(test, settings_.around);
   words.insert(words.end(), {"--stats", going->statistics});
-  const bool covered = settings_.on_coverage || !test.coverage.empty();
+  if (is_fixture(going->index)) {
+    const std::string file = fixture_file(test, settings_.around);
+    std::error_code none;
+    fs::create_directories(fs::path(file).parent_path(), none);
+    fs::remove(fixture_made(test, settings_.around), none);
+    words.insert(words.end(), {"--save", file});
+  }
+  const bool covered = (settings_.on_coverage && !is_fixture(going->index)) || !test.coverage.empty();
   if (covered) words.insert(words.end(), {"--vmx-coverage", coverage_file(going->index)});
   if (error.empty()) put_environment(test, settings_.around, error);
   const double limit = host_limit(test, settings_.around);
@@ -283,7 +371,7 @@ void SuiteRunner::ended(const std::shared_ptr<Going>& going, const ProcessEnd& e
                                 result.state_hash.empty() ? "unknown" : result.state_hash,
                                 going->first->state_hash, result.reason);
     parted_.emplace_back(going->index, std::max(result.instructions, going->first->instructions));
-  } else if (going->runs < settings_.repeat && !result.state_hash.empty()) {
+  } else if (!is_fixture(going->index) && going->runs < settings_.repeat && !result.state_hash.empty()) {
     if (!going->first) going->first = std::move(result);
     spawn(going);
     return;
@@ -316,12 +404,13 @@ void SuiteRunner::tell_coverage() {
 SuiteRun SuiteRunner::run() {
   const auto since = HostClock::now();
   order();
+  add_fixtures();
   build();
   while (!over_ && (!waiting_.empty() || processes_.running() > 0)) {
-    while (!over_ && !waiting_.empty() && processes_.running() < settings_.jobs) {
-      const std::size_t next = waiting_.front();
-      waiting_.pop_front();
-      begin(next);
+    while (!over_ && processes_.running() < settings_.jobs) {
+      const auto next = next_to_begin();
+      if (!next) break;
+      begin(*next);
     }
     if (processes_.running() > 0) processes_.wait();
     over_ |= watcher_.stop();
@@ -330,6 +419,7 @@ SuiteRun SuiteRunner::run() {
   for (const auto& [index, instructions] : parted_) tell_parting(index, instructions);
   if (settings_.on_coverage) tell_coverage();
   SuiteRun all;
+  all.tests = std::move(failed_fixtures_);
   for (auto& result : results_) {
     if (result) all.tests.push_back(std::move(*result));
   }

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <xxhash.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 
 #include "frontend/conform/running/last_runs.h"
 #include "frontend/conform/suites/boot_words.h"
@@ -13,7 +16,15 @@
 namespace ringside::conform {
 namespace {
 
+namespace fs = std::filesystem;
+
 constexpr u64 usual_output = 64 << 20;
+
+// The folder for what outlives a run.
+fs::path kept_in(const Surroundings& around) {
+  std::error_code none;
+  return around.cache.empty() ? fs::temp_directory_path(none) : fs::path(around.cache);
+}
 
 // The flags that make the machine.
 std::vector<std::string> machine_words(const Test& test, const Surroundings& around) {
@@ -23,6 +34,7 @@ std::vector<std::string> machine_words(const Test& test, const Surroundings& aro
   if (test.image_by_look) words = words_to_boot(test.image, none);
   words.insert(words.end(), test.words.begin(), test.words.end());
   if (!test.environment.empty()) words.insert(words.end(), {"-initrd", environment_file(test, around)});
+  if (test.fixture) words.insert(words.begin(), {"--load", fixture_file(*test.fixture, around)});
   return words;
 }
 
@@ -39,10 +51,43 @@ double host_limit(const Test& test, const Surroundings& around) {
 }
 
 std::string environment_file(const Test& test, const Surroundings& around) {
+  return (kept_in(around) / fmt::format("environment-{}", name_of(test.environment))).string();
+}
+
+std::string fixture_file(const Test& fixture, const Surroundings& around) {
   std::error_code none;
-  const std::filesystem::path folder =
-      around.cache.empty() ? std::filesystem::temp_directory_path(none) : std::filesystem::path(around.cache);
-  return (folder / fmt::format("environment-{}", name_of(test.environment))).string();
+  std::string what = fs::absolute(fixture.suite, none).string() + "\n" + fixture.name;
+  for (const std::string& word : fixture.words) what += "\n" + word;
+  for (const std::string& word : around.more_words) what += "\n" + word;
+  return (kept_in(around) / "fixtures" / (name_of(what) + ".state")).string();
+}
+
+std::string fixture_made(const Test& fixture, const Surroundings& around) {
+  return fixture_file(fixture, around) + ".made";
+}
+
+std::string fixture_sources(const Test& fixture, const Surroundings& around) {
+  std::string all;
+  const auto add_file = [&](const std::string& path) {
+    std::error_code none;
+    if (!fs::is_regular_file(path, none)) return;
+    std::ifstream file(path, std::ios::binary);
+    XXH3_state_t* const state = XXH3_createState();
+    XXH3_64bits_reset(state);
+    std::vector<char> bytes(1u << 20);
+    while (file.read(bytes.data(), static_cast<std::streamsize>(bytes.size())) || file.gcount() > 0)
+      XXH3_64bits_update(state, bytes.data(), static_cast<std::size_t>(file.gcount()));
+    all += fmt::format("{:016x}\n", XXH3_64bits_digest(state));
+    XXH3_freeState(state);
+  };
+  for (const std::string& word : command_of(fixture, around)) {
+    all += word + "\n";
+    constexpr std::string_view file = "file=";
+    const auto at = word.find(file);
+    add_file(word);
+    if (at != word.npos) add_file(word.substr(at + file.size(), word.find(',', at) - at - file.size()));
+  }
+  return name_of(all);
 }
 
 std::vector<std::string> command_of(const Test& test, const Surroundings& around) {

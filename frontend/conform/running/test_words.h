@@ -22,6 +22,13 @@ double host_limit(const Test& test, const Surroundings& around);
 // depends on nothing but the text and the folder.
 std::string environment_file(const Test& test, const Surroundings& around);
 
+// Where the machine is saved that a fixture comes to: it follows from the fixture's words, not from the files
+// that they name. `fixture_made` is beside it: what it was made of.
+std::string fixture_file(const Test& fixture, const Surroundings& around);
+std::string fixture_made(const Test& fixture, const Surroundings& around);
+// A number for what a fixture is made of: its words, the files that they name, the emulator.
+std::string fixture_sources(const Test& fixture, const Surroundings& around);
+
 // The program first, then the test's flags, its limits and patterns; without what only the runner needs.
 std::vector<std::string> command_of(const Test& test, const Surroundings& around);
 // The same for a shell, with what a shell is to expand.

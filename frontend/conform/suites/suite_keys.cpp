@@ -88,6 +88,22 @@ bool drives(TestDraft& d, const TomlValue& v, Error) {
   }
   return true;
 }
+bool send(TestDraft& d, const TomlValue& v, Error) {
+  std::string escaped;
+  for (const char c : v.text) {
+    if (c == '\n')
+      escaped += "\\n";
+    else if (c == '\\')
+      escaped += "\\\\";
+    else
+      escaped += c;
+  }
+  return add_flag(d, "--send", escaped);
+}
+bool fixture(TestDraft& d, const TomlValue& v, Error) {
+  d.fixture = v.text;
+  return true;
+}
 bool build(TestDraft& d, const TomlValue& v, Error) {
   d.test.build = v.text;
   d.test.build_folder = d.folder;
@@ -220,6 +236,9 @@ constexpr SuiteKey keys[] = {
      "disks: raw images, whose changes are forgotten, or -drive's \"file=...,...\"", drives},
     {"initrd", KeyShape::text, "Linux's initial RAM disk or multiboot modules, as -initrd", initrd},
     {"append", KeyShape::text, "the kernel's command line", append},
+    {"send", KeyShape::text, "to the first serial port, as fast as the guest takes it", send},
+    {"fixture", KeyShape::text,
+     "the [[fixture]] with whose machine the test begins: it is run once, up to what it expects", fixture},
     {"build", KeyShape::text,
      "a shell's command that makes the image, run in the suite's folder before the tests", build},
     {"cpu", KeyShape::text, "model and features, as -cpu", cpu},
@@ -357,6 +376,8 @@ std::string suite_schema() {
       "  \"additionalProperties\": false,\n"
       "  \"properties\": {{\n"
       "    \"defaults\": {{\"$ref\": \"#/$defs/test\", \"description\": \"keys of all tests\"}},\n"
+      "    \"fixture\": {{\"type\": \"array\", \"items\": {{\"$ref\": \"#/$defs/test\", \"required\": "
+      "[\"name\"]}}, \"description\": \"machines that tests begin with\"}},\n"
       "    \"test\": {{\"type\": \"array\", \"items\": {{\"$ref\": \"#/$defs/test\", \"required\": "
       "[\"name\"]}}}}\n"
       "  }},\n"

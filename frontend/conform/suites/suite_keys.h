@@ -17,6 +17,7 @@ struct TestDraft {
   Test test;
   std::string folder;  // of the suite's file: names of files count from there
   std::string cpu, memory, smp;
+  std::string fixture;  // its name
   using Axis = std::pair<std::string, std::vector<std::string>>;
   std::vector<Axis> matrix;
 };

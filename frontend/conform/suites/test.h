@@ -1,6 +1,8 @@
 // Owns the model of a test: how its machine is started, and by what it is judged.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,9 @@ struct Test {
   bool image_by_look = false;  // its bytes say by which flag it is booted, when the run starts
   std::string build;           // a shell's command that makes the image; empty: none
   std::string build_folder;    // where it is run
+  // What is run once to its expectation, by whoever needs it first; this test begins with that machine.
+  // nullptr: the machine is switched on.
+  std::shared_ptr<const Test> fixture;
   Limits limits;
 
   Judge judge = Judge::expectations;
@@ -62,5 +67,8 @@ struct Test {
 
 // "SUITE: NAME", as the table and messages call it.
 std::string full_name(const Test& test);
+
+// Which of these, or of their fixtures, came to this result; nullptr: none.
+const Test* test_of(std::span<const Test> tests, const TestResult& result);
 
 }  // namespace ringside::conform

@@ -4,9 +4,12 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <set>
 
 #include "frontend/conform/suites/suite_keys.h"
+#include "frontend/inspect/nearest.h"
 
 namespace ringside::conform {
 namespace {
@@ -55,6 +58,15 @@ Test with(const TestDraft& draft, const Choice& choice) {
   return test;
 }
 
+// The same of a fixture's.
+std::string fixture_contradiction(const TestDraft& draft) {
+  if (!draft.matrix.empty()) return "matrix: a fixture is one machine; leave it out";
+  if (draft.test.to_the_end) return "to_the_end: a fixture's machine goes on in its tests; leave it out";
+  if (draft.test.expect.empty() && draft.test.expect_screen.empty())
+    return "a fixture is saved where its lines have matched; add expect, or expect_screen";
+  return {};
+}
+
 // What is wrong with the keys together; empty: nothing.
 std::string contradiction(const Test& test) {
   if (test.to_the_end && !test.expect_screen.empty())
@@ -62,7 +74,8 @@ std::string contradiction(const Test& test) {
   if (!test.to_the_end && (test.status || !test.ending.empty()) && !test.expect.empty())
     return "a run ends when its lines match, so its exit_status and ending are not seen; add to_the_end = "
            "true";
-  if (test.image.empty() && test.words.empty() && test.build.empty() && test.expect.empty() && !test.status)
+  if (!test.fixture && test.image.empty() && test.words.empty() && test.build.empty() &&
+      test.expect.empty() && !test.status)
     return "nothing to boot and nothing to expect; give it an image";
   return {};
 }
@@ -77,11 +90,16 @@ class SuiteReader {
         defaults_ = &value;
       } else if (name == "test" && value.kind == Kind::list) {
         listed_ = &value;
+      } else if (name == "fixture" && value.kind == Kind::list) {
+        fixtures_listed_ = &value;
       } else {
-        error = fmt::format("{}: {}", at(value),
-                            name == "defaults" || name == "test"
-                                ? fmt::format("{}: write [defaults], and [[test]] for each test", name)
-                                : unknown_key(name, {"defaults", "test"}));
+        error = fmt::format(
+            "{}: {}", at(value),
+            name == "defaults" || name == "test" || name == "fixture"
+                ? fmt::format("{}: write [defaults], and [[test]] for each test, [[fixture]] for each "
+                              "machine that tests begin with",
+                              name)
+                : unknown_key(name, {"defaults", "fixture", "test"}));
         return false;
       }
     }
@@ -95,6 +113,8 @@ class SuiteReader {
       error = fmt::format("{}: no test in it; one begins with [[test]]", path_);
       return false;
     }
+    if (fixtures_listed_)
+      for (const TomlValue& fixture : fixtures_listed_->items) take_fixture(fixture);
     for (const TomlValue& test : listed_->items) take(test);
     return true;
   }
@@ -110,19 +130,55 @@ class SuiteReader {
     draft.test.limits.host_seconds = usual_host_seconds;
     return draft;
   }
+  // The keys of one, and its name. False: `slip`.
+  bool read_keys(const TomlValue& values, std::string_view what, TestDraft& draft, std::string& slip) {
+    const TomlValue* name = values.find("name");
+    const bool named = name && name->kind == Kind::text && !name->text.empty();
+    draft.test.name = named ? name->text : fmt::format("{} at line {}", what, values.line);
+    draft.test.place = fmt::format("{}:{}", path_, values.line);
+    if ((defaults_ && !apply_keys(*defaults_, draft, slip)) || !apply_keys(values, draft, slip)) return false;
+    if (!named)
+      slip = fmt::format("{}:{}: name: text in quotes was expected, each {} its own", values.line,
+                         values.column, what);
+    return named;
+  }
+  void take_fixture(const TomlValue& values) {
+    TestDraft draft = fresh();
+    std::string slip;
+    if (read_keys(values, "fixture", draft, slip)) {
+      std::string together = values.find("fixture") ? "fixture: a fixture begins with no other; leave it out"
+                                                    : fixture_contradiction(draft);
+      if (together.empty()) together = contradiction(draft.test);
+      if (together.empty() && fixtures_.count(draft.test.name) > 0)
+        together = fmt::format("{}: a fixture of this name stands above; give it its own", draft.test.name);
+      if (!together.empty()) slip = fmt::format("{}:{}: {}", values.line, values.column, together);
+    }
+    if (!slip.empty()) draft.test.broken = fmt::format("{}:{}", path_, slip);
+    const std::string name = draft.test.name;
+    draft.test.name = "fixture " + name;
+    draft.test.manual = false;
+    fixtures_.emplace(name, std::make_shared<const Test>(with(draft, {})));
+  }
+  // False: `slip` says that there is none of this name.
+  bool find_fixture(const TomlValue& values, TestDraft& draft, std::string& slip) {
+    if (draft.fixture.empty()) return true;
+    const auto found = fixtures_.find(draft.fixture);
+    if (found != fixtures_.end()) {
+      draft.test.fixture = found->second;
+      return true;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& [name, fixture] : fixtures_) names.push_back(name);
+    const auto near = nearest(draft.fixture, names);
+    slip = fmt::format("{}:{}: fixture: {}: there is no such fixture; {}", values.line, values.column,
+                       draft.fixture,
+                       near ? fmt::format("did you mean {}?", *near) : "describe it by [[fixture]]");
+    return false;
+  }
   void take(const TomlValue& values) {
     TestDraft draft = fresh();
     std::string slip;
-    const TomlValue* name = values.find("name");
-    const bool named = name && name->kind == Kind::text && !name->text.empty();
-    draft.test.name = named ? name->text : fmt::format("test at line {}", values.line);
-    draft.test.place = fmt::format("{}:{}", path_, values.line);
-    bool good = (!defaults_ || apply_keys(*defaults_, draft, slip)) && apply_keys(values, draft, slip);
-    if (good && !named) {
-      slip = fmt::format("{}:{}: name: text in quotes was expected, each test its own", values.line,
-                         values.column);
-      good = false;
-    }
+    bool good = read_keys(values, "test", draft, slip) && find_fixture(values, draft, slip);
     if (good) {
       const std::string together = contradiction(draft.test);
       if (!together.empty()) slip = fmt::format("{}:{}: {}", values.line, values.column, together);
@@ -154,6 +210,8 @@ class SuiteReader {
   std::vector<Test>& tests_;
   const TomlValue* defaults_ = nullptr;
   const TomlValue* listed_ = nullptr;
+  const TomlValue* fixtures_listed_ = nullptr;
+  std::map<std::string, std::shared_ptr<const Test>> fixtures_;  // by their names
   std::set<std::string> names_;
 };
 

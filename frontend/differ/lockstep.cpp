@@ -8,6 +8,7 @@
 #include <map>
 
 #include "frontend/debug/debugger.h"
+#include "frontend/differ/named_fields.h"
 #include "frontend/inspect/disassembly.h"
 #include "frontend/inspect/where.h"
 
@@ -143,23 +144,6 @@ void compare_memory(Machine& one, Machine& other, Values& values) {
   });
   for (const auto& [page, bytes] : pages) compare(page, bytes.data(), empty.data());
 }
-
-// The state by its fields' names: what no register and no memory shows.
-class NamedFields final : public Fields {
- public:
-  void group(std::string_view name) override { groups_.emplace_back(name); }
-  void end() override { groups_.pop_back(); }
-  void bytes(std::string_view name, void* data, std::size_t size) override {
-    std::string path, value;
-    for (const std::string& group : groups_) path += group + ".";
-    for (std::size_t n = size; n-- > 0;) value += fmt::format("{:02x}", static_cast<const u8*>(data)[n]);
-    rows.emplace_back(path + std::string(name), value);
-  }
-  std::vector<std::pair<std::string, std::string>> rows;
-
- private:
-  std::vector<std::string> groups_;
-};
 
 void compare_fields(Machine& one, Machine& other, Values& values) {
   NamedFields a, b;

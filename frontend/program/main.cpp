@@ -11,6 +11,7 @@
 #include "frontend/inspect/vmx_report.h"
 #include "frontend/program/coverage_command.h"
 #include "frontend/program/debug_driver.h"
+#include "frontend/program/diff_command.h"
 #include "frontend/program/differ_command.h"
 #include "frontend/program/isa.h"
 #include "frontend/program/listings.h"
@@ -106,6 +107,8 @@ constexpr Subcommand subcommands[] = {
      add_coverage},
     {"differ", "[--with PEER] [FLAG...]",
      "run on both dispatchers, or on QEMU or Bochs, too, and find the first difference", run_differ},
+    {"diff", "A B [--json]",
+     "what differs between two saved machines: registers, VMCSs, translations, memory, devices", run_diff},
     {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
     {"devices", "", "the machine's devices", devices},
     {"cpus", "", "CPU models and features", cpus},

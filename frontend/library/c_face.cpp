@@ -369,6 +369,16 @@ int ringside_restore(ringside_machine* machine, const void* bytes, size_t size) 
   });
 }
 
+int ringside_save_file(ringside_machine* machine, const char* path) {
+  if (!path) return no_place(machine);
+  return guarded(machine, [=] { return machine->instance->save_file(path, machine->error); });
+}
+
+int ringside_load_file(ringside_machine* machine, const char* path) {
+  if (!path) return no_place(machine);
+  return guarded_run(machine, nullptr, [=] { return machine->instance->load_file(path, machine->error); });
+}
+
 int ringside_state_hash(ringside_machine* machine, const char** text) {
   return guarded(machine, [=] { return hand_out(machine, machine->instance->state_hash(), text); });
 }

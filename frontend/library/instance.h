@@ -212,6 +212,10 @@ class Instance {
   std::vector<std::uint8_t> save();
   // A state of a machine with the same flags. Disks are not in it.
   bool restore(std::span<const std::uint8_t> saved, std::string& error);
+  // The same in a file, which the flag --load takes, too: with what drives were given. It is written whole or
+  // not at all.
+  bool save_file(const std::string& path, std::string& error);
+  bool load_file(const std::string& path, std::string& error);
   std::string state_hash() const;  // of everything the guest could notice
 
  private:

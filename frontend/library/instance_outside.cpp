@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "frontend/library/instance_impl.h"
+#include "frontend/machine/state_file.h"
 #include "frontend/program/session_commands.h"
 #include "frontend/screen/screen.h"
 
@@ -110,6 +111,25 @@ bool Instance::restore(std::span<const std::uint8_t> saved, std::string& error) 
     return true;
   }
   error = "the machine runs, and a callback cannot restore it";
+  return false;
+}
+
+bool Instance::save_file(const std::string& path, std::string& error) {
+  Machine& machine = impl_->machine();
+  machine.drives().keep();  // what they hold now is what load_file() comes back to
+  if (machine.ending().why == Ending::Why::running) return save_state_file(machine, path, error);
+  error = fmt::format("{}: not written: the machine cannot go on from here ({}); save it earlier", path,
+                      machine.ending().reason);
+  return false;
+}
+
+bool Instance::load_file(const std::string& path, std::string& error) {
+  if (!impl_->running) {
+    if (!impl_->session.load(path, error)) return false;
+    impl_->forget_printed();
+    return true;
+  }
+  error = "the machine runs, and a callback cannot load another state";
   return false;
 }
 

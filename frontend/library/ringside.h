@@ -152,6 +152,9 @@ int ringside_screen_png(ringside_machine* machine, const void** bytes,
 
 int ringside_save(ringside_machine* machine, const void** bytes, size_t* size);
 int ringside_restore(ringside_machine* machine, const void* bytes, size_t size);
+// The same in a file, with what drives were given. It is written whole or not at all.
+int ringside_save_file(ringside_machine* machine, const char* path);
+int ringside_load_file(ringside_machine* machine, const char* path);
 int ringside_state_hash(ringside_machine* machine, const char** text);
 
 #pragma GCC visibility pop

@@ -474,6 +474,18 @@ void bind_outside(py::class_<Machine>& machine) {
           },
           "A state that a machine with the same flags has saved.")
       .def(
+          "save_file",
+          [](const Machine& m, const std::string& path) {
+            m.done([&](Instance& i, std::string& e) { return i.save_file(path, e); });
+          },
+          "The whole machine into a file, for load_file() and the flag --load.", py::arg("path"))
+      .def(
+          "load_file",
+          [](const Machine& m, const std::string& path) {
+            m.done([&](Instance& i, std::string& e) { return i.load_file(path, e); });
+          },
+          "To where a machine with the same flags was saved.", py::arg("path"))
+      .def(
           "state_hash", [](const Machine& m) { return m.instance().state_hash(); },
           "Of everything that the guest could notice.");
 }

@@ -52,7 +52,7 @@ static int refuses_nothing(ringside_machine *machine) {
          strstr(ringside_error(machine), "sizeof(ringside_stop)") && ringside_step(machine, 1, NULL) == ringside_ok;
 }
 
-int main(void) {
+int main(int count, char **words) {
   char error[200];
   const char *wrong[] = {"-kernle", "x"};
   if (ringside_library_version() != ringside_api_version) return fail("version", NULL);
@@ -93,6 +93,16 @@ int main(void) {
   if (ringside_restore(machine, saved, size) || ringside_state_hash(machine, &text) || strcmp(text, hash))
     return fail("restore", machine);
   if (ringside_restore(machine, saved, size / 2) == ringside_ok) return fail("half", machine);
+
+  char file[4096];
+  snprintf(file, sizeof file, "%s.state", count > 0 ? words[0] : "client");
+  if (ringside_save_file(machine, file)) return fail("save_file", machine);
+  if (ringside_step(machine, 3, &stop)) return fail("step", machine);
+  if (ringside_load_file(machine, file) || ringside_state_hash(machine, &text) || strcmp(text, hash))
+    return fail("load_file", machine);
+  remove(file);
+  if (ringside_load_file(machine, file) == ringside_ok || !strstr(ringside_error(machine), "no such file"))
+    return fail("no file", machine);
 
   uint32_t number = 0;
   int refused = 0;

@@ -116,6 +116,23 @@ def test_a_saved_state_goes_on_as_it_did(machine):
         one.restore(saved[:100])
 
 
+def test_a_machine_in_a_file_is_there_in_another(machine, tmp_path):
+    one, file = machine(), str(tmp_path / "one.state")
+    one.run(5000)
+    one.save_file(file)
+    before = one.state_hash()
+    one.run(5000)
+    after = one.state_hash()
+    one.load_file(file)
+    assert one.state_hash() == before
+    other = ringside.Machine(load=file)
+    assert other.state_hash() == before
+    other.run(5000)
+    assert other.state_hash() == after
+    with pytest.raises(ringside.Error, match="no such file"):
+        one.load_file(file + "x")
+
+
 def test_two_machines_at_once_and_pythons_threads_meanwhile(machine):
     both = [machine(), machine()]
     threads = [threading.Thread(target=one.run) for one in both]

@@ -28,14 +28,14 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they are");
 
-constexpr std::string_view magic = "\x89Ringside state\n";
+constexpr std::string_view file_magic = "\x89Ringside state\n";
 constexpr u32 format = 1;
 constexpr u64 most_description = 1u << 20, most_frames = 1u << 20;
 
 // All that is not in a frame is covered by `hash`, which is of what stands before it in the header, then the
 // description and the table.
 struct Header {
-  std::array<char, 16> magic{};
+  std::array<char, 16> file_magic{};
   u32 format = 0, reserved = 0;
   std::array<char, 16> version{};  // of the Ringside that wrote it, padded with zeros
   u64 file_bytes = 0, description_at = 0, description_bytes = 0, frames = 0, hash = 0;
@@ -132,7 +132,7 @@ bool StateFrameWriter::finish(std::string_view version, std::string_view descrip
     std::memcpy(&table[n * sizeof row], &row, sizeof row);
   }
   Header header;
-  std::copy(magic.begin(), magic.end(), header.magic.begin());
+  std::copy(file_magic.begin(), file_magic.end(), header.file_magic.begin());
   header.format = format;
   std::copy_n(version.begin(), std::min(version.size(), header.version.size() - 1), header.version.begin());
   header.description_at = at_;
@@ -211,7 +211,7 @@ bool StateFrameReader::read_head(std::string& error) {
   const std::size_t there = std::min<u64>(size, sizeof header);
   if (!read_at(0, std::span(bytes).first(there))) return fail(damaged("it cannot be read"));
   std::memcpy(&header, bytes.data(), sizeof header);
-  if (!std::equal(magic.begin(), magic.end(), header.magic.begin()))
+  if (!std::equal(file_magic.begin(), file_magic.end(), header.file_magic.begin()))
     return fail(fmt::format("{}: is no saved state of a machine; name a file that --save made", path_));
   if (there == sizeof header && header.format != format) {
     const std::string by(header.version.data(), ::strnlen(header.version.data(), header.version.size()));
@@ -269,7 +269,7 @@ struct Unpacker {
 };
 
 // Whose turn it is: frames are unpacked by whoever has time, and taken in their order.
-struct Turns {
+struct ThreadTurns {
   std::mutex lock;
   std::condition_variable moved;
   std::size_t next_to_unpack = 0, next_to_take = 0;
@@ -284,7 +284,7 @@ bool StateFrameReader::each(StateFrame::Kind kind, u8 index, const Take& take, s
   std::vector<StateFrame> mine;
   for (const StateFrame& f : frames_)
     if (f.kind == kind && f.index == index) mine.push_back(f);
-  Turns turns;
+  ThreadTurns turns;
   const auto unpack = [&](Unpacker& with, const StateFrame& f) {
     with.packed.resize(f.packed);
     with.bytes.resize(f.bytes);

@@ -35,7 +35,7 @@ constexpr u64 most_description = 1u << 20, most_frames = 1u << 20;
 // All that is not in a frame is covered by `hash`, which is of what stands before it in the header, then the
 // description and the table.
 struct Header {
-  std::array<char, 16> file_magic{};
+  std::array<char, 16> magic{};
   u32 format = 0, reserved = 0;
   std::array<char, 16> version{};  // of the Ringside that wrote it, padded with zeros
   u64 file_bytes = 0, description_at = 0, description_bytes = 0, frames = 0, hash = 0;
@@ -132,7 +132,7 @@ bool StateFrameWriter::finish(std::string_view version, std::string_view descrip
     std::memcpy(&table[n * sizeof row], &row, sizeof row);
   }
   Header header;
-  std::copy(file_magic.begin(), file_magic.end(), header.file_magic.begin());
+  std::copy(file_magic.begin(), file_magic.end(), header.magic.begin());
   header.format = format;
   std::copy_n(version.begin(), std::min(version.size(), header.version.size() - 1), header.version.begin());
   header.description_at = at_;
@@ -211,7 +211,7 @@ bool StateFrameReader::read_head(std::string& error) {
   const std::size_t there = std::min<u64>(size, sizeof header);
   if (!read_at(0, std::span(bytes).first(there))) return fail(damaged("it cannot be read"));
   std::memcpy(&header, bytes.data(), sizeof header);
-  if (!std::equal(file_magic.begin(), file_magic.end(), header.file_magic.begin()))
+  if (!std::equal(file_magic.begin(), file_magic.end(), header.magic.begin()))
     return fail(fmt::format("{}: is no saved state of a machine; name a file that --save made", path_));
   if (there == sizeof header && header.format != format) {
     const std::string by(header.version.data(), ::strnlen(header.version.data(), header.version.size()));

@@ -16,11 +16,11 @@ namespace ringside {
 struct WindowModule {
   static constexpr const char *file = "ringside-window.so", *symbol = "ringside_window";
   decltype(&Window::open) open_window;
-  decltype(&make_inspector) make_inspector;
+  decltype(&ringside::make_inspector) make_inspector;
 };
 struct VncModule {
   static constexpr const char *file = "ringside-vnc.so", *symbol = "ringside_vnc";
-  decltype(&open_vnc) open;
+  decltype(&ringside::open_vnc) open;
 };
 
 // It lies beside the program, or in ../lib/ringside as seen from there, and stays loaded. nullptr and one

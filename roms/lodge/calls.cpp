@@ -76,7 +76,7 @@ i64 thread(Process& process, const Arguments& arguments) {
   frame.cs = user_code | 3;
   frame.ss = user_data | 3;
   frame.rflags = RFLAGS::IF | 2;
-  return make_thread(process, frame) ? 0 : no_room;
+  return make_thread(process, frame) ? i64{0} : no_room;
 }
 
 i64 end_this_thread(Process&, const Arguments&) {
@@ -111,7 +111,7 @@ VirtualCpu* cpu_of(Process& process, u64 number) {
 
 i64 create_vm(Process& process, const Arguments&) {
   if (!process.machine) process.machine = create_machine(process);
-  return process.machine ? 0 : no_room;
+  return process.machine ? i64{0} : no_room;
 }
 
 i64 set_memory(Process& process, const Arguments& arguments) {
@@ -141,7 +141,7 @@ i64 get_cpu(Process& process, const Arguments& arguments) {
   CpuState state = {};
   if (!cpu) return bad_argument;
   if (const i64 refused = get_state(*cpu, state)) return refused;
-  return copy_to(process, arguments.b, &state, sizeof state) ? 0 : bad_address;
+  return copy_to(process, arguments.b, &state, sizeof state) ? i64{0} : bad_address;
 }
 
 i64 run_cpu(Process& process, const Arguments& arguments) {

@@ -35,7 +35,7 @@ i64 next_character() {
   cancel_alarm(alarm);
   const bool dying = reader->dying;
   reader = nullptr;
-  return dying ? no_room : in8(com1);
+  return dying ? i64{no_room} : i64{in8(com1)};
 }
 
 }  // namespace lodge

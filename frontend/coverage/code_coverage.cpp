@@ -1,10 +1,12 @@
-// Owns the gathering of blocks that ran, and the two forms in which other programs read them.
+// Owns the gathering of blocks that ran, and what the two forms are told of them.
 #include "frontend/coverage/code_coverage.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
+
+#include "frontend/coverage/code_forms.h"
 
 namespace ringside {
 namespace {
@@ -13,11 +15,6 @@ using Ran = CodeCoverage::Block;
 
 constexpr u64 piece_bytes = u64{1} << 32;  // offsets have 32 bits in drcov
 constexpr std::size_t most_modules = 0x10000;
-
-struct Module {
-  std::string path;
-  u64 low = 0, high = 0, entry = 0;
-};
 
 // The blocks as ranges that do not touch each other.
 struct Range {
@@ -41,13 +38,8 @@ bool any_in(const std::vector<Range>& ranges, u64 begin, u64 end) {
   return behind != ranges.end() && behind->begin < end;
 }
 
-template <class T>
-void append(std::string& out, T value) {
-  for (unsigned n = 0; n < sizeof(T); ++n) out += static_cast<char>(value >> 8 * n & 0xff);
-}
-
-std::vector<Module> image_modules(World world, const Symbols& symbols) {
-  std::vector<Module> modules;
+std::vector<DrcovModule> image_modules(World world, const Symbols& symbols) {
+  std::vector<DrcovModule> modules;
   for (const Symbols::Image& image : symbols.images()) {
     const bool theirs = image.world == World::any || world == World::any || image.world == world;
     // Beyond 4 GiB a block's offset has no room; such an image's code goes into the pieces.
@@ -58,8 +50,8 @@ std::vector<Module> image_modules(World world, const Symbols& symbols) {
 }
 
 // Where a block stands: an image, or the piece around it, which is made if it is not there yet.
-std::size_t module_of(std::vector<Module>& modules, std::size_t images, std::map<u64, std::size_t>& pieces,
-                      u64 address) {
+std::size_t module_of(std::vector<DrcovModule>& modules, std::size_t images,
+                      std::map<u64, std::size_t>& pieces, u64 address) {
   for (std::size_t n = 0; n < images; ++n) {
     if (address >= modules[n].low && address < modules[n].high) return n;
   }
@@ -91,82 +83,45 @@ std::vector<Ran> CodeCoverage::blocks(World world) const {
 }
 
 std::string drcov(const std::vector<Ran>& blocks, World world, const Symbols& symbols) {
-  std::vector<Module> modules = image_modules(world, symbols);
+  std::vector<DrcovModule> modules = image_modules(world, symbols);
   const std::size_t images = modules.size();
   std::map<u64, std::size_t> pieces;
-  std::string table;
-  u64 count = 0;
+  std::vector<DrcovBlock> table;
   for (const Ran& block : blocks) {
     const std::size_t at = module_of(modules, images, pieces, block.start);
     if (at >= most_modules) continue;
-    append(table, static_cast<u32>(block.start - modules[at].low));
-    append(table, static_cast<u16>(std::min<u32>(block.bytes, 0xffff)));
-    append(table, static_cast<u16>(at));
-    ++count;
+    table.push_back({static_cast<u32>(block.start - modules[at].low),
+                     static_cast<u16>(std::min<u32>(block.bytes, 0xffff)), static_cast<u16>(at)});
   }
-  std::string text = "DRCOV VERSION: 2\nDRCOV FLAVOR: ringside\n";
-  text += fmt::format("Module Table: version 2, count {}\n", modules.size());
-  text += "Columns: id, base, end, entry, path\n";
-  for (std::size_t n = 0; n < modules.size(); ++n) {
-    const Module& m = modules[n];
-    text += fmt::format("{}, {:#x}, {:#x}, {:#x}, {}\n", n, m.low, m.high, m.entry, m.path);
-  }
-  return text + fmt::format("BB Table: {} bbs\n", count) + table;
+  return drcov_text(modules, table);
 }
 
 namespace {
 
-// A source file's record.
-struct SourceFile {
-  std::map<unsigned, bool> lines;  // whether any of it ran
-  struct Function {
-    unsigned line = 0;
-    bool entered = false;
-  };
-  std::map<std::string, Function> functions;
-};
-
 // A function is where a symbol's code and a line's begin at the same place. Labels inside of one, as
 // assemblers write them ("start.loop"), have no size and are none.
-void add_function(SourceFile& file, const Symbols::Line& line, World world, const Symbols& symbols,
+void add_function(LcovFile& file, const Symbols::Line& line, World world, const Symbols& symbols,
                   const std::vector<Range>& ran) {
   const auto named = symbols.find(line.start, world);
   if (!named || named->distance != 0) return;
   if (named->size == 0 && named->symbol.find('.') != named->symbol.npos) return;
-  SourceFile::Function& function = file.functions[std::string(named->symbol)];
+  LcovFile::Function& function = file.functions[std::string(named->symbol)];
   if (function.line == 0) function.line = line.line;
-  function.entered |= any_in(ran, line.start, line.start + 1);
+  function.count |= any_in(ran, line.start, line.start + 1);
 }
 
 }  // namespace
 
 std::string lcov(const std::vector<Ran>& blocks, World world, const Symbols& symbols) {
   const std::vector<Range> ran = joined(blocks);
-  std::map<std::string, SourceFile> files;
+  std::map<std::string, LcovFile> files;
   symbols.each_line(world, [&](const Symbols::Line& line, u64 end) {
     if (line.line == 0) return;
-    SourceFile& file = files[line.file];
+    LcovFile& file = files[line.file];
     file.lines[line.line] |= any_in(ran, line.start, end);
     add_function(file, line, world, symbols, ran);
   });
-  std::string text;
-  for (const auto& [path, file] : files) {
-    text += fmt::format("TN:\nSF:{}\n", path);
-    u64 entered = 0, hit = 0;
-    for (const auto& [name, function] : file.functions)
-      text += fmt::format("FN:{},{}\n", function.line, name);
-    for (const auto& [name, function] : file.functions) {
-      text += fmt::format("FNDA:{},{}\n", function.entered ? 1 : 0, name);
-      entered += function.entered ? 1 : 0;
-    }
-    text += fmt::format("FNF:{}\nFNH:{}\n", file.functions.size(), entered);
-    for (const auto& [line, ran_there] : file.lines) {
-      text += fmt::format("DA:{},{}\n", line, ran_there ? 1 : 0);
-      hit += ran_there ? 1 : 0;
-    }
-    text += fmt::format("LF:{}\nLH:{}\nend_of_record\n", file.lines.size(), hit);
-  }
-  return text;
+  return lcov_text(files);
 }
 
 }  // namespace ringside

@@ -17,6 +17,7 @@
 #include "frontend/conform/running/expectations.h"
 #include "frontend/conform/suites/load_suites.h"
 #include "frontend/conform/suites/suite_keys.h"
+#include "frontend/coverage/code_forms.h"
 #include "frontend/coverage/vmx_coverage.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/options.h"
@@ -152,6 +153,7 @@ class Call {
   conform::LastRuns last_;
   std::optional<conform::Baseline> baseline_;
   VmxCoverage met_;
+  CodeCoverageSum ran_;
 };
 
 bool Call::compare_with_baseline(std::string& error) {
@@ -188,6 +190,15 @@ bool Call::prepare(std::string& error) {
     if (!check_writable("--coverage", options_.coverage, error)) return false;
     settings_.on_coverage = [this](const VmxCoverage& one) { add(met_, one); };
   }
+  if (!options_.code_coverage.empty()) {
+    if (!check_writable("--code-coverage", options_.code_coverage, error)) return false;
+    const bool lines = options_.code_coverage.ends_with(".info");
+    settings_.code_coverage = (lines ? ".info" : "") + options_.code_coverage_world;
+    settings_.on_code_coverage = [this](std::string_view bytes) {
+      std::string why;
+      if (!ran_.add(bytes, why)) say(fmt::format("warning: --code-coverage: of a test, {}", why));
+    };
+  }
   return choose(options_, last_, tests_, error) && (options_.list || make_folder(options_.bundles, error));
 }
 
@@ -204,6 +215,8 @@ bool Call::write(const conform::SuiteRun& run) const {
   if (!options_.coverage.empty())
     tell_failure(
         write_whole_file("--coverage", options_.coverage, vmx_coverage_for(options_.coverage, met_), error));
+  if (!options_.code_coverage.empty())
+    tell_failure(write_whole_file("--code-coverage", options_.code_coverage, ran_.text(), error));
   return good;
 }
 

@@ -75,6 +75,16 @@ bool coverage(TestOptions& o, std::string_view v, std::string& e) {
   o.coverage = v;
   return !v.empty() || fail(e, "--coverage: the file's name is empty; name a file");
 }
+bool code_coverage(TestOptions& o, std::string_view v, std::string& e) {
+  const std::size_t comma = v.rfind(',');
+  const std::string_view world = comma == v.npos ? "" : v.substr(comma);
+  if (world == ",root" || world == ",guest") {
+    o.code_coverage_world = world;
+    v = v.substr(0, comma);
+  }
+  o.code_coverage = v;
+  return !v.empty() || fail(e, "--code-coverage: the file's name is empty; name a file");
+}
 bool bundle(TestOptions& o, std::string_view v, std::string& e) {
   o.bundles = v;
   return !v.empty() || fail(e, "--bundle: the folder's name is empty; name a folder");
@@ -120,6 +130,10 @@ constexpr TestFlag test_flag_rows[] = {
      "what of VMX the runs met together; .json and .html by the name, else text; ringside coverage adds up "
      "shards",
      coverage},
+    {"--code-coverage", "FILE[,root|,guest]",
+     "which code the runs ran together: drcov, or lcov if the name ends in .info; ringside coverage adds up "
+     "shards",
+     code_coverage},
     {"--bundle", "FOLDER",
      "of each failure: its output, what the debugger sees where it failed, and the commands that lead there",
      bundle},

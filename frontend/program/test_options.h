@@ -23,6 +23,8 @@ struct TestOptions {
   std::vector<std::string> run_words;  // behind "--": flags of every run
   std::string baseline;                // an earlier run's results; empty: none
   std::string coverage;                // file for what of VMX all runs met together; empty: none
+  std::string code_coverage;           // file for which code all runs ran together; empty: none
+  std::string code_coverage_world;     // "", ",root" or ",guest": whose
   std::string bundles;                 // folder for what is kept of failures; empty: nothing is
   bool list = false, all = false, fail_fast = false, rerun_failed = false, verbose = false, help = false;
   bool schema = false, debug = false;

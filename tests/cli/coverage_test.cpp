@@ -2,6 +2,7 @@
 // and that it changes nothing.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -127,6 +128,51 @@ TEST_CASE("code coverage by source lines") {
       run({"-bios", folder.write("halt", std::string(65536, '\xf4')), "--code-coverage", root});
   CHECK(has(none.err, "no symbols with source lines are loaded"));
   CHECK(read_file(root).empty());
+}
+
+TEST_CASE("which code the tests of a suite ran is added up, over shards, too") {
+  const Folder folder;
+  const auto test = [](const std::string& name) {
+    return "[[test]]\nname = \"" + name + "\"\nfirmware = \"" RINGSIDE_BINARY_DIR "/roms/" + name +
+           ".bin\"\n";
+  };
+  const std::string toml = folder.write("suite.toml", test("hello") + test("visor"));
+  for (const std::string form : {"", ".info"}) {
+    CAPTURE(form);
+    const auto covered = [&](const std::string& name, std::vector<std::string> more) {
+      more.insert(more.begin(), {"test", toml, "--code-coverage", folder / (name + form)});
+      CHECK(run(more).status == 0);
+      return read_file(folder / (name + form));
+    };
+    const std::string whole = covered("whole", {}), first = covered("first", {"--shard", "0/2"}),
+                      second = covered("second", {"--shard", "1/2"});
+    CHECK(whole.size() > std::max(first.size(), second.size()));
+    CHECK(run({"coverage", folder / ("second" + form), folder / ("first" + form), "-o", folder / "sum"})
+              .status == 0);
+    CHECK(read_file(folder / "sum") == whole);
+    // One file is its own sum; a torn one is none.
+    CHECK(run({"coverage", folder / ("first" + form), "-o", folder / "sum"}).status == 0);
+    CHECK(read_file(folder / "sum") == first);
+    for (const std::size_t length : {std::size_t{20}, first.size() / 2, first.size() - 3}) {
+      const Result torn =
+          run({"coverage", folder.write("torn", first.substr(0, length)), "-o", folder / "not"});
+      CHECK(torn.status == 1);
+      CHECK(has(torn.err, "it is no whole "));
+      CHECK(std::count(torn.err.begin(), torn.err.end(), '\n') == 1);
+    }
+  }
+  // Whose code: of the guest alone there is less, and each run that met a line counts.
+  const std::string guest = folder / "guest.info";
+  CHECK(run({"test", toml, "--filter", "visor", "--code-coverage", guest + ",guest"}).status == 0);
+  CHECK(has(read_file(guest), "FNDA:1,guest_start\n"));
+  CHECK(run({"coverage", guest, guest, "-o", folder / "twice"}).status == 0);
+  CHECK(has(read_file(folder / "twice"), "FNDA:2,guest_start\n"));
+  const Result mixed = run({"coverage", guest, folder / "first", "-o", folder / "not"});
+  CHECK(mixed.status == 1);
+  CHECK(has(mixed.err, "cannot be added"));
+  const Result kinds = run({"coverage", guest, folder.write("vmx.json", "{}"), "-o", folder / "not"});
+  CHECK(has(kinds.err, "cannot be added"));
+  CHECK(run({"coverage", guest}).status == 2);  // its sum is no text for people
 }
 
 TEST_CASE("code coverage changes nothing in the machine") {

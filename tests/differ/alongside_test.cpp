@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "frontend/differ/alongside.h"
 #include "frontend/differ/bochs_peer.h"
@@ -96,6 +97,49 @@ TEST_CASE("a peer that pushes no RF for faults is not judged by that") {
   CHECK_MESSAGE(!result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
   REQUIRE(!result.remarks.empty());
   CHECK(result.remarks[0].find("RF in the flags") != std::string::npos);
+}
+
+// The guest's loop comes to no place for the first time, so that the peer is stepped from stretch to stretch.
+// In the second one memory that nobody looks at is found to differ, and the peer is brought back to make the
+// steps of that stretch once more, and only those.
+TEST_CASE("a peer that was stepped is brought back to where the last stretch began") {
+  constexpr u64 harmed = Guest::data + 0x800;
+  const auto loops = [] {
+    Guest g;
+    g.store(Guest::data, 5).bytes({0xb9}).number(100'000, 4);  // mov ecx, 100000
+    g.bytes({0x40, 0x49, 0x75, 0xfc}).hlt();                   // inc eax; dec ecx; jnz
+    return std::move(g.machine);
+  };
+  const auto harm = [](Machine& m) {
+    const u8 byte = 0x40;
+    m.memory().write_block(HostPhys(harmed), &byte, 1);
+  };
+  for (const u64 at : {100u, 600u, 1'111u}) {
+    const auto own = loops();
+    const auto peer = gdb_peer("the peer", fake_wire({loops, at, harm}));
+    const Comparison result = run_alongside(*own, *peer, 2'000, nullptr, false);
+    CHECK(result.failure == "");
+    REQUIRE(result.parting);
+    CHECK(result.parting->alike == at - 1);
+    REQUIRE(result.parting->values.size() == 1);
+    CHECK(result.parting->values[0].what.find("physical") != std::string::npos);
+  }
+}
+
+TEST_CASE("the handler of an interrupt that never comes back is not taken for the guest's end") {
+  const auto lost = [] {
+    Guest g;
+    g.store(Guest::apic + 0xf0, 0x1ff).store(Guest::apic + 0x3e0, 0xb).store(Guest::apic + 0x320, 0x40);
+    g.store(Guest::apic + 0x380, 100).sti().forever();
+    g.put(Guest::handler(0x40), 0xf4fa, 2);  // cli; hlt
+    return std::move(g.machine);
+  };
+  const auto own = lost();
+  const auto peer = gdb_peer("the peer", fake_wire({lost, 0, {}}));
+  const Comparison result = run_alongside(*own, *peer, 1'000'000, nullptr, false);
+  CHECK(!result.parting);
+  CHECK(result.ending == "");
+  CHECK(result.failure.starts_with("the handler of an interrupt has not come back to where it was called: "));
 }
 
 TEST_CASE("a comparison with a peer ends at its limit") {

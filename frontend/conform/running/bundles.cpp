@@ -96,6 +96,7 @@ bool make_bundles(std::span<const Test> tests, const RunSettings& settings, cons
       std::string why;
       processes.start(
           {.words = looking_words(test, settings.around, place_of(*result)),
+           .itself = test.shell_words.empty() ? settings.itself : nullptr,
            .host_seconds = limit > 0 ? slower * limit + settings.grace_seconds : 0,
            .on_output =
                [said](std::string_view text) {

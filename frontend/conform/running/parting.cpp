@@ -14,6 +14,7 @@
 namespace ringside::conform {
 namespace {
 
+using Itself = std::function<int(const std::vector<std::string>& words)>;
 enum class Pair : u8 { same, different, unknown };
 
 std::string hash_in(const std::string& file) {
@@ -27,14 +28,17 @@ std::string hash_in(const std::string& file) {
 
 // Two runs of so many instructions, side by side.
 Pair run_pair(const Test& test, const Surroundings& around, u64 instructions, const std::string& scratch,
-              const std::function<bool()>& stop) {
+              const std::function<bool()>& stop, const Itself& itself) {
   std::array<std::string, 2> files = {scratch + "-a.json", scratch + "-b.json"};
   Processes processes;
   for (const std::string& file : files) {
     std::vector<std::string> words = command_of(test, around);
     words.insert(words.end(), {"--max-instructions", fmt::format("{}", instructions), "--stats", file});
     std::string error;
-    if (!processes.start({.words = process_words(test, std::move(words))}, error)) return Pair::unknown;
+    if (!processes.start({.words = process_words(test, std::move(words)),
+                          .itself = test.shell_words.empty() ? itself : nullptr},
+                         error))
+      return Pair::unknown;
   }
   while (processes.running() > 0) {
     processes.wait();
@@ -48,9 +52,11 @@ Pair run_pair(const Test& test, const Surroundings& around, u64 instructions, co
 }  // namespace
 
 Parting find_parting(const Test& test, const Surroundings& around, u64 most, const std::string& scratch,
-                     const std::function<bool()>& stop) {
+                     const std::function<bool()>& stop, const Itself& itself) {
   u64 same = 0, different = most;
-  const auto pair = [&](u64 instructions) { return run_pair(test, around, instructions, scratch, stop); };
+  const auto pair = [&](u64 instructions) {
+    return run_pair(test, around, instructions, scratch, stop, itself);
+  };
   Pair last = most > 0 ? pair(most) : Pair::unknown;
   if (last == Pair::same) return {0, "two more runs end in the same state"};
   while (last != Pair::unknown && different - same > 1) {

@@ -93,6 +93,11 @@ class SuiteRunner {
   TestResult blank(const Test& test) const;
   void tell_parting(std::size_t index, u64 instructions);
   void tell_coverage();
+  void tell_code_coverage(std::size_t index);
+  std::string code_coverage_file(std::size_t index) const {
+    return scratch_ /
+           fmt::format("{}-code{}", index, settings_.code_coverage.starts_with('.') ? ".info" : "");
+  }
   std::string coverage_file(std::size_t index) const {
     return scratch_ / fmt::format("{}-coverage.json", index);
   }
@@ -247,6 +252,7 @@ void SuiteRunner::finish(const Going& going, TestResult result) {
   }
   over_ |= failed && settings_.fail_fast;
   if (is_fixture(going.index)) return fixture_ended(going.index, std::move(result));
+  if (settings_.on_code_coverage && going.runs > 0) tell_code_coverage(going.index);
   if (going.runs > 0) last_.note(result);
   results_[going.index] = std::move(result);
   watcher_.finished(*results_[going.index], ++done_);
@@ -321,6 +327,9 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
   }
   const bool covered = (settings_.on_coverage && !is_fixture(going->index)) || !test.coverage.empty();
   if (covered) words.insert(words.end(), {"--vmx-coverage", coverage_file(going->index)});
+  if (settings_.on_code_coverage && !is_fixture(going->index))
+    words.insert(words.end(), {"--code-coverage",
+                               scratch_ / fmt::format("{}-code{}", going->index, settings_.code_coverage)});
   if (error.empty()) put_environment(test, settings_.around, error);
   const double limit = host_limit(test, settings_.around);
   const auto errors = [raw](std::string_view text) {
@@ -384,8 +393,9 @@ void SuiteRunner::tell_parting(std::size_t index, u64 instructions) {
   const Test& test = tests_[index];
   TestResult& result = *results_[index];
   if (watcher_.stop()) return;
-  const Parting parting = find_parting(test, settings_.around, instructions, scratch_ / "parting",
-                                       [this] { return watcher_.stop(); });
+  const Parting parting = find_parting(
+      test, settings_.around, instructions, scratch_ / "parting", [this] { return watcher_.stop(); },
+      settings_.itself);
   result.reason += "; " + parting.words;
   if (parting.instructions < 2 || result.bundle.debug.empty()) return;
   result.line = 0;
@@ -399,6 +409,14 @@ void SuiteRunner::tell_coverage() {
     std::string why;
     if (read_vmx_coverage(contents(coverage_file(index)), met, why)) settings_.on_coverage(met);
   }
+}
+
+// Such files may be large: each goes when it has been told of. A test that was killed has none.
+void SuiteRunner::tell_code_coverage(std::size_t index) {
+  const std::string bytes = contents(code_coverage_file(index));
+  std::error_code none;
+  fs::remove(code_coverage_file(index), none);
+  if (!bytes.empty()) settings_.on_code_coverage(bytes);
 }
 
 SuiteRun SuiteRunner::run() {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "frontend/conform/running/last_runs.h"
@@ -25,6 +26,10 @@ struct RunSettings {
   std::function<void(TestResult& result)> amend;  // has the last word on each result; may be empty
   // Told of what each test met of VMX, in the order of the tests, if not empty.
   std::function<void(const VmxCoverage& coverage)> on_coverage;
+  // The value of --code-coverage in each run behind a file's name, ".info,guest" or ",root"; and who is told
+  // of the bytes of such a file, in the order in which tests end, if not empty.
+  std::string code_coverage;
+  std::function<void(std::string_view bytes)> on_code_coverage;
   std::string bundles;  // folder for what is kept of failures; empty: nothing is
   // A run ends by its own limit; so many of the host's seconds later it is killed.
   double grace_seconds = 15;

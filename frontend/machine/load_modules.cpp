@@ -25,6 +25,8 @@ std::vector<std::string> split(const std::string& list) {
   return items;
 }
 
+std::string name_alone(const std::string& file) { return std::filesystem::path(file).filename().string(); }
+
 }  // namespace
 
 bool load_modules(const LoadJob& job, u64 from, std::vector<LoadedModule>& modules) {
@@ -41,7 +43,8 @@ bool load_modules(const LoadJob& job, u64 from, std::vector<LoadedModule>& modul
     const u64 end = job.plan.platform().low_ram_end;
     auto at = job.plan.lowest(bytes, page_bytes, from, end);
     if (!at) at = job.plan.lowest(bytes, page_bytes, std::min<u64>(from, 0x100000), end);
-    const auto text = job.plan.place_string(item, "a module's command line");
+    const std::string line = name_alone(file) + item.substr(file.size());
+    const auto text = job.plan.place_string(line, "a module's command line");
     std::string problem;
     if (!at || !text || !job.plan.claim(*at, bytes, "module " + file, problem)) {
       job.error = fmt::format(
@@ -50,13 +53,14 @@ bool load_modules(const LoadJob& job, u64 from, std::vector<LoadedModule>& modul
       return false;
     }
     job.plan.put(*at, std::move(image.bytes));
-    modules.push_back({*at, bytes, *text, item});
+    modules.push_back({*at, bytes, *text, line});
   }
   return true;
 }
 
 std::string command_line_with_name(const LoadJob& job) {
-  return job.request.append.empty() ? job.request.kernel : job.request.kernel + " " + job.request.append;
+  const std::string name = name_alone(job.request.kernel);
+  return job.request.append.empty() ? name : name + " " + job.request.append;
 }
 
 }  // namespace ringside

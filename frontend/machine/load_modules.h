@@ -7,7 +7,7 @@ namespace ringside {
 
 struct LoadedModule {
   u64 address, bytes;
-  u64 command_line;  // address of the string: file name and arguments
+  u64 command_line;  // address of the string: the file's name without its folder, and arguments
   std::string text;  // the same
 };
 
@@ -16,7 +16,8 @@ struct LoadedModule {
 // cure.
 bool load_modules(const LoadJob& job, u64 from, std::vector<LoadedModule>& modules);
 
-// "file args": what multiboot kernels get as their command line.
+// "name args": what multiboot kernels get as their command line. The name has no folder, so that a guest is
+// the same wherever its files lie.
 std::string command_line_with_name(const LoadJob& job);
 
 }  // namespace ringside

@@ -18,8 +18,8 @@ struct Surroundings {
 
 // Host seconds after which a run ends itself; 0: none.
 double host_limit(const Test& test, const Surroundings& around);
-// Where the environment is put that the guest is handed. Its name is a part of what the guest sees, so it
-// depends on nothing but the text and the folder.
+// Where the environment is put that the guest is handed. The file's name is a part of what the guest sees, so
+// it depends on nothing but the text.
 std::string environment_file(const Test& test, const Surroundings& around);
 
 // Where the machine is saved that a fixture comes to: it follows from the fixture's words, not from the files

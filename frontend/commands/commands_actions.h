@@ -44,6 +44,9 @@ bool reverse_to(Commands&, std::string_view arguments);
 bool go_to(Commands&, std::string_view arguments);
 Sheet past_sheet(Commands&);
 
+// commands_who.cpp
+bool who(Commands&, std::string_view arguments);
+
 // commands_breakpoints.cpp
 bool set_breakpoint(Commands&, std::string_view arguments);
 bool set_temporary(Commands&, std::string_view arguments);

@@ -69,6 +69,11 @@ constexpr Command commands[] = {
     {"goto", "COUNT|+COUNT|-COUNT|start|end",
      "to the moment when all CPUs had retired COUNT instructions, or so many from here; end: the present",
      "goto -1000", act::go_to, true},
+    {"who",
+     "REGISTER | [guest|gpa|phys] ADDRESS [BYTES] | [EXPR] [BYTES] | vmcs FIELD | msr NAME | ept GPA [all] | "
+     "pte [guest] ADDRESS [all]",
+     "who wrote it last, and how to go there; ept and pte: the entry that maps the address, or fails to",
+     "who rax", act::who, true},
 
     group("Breakpoints"),
     {"break", "[guest|gpa|phys] ADDRESS [cpu N] [if EXPR]",

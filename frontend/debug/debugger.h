@@ -112,6 +112,14 @@ class Debugger final {
   // asked. The machine stays where it is. nullopt: none, or it was broken off.
   std::optional<Met> last_met(const Breakpoint& point, u64 before);
   std::optional<Met> first_met(const Breakpoint& point, u64 after);
+  // For those who look through the past themselves: nobody stops them and nobody is told on the way. False:
+  // it is not known so far, or it was broken off; the machine is somewhere in its past.
+  bool travel(u64 count);
+  bool travel_before(u64 cpu_count);  // to before the selected CPU's instruction that made its count this
+  bool travel_to_checkpoint_before(u64 count);
+  bool travel_back(const Timeline::Place& place);  // to where nothing that stands there is met again
+  // Runs on. `each`: observers are asked before every instruction, which is slow.
+  bool run_unseen(u64 instructions, bool each = false);
 
   // Who writes down what happens, also while the machine runs without this debugger's functions; nullptr:
   // nobody. Not from inside a run.

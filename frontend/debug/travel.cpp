@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "cpu/exec/engine/run.h"
@@ -376,6 +377,47 @@ std::optional<Debugger::Met> Debugger::first_met(const Breakpoint& point, u64 af
   i.go_back_to(here);
   i.finish({Stop::Kind::step, mine});
   return met;
+}
+
+bool Debugger::travel(u64 count) { return impl_->timeline && impl_->travel(count); }
+bool Debugger::travel_before(u64 cpu_count) {
+  const unsigned mine = impl_->selected;
+  const bool there = impl_->timeline && cpu_count > 0 && impl_->before_instruction(cpu_count);
+  impl_->selected = mine;
+  return there;
+}
+bool Debugger::travel_to_checkpoint_before(u64 count) {
+  Impl& i = *impl_;
+  const bool before = std::exchange(i.travelling, true);
+  const bool there = i.timeline && i.timeline->go_to_checkpoint_before(count);
+  i.travelling = before;
+  i.forget_stops();
+  return there;
+}
+bool Debugger::travel_back(const Timeline::Place& place) {
+  const bool there = impl_->timeline && impl_->go_back_to(place);
+  impl_->finish({Stop::Kind::step, impl_->selected});
+  return there;
+}
+
+bool Debugger::run_unseen(u64 instructions, bool each) {
+  constexpr u64 slice = 200'000;
+  Impl& i = *impl_;
+  std::vector<u16> all(each ? page_bytes : 0);
+  std::iota(all.begin(), all.end(), u16{0});
+  if (each) i.machine.set_stop_offsets(all);
+  const bool before = std::exchange(i.travelling, true);
+  const u64 end = i.machine.retired() + instructions;
+  while (i.machine.retired() < end && !i.interrupted) {
+    const Moment from = i.machine.moment();
+    i.run_machine(std::min(slice, end - i.machine.retired()));
+    if (i.between) i.between();
+    if (i.machine.moment() == from || (i.timeline && !i.timeline->trouble().empty())) break;
+  }
+  i.travelling = before;
+  i.forget_stops();
+  if (each) i.machine.set_stop_offsets(i.offsets);
+  return i.machine.retired() == end && !i.interrupted;
 }
 
 }  // namespace ringside

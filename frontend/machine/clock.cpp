@@ -21,6 +21,7 @@ void MachineClock::spend(Ticks ticks) {
 }
 
 void MachineClock::end_run_by_deadline() {
+  if (next_ == never) return;
   const Ticks time = now();
   if (running_) end_run_at(*running_, next_ > time ? next_ - time : 0);
 }

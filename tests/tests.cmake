@@ -25,7 +25,8 @@ endif()
 
 # gcc 12 sees uninitialized members in std::regex where the sanitizers are on.
 if(RINGSIDE_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  set_source_files_properties(tests/machine/roms_test.cpp tests/gdb/gdb_test.cpp tests/cli/mistakes_test.cpp
+  set_source_files_properties(tests/machine/roms_test.cpp tests/gdb/gdb_test.cpp tests/gdb/reverse_test.cpp
+                              tests/cli/mistakes_test.cpp
                               PROPERTIES COMPILE_OPTIONS -Wno-maybe-uninitialized)
 endif()
 

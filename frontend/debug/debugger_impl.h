@@ -115,13 +115,14 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   bool travel(u64 count);
   bool go_back_to(const Timeline::Place& place);
   bool before_instruction(u64 count);
+  bool to_first_round();
   std::optional<Met> scan(u64 end, u64 before, u64 floor);
   std::optional<Met> last_stop(u64 before, u64 floor);
   std::optional<Stop> no_past() const;
   Stop arrived(const Met& met, const Timeline::Place& from);
   Stop search_back(u64 floor = 0);
   Stop walk_out();
-  bool points_armed() const;
+  bool points_armed(bool watchpoints) const;  // any of them; any watchpoint
   Stop gave_up(const Timeline::Place& here);
 
   // Runs until something stops the machine, a round is over, or `instructions` are used up, which is

@@ -215,8 +215,10 @@ Stop Debugger::Impl::search_back(u64 floor) {
                  fmt::format("nothing before; the past begins here, at instruction {}", timeline->begin())});
 }
 
-bool Debugger::Impl::points_armed() const {
-  return std::any_of(points.begin(), points.end(), [](const Breakpoint& point) { return point.enabled; });
+bool Debugger::Impl::points_armed(bool watchpoints) const {
+  return std::any_of(points.begin(), points.end(), [&](const Breakpoint& point) {
+    return point.enabled && (!watchpoints || point.kind == Breakpoint::Kind::watch);
+  });
 }
 
 // -- As people ask for it.
@@ -239,10 +241,29 @@ Stop Debugger::reverse_until(const Place& place) {
   return stop;
 }
 
+// From the middle of a repeated string instruction, which has not retired, to its beginning. False: the CPU
+// stands at no such place, and the machine is where it was.
+bool Debugger::Impl::to_first_round() {
+  const Cpu& cpu = machine.cpu(selected);
+  if ((cpu.eflags() & Eflags::RF) == 0 || !next_step(cpu).comes_back) return false;
+  const u64 count = machine.retired(), left = cpu.gpr[RCX];
+  const Timeline::Place place = timeline->here();
+  const bool was = std::exchange(travelling, true);
+  const bool went = timeline->go_to_checkpoint_before(count) && timeline->go_to(count);
+  travelling = was;
+  if (went && cpu.gpr[RCX] != left) return true;
+  go_back_to(place);
+  return false;
+}
+
 Stop Debugger::reverse_step(u64 instructions) {
   Impl& i = *impl_;
   if (auto nothing = i.no_past()) return *nothing;
   const Timeline::Place here = i.timeline->here();
+  if (i.to_first_round()) {
+    if (instructions > 1) return reverse_step(instructions - 1);
+    return i.finish({Stop::Kind::step, i.selected});
+  }
   const u64 count = retired(cpu());
   const unsigned mine = i.selected;
   i.take_interrupt();
@@ -253,12 +274,13 @@ Stop Debugger::reverse_step(u64 instructions) {
                      fmt::format("the past begins here, at instruction {}", i.timeline->begin())});
   }
   const u64 there = i.machine.retired();
-  // On the way of several steps breakpoints are met.
-  if (instructions > 1 && i.points_armed()) {
+  // On the way of several steps breakpoints are met; on that of one, as forwards, watchpoints.
+  const bool several = instructions > 1;
+  if (i.points_armed(!several)) {
     const auto met = i.go_back_to(here) ? i.last_stop(here.at.retired, there) : std::nullopt;
     i.selected = mine;
     if (i.interrupted) return i.gave_up(here);
-    if (met) return i.arrived(*met, here);
+    if (met && (several || met->stop.kind == Stop::Kind::watchpoint)) return i.arrived(*met, here);
     if (!i.travel(there)) return i.gave_up(here);
   }
   return i.finish({Stop::Kind::step, mine});

@@ -69,8 +69,8 @@ void GdbStub::features(Words words) {
   }
   answer(
       fmt::format("PacketSize={:x};QStartNoAckMode+;qXfer:features:read+;qXfer:memory-map:read+;"
-                  "vContSupported+;swbreak+;hwbreak+",
-                  longest_packet));
+                  "vContSupported+;swbreak+;hwbreak+{}",
+                  longest_packet, goes_back() ? ";ReverseStep+;ReverseContinue+" : ""));
 }
 
 void GdbStub::transfer(Words words) {

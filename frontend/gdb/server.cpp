@@ -38,7 +38,10 @@ std::string GdbServer::command(std::string_view line) {
   answering_ = false;
   if (!said_.empty() && said_.back() != '\n') said_ += '\n';
   if (machine_.retired() != before)
-    said_ += "(the machine ran: gdb looks again after: maintenance flush register-cache)\n";
+    said_ +=
+        "(the machine is elsewhere: gdb looks again after: maintenance flush register-cache; and at the "
+        "stack "
+        "and the code after: maintenance flush dcache)\n";
   return std::exchange(said_, {});
 }
 
@@ -65,14 +68,30 @@ void GdbServer::poll() {
 }
 
 Ending GdbServer::run(u64 instructions) {
+  switch (stub_.resume().kind) {
+    case Resume::Kind::back: return report(debugger_.reverse());
+    case Resume::Kind::step_back:
+      debugger_.select(stub_.resume().cpu);
+      return report(debugger_.reverse_step());
+    case Resume::Kind::stay:
+    case Resume::Kind::run:
+    case Resume::Kind::step: return run_on(instructions);
+  }
+  return {};
+}
+
+Ending GdbServer::run_on(u64 instructions) {
   if (machine_.ending().why != Ending::Why::running) return machine_.ending();
   const Resume resume = stub_.resume();
   // What the client asks for comes before what `monitor hold` said.
+  const Timeline* const past = debugger_.timeline();
+  const bool was_past = past && past->in_past();
   const u32 held = machine_.held_still();
   if (resume.still) machine_.hold_still(resume.still);
   const Ending ending =
       resume.kind == Resume::Kind::step ? step(instructions) : report(debugger_.run(instructions));
   machine_.hold_still(held);
+  if (was_past && !past->in_past()) stub_.tell("from here on it is the present\n");
   return ending;
 }
 
@@ -92,10 +111,15 @@ Ending GdbServer::step(u64 instructions) {
 }
 
 Ending GdbServer::report(const Stop& stop) {
+  const bool goes_back =
+      stub_.resume().kind == Resume::Kind::back || stub_.resume().kind == Resume::Kind::step_back;
   switch (stop.kind) {
     case Stop::Kind::limit: break;
-    // Whoever interrupted will say so: the client by Ctrl-C, which poll() reads.
-    case Stop::Kind::interrupted: break;
+    // Whoever interrupted will say so: the client by Ctrl-C, which poll() reads. What goes back has been
+    // broken off.
+    case Stop::Kind::interrupted:
+      if (goes_back) stub_.stopped(stop);
+      break;
     case Stop::Kind::ended: {
       const Ending& ending = machine_.ending();
       if (ending.why == Ending::Why::running) return {Ending::Why::idle, 0, stop.text};

@@ -44,6 +44,7 @@ class GdbServer {
   void finish(int status);
 
  private:
+  Ending run_on(u64 instructions);
   Ending step(u64 instructions);
   Ending report(const Stop& stop);
   std::string command(std::string_view line);

@@ -31,7 +31,9 @@ void GdbStub::connected() {
   acknowledge_ = true;
   extended_ = reports_breakpoints_ = waiting_ = interrupt_ = runs_anew_ = false;
   resume_ = {};
-  continue_cpu_ = thread_ = monitor_cpu_ = debugger_.selected();
+  later_.clear();
+  continue_cpu_.reset();
+  thread_ = monitor_cpu_ = debugger_.selected();
   wanted_ = layout_;
   stop_ = fmt::format("T05thread:{:x};", debugger_.selected() + 1);
 }
@@ -112,6 +114,7 @@ void GdbStub::packet(std::string_view body) {
     case 'C': return resume_at(words, false, true);
     case 's': return resume_at(words, true, false);
     case 'S': return resume_at(words, true, true);
+    case 'b': return go_back(body.substr(1));
     case 'D': return detach();
     case 'k': request_ = Request::kill; return;
     case 'R':
@@ -126,6 +129,7 @@ void GdbStub::choose_thread(Words words) {
   if (!general && !words.literal("c")) return answer("");
   const auto thread = thread_id(words);
   if (!thread || !words.empty() || *thread > cpus()) return fail("no such thread");
+  if (*thread == 0 && !general) continue_cpu_.reset();
   if (*thread == 0) return answer("OK");
   const unsigned cpu = static_cast<unsigned>(*thread - 1);
   if (general) {
@@ -156,6 +160,7 @@ void GdbStub::write_all(Words words) {
   const std::string_view text = words.rest();
   if (text.size() != bytes * 2) return fail("not the registers of this description");
   std::string why;
+  const u64 end = known_end();
   std::size_t at = 0;
   std::vector<std::pair<const GdbRegister*, std::string>> values;
   for (const GdbRegister& reg : registers_) {
@@ -170,6 +175,7 @@ void GdbStub::write_all(Words words) {
     std::string reason;
     if (!write_register(debugger_, *reg, raw, reason) && why.empty()) why = reason;
   }
+  note_given_up(end);
   if (!why.empty()) return fail(why);
   answer("OK");
 }
@@ -185,7 +191,9 @@ void GdbStub::write_one(Words words) {
   if (!number || *number >= registers_.size() || !words.literal("=")) return fail("no such register");
   const auto raw = from_hex(words.rest());
   std::string why = "not hexadecimal";
+  const u64 end = known_end();
   if (!raw || !write_register(debugger_, registers_[*number], *raw, why)) return fail(why);
+  note_given_up(end);
   answer("OK");
 }
 
@@ -224,8 +232,10 @@ void GdbStub::write_memory(Words words, bool binary) {
   if (!length || !words.literal(":")) return fail("no length");
   const auto bytes = binary ? std::optional(std::string(words.rest())) : from_hex(words.rest());
   if (!bytes || bytes->size() != *length) return fail("the length is not that of the data");
+  const u64 end = known_end();
   const std::size_t put = debugger_.write({AddressSpace::linear, *address},
                                           {reinterpret_cast<const u8*>(bytes->data()), bytes->size()});
+  note_given_up(end);
   answer(put == bytes->size() ? "OK" : "E14");
 }
 
@@ -300,7 +310,8 @@ void GdbStub::want_restart() {
 }
 
 void GdbStub::restarted() {
-  continue_cpu_ = thread_ = monitor_cpu_ = 0;
+  continue_cpu_.reset();
+  thread_ = monitor_cpu_ = 0;
   stop_ = "T05thread:1;";
   if (std::exchange(runs_anew_, false)) answer(stop_reply());
 }
@@ -374,18 +385,44 @@ void GdbStub::resume_at(Words words, bool step, bool signal) {
     const auto counter = std::find_if(registers_.begin(), registers_.end(),
                                       [](const GdbRegister& r) { return r.type == "code_ptr"; });
     std::string why;
-    debugger_.select(continue_cpu_);
+    debugger_.select(continued());
     // As long as the register is: what is above it does not count.
     const std::string raw = *from_hex(little_endian_hex(*address, counter->bytes()));
     if (!write_register(debugger_, *counter, raw, why)) return fail(why);
   }
-  go(step ? Resume{Resume::Kind::step, continue_cpu_} : Resume{Resume::Kind::run});
+  go(step ? Resume{Resume::Kind::step, continued()} : Resume{Resume::Kind::run});
+}
+
+// Where nobody keeps the past the client was told of no such packets.
+bool GdbStub::goes_back() const {
+  const Timeline* const past = debugger_.timeline();
+  return past && past->use().checkpoints > 0;
+}
+
+// The other CPUs go back as far as they had come meanwhile, whoever is to be held still: their past is known.
+void GdbStub::go_back(std::string_view how) {
+  if (!goes_back() || (how != "s" && how != "c")) return answer("");
+  go(how == "s" ? Resume{Resume::Kind::step_back, continued()} : Resume{Resume::Kind::back});
 }
 
 void GdbStub::go(Resume resume) {
   resume_ = resume;
   waiting_ = true;
   interrupt_ = false;
+  console(std::exchange(later_, {}));
+}
+
+u64 GdbStub::known_end() const {
+  const Timeline* const past = debugger_.timeline();
+  return past ? past->end().retired : 0;
+}
+
+// What was written in the past made another of it. The client takes no words with its answer.
+void GdbStub::note_given_up(u64 end_before) {
+  if (known_end() >= end_before) return;
+  later_ =
+      fmt::format("what was written at instruction {} makes this the present: the {} after it are given up\n",
+                  known_end(), end_before - known_end());
 }
 
 void GdbStub::detach() {
@@ -413,7 +450,10 @@ void GdbStub::stopped(const Stop& stop) {
         reason = type == 0 ? "swbreak:;" : "hwbreak:;";
       break;
     }
-    case Stop::Kind::interrupted: signal = 2; break;
+    case Stop::Kind::interrupted:
+      signal = 2;
+      explained = false;
+      break;
     case Stop::Kind::ended:
       signal = 6;
       explained = false;
@@ -424,7 +464,7 @@ void GdbStub::stopped(const Stop& stop) {
     case Stop::Kind::limit: break;
   }
   stop_ = fmt::format("T{:02x}{}thread:{:x};", signal, reason, stop.cpu + 1);
-  continue_cpu_ = thread_ = monitor_cpu_ = stop.cpu;
+  thread_ = monitor_cpu_ = stop.cpu;
   resume_ = {};
   if (!std::exchange(waiting_, false)) return;
   // gdb has no words for these.

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -17,8 +18,9 @@ namespace ringside {
 
 // What the client wants the machine to do.
 struct Resume {
-  enum class Kind : u8 { stay, run, step } kind = Kind::stay;
-  unsigned cpu = 0;  // of step
+  // step_back, back: to before the instruction that ran last; to the last stop before here.
+  enum class Kind : u8 { stay, run, step, step_back, back } kind = Kind::stay;
+  unsigned cpu = 0;  // of step and step_back
   // Of step: while the program counter is at or above `first` and below `end`. Both 0: once.
   u64 first = 0, end = 0;
   u32 still = 0;  // bit n: CPU n has no turns meanwhile
@@ -95,9 +97,15 @@ class GdbStub {
   void verbose(Words words);
   void continue_each(Words words);
   void resume_at(Words words, bool step, bool signal);
+  void go_back(std::string_view how);
+  bool goes_back() const;
   void detach();
   void want_restart();
+  // The CPU that the old packets c, s and bs mean.
+  unsigned continued() const { return continue_cpu_.value_or(thread_); }
   void go(Resume resume);
+  void note_given_up(u64 end_before);
+  u64 known_end() const;
   void remove_breakpoints();
   std::string stop_reply() const;
   bool set_register(const GdbRegister& reg, std::string_view raw);
@@ -119,10 +127,12 @@ class GdbStub {
   bool waiting_ = false;              // the client waits for a stop reply
   bool interrupt_ = false;
   bool runs_anew_ = false;            // vRun waits for its answer
+  std::string later_;                 // words for the user, once the client takes some
   bool killed_ = false;               // by vKill of an extended client, which may want it again
   Resume resume_{Resume::Kind::run};  // nobody is there yet who could let it go on
   Request request_ = Request::none;
-  unsigned continue_cpu_ = 0;  // of the old packets c and s
+  // Of the old packets c and s, and of bs; nullopt: the one that the client's packets mean.
+  std::optional<unsigned> continue_cpu_;
   // The CPU that the client's packets mean, and the one that `monitor` looks at: the client hears nothing of
   // a `monitor cpu`, and would take one CPU's registers for another's.
   unsigned thread_ = 0, monitor_cpu_ = 0;

@@ -15,6 +15,13 @@ constexpr u64 close_by = 20'000, far_off = 200'000;
 // More make each one dearer.
 constexpr std::size_t most_points = 1000;
 
+// A count names no round of a repeated string instruction; RF tells that a CPU may be between two of them.
+bool within_instruction(Machine& machine) {
+  for (unsigned n = 0; n < machine.cpus(); ++n)
+    if ((machine.cpu(n).eflags() & Eflags::RF) != 0) return true;
+  return false;
+}
+
 }  // namespace
 
 Timeline::Position Timeline::position() const {
@@ -36,7 +43,8 @@ std::vector<u64> Timeline::checkpoint_counts() const {
 }
 
 void Timeline::take() {
-  if (!checkpoints_ || points_.contains(position())) return;
+  if (!checkpoints_ || points_.contains(position()) || (!points_.empty() && within_instruction(machine_)))
+    return;
   const double before = plan_.clock();
   Point point;
   point.number = checkpoints_->take();

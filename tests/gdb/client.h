@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <memory>
+
 #include "frontend/gdb/stub.h"
+#include "frontend/replay/timeline.h"
 #include "tests/machine/guest.h"
 
 namespace ringside {
@@ -13,11 +16,20 @@ struct Client {
   Guest guest;
   Debugger debugger{*guest.machine};
   GdbStub stub{debugger};
+  std::unique_ptr<Timeline> past;
 
   explicit Client(unsigned cpus = 1) : guest(Guest::config(cpus)) {
     stub.connected();
     CHECK(ask("QStartNoAckMode") == "OK");
     stub.receive("+");
+  }
+
+  // From here on.
+  void keep_past() {
+    std::string error;
+    past = Timeline::create(*guest.machine, {}, error);
+    REQUIRE(past);
+    debugger.use_timeline(past.get());
   }
 
   // The bodies of all packets that the stub sent since the last call.
@@ -45,6 +57,11 @@ struct Client {
     const Resume resume = stub.resume();
     guest.machine->hold_still(resume.still);
     if (resume.kind == Resume::Kind::run) stub.stopped(debugger.run(most));
+    if (resume.kind == Resume::Kind::back) stub.stopped(debugger.reverse());
+    if (resume.kind == Resume::Kind::step_back) {
+      debugger.select(resume.cpu);
+      stub.stopped(debugger.reverse_step());
+    }
     if (resume.kind == Resume::Kind::step) {
       debugger.select(resume.cpu);
       Stop stop = debugger.step();

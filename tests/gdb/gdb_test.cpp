@@ -1,70 +1,11 @@
 // Owns the test of the stub by the client that it is for: Debian's gdb, in batch mode, on the visor.
 #include <doctest/doctest.h>
 
-#include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <initializer_list>
-#include <memory>
 #include <nlohmann/json.hpp>
-#include <regex>
 
-#include "tests/cli/program.h"
+#include "tests/gdb/real_gdb.h"
 
 using namespace ringside::cli;
-
-namespace {
-
-bool gdb_is_there() {
-  if (std::system("gdb --version >/dev/null 2>&1") == 0) return true;
-  MESSAGE("skipped: there is no gdb on this host; apt-get install gdb");
-  return false;
-}
-
-// What a command of the shell prints.
-std::string output_of(const std::string& line) {
-  const std::unique_ptr<FILE, int (*)(FILE*)> command(popen(line.c_str(), "r"), pclose);
-  REQUIRE(command);
-  std::string text;
-  std::array<char, 4096> chunk;
-  while (const std::size_t got = fread(chunk.data(), 1, chunk.size(), command.get()))
-    text.append(chunk.data(), got);
-  return text;
-}
-
-// What gdb says when it runs these commands on a machine that stands still at its start.
-std::string gdb_on(const std::vector<std::string>& image, const std::string& commands,
-                   const std::string& kind = "remote") {
-  const Folder folder;
-  const std::string place = folder / "gdb.socket";
-  std::vector<std::string> words = {"-gdb", "unix:" + place, "-S", "-serial", "null", "-timeout", "100"};
-  words.insert(words.end(), image.begin(), image.end());
-  Running machine(words, Running::With::pipes);
-  REQUIRE(machine.wait_for("waiting for gdb"));
-  const std::string script = folder.write("script",
-                                          "set confirm off\nset pagination off\nset width 0\n"
-                                          "set remotetimeout 60\ntarget " +
-                                              kind + " " + place + "\n" + commands);
-  return output_of("timeout 90 gdb -nx -batch -x '" + script + "' 2>&1 </dev/null");
-}
-
-// The same on the visor, with its symbols.
-std::string gdb_says(const std::string& commands, const std::vector<std::string>& flags = {}) {
-  std::vector<std::string> image = {"-bios", RINGSIDE_BINARY_DIR "/roms/visor.bin"};
-  image.insert(image.end(), flags.begin(), flags.end());
-  return gdb_on(image, "symbol-file " RINGSIDE_BINARY_DIR "/roms/visor.elf\n" + commands);
-}
-
-// Checks that the text has each of the patterns somewhere.
-void check_says(const std::string& text, std::initializer_list<const char*> patterns) {
-  CAPTURE(text);
-  for (const char* const pattern : patterns) {
-    CAPTURE(pattern);
-    CHECK(std::regex_search(text, std::regex(pattern)));
-  }
-}
-
-}  // namespace
 
 TEST_CASE("gdb from the first instruction into the hypervisor and its guest") {
   if (!gdb_is_there()) return;
@@ -143,7 +84,7 @@ stepi
 monitor trace off
 kill
 )");
-  check_says(text, {"maintenance flush register-cache\\)", "\\$1 = 0x0", "\\$2 = 1\n", "\\$3 = 4\n",
+  check_says(text, {"maintenance flush register-cache;", "\\$1 = 0x0", "\\$2 = 1\n", "\\$3 = 4\n",
                     "\\$5 = 0\n", "exec +[0-9]+ 0 guest 0x0000000000005002  nop\n"});
 }
 

@@ -109,6 +109,8 @@ class Conversation {
     connect(commands);
     catch_interrupts();
     session_.start();
+    session_.stay_behind_recording();
+    if (session_.replays()) display_.set_deaf();
     run_to_line(commands);
     const int status = session_.over() ? exit_ok : scripts(commands);
     tell_exits(commands);

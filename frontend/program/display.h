@@ -39,6 +39,8 @@ class Display {
   // Somebody else lets the machine stand still, or go on.
   void set_standing(bool standing);
   bool full_speed() const { return full_speed_; }
+  // What people do is no input for the machine; closing the window ends the run at once.
+  void set_deaf() { deaf_ = true; }
   bool quit() const { return quit_; }
   // Readable when people have asked for something.
   int descriptor() const { return faces_.descriptor(); }
@@ -67,7 +69,8 @@ class Display {
   bool waited_ = false;     // the thread had time to spare since drawn_
   double worked_ = 0;       // by this thread, at drawn_
   bool told_late_ = false;  // what the status line says is not so any more
-  bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
+  bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false,
+       deaf_ = false;
 };
 
 }  // namespace ringside

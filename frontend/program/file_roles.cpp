@@ -77,6 +77,8 @@ std::vector<Role> roles_of(const RunOptions& options) {
   if (options.debugcon.kind == Chardev::Kind::file) add_device("-debugcon", options.debugcon);
   add("--load", options.load, false);
   for (const RunOptions::Save& save : options.saves) add("--save", save.path, true);
+  add("--replay", options.replay, false);
+  add("--record", options.record, true);
   add("--stats", options.stats, true);
   add("--screenshot", options.screenshot, true);
   for (const RunOptions::AtCount& shot : options.screenshots_at) add("--screenshot-at", shot.what, true);

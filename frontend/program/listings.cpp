@@ -121,7 +121,8 @@ std::string accelerators_text() {
          "  tcg          QEMU's name for emulation: the best there is, emitted\n";
 }
 
-std::string version_text() { return "Ringside " RINGSIDE_VERSION "\n"; }
+std::string version_number() { return RINGSIDE_VERSION; }
+std::string version_text() { return "Ringside " + version_number() + "\n"; }
 
 bool known_accelerator(std::string_view name, Dispatcher& dispatcher, std::string& error) {
   if (name == "reference" || name == "emitted" || name == "tcg") {

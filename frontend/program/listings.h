@@ -13,6 +13,7 @@ std::string devices_text();
 std::string cpus_text();
 std::string machines_text();
 std::string accelerators_text();
+std::string version_number();  // "0.1.0"
 std::string version_text();
 // What answers a question that a flag asks; help is the caller's own.
 std::string answer_text(Answer question);

@@ -66,6 +66,11 @@ bool symbols(Parsed& parsed, std::string_view value, std::string& error);
 bool save(Parsed& parsed, std::string_view value, std::string& error);
 bool load(Parsed& parsed, std::string_view value, std::string& error);
 
+// options_recording.cpp
+bool record(Parsed& parsed, std::string_view value, std::string& error);
+bool replay(Parsed& parsed, std::string_view value, std::string& error);
+bool images(Parsed& parsed, std::string_view value, std::string& error);
+
 // options_screen.cpp
 bool inspector(Parsed& parsed, std::string_view value, std::string& error);
 bool vnc(Parsed& parsed, std::string_view value, std::string& error);

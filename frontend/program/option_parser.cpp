@@ -10,6 +10,7 @@
 #include "frontend/program/options.h"
 #include "frontend/program/options_firmware.h"
 #include "frontend/program/options_state.h"
+#include "frontend/program/recorded_flags.h"
 #include "frontend/screen/keys.h"
 #include "frontend/sdl/window_keys.h"
 
@@ -128,24 +129,22 @@ bool check_combinations(RunOptions& run, std::string& error) {
   return choose_firmware(run, error) && resolve_screen(run, error) && resolve_chardevs(run, error);
 }
 
-}  // namespace
-
-std::optional<Parsed> parse_options(std::span<const std::string_view> arguments, std::string& error) {
-  Parsed parsed;
+// False: `error`. A question ends it early.
+bool take_words(std::span<const std::string_view> arguments, Parsed& parsed,
+                std::vector<std::string_view>& given, std::string& error) {
   const auto model = parse_cpu_model(default_cpu_model, error);
-  if (!model) return std::nullopt;
+  if (!model) return false;
   parsed.run.machine.model = *model;
-  std::vector<std::string_view> given;
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const std::string_view word = arguments[i];
     if (word.empty()) {
       error = "\"\": an empty word is no flag; leave it out";
-      return std::nullopt;
+      return false;
     }
     if (word.size() < 2 || word[0] != '-') {
       error =
           fmt::format("{}: neither a flag nor a flag's value; a kernel is named by -kernel {}", word, word);
-      return std::nullopt;
+      return false;
     }
     const bool two = word.starts_with("--");
     std::string_view name = word.substr(two ? 2 : 1);
@@ -160,30 +159,57 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
     const Option* option = find_option(name);
     if (!option) {
       error = unknown_flag(word, name);
-      return std::nullopt;
+      return false;
     }
     const bool apart = !value;
-    if (!take_flag_value({spelled(*option), option->argument}, arguments, i, value, error))
-      return std::nullopt;
+    if (!take_flag_value({spelled(*option), option->argument}, arguments, i, value, error)) return false;
     // "COUNT FILE": two words are one value with a blank between.
     if (apart && option->argument.find(' ') != std::string_view::npos) {
       if (i + 1 == arguments.size()) {
         error = fmt::format("{} {}: a word is missing; write {} {}", word, *value, spelled(*option),
                             option->argument);
-        return std::nullopt;
+        return false;
       }
       both = fmt::format("{} {}", *value, arguments[++i]);
       value = both;
     }
-    if (!option->apply(parsed, value.value_or(""), error)) return std::nullopt;
+    if (!option->apply(parsed, value.value_or(""), error)) return false;
     given.push_back(option->name);
     const std::string_view group = group_of(*option);
     parsed.run.unattended |= group == batch_group || group == virtualization_group;
     if (option->run_only) parsed.run_only.push_back(spelled(*option));
     // A question is answered at once, whatever else may be wrong.
-    if (parsed.answer != Answer::run) return parsed;
+    if (parsed.answer != Answer::run) return true;
+    if (makes_machine(group, option->name)) {
+      const std::string word = fmt::format("--{}", option->name);
+      parsed.run.machine_words.push_back(value ? fmt::format("{}={}", word, *value) : word);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::optional<Parsed> parse_options(std::span<const std::string_view> arguments, std::string& error) {
+  Parsed parsed;
+  std::vector<std::string_view> given;
+  if (!take_words(arguments, parsed, given, error)) return std::nullopt;
+  if (parsed.answer != Answer::run) return parsed;
+  if (!parsed.run.replay.empty()) {
+    // Once more, behind the flags of the recording.
+    std::vector<std::string_view> words;
+    const auto recording = recording_to_replay(parsed.run, error);
+    if (!recording) return std::nullopt;
+    words.assign(recording->head.flags.begin(), recording->head.flags.end());
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    parsed = Parsed{};
+    given.clear();
+    if (!take_words(words, parsed, given, error)) return std::nullopt;
+    if (!prepare_replay(recording, parsed.run, error)) return std::nullopt;
   }
   if (!take_saved_flags(parsed, given, error) || !check_combinations(parsed.run, error)) return std::nullopt;
+  if (!fits_recording(parsed.run, error)) return std::nullopt;
+  if (parsed.run.replay.empty()) spell_out(parsed.run);
   return parsed;
 }
 

@@ -248,6 +248,21 @@ constexpr Option options[] = {
      "alone; may come again",
      code_coverage, own},
 
+    {"", "", "Recordings", nullptr},
+    {"record", "FILE[,writes][,every=COUNT]",
+     "write down what comes from outside, so that the run can be made again: the guest's writes to its "
+     "drives are "
+     "forgotten in the end, but with writes; its state is looked at after every 20 million instructions, or "
+     "COUNT",
+     record, own},
+    {"replay", "FILE",
+     "make the run of a recording again and compare it on the way; the machine's flags come from there, and "
+     "nothing "
+     "else is input",
+     replay, own},
+    {"images", "FOLDER", "where --replay finds images that are not where they were; may come again", images,
+     own},
+
     {"", "", "Debugging", nullptr},
     {"past", "SIZE|off",
      "memory for going back in ringside debug, in the inspector and by gdb (reverse-step, goto, ...); 1G",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -18,6 +19,8 @@
 #include "frontend/vnc/vnc.h"
 
 namespace ringside {
+
+struct Recording;
 
 // What an address is called, and where its source line is.
 struct SymbolFile {
@@ -92,8 +95,16 @@ struct RunOptions {
   std::vector<std::string> scripts;           // of the debugger: files that are read
   bool start_stopped = false;                 // until that gdb says otherwise
   std::string name = "ringside";
-  bool emitted_by_name = false;       // so that a host without is not passed over in silence
-  std::vector<std::string> warnings;  // one line each, about what was accepted but does nothing
+  std::string video_bios = "/usr/share/seabios/vgabios-stdvga.bin";
+  std::string record;                          // file; empty: nothing is recorded
+  bool record_writes = false;                  // the guest's writes get to its drives though it is recorded
+  u64 record_every = 0;                        // instructions between two looks at the state; 0: as usual
+  std::string replay;                          // file; empty: the run has input of its own
+  std::shared_ptr<const Recording> recording;  // what it holds
+  std::vector<std::string> image_folders;      // where a recording's images may be
+  std::vector<std::string> machine_words;      // the flags that make this machine, a word each: --m=512
+  bool emitted_by_name = false;                // so that a host without is not passed over in silence
+  std::vector<std::string> warnings;           // one line each, about what was accepted but does nothing
 };
 
 // Whether a run opens a window though nobody asked for one, where there is a desktop and a person: it boots

@@ -35,6 +35,7 @@ class Run {
       const int status = session_.refuse(error);
       return signals_.caught() ? 128 + signals_.caught() : status;
     }
+    if (session_.replays()) display_.set_deaf();
     signals_.watch(&session_.machine());
     {
       Input input(session_.has_terminal());
@@ -299,14 +300,14 @@ bool Run::offer(Input& input, bool idle) {
     input.pop();
     went = true;
   }
-  if (input.take_power_button() || signals_.take_power_button())
-    went = session_.machine().input(PowerButton{}) || went;
+  if (input.take_power_button() || signals_.take_power_button()) went = session_.press_power_button() || went;
   return went;
 }
 
 // Some timers tick whether or not anybody listens, so that such a machine is not idle. True: nothing can come
 // of this sleep, or nothing came of it in a day and nobody is there to type.
 bool Run::sleeps_for_ever(const Input& input) {
+  if (session_.replays()) return false;  // the recording has its end
   constexpr double patience = 1, patience_unattended = 24 * 3600;
   Machine& machine = session_.machine();
   const double now = machine.seconds();

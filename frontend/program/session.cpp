@@ -45,7 +45,8 @@ bool Session::check_outputs(std::string& error) const {
   for (const Chardev& device : options_.serials) {
     if (!check("-serial", device)) return false;
   }
-  return (options_.stats.empty() || check_writable("--stats", options_.stats, error)) &&
+  return (options_.record.empty() || check_writable("--record", options_.record, error)) &&
+         (options_.stats.empty() || check_writable("--stats", options_.stats, error)) &&
          (options_.pidfile.empty() || check_writable("-pidfile", options_.pidfile, error)) &&
          (options_.log_file.empty() || check_writable("-D", options_.log_file, error)) &&
          check("-debugcon", options_.debugcon);
@@ -63,7 +64,9 @@ bool Session::prepare_expectations(std::string& error) {
 
 bool Session::prepare(std::string& error) {
   for (const std::string& warning : options_.warnings) say("warning: " + warning);
+  if (!find_recorded_images(error)) return false;
   if (!prepare_expectations(error) || !check_files(options_, error) || !check_outputs(error)) return false;
+  protect_drives();
   for (MachineConfig::FwCfgFile& file : options_.machine.fw_cfg) {
     constexpr u64 most = 64u << 20;
     Image image;
@@ -83,7 +86,7 @@ bool Session::prepare(std::string& error) {
   if (!reports_.prepare(options_, *machine_, names, before_story, error)) return false;
   if (!coverage_.prepare(options_, *machine_, error)) return false;
   connect();
-  return open_log(error);
+  return open_log(error) && begin_recording(error) && begin_replay(error);
 }
 
 bool Session::make_machine(std::string& error) {
@@ -115,12 +118,12 @@ bool Session::open_log(std::string& error) {
 
 // Firmware starts the card by the card's own BIOS. Without it the screen stays as a reset leaves it.
 bool Session::load_video_bios(std::string& error) {
-  constexpr const char* name = "/usr/share/seabios/vgabios-stdvga.bin";
+  const std::string& name = options_.video_bios;
   constexpr u64 most = 0x10000;
   const BootRequest& boot = options_.machine.boot;
-  if (!options_.machine.vga || boot.bios.empty()) return true;
+  if (!options_.machine.vga || boot.bios.empty() || name.empty()) return true;
   Image image;
-  if (::access(name, F_OK) != 0) {
+  if (::access(name.c_str(), F_OK) != 0) {
     if (options_.vga) say(fmt::format("warning: -vga std: {} is not there; install seabios", name));
     return true;
   }
@@ -197,15 +200,19 @@ Debugger& Session::debugger() {
 }
 
 void Session::keep_past() {
+  // A recording holds what a person writes, too, which the timeline hears of.
+  const bool needed = options_.past_bytes != 0 || recorder_ || replayer_;
   std::string error;
-  if (timeline_ || options_.past_bytes == 0) return;
+  if (timeline_ || !needed) return;
   if (!keep_past(options_.past_bytes, error)) say(fmt::format("no going back: {}", error));
 }
 
 bool Session::keep_past(u64 bytes, std::string& error) {
   Timeline::Plan plan;
   plan.most_bytes = bytes;
+  plan.checkpoints = bytes != 0;
   timeline_ = Timeline::create(*machine_, plan, error);
+  if (timeline_) hear_of_writes();
   debugger().use_timeline(timeline_.get());
   return timeline_ != nullptr;
 }
@@ -254,6 +261,7 @@ void Session::flush() {
 }
 
 bool Session::offer_input(bool idle) {
+  if (replayer_) return idle && replayer_->revive();
   bool went = screen_.type(*machine_, idle);
   for (; sent_ < options_.sent.size(); ++sent_, went = true)
     if (!machine_->input(SerialByte{0, static_cast<u8>(options_.sent[sent_])})) break;
@@ -268,7 +276,9 @@ bool Session::offer_input(bool idle) {
   return went;
 }
 
-bool Session::offer_typed(u8 byte) { return !typed_port_ || machine_->input(SerialByte{*typed_port_, byte}); }
+bool Session::offer_typed(u8 byte) {
+  return replays() || !typed_port_ || machine_->input(SerialByte{*typed_port_, byte});
+}
 
 std::vector<int> Session::input_descriptors() const {
   std::vector<int> all;
@@ -287,6 +297,15 @@ bool Session::listens() const {
 u64 Session::allowed(u64 slice) {
   const u64 done = retired_before_ + machine_->retired();
   slice = saves_.limit(done, screen_.limit(done, slice));
+  // What is known of the past is recorded, and replayed, already.
+  const bool past = timeline_ && timeline_->in_past();
+  if (recorder_ && timeline_ && !past)
+    recorder_->come_to(recorded_before_ + timeline_->history().size(), machine_->moment());
+  if (recorder_ && !past) slice = recorder_->limit(slice);
+  if (replayer_ && !past && (slice = replayer_->limit(slice)) == 0) {
+    replay_over();
+    return 0;
+  }
   if (options_.max_seconds > 0 && machine_->seconds() - loaded_seconds_ >= options_.max_seconds) {
     end("max-seconds", fmt::format("--max-seconds {}: reached", options_.max_seconds), exit_limit);
     return 0;
@@ -309,6 +328,7 @@ const std::string* Session::failed_output() const {
        {&console_.failure(), &reports_.failure(), &log_.failure(), &screen_.failure(), &saves_.failure()}) {
     if (!failure->empty()) return failure;
   }
+  if (recorder_ && !recorder_->failure().empty()) return &recorder_->failure();
   return nullptr;
 }
 
@@ -347,6 +367,7 @@ bool Session::decided() {
 
 bool Session::ended_from_outside() {
   flush();
+  if (replay_over()) return true;
   if (const std::string* failure = failed_output()) {
     end("output", *failure, exit_failed);
     return true;
@@ -363,14 +384,22 @@ bool Session::ended_from_outside() {
 }
 
 bool Session::perform_reset(std::string& error) {
+  if (replayer_ && !replayer_->take_reset()) {
+    error = "it was not performed when the run was recorded";
+    return false;
+  }
   if (!machine_->perform_reset(error)) return false;
-  if (timeline_) timeline_->note(ResetPerformed{});
+  if (timeline_)
+    timeline_->note(ResetPerformed{});
+  else if (recorder_)
+    recorder_->add({machine_->moment(), ResetPerformed{}});
   ++summary_.reboots;
   return true;
 }
 
 bool Session::restart(std::string& error) {
   const u64 retired = machine_->retired();
+  end_recording("the machine was started again");
   if (timeline_) timeline_->give_up();
   const bool good = machine_->reboot(error) && begin_again(retired, error);
   if (timeline_) timeline_->begin_anew();
@@ -386,7 +415,7 @@ bool Session::begin_again(u64 retired, std::string& error) {
   coverage_.attach(*machine_);
   if (debugger_) debugger_->attach();
   if (gdb_) gdb_->rebooted();
-  return true;
+  return begin_replay(error);
 }
 
 bool Session::restore(std::span<const u8> saved, std::string& error) {
@@ -408,6 +437,8 @@ bool Session::replace_state(const std::function<bool()>& replace) {
 }
 
 void Session::restored() {
+  end_recording("a saved state was loaded");
+  if (replayer_) leave_recording();
   reports_.attach(*machine_);
   if (debugger_) debugger_->attach();
 }
@@ -430,8 +461,10 @@ void Session::end(std::string ending, std::string reason, int status) {
 void Session::tell_end() {
   const std::string& ending = summary_.ending;
   const bool failed = ending == "shutdown" || ending == "idle" || ending == "output" || ending == "failed" ||
-                      (ending == "reset" && summary_.status != exit_ok);
+                      (ending == "reset" && summary_.status != exit_ok) || ending == "differs" ||
+                      ending == "cut";
   const bool limit = summary_.status == exit_limit && ending != "debug-exit";
+  tell_replay();
   if (failed || limit || ending == "interrupted")
     say(fmt::format("{} (after {} instructions)", summary_.reason, summary_.instructions));
   for (unsigned n = 0; limit && n < machine_->cpus(); ++n) say(where_line(machine_->cpu(n), &symbols()));
@@ -444,6 +477,7 @@ void Session::tell_end() {
 }
 
 int Session::conclude() {
+  compare_end();
   reports_.flush();
   flush();
   // The last that was printed must have gone out, too.
@@ -455,6 +489,7 @@ int Session::conclude() {
   summary_.instructions = retired_before_ + machine_->retired();
   summary_.loaded_at = loaded_at_;
   tell_end();
+  if (recorder_) recorder_->end(summary_, timeline_ && timeline_->in_past() ? &timeline_->end() : nullptr);
   std::string error;
   reports_.conclude(options_);
   if (coverage_.conclude(

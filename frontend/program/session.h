@@ -16,6 +16,8 @@
 #include "frontend/program/expect.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
+#include "frontend/program/recorder.h"
+#include "frontend/program/replayer.h"
 #include "frontend/program/screen_watch.h"
 #include "frontend/program/state_saves.h"
 #include "frontend/program/stats.h"
@@ -78,11 +80,18 @@ class Session {
   ScreenWatch& screen() { return screen_; }
   // One byte of standard input, for the port that has it. False: there is no room; offer it again later.
   bool offer_typed(u8 byte);
+  // A person presses the machine's power button. True: it went.
+  bool press_power_button() { return !replays() && machine_->input(PowerButton{}); }
+  // All input is that of a recording, and nothing else is taken.
+  bool replays() const { return replayer_ != nullptr; }
+  // The end of a recording, or of what it says, is not this session's: somebody looks at the machine there.
+  void stay_behind_recording() { stays_ = true; }
   // What input may come from, beside standard input; `listens`: though there may be no descriptor yet.
   std::vector<int> input_descriptors() const;
   bool listens() const;
   bool attended() const;  // somebody is at the other end of one of them
-  bool has_terminal() const { return typed_port_.has_value(); }  // a serial port is on standard input
+  // A serial port is on standard input.
+  bool has_terminal() const { return typed_port_.has_value() && !replays(); }
 
   // How many instructions of a slice --max-instructions and --max-seconds leave; the machine's time is looked
   // at between slices. 0: none, and the session has ended.
@@ -130,6 +139,16 @@ class Session {
   bool write_pidfile(std::string& error);
   void connect();
   bool open_log(std::string& error);
+  void protect_drives();
+  bool find_recorded_images(std::string& error);
+  bool begin_recording(std::string& error);
+  bool begin_replay(std::string& error);
+  void hear_of_writes();
+  void leave_recording();
+  void end_recording(const char* why);
+  bool replay_over();
+  void compare_end();
+  void tell_replay() const;
   void printed(unsigned port, u8 byte);
   void stop_machine();
   bool install(std::string& error);
@@ -157,6 +176,11 @@ class Session {
   Expect expect_;
   ScreenWatch screen_;
   StateSaves saves_;
+  std::unique_ptr<Recorder> recorder_;
+  std::unique_ptr<Replayer> replayer_;
+  std::unique_ptr<Replayer> left_recording_;  // since a person changed the machine
+  u64 recorded_before_ = 0;                   // records, when the timeline began
+  bool stays_ = false, told_replay_over_ = false;
   std::function<void()> enough_;
   std::function<void(u8)> printed_;
   std::function<void(unsigned, u8)> serial_told_;

@@ -12,7 +12,8 @@ void connect_commands(Session& session, Commands& commands) {
   });
   commands.on_send([&session](std::string_view bytes) {
     std::size_t went = 0;
-    while (went < bytes.size() && session.machine().input(SerialByte{0, static_cast<u8>(bytes[went])}))
+    while (went < bytes.size() && !session.replays() &&
+           session.machine().input(SerialByte{0, static_cast<u8>(bytes[went])}))
       ++went;
     return went;
   });

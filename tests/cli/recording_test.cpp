@@ -1,0 +1,199 @@
+// Owns the tests of --record and --replay: the run is made again, from its file alone, and what is not as it
+// was is told.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <thread>
+
+#include "tests/cli/program.h"
+
+namespace ringside::cli {
+namespace {
+
+// Waits for a byte, sends it back; 'q' ends the run by port F4H with status 1.
+const std::string echo = firmware({0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb,  // until data is ready
+                                   0xba, 0xf8, 0x03, 0xec, 0xee,                    // IN, OUT
+                                   0x3c, 'q',  0x75, 0xef, 0xb0, 0x00, 0xe6, 0xf4});
+// The same, and each byte is added to the one that was sent back before.
+const std::string sum =
+    firmware({0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xba, 0xf8, 0x03, 0xec, 0x3c, 'q',
+              0x74, 0x08, 0x00, 0xc3, 0x88, 0xd8, 0xee, 0xeb, 0xeb, 0x90, 0xb0, 0x00, 0xe6, 0xf4});
+// Asks for a reset by port CF9H until that was done three times, which a byte of the CMOS RAM counts.
+const std::string resets =
+    firmware({0xb0, 0x40, 0xe6, 0x70, 0xe4, 0x71, 0xfe, 0xc0, 0xe6, 0x71, 0x3c, 0x04, 0x73,
+              0x08, 0xba, 0xf9, 0x0c, 0xb0, 0x06, 0xee, 0xeb, 0xfe, 0xb0, 0x00, 0xe6, 0xf4});
+
+struct Session {
+  Folder folder;
+  std::string file = folder / "recording";
+  std::string rom(const std::string& code) const { return folder.write("rom", code); }
+};
+
+Result replay(const Session& session, std::vector<std::string> more = {}) {
+  more.insert(more.begin(), {"--replay", session.file});
+  return run(more, "input that is not taken");
+}
+
+bool one_line(const std::string& text) { return std::count(text.begin(), text.end(), '\n') == 1; }
+
+}  // namespace
+
+TEST_CASE("a recorded run is made again from its file: output, status, state, in either dispatcher") {
+  const Session session;
+  const Result first = run({"-bios", session.rom(echo), "-device", "isa-debug-exit", "-m", "16", "--record",
+                            session.file, "--stats", session.folder / "first"},
+                           "hello there q");
+  CHECK(first.out == "hello there q");
+  CHECK(first.status == 1);
+  CHECK(first.err == "");
+  for (const char* accelerator : {"emitted", "reference"}) {
+    const Result again = replay(session, {"-accel", accelerator, "--stats", session.folder / accelerator});
+    CHECK(again.out == first.out);
+    CHECK(again.status == first.status);
+    CHECK(has(again.err, "13 pieces of input"));
+    CHECK(has(again.err, "all as recorded"));
+    CHECK(one_line(again.err));
+    const auto hash = [&](const char* name) {
+      const std::string stats = read_file(session.folder / name);
+      return stats.substr(stats.find("\"state_hash\""), 60);
+    };
+    CHECK(hash(accelerator) == hash("first"));
+  }
+}
+
+TEST_CASE("resets, sleeps and the built-in guest are made again") {
+  const Session session;
+  CHECK(run({"-bios", session.rom(resets), "-device", "isa-debug-exit", "--record", session.file}).status ==
+        1);
+  CHECK(replay(session).status == 1);
+  const Result visor = run({"-smp", "2", "--record", session.file + ",every=1000"});
+  const Result again = replay(session);
+  CHECK(visor.status == 0);
+  CHECK(again.out == visor.out);
+  CHECK(again.status == 0);
+}
+
+TEST_CASE("a run that was ended from outside ends there again, with its status") {
+  const Session session;
+  const std::string rom = session.rom(echo);
+  const Result limit = run({"-bios", rom, "--record", session.file, "--max-instructions", "123456"}, "abc");
+  CHECK(limit.status == 124);
+  Result again = replay(session);
+  CHECK(again.status == 124);
+  CHECK(again.out == "abc");
+  CHECK(has(again.err, "--max-instructions 123456: reached"));
+  CHECK(run({"-bios", rom, "--record", session.file, "--expect", "abc"}, "abc").status == 0);
+  again = replay(session);
+  CHECK(again.status == 0);
+  CHECK(again.out == "abc");
+}
+
+TEST_CASE("a run that was killed is recorded up to there") {
+  const Session session;
+  {
+    Running program({"-bios", session.rom(echo), "--record", session.file}, Running::With::pipes);
+    program.type("abc");
+    REQUIRE(program.wait_for("abc"));
+    for (unsigned n = 0; n < 1000 && std::filesystem::file_size(session.file) < 900; ++n)
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    program.signal(SIGKILL);
+    program.finish();
+  }
+  const Result again = replay(session);
+  CHECK(has(again.err, "the recording is cut short here"));
+  CHECK(again.out == "abc");
+  CHECK(again.status == 1);
+}
+
+TEST_CASE("a recording that was changed, or is none, is refused in one line") {
+  const Session session;
+  run({"-bios", session.rom(echo), "-device", "isa-debug-exit", "--record", session.file}, "abcq");
+  const std::string good = read_file(session.file);
+  const auto refused = [&](const std::string& bytes, const char* why) {
+    session.folder.write("recording", bytes);
+    const Result result = replay(session);
+    CAPTURE(result.err);
+    CHECK(result.status == 2);
+    CHECK(one_line(result.err));
+    CHECK(has(result.err, why));
+  };
+  std::string changed = good;
+  changed[changed.size() / 2] ^= 4;
+  refused(changed, "is damaged");
+  refused(good.substr(0, 100), "is cut short");
+  refused("no recording at all", "is no recording");
+  changed = good;
+  changed[19] = '7';
+  refused(changed, "another version");
+  CHECK(run({"--replay", session.folder / "nothing"}).status == 2);
+}
+
+TEST_CASE("flags that do not go with a replay are refused") {
+  const Session session;
+  const std::string rom = session.rom(echo);
+  run({"-bios", rom, "-device", "isa-debug-exit", "--record", session.file}, "q");
+  CHECK(has(replay(session, {"-m", "64"}).err, "--m: with --replay the machine is that of the recording"));
+  CHECK(has(replay(session, {"--type", "x"}).err, "--type: with --replay all input is"));
+  CHECK(has(replay(session, {"--record", session.folder / "r"}).err, "--record: with --replay"));
+  CHECK(has(replay(session, {"-serial", "null", "-serial", "null"}).err,
+            "-serial: the recorded machine has 1"));
+  CHECK(has(run({"--record", session.file + ",every=0", "-bios", rom}).err, "every= is a number"));
+  CHECK(has(run({"--record", "/nowhere/r", "-bios", rom}).err, "--record /nowhere/r: cannot be written"));
+  CHECK(has(run({"--record", rom, "-bios", rom}).err, "is the file that -bios reads"));
+}
+
+TEST_CASE("images are known by what they hold: one that is missing or another is named") {
+  const Session session;
+  const std::string rom = session.rom(echo);
+  run({"-bios", rom, "-device", "isa-debug-exit", "--record", session.file}, "abcq");
+  // It is found beside the recording, and in folders that are named, whatever else is at its place.
+  std::filesystem::create_directory(session.folder / "old");
+  std::filesystem::rename(rom, session.folder / "old/rom");
+  Result result = replay(session);
+  CHECK(has(result.err, "-bios " + rom + ": is not there; name the folder where it is now by --images"));
+  CHECK(result.status == 1);
+  CHECK(replay(session, {"--images", session.folder / "old"}).out == "abcq");
+  session.folder.write("rom", sum);
+  result = replay(session);
+  CHECK(has(result.err, "-bios " + rom + ": is not what was recorded"));
+  CHECK(one_line(result.err));
+  CHECK(replay(session, {"--images", session.folder / "old"}).out == "abcq");
+  std::filesystem::rename(session.folder / "old/rom", session.folder / "rom");
+  std::filesystem::create_directory(session.folder / "new");
+  std::filesystem::rename(session.file, session.folder / "new/recording");
+  std::filesystem::rename(rom, session.folder / "new/rom");
+  CHECK(run({"--replay", session.folder / "new/recording"}).out == "abcq");
+}
+
+TEST_CASE("the drives of a recorded run keep what they held, but where it is asked otherwise") {
+  const Session session;
+  const std::string rom = session.rom(firmware({0xb0, 0x00, 0xe6, 0xf4, 0xeb, 0xfe})),
+                    disk = session.folder.write("disk", std::string(4096, 'x'));
+  Result result = run({"-bios", rom, "-device", "isa-debug-exit", "-hda", disk, "--record", session.file});
+  CHECK(has(result.err, "--record: what the guest writes to " + disk + " is forgotten in the end"));
+  CHECK(one_line(result.err));
+  result =
+      run({"-bios", rom, "-device", "isa-debug-exit", "-hda", disk, "--record", session.file + ",writes"});
+  CHECK(result.err == "");
+  CHECK(replay(session).status == 1);
+  session.folder.write("disk", std::string(4096, 'y'));
+  CHECK(has(replay(session).err, "-drive " + disk + ": is not what was recorded, or was written to since"));
+}
+
+TEST_CASE("the debugger goes through a recording and stops at its end") {
+  const Session session;
+  run({"-bios", session.rom(sum), "-device", "isa-debug-exit", "--record", session.file}, "abcq");
+  const Result result = run({"debug", "--replay", session.file, "--batch", "-ex", "continue"});
+  CHECK(has(result.out, "isa-debug-exit"));
+  CHECK(result.status == 0);
+  run({"-bios", session.rom(sum), "--record", session.file, "--max-instructions", "20000"}, "abc");
+  const Result ends =
+      run({"debug", "--replay", session.file, "--batch", "-ex", "continue", "-ex", "print $count"});
+  CHECK(has(ends.err, "the recording ends here: --max-instructions 20000: reached"));
+  CHECK(has(ends.out, "20000"));
+}
+
+}  // namespace ringside::cli

@@ -101,6 +101,9 @@ kit_image(tiny tiny)
 kit_suite(tiny)
 include(roms/lodge/lodge.cmake)
 kit_suite(lodge)
+kit_image(loft kit/chips loft)
+kit_image(loft-control loft/control)
+kit_suite(loft)
 efi_guest(efi_vmx)
 
 # The program's library is declared after this file is read.

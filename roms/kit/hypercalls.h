@@ -43,13 +43,21 @@ enum Hypercall : u64 {
   call_grant_map = 17,        // guest, number in its table, address here, writable: the page is seen there
   call_grant_unmap = 18,      // address
 
+  // A few numbers of each guest, which all others can read: so they find each other. The control domain's
+  // port 1 tells of each write.
+  call_store_write = 24,  // slot, number
+  call_store_read = 25,   // guest, slot: the number
+
   // The control domain's own.
-  call_domain_create = 32,   // bytes of memory: the domain's number
+  call_domain_create = 32,   // bytes of memory, domain_has_serial or 0: the domain's number
   call_domain_write = 33,    // domain, its address, address here, bytes: copies into its memory
-  call_domain_start = 34,    // domain, entry, value of EBX: 32-bit, as PVH wants it
-  call_domain_destroy = 35,  // domain
-  call_domain_state = 36,    // domain: a DomainState
+  call_domain_start = 34,    // domain, entry, value of EBX and ESI: 32-bit, as PVH and Linux want it
+  call_domain_destroy = 35,  // domain, which has ended
+  call_domain_state = 36,    // domain: a DomainState, and behind its byte the reason of its end
   call_domain_weight = 37,   // domain, weight: its part of the CPUs, 256 is usual
+  call_domain_time = 38,     // domain: nanoseconds that it ran
+
+  // For all, again.
   call_processor_start =
       40,  // number, entry, value of RDI: another virtual CPU of this guest, 64-bit, as the caller's is
 };
@@ -58,6 +66,11 @@ enum DomainState : u64 { domain_building = 0, domain_running = 1, domain_ended =
 
 // A guest's number for itself, where a hypercall wants a guest.
 constexpr u64 this_guest = 0xffff;
+
+constexpr u64 domain_has_serial = 1;  // COM1 is this domain's
+
+// Slots of the store, by agreement: where a front end keeps its ring.
+enum Slot : u64 { slot_disk_grant = 0, slot_disk_port = 1, slot_net_grant = 2, slot_net_port = 3 };
 
 constexpr i64 refused_not_there = -1, refused_not_allowed = -2, refused_bad_argument = -3,
               refused_no_room = -4;

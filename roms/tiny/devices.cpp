@@ -80,12 +80,15 @@ bool hypercalls(u64 count) {
   return good;
 }
 
-bool own_events(u64 count) {
+bool start_events() {
   set_handler(event_vector, on_event);
-  if (!shared) {
-    shared = at<SharedPage>(allocate_page());
-    if (hypercall(call_set_shared_page, address_of(shared), event_vector) < 0) return false;
-  }
+  if (shared) return true;
+  shared = at<SharedPage>(allocate_page());
+  return hypercall(call_set_shared_page, address_of(shared), event_vector) == 0;
+}
+
+bool own_events(u64 count) {
+  if (!start_events()) return false;
   const i64 here = hypercall(call_event_allocate, this_guest);
   const i64 there = hypercall(call_event_bind, this_guest, static_cast<u64>(here));
   if (here < 0 || there < 0) return false;

@@ -22,6 +22,8 @@ constexpr Workload workloads[] = {
     {"memory", "writes and reads of a device in memory", 100, offers_memory_device, memory_accesses},
     {"hypercalls", "hypercalls that do nothing", 1000, offers_console, hypercalls},
     {"events", "events sent to oneself", 100, offers_event_channels, own_events},
+    {"disk", "pages written and read over a ring", 32, offers_event_channels | offers_grants,
+     disk_pages_written},
 };
 
 void put_letters(char* to, u32 first, u32 second, u32 third) {

@@ -32,5 +32,9 @@ bool port_accesses(u64 count);
 bool memory_accesses(u64 count);
 bool hypercalls(u64 count);
 bool own_events(u64 count);
+bool disk_pages_written(u64 count);
+
+// Lets events interrupt this guest; false: the hypervisor refuses.
+bool start_events();
 
 }  // namespace tiny

@@ -1,0 +1,131 @@
+// Owns what a domain is told of its CPU: CPUID, and the MSRs that go with it. What it is not told of it must
+// not find either.
+#include "roms/kit/clock.h"
+#include "roms/kit/pages.h"
+#include "roms/kit/processor.h"
+#include "roms/loft/vcpu.h"
+
+namespace loft {
+namespace {
+
+constexpr u64 bits() { return 0; }
+template <class... More>
+constexpr u64 bits(unsigned first, More... more) {
+  return bit(first) | bits(more...);
+}
+
+// What is taken out of a leaf. VMX and all that needs XSAVE, which is not switched here; the local APIC,
+// which no domain has; machine checks, MTRRs and counters, which are the machine's.
+constexpr u64 leaf1_ecx = bits(3, 5, 6, 12, 15, 21, 24, 26, 27, 28,
+                               29);  // MONITOR VMX SMX FMA PDCM x2APIC TSC-deadline XSAVE OSXSAVE AVX F16C
+constexpr u64 leaf1_edx = bits(7, 9, 12, 14, 21, 22, 28, 29);  // MCE APIC MTRR MCA DS ACPI HTT TM
+constexpr u64 leaf7_ebx = bits(1, 4, 5, 11, 12, 14, 15, 16, 17, 21, 22, 25, 26, 27, 28, 30,
+                               31);           // TSC_ADJUST HLE AVX2 RTM RDT MPX RDT AVX-512* PCOMMIT PT
+constexpr u64 leaf7_ecx_shown = bits(2, 22);  // UMIP RDPID
+
+void put_letters(const char* text, u32& first, u32& second, u32& third) {
+  u32 words[3] = {};
+  memcpy(words, text, smaller<u64>(length_of(text), sizeof words));
+  first = words[0], second = words[1], third = words[2];
+}
+
+CpuidResult hypervisor_leaves(u32 leaf) {
+  CpuidResult r = {};
+  if (leaf == hypervisor_leaf) {
+    r.eax = hypervisor_leaf + 2;
+    put_letters(hypervisor_signature, r.ebx, r.ecx, r.edx);
+  } else if (leaf == hypervisor_leaf + 1) {
+    r.eax = offers_console | offers_shutdown | offers_event_channels | offers_grants | offers_memory_device;
+  } else {
+    put_letters("loft", r.ebx, r.ecx, r.edx);
+  }
+  return r;
+}
+
+CpuidResult shown(const Vcpu& v, u32 leaf, u32 subleaf) {
+  if (leaf >= hypervisor_leaf && leaf <= hypervisor_leaf + 2) return hypervisor_leaves(leaf);
+  if (leaf >= hypervisor_leaf && leaf < 0x80000000) return {};
+  CpuidResult r = cpuid(leaf, subleaf);
+  switch (leaf) {
+    case 0: r.eax = 0x15; break;  // so that all know how fast the time-stamp counter is
+    case 1:
+      r.ebx = (r.ebx & 0xffff) | v.number << 24;
+      r.ecx = static_cast<u32>((r.ecx & ~leaf1_ecx) | bit(31));  // there is a hypervisor
+      r.edx = static_cast<u32>(r.edx & ~leaf1_edx);
+      break;
+    case 7:
+      if (subleaf) return {};
+      r = {0, static_cast<u32>(r.ebx & ~leaf7_ebx), static_cast<u32>(r.ecx & leaf7_ecx_shown), 0};
+      break;
+    case 0x15: return {1, 1, static_cast<u32>(ticks_a_millisecond() * 1000), 0};
+    case 5:
+    case 6:
+    case 9:
+    case 0xa:
+    case 0xb:
+    case 0xc:
+    case 0xd:
+    case 0xe:
+    case 0xf:
+    case 0x10:
+    case 0x11:
+    case 0x12:
+    case 0x13:
+    case 0x14: return {};
+    default: break;
+  }
+  return r;
+}
+
+void allow(u64 bitmap, u32 number, bool reads, bool writes) {
+  // Four bitmaps of 1 KByte: reads of MSRs 0 to 1FFFH, reads of C0000000H to C0001FFFH, and the same for
+  // writes.
+  const u64 place = (number >= 0xc0000000 ? 1024 : 0) + (number & 0x1fff) / 8;
+  const u8 mask = static_cast<u8>(~bit(number % 8));
+  if (reads) at<u8>(bitmap)[place] &= mask;
+  if (writes) at<u8>(bitmap)[2048 + place] &= mask;
+}
+
+u64 make_msr_bitmap() {
+  const u64 bitmap = allocate_page();
+  memset(at<void>(bitmap), 0xff, page_bytes);
+  // These are the guest's own, by the VMCS or by switch.cpp.
+  constexpr u32 own[] = {IA32_EFER,           IA32_PAT,         IA32_FS_BASE,      IA32_GS_BASE,
+                         IA32_KERNEL_GS_BASE, IA32_STAR,        IA32_LSTAR,        IA32_CSTAR,
+                         IA32_FMASK,          IA32_SYSENTER_CS, IA32_SYSENTER_ESP, IA32_SYSENTER_EIP};
+  for (u32 number : own) allow(bitmap, number, true, true);
+  allow(bitmap, IA32_TIME_STAMP_COUNTER, true, false);
+  return bitmap;
+}
+
+}  // namespace
+
+void answer_cpuid(Vcpu& v) {
+  Registers& r = v.registers;
+  const CpuidResult answer = shown(v, static_cast<u32>(r.rax), static_cast<u32>(r.rcx));
+  r.rax = answer.eax, r.rbx = answer.ebx, r.rcx = answer.ecx, r.rdx = answer.edx;
+  // OSXSAVE (bit 27) would be the guest's own CR4; as XSAVE is hidden, it is 0 always.
+}
+
+u64 msr_bitmap() {
+  static u64 bitmap;
+  if (!bitmap) bitmap = make_msr_bitmap();
+  return bitmap;
+}
+
+bool read_msr(Vcpu&, u32 number, u64& value) {
+  switch (number) {
+    case IA32_APIC_BASE: value = 0xfee00000 | bit(8); return true;  // disabled; this is the boot processor
+    case IA32_MISC_ENABLE: value = 1; return true;                  // fast strings
+    case IA32_PLATFORM_ID:
+    case IA32_BIOS_SIGN_ID: value = 0; return true;
+    case IA32_TSC_AUX: value = 0; return true;
+    default: return false;
+  }
+}
+
+bool write_msr(Vcpu&, u32 number, u64) {
+  return number == IA32_BIOS_SIGN_ID || number == IA32_TSC_AUX || number == IA32_MISC_ENABLE;
+}
+
+}  // namespace loft

@@ -68,7 +68,8 @@ int add_coverage(std::span<const std::string_view> words) {
     if (!add_file(file, all, error)) return refuse(error, exit_failed);
   }
   if (!all.code.text().empty()) {
-    if (out.empty()) return refuse("coverage: the sum is a file for other programs; name it with -o FILE", exit_usage);
+    if (out.empty())
+      return refuse("coverage: the sum is a file for other programs; name it with -o FILE", exit_usage);
     return write_whole_file("-o", out, all.code.text(), error) ? exit_ok : refuse(error, exit_failed);
   }
   if (out.empty()) return print(vmx_coverage_text(all.vmx)) ? exit_ok : exit_failed;

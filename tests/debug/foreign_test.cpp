@@ -36,19 +36,19 @@ TEST_CASE("words that are not here are answered with what there is") {
   for (const std::string_view line :
        {// gdb
         "jump main", "return", "start", "tui enable", "layout regs", "focus cmd", "shell ls", "!ls", "make",
-        "python print(1)", "define x", "kill", "detach", "attach 1", "target remote :1",
-        "reverse-stepi", "rc", "checkpoint", "clear", "rbreak x", "handle SIGINT", "signal 0", "skip",
-        "call main()", "printf \"%d\", 1", "show version", "info signals", "info functions", "info types",
-        "info line", "info source", "info sharedlibrary",
+        "python print(1)", "define x", "kill", "detach", "attach 1", "target remote :1", "reverse-stepi",
+        "rc", "checkpoint", "clear", "rbreak x", "handle SIGINT", "signal 0", "skip", "call main()",
+        "printf \"%d\", 1", "show version", "info signals", "info functions", "info types", "info line",
+        "info source", "info sharedlibrary",
         // Bochs
         "modebp", "vb 8:0x10", "sb 100", "sba 100", "setpmem 0x1000 4 5", "writemem f 0 1", "loadmem f 0",
         "crc 0 100", "trace-reg on", "trace-mem on", "instrument start", "record f", "playback f", "slist",
         // QEMU
         "stop", "nmi", "sendkey a", "gpa2hva 0", "logfile f", "gdbserver", "singlestep on", "device_add x",
-        "eject ide1", "screendump f", "mouse_move 1 1", "delvm x", "migrate x",
-        "trace-event x on", "memsave 0 1 f", "pmemsave 0 1 f", "o /b 0x3f8 1", "i /b 0x3f8", "info block",
-        "info network", "info usb", "info kvm", "info jit", "info history", "info numa", "info snapshots",
-        "info chardev", "boot_set a", "watchdog_action none"}) {
+        "eject ide1", "screendump f", "mouse_move 1 1", "delvm x", "migrate x", "trace-event x on",
+        "memsave 0 1 f", "pmemsave 0 1 f", "o /b 0x3f8 1", "i /b 0x3f8", "info block", "info network",
+        "info usb", "info kvm", "info jit", "info history", "info numa", "info snapshots", "info chardev",
+        "boot_set a", "watchdog_action none"}) {
     const std::string words = p.refused(line);
     CHECK_MESSAGE(!has(words, "no such command"), line);
     CHECK_MESSAGE(!has(words, "nothing to tell of"), line);

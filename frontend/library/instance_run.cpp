@@ -216,7 +216,8 @@ std::optional<Instance::Halt> Instance::run(const Until& until, std::string& err
   std::vector<unsigned> temporary;
   if (!set_temporary(until, own.has_value(), temporary, error)) return std::nullopt;
   Halt halt = i.run_while(conditions, [&] { return own ? i.debugger().run_to(*own) : i.debugger().run(); });
-  // The screen is looked at between slices only, and the last one may have brought it.
+  // Both are looked at between slices only, and the last one may have brought what was waited for.
+  if (halt.why == Why::ended && conditions.serial && conditions.serial->matched()) halt.why = Why::serial;
   if (halt.why == Why::ended && conditions.screen &&
       conditions.screen->matches_any(screen_lines(i.machine())))
     halt.why = Why::screen;

@@ -7,6 +7,9 @@
 #include <array>
 #include <cstring>
 
+#include "frontend/inspect/disassembly.h"
+#include "vmx/vmcs.h"
+
 namespace ringside {
 
 // Notes where the latest interrupt came.
@@ -39,7 +42,29 @@ bool OwnSide::interrupted() const { return interrupts_->count != 0; }
 
 bool OwnSide::took_exception() const { return interrupts_->exception_came; }
 
+// The manual's volume 3, "Software Use of the VMCS and Related Structures".
+void OwnSide::adapt_revision() {
+  if (!peer_revision_ || !(cpu().cr4 & Cr4::VMXE)) return;
+  const std::string mnemonic = next_instruction(cpu(), nullptr).mnemonic;
+  if (mnemonic != "vmxon" && mnemonic != "vmptrld" && mnemonic != "vmclear") return;
+  const auto operand = memory_operand(cpu());
+  u64 pointer = 0;
+  if (!operand ||
+      debugger_.read({AddressSpace::linear, *operand}, {reinterpret_cast<u8*>(&pointer), sizeof pointer}) !=
+          sizeof pointer ||
+      !is_ram(pointer, page_bytes))
+    return;
+  regions_.insert(pointer & ~(page_bytes - 1));
+  u32 first = 0;
+  debugger_.read({AddressSpace::host_physical, pointer}, {reinterpret_cast<u8*>(&first), sizeof first});
+  if ((first & ~shadow_indicator) != *peer_revision_) return;
+  first = vmcs_revision | (first & shadow_indicator);
+  debugger_.write({AddressSpace::host_physical, pointer},
+                  {reinterpret_cast<const u8*>(&first), sizeof first});
+}
+
 bool OwnSide::step() {
+  adapt_revision();
   const u64 before = address();
   interrupts_->exception_came = lost_in_handler_ = false;
   const u64 code_base = before - cpu().rip;
@@ -187,7 +212,7 @@ void compare_words(u64 physical, std::span<const u8> own, std::span<const u8> th
 }  // namespace
 
 bool OwnSide::compare_bytes(Peer& peer, u64 physical, u64 bytes, std::vector<DifferentValue>& differ) {
-  if (!is_ram(physical, bytes)) return true;
+  if (!is_ram(physical, bytes) || regions_.contains(physical & ~(page_bytes - 1))) return true;
   std::vector<u8> own(bytes), theirs(bytes);
   debugger_.read({AddressSpace::host_physical, physical}, own);
   if (!peer.memory(physical, theirs)) return false;
@@ -213,7 +238,7 @@ bool OwnSide::take_resume_flag(u64 physical, std::vector<DifferentValue>& differ
 bool OwnSide::compare_pages(Peer& peer, std::vector<DifferentValue>& differ) {
   std::vector<std::pair<u64, std::vector<u8>>> changed;
   machine().memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
-    if (!is_ram(page.value, page_bytes)) return;
+    if (!is_ram(page.value, page_bytes) || regions_.contains(page.value)) return;
     const auto known = pages_.find(page.value);
     if (known == pages_.end() || known->second != sum_of(bytes))
       changed.emplace_back(page.value, std::vector<u8>(bytes, bytes + page_bytes));

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,6 +32,11 @@ class OwnSide {
   bool took_exception() const;  // in the latest step
   // The machine has ended while the handler of an interrupt was run through: it never came back.
   bool lost_in_handler() const { return lost_in_handler_; }
+
+  // The peer's VMCS revision identifier, which the guest has read there and writes into its VMXON region and
+  // its VMCSs. Before an instruction that is given such a region it becomes this machine's own, and the
+  // region, whose contents are each processor's own, is compared no more.
+  void let_revision(u32 revision) { peer_revision_ = revision; }
 
   // What is known to be the same goes with it.
   struct Place {
@@ -69,7 +75,11 @@ class OwnSide {
   std::vector<std::pair<u64, u64>> ram_;  // from, to
   std::map<u64, u64> pages_;              // by their addresses: sums of what was the same
   std::set<std::string> passed_over_;
+  void adapt_revision();
+
   u64 first_different_ = 0;
+  std::optional<u32> peer_revision_;
+  std::set<u64> regions_;  // pages of VMXON regions and VMCSs
   bool lost_in_handler_ = false;
 };
 

@@ -3,15 +3,20 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "frontend/differ/alongside.h"
 #include "frontend/differ/bochs_peer.h"
 #include "frontend/differ/gdb_peer.h"
 #include "frontend/differ/known_peers.h"
+#include "frontend/inspect/disassembly.h"
+#include "frontend/inspect/look_memory.h"
 #include "frontend/render/sheet_text.h"
 #include "tests/differ/fake_peer.h"
 #include "tests/machine/guest.h"
+#include "vmx/capabilities.h"
+#include "vmx/vmcs.h"
 
 namespace ringside {
 namespace {
@@ -106,8 +111,9 @@ TEST_CASE("a peer that was stepped is brought back to where the last stretch beg
   constexpr u64 harmed = Guest::data + 0x800;
   const auto loops = [] {
     Guest g;
-    g.store(Guest::data, 5).bytes({0xb9}).number(100'000, 4);  // mov ecx, 100000
-    g.bytes({0x40, 0x49, 0x75, 0xfc}).hlt();                   // inc eax; dec ecx; jnz
+    g.bytes({0xb9}).number(100'000, 4);            // mov ecx, 100000
+    g.bytes({0xff, 0x05}).number(Guest::data, 4);  // inc dword ptr [data]
+    g.bytes({0x49, 0x75, 0xf7}).hlt();             // dec ecx; jnz
     return std::move(g.machine);
   };
   const auto harm = [](Machine& m) {
@@ -115,15 +121,48 @@ TEST_CASE("a peer that was stepped is brought back to where the last stretch beg
     m.memory().write_block(HostPhys(harmed), &byte, 1);
   };
   for (const u64 at : {100u, 600u, 1'111u}) {
+    CAPTURE(at);
     const auto own = loops();
     const auto peer = gdb_peer("the peer", fake_wire({loops, at, harm}));
     const Comparison result = run_alongside(*own, *peer, 2'000, nullptr, false);
     CHECK(result.failure == "");
-    REQUIRE(result.parting);
+    REQUIRE_MESSAGE(result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
     CHECK(result.parting->alike == at - 1);
     REQUIRE(result.parting->values.size() == 1);
     CHECK(result.parting->values[0].what.find("physical") != std::string::npos);
   }
+}
+
+// As QEMU's time-stamp counter does. Memory that is found to differ has the peer run again.
+TEST_CASE("a peer whose clock is another one when it runs again is not judged by that") {
+  constexpr u64 harmed = Guest::data + 0x800, at = 600;
+  const auto loops = [] {
+    Guest g;
+    g.bytes({0x0f, 0x31, 0x89, 0xc3});             // rdtsc; mov ebx, eax
+    g.bytes({0xb9}).number(100'000, 4);            // mov ecx, 100000
+    g.bytes({0xff, 0x05}).number(Guest::data, 4);  // inc dword ptr [data]
+    g.bytes({0x49, 0x75, 0xf7}).hlt();             // dec ecx; jnz
+    return std::move(g.machine);
+  };
+  const auto starts = std::make_shared<u64>(0), steps = std::make_shared<u64>(0);
+  const auto anew = [=] {
+    ++*starts;
+    *steps = 0;
+    return loops();
+  };
+  const auto harm = [=](Machine& m) {
+    Cpu& cpu = m.cpu(0);
+    constexpr u64 rdtsc = 0x310f;
+    if (m.memory().read(HostPhys(cpu.rip - 2), 2) == rdtsc) cpu.gpr[RAX] += *starts * 1'000'000;
+    if (++*steps == at) m.memory().write(HostPhys(harmed), 1, 0x40);
+  };
+  const auto own = loops();
+  const auto peer = gdb_peer("the peer", fake_wire({anew, FakePeer::each_step, harm}));
+  const Comparison result = run_alongside(*own, *peer, 2'000, nullptr, false);
+  CHECK(result.failure == "");
+  REQUIRE_MESSAGE(result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
+  CHECK(result.parting->alike == at - 1);
+  CHECK(result.parting->values[0].what.find("physical") != std::string::npos);
 }
 
 TEST_CASE("the handler of an interrupt that never comes back is not taken for the guest's end") {
@@ -140,6 +179,35 @@ TEST_CASE("the handler of an interrupt that never comes back is not taken for th
   CHECK(!result.parting);
   CHECK(result.ending == "");
   CHECK(result.failure.starts_with("the handler of an interrupt has not come back to where it was called: "));
+}
+
+// Its processor's own revision is another one: what the guest reads of it, and what it then takes for a VMCS.
+TEST_CASE("a hypervisor is compared with a peer whose VMCSs have another revision") {
+  constexpr u32 foreign = 0x11;
+  const auto visor = [] {
+    MachineConfig config = Guest::config(1);
+    config.boot.bios = RINGSIDE_BINARY_DIR "/roms/visor.bin";
+    std::string error;
+    auto machine = Machine::create(config, error);
+    REQUIRE_MESSAGE(machine, error);
+    return machine;
+  };
+  const auto with_foreign_revision = [](Machine& m) {
+    Cpu& cpu = m.cpu(0);
+    constexpr u64 rdmsr = 0x320f;
+    if (m.memory().read(HostPhys(linear_rip(cpu) - 2), 2) == rdmsr && cpu.gpr[RCX] == first_capability_msr)
+      cpu.gpr[RAX] = foreign;
+    const std::string next = next_instruction(cpu, nullptr).mnemonic;
+    if (next != "vmxon" && next != "vmptrld" && next != "vmclear") return;
+    const u64 region = m.memory().read(HostPhys(memory_operand(cpu).value()), 8);
+    if (m.memory().read(HostPhys(region), 4) == foreign) m.memory().write(HostPhys(region), 4, vmcs_revision);
+  };
+  const auto own = visor();
+  const auto peer = gdb_peer("the peer", fake_wire({visor, FakePeer::each_step, with_foreign_revision}));
+  const Comparison result = run_alongside(*own, *peer, ~u64{0}, nullptr, false);
+  CHECK(result.failure == "");
+  CHECK_MESSAGE(!result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
+  CHECK(result.ending.find("powered the machine off") != std::string::npos);
 }
 
 TEST_CASE("a comparison with a peer ends at its limit") {

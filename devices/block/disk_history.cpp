@@ -17,15 +17,28 @@ void DiskHistory::keep() {
 bool DiskHistory::write(u64 sector, std::span<const u8> from) {
   if (read_only()) return false;
   const u64 next = XXH3_64bits_withSeed(from.data(), from.size(), version_ ^ sector * 0x9e3779b97f4a7c15);
-  if (kept_ && !steps_.contains(next) && next != first_) {
-    std::vector<u8> before(from.size());
-    if (!block_->read(sector, before)) return false;
-    steps_.emplace(next, Step{version_, sector, std::move(before), {from.begin(), from.end()}});
-  }
+  if (kept_ && !steps_.contains(next) && next != first_ && !note_step(next, sector, from)) return false;
   // Also where the host fails: nobody knows then how much of it has come.
   version_ = next;
   note_written(sector, sector + from.size() / sector_bytes);
   return block_->write(sector, from);
+}
+
+// False: the block cannot be read. A host that has no room for the past ends it.
+bool DiskHistory::note_step(u64 next, u64 sector, std::span<const u8> from) {
+  std::vector<u8> before(from.size());
+  if (!block_->read(sector, before)) return false;
+  const auto old = contents_.add(before), written = contents_.add(from);
+  if (old && written)
+    steps_.emplace(next, Step{version_, sector, from.size(), *old, *written});
+  else
+    forget();
+  return true;
+}
+
+bool DiskHistory::put(u64 sector, u64 kept_at, u64 bytes) {
+  std::vector<u8> contents(bytes);
+  return bytes == 0 || (contents_.read(kept_at, contents) && block_->write(sector, contents));
 }
 
 void DiskHistory::note_written(u64 sector, u64 end) {
@@ -60,12 +73,12 @@ bool DiskHistory::go_to(u64 version) {
   while (common < here.size() && common < there.size() && here[common] == there[common]) ++common;
   for (std::size_t n = here.size(); n > common; --n) {
     const Step& step = steps_.at(here[n - 1]);
-    if (!step.before.empty() && !block_->write(step.sector, step.before)) return false;
+    if (!put(step.sector, step.before, step.bytes)) return false;
     version_ = step.from;
   }
   for (std::size_t n = common; n < there.size(); ++n) {
     const Step& step = steps_.at(there[n]);
-    if (!step.after.empty() && !block_->write(step.sector, step.after)) return false;
+    if (!put(step.sector, step.after, step.bytes)) return false;
     version_ = there[n];
   }
   return true;
@@ -74,11 +87,12 @@ bool DiskHistory::go_to(u64 version) {
 void DiskHistory::forget() {
   kept_ = false;
   steps_.clear();
+  contents_.clear();
 }
 
 void DiskHistory::name_contents(u64 version) {
   if (version == version_) return;
-  if (kept_ && version != first_) steps_.try_emplace(version, Step{version_, 0, {}, {}});
+  if (kept_ && version != first_) steps_.try_emplace(version, Step{version_});
   version_ = version;
 }
 

@@ -7,6 +7,7 @@
 
 #include "cpu/arch/fields.h"
 #include "devices/block/block_device.h"
+#include "devices/block/kept_bytes.h"
 
 namespace ringside {
 
@@ -43,11 +44,13 @@ class DiskHistory final : public BlockDevice {
  private:
   // The write that led to a version.
   struct Step {
-    u64 from, sector;
-    std::vector<u8> before, after;
+    u64 from = 0, sector = 0, bytes = 0;
+    u64 before = 0, after = 0;  // where these are kept
   };
   // The steps from the first version on; false: it is not known.
   bool way_to(u64 version, std::vector<u64>& way) const;
+  bool note_step(u64 next, u64 sector, std::span<const u8> from);
+  bool put(u64 sector, u64 kept_at, u64 bytes);
   void note_written(u64 sector, u64 end);
 
   std::unique_ptr<BlockDevice> block_;
@@ -55,6 +58,7 @@ class DiskHistory final : public BlockDevice {
   bool kept_ = false;
   u64 first_ = 0;              // version() when keep() was first called
   std::map<u64, Step> steps_;  // by the version that each led to
+  KeptBytes contents_;         // that steps overwrote, and that they wrote
   std::map<u64, u64> written_;
 };
 

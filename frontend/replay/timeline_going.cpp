@@ -106,7 +106,10 @@ void Timeline::leave_present() {
 
 bool Timeline::restore(Points::iterator point) {
   leave_present();
-  if (!checkpoints_->restore(point->second.number)) return false;
+  if (!checkpoints_->restore(point->second.number)) {
+    trouble_ = "what a disk held then is not known any more: the host had no room for it";
+    return false;
+  }
   applied_ = point->first.applied;
   still_ = point->second.still;
   seconds_ = point->second.seconds;

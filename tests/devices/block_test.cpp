@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "devices/block/disk_history.h"
+#include "devices/block/kept_bytes.h"
 #include "devices/block/file_block.h"
 #include "devices/block/memory_block.h"
 #include "devices/block/overlay_block.h"
@@ -209,4 +210,27 @@ TEST_CASE("block: contents have numbers that follow from the writes, and come ba
   }
   CHECK_FALSE(disk.go_to(12345));
   CHECK(contents(disk) == seen.back().second);
+}
+
+TEST_CASE("bytes that are kept go into a file when they are many, and come back from either place") {
+  KeptBytes kept(1000);
+  std::vector<u64> places;
+  const auto piece = [](u64 n) { return std::vector<u8>(100 + n, static_cast<u8>(n)); };
+  for (u64 n = 0; n < 40; ++n) {
+    const auto at = kept.add(piece(n));
+    REQUIRE(at);
+    places.push_back(*at);
+  }
+  CHECK(places[0] == 0);
+  CHECK(places[39] >= 1000);
+  for (u64 n = 40; n-- > 0;) {
+    std::vector<u8> back(piece(n).size());
+    REQUIRE(kept.read(places[n], back));
+    CHECK(back == piece(n));
+  }
+  std::vector<u8> beyond(8);
+  CHECK_FALSE(kept.read(u64{1} << 40, beyond));
+  CHECK_FALSE(kept.read(999, beyond));
+  kept.clear();
+  CHECK(kept.add(piece(1)) == 0);
 }

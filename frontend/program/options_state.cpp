@@ -21,6 +21,16 @@ bool names_drive(std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// Those that machine_flags() gives.
+bool describes_machine(const MachineFlag& flag) {
+  static constexpr std::array<std::string_view, 16> names{
+      "-m",      "-smp",   "-cpu",  "--msrs", "--feature-control", "-rtc",    "-vga",   "-device", "-uuid",
+      "-fw_cfg", "-drive", "-bios", "-boot",  "-kernel",           "-initrd", "-append"};
+  const bool device = flag.value.starts_with("isa-debug-exit,") || flag.value == "pc-testdev";
+  return std::find(names.begin(), names.end(), flag.flag) != names.end() &&
+         (device || flag.flag != "-device");
+}
+
 bool is_given(const MachineFlag& flag, const Parsed& parsed, std::span<const std::string_view> given) {
   const std::string_view name =
       std::string_view(flag.flag).substr(std::min(flag.flag.find_first_not_of('-'), flag.flag.size()));
@@ -68,8 +78,8 @@ bool take_saved_flags(Parsed& parsed, std::span<const std::string_view> given, s
     const auto option = std::find_if(known.begin(), known.end(), [&](const Option& o) {
       return !o.name.empty() && flag.flag == fmt::format("{}{}", o.own ? "--" : "-", o.name);
     });
-    // A file whose sums are right, and that nobody of this house has written.
-    if (option == known.end() || option->argument.empty() || parsed.answer != Answer::run) {
+    // Whoever wrote the file with sums that fit: nothing but a machine comes of it.
+    if (option == known.end() || !describes_machine(flag)) {
       error = fmt::format("--load {}: names {}, which describes no machine; save it again", parsed.run.load,
                           flag.flag);
       return false;

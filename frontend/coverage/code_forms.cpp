@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view drcov_begin = "DRCOV VERSION: 2\n", drcov_flavor = "DRCOV FLAVOR: ringside\n",
                            drcov_columns = "Columns: id, base, end, entry, path\n";
-constexpr std::size_t block_bytes = 8, most_modules = 0x10000;
+constexpr std::size_t block_bytes = 8, most_read_modules = 0x10000;
 
 template <class T>
 void append(std::string& out, T value) {
@@ -75,7 +75,8 @@ bool read_drcov(std::string_view bytes, std::vector<DrcovModule>& modules, std::
   Rest rest(bytes);
   if (!rest.literal(drcov_begin) || !rest.literal(drcov_flavor)) return false;
   const auto count = rest.literal("Module Table: version 2, count ") ? rest.number() : std::nullopt;
-  if (!count || *count > most_modules || !rest.literal("\n") || !rest.literal(drcov_columns)) return false;
+  if (!count || *count > most_read_modules || !rest.literal("\n") || !rest.literal(drcov_columns))
+    return false;
   for (std::size_t n = 0; n < *count; ++n) {
     const auto module = module_in(rest.line(), n);
     if (!module) return false;
@@ -226,7 +227,7 @@ std::string CodeCoverageSum::text() const {
   std::vector<DrcovModule> modules;
   std::vector<DrcovBlock> blocks;
   for (const auto& [module, its] : blocks_) {
-    if (modules.size() == most_modules) break;
+    if (modules.size() == most_read_modules) break;
     for (DrcovBlock block : its) {
       block.module = static_cast<u16>(modules.size());
       blocks.push_back(block);

@@ -24,7 +24,7 @@ using Kind = StateFrame::Kind;
 
 constexpr std::string_view this_version = RINGSIDE_VERSION;
 constexpr u64 most_fields = 256u << 20;  // bytes of all that is no memory
-constexpr u64 page_record = sizeof(u64) + page_bytes;
+constexpr u64 listed_page = sizeof(u64) + page_bytes;
 constexpr u64 pages_at_once = 256;
 constexpr u64 sectors_at_once = 2048;
 
@@ -125,7 +125,7 @@ void save_pages(Machine& machine, StateFrameWriter& file) {
   const auto end_frame = [&] {
     if (addresses.empty()) return;
     const u64 count = addresses.size();
-    frame.resize(sizeof count + count * page_record);
+    frame.resize(sizeof count + count * listed_page);
     std::memcpy(frame.data(), &count, sizeof count);
     std::memcpy(frame.data() + sizeof count, addresses.data(), count * sizeof(u64));
     std::memcpy(frame.data() + sizeof count + count * sizeof(u64), bytes.data(), bytes.size());
@@ -261,7 +261,7 @@ bool Loader::pages_of(std::span<const u8> frame, u64 first, bool look_only) {
   u64 count = 0;
   if (frame.size() < sizeof count) return false;
   std::memcpy(&count, frame.data(), sizeof count);
-  if (count > pages_at_once || frame.size() != sizeof count + count * page_record) return false;
+  if (count > pages_at_once || frame.size() != sizeof count + count * listed_page) return false;
   const u8* const addresses = frame.data() + sizeof count;
   const u8* const bytes = addresses + count * sizeof(u64);
   for (u64 n = 0; n < count; ++n) {

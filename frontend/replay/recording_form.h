@@ -15,7 +15,7 @@ constexpr std::string_view magic = "Ringside recording 1\n";
 
 // Then blocks: a kind, three bytes of size, a check of these four, that many bytes, a check of all of it.
 // Each check begins with the one before, so that no block can be changed, left out or moved.
-enum class Block : u8 { head = 'H', records = 'R', mark = 'M', back = 'B', end = 'E' };
+enum class BlockKind : u8 { head = 'H', records = 'R', mark = 'M', back = 'B', end = 'E' };
 constexpr std::size_t block_head = 8, block_tail = 8;
 constexpr u64 most_payload = (u64{1} << 24) - 1;
 
@@ -24,7 +24,7 @@ inline u64 check(u64 chain, std::span<const u8> bytes) {
 }
 
 // What happened, by its number in the file.
-enum class Kind : u8 {
+enum class RecordKind : u8 {
   serial,
   key,
   pause,

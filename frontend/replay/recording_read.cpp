@@ -18,37 +18,37 @@ std::vector<std::string> take_texts(ByteReader& in) {
   return texts;
 }
 
-std::optional<Happening> take_happening(Kind kind, ByteReader& in) {
+std::optional<Happening> take_happening(RecordKind kind, ByteReader& in) {
   const auto small = [&] { return static_cast<unsigned>(std::min<u64>(in.number(), ~0u)); };
   const auto way = [&] { return static_cast<int>(in.signed_number()); };
   switch (kind) {
-    case Kind::serial: {
+    case RecordKind::serial: {
       const unsigned port = small();
       return InputEvent(SerialByte{port, in.byte()});
     }
-    case Kind::key: {
+    case RecordKind::key: {
       const u8 code = in.byte(), bits = in.byte();
       return InputEvent(KeyStroke{code, (bits & 1) != 0, (bits & 2) != 0});
     }
-    case Kind::pause: return InputEvent(PauseKey{});
-    case Kind::mouse: {
+    case RecordKind::pause: return InputEvent(PauseKey{});
+    case RecordKind::mouse: {
       const int right = way(), up = way(), wheel = way();
       return InputEvent(MouseMove{right, up, wheel, in.byte()});
     }
-    case Kind::power: return InputEvent(PowerButton{});
-    case Kind::reset: return ResetPerformed{};
-    case Kind::still: return HeldStill{small()};
-    case Kind::register_written: {
+    case RecordKind::power: return InputEvent(PowerButton{});
+    case RecordKind::reset: return ResetPerformed{};
+    case RecordKind::still: return HeldStill{small()};
+    case RecordKind::register_written: {
       RegisterWritten written{small(), in.text(), 0};
       written.value = in.number();
       return written;
     }
-    case Kind::memory_written: {
+    case RecordKind::memory_written: {
       MemoryWritten written{HostPhys(in.number()), {}};
       written.bytes = in.bytes();
       return written;
     }
-    case Kind::count: break;
+    case RecordKind::count: break;
   }
   return std::nullopt;
 }
@@ -64,10 +64,10 @@ class Reader {
     for (; !file_.empty(); first = false) {
       const u64 at = whole_ - file_.size();
       std::span<const u8> payload;
-      Block kind{};
+      BlockKind kind{};
       const Found found = next_block(kind, payload);
       if (found == Found::cut) break;
-      const bool good = found == Found::whole && (kind == Block::head) == first && !recording.end;
+      const bool good = found == Found::whole && (kind == BlockKind::head) == first && !recording.end;
       if (good && take(kind, payload)) continue;
       error = fmt::format(
           "is damaged: what stands at byte {} is not what was recorded; record again, or fetch the file "
@@ -100,7 +100,7 @@ class Reader {
     return false;
   }
 
-  Found next_block(Block& kind, std::span<const u8>& payload) {
+  Found next_block(BlockKind& kind, std::span<const u8>& payload) {
     if (file_.size() < block_head) return Found::cut;
     u64 size = 0, first = 0, last = 0;
     for (unsigned n = 0; n < 3; ++n) size |= u64{file_[1 + n]} << 8 * n;
@@ -111,20 +111,20 @@ class Reader {
     for (unsigned n = 0; n < 8; ++n) last |= u64{file_[checked.size() + n]} << 8 * n;
     chain_ = check(chain_, checked);
     if (chain_ != last) return Found::damaged;
-    kind = static_cast<Block>(file_[0]);
+    kind = static_cast<BlockKind>(file_[0]);
     payload = checked.subspan(block_head);
     file_ = file_.subspan(checked.size() + block_tail);
     return Found::whole;
   }
 
-  bool take(Block kind, std::span<const u8> payload) {
+  bool take(BlockKind kind, std::span<const u8> payload) {
     ByteReader in(payload);
     switch (kind) {
-      case Block::head: return take_head(in);
-      case Block::records: return take_records(in);
-      case Block::mark: return take_mark(in);
-      case Block::back: return take_back(in);
-      case Block::end: return take_end(in);
+      case BlockKind::head: return take_head(in);
+      case BlockKind::records: return take_records(in);
+      case BlockKind::mark: return take_mark(in);
+      case BlockKind::back: return take_back(in);
+      case BlockKind::end: return take_end(in);
     }
     return false;
   }
@@ -151,7 +151,7 @@ class Reader {
       const u8 byte = in.byte();
       const u8 kind = byte & static_cast<u8>(~asleep_bit);
       HistoryRecord record{read_moment(in, recording.last, (byte & asleep_bit) != 0), {}};
-      auto what = take_happening(static_cast<Kind>(kind), in);
+      auto what = take_happening(static_cast<RecordKind>(kind), in);
       if (!in.ok() || !what || !go_on_to(record.at)) return false;
       record.what = std::move(*what);
       recording.history.push_back(std::move(record));

@@ -19,41 +19,41 @@ struct Put {
   const HistoryRecord& record;
   const Moment& last;
 
-  void head(Kind kind) const {
+  void head(RecordKind kind) const {
     out.byte(static_cast<u8>(kind) | (record.at.asleep ? asleep_bit : 0));
     write_moment(out, last, record.at);
   }
   void operator()(const InputEvent& event) const { std::visit(*this, event); }
   void operator()(const SerialByte& e) const {
-    head(Kind::serial);
+    head(RecordKind::serial);
     out.number(e.port);
     out.byte(e.byte);
   }
   void operator()(const KeyStroke& e) const {
-    head(Kind::key);
+    head(RecordKind::key);
     out.byte(e.code);
     out.byte((e.extended ? 1 : 0) | (e.down ? 2 : 0));
   }
-  void operator()(const PauseKey&) const { head(Kind::pause); }
+  void operator()(const PauseKey&) const { head(RecordKind::pause); }
   void operator()(const MouseMove& e) const {
-    head(Kind::mouse);
+    head(RecordKind::mouse);
     for (const int way : {e.right, e.up, e.wheel}) out.signed_number(way);
     out.byte(e.buttons);
   }
-  void operator()(const PowerButton&) const { head(Kind::power); }
-  void operator()(const ResetPerformed&) const { head(Kind::reset); }
+  void operator()(const PowerButton&) const { head(RecordKind::power); }
+  void operator()(const ResetPerformed&) const { head(RecordKind::reset); }
   void operator()(const HeldStill& e) const {
-    head(Kind::still);
+    head(RecordKind::still);
     out.number(e.cpus);
   }
   void operator()(const RegisterWritten& e) const {
-    head(Kind::register_written);
+    head(RecordKind::register_written);
     out.number(e.cpu);
     out.text(e.name);
     out.number(e.value);
   }
   void operator()(const MemoryWritten& e) const {
-    head(Kind::memory_written);
+    head(RecordKind::memory_written);
     out.number(e.at.value);
     out.bytes(e.bytes);
   }
@@ -106,7 +106,7 @@ std::unique_ptr<RecordingWriter> RecordingWriter::create(const std::string& path
     return nullptr;
   }
   writer->write(bytes_of(magic));
-  writer->put_block(static_cast<u8>(Block::head), payload);
+  writer->put_block(static_cast<u8>(BlockKind::head), payload);
   error = writer->failure();
   return error.empty() ? std::move(writer) : nullptr;
 }
@@ -129,7 +129,7 @@ void RecordingWriter::add(const HistoryRecord& record) {
 
 void RecordingWriter::flush() {
   if (pending_.empty()) return;
-  put_block(static_cast<u8>(Block::records), pending_);
+  put_block(static_cast<u8>(BlockKind::records), pending_);
   pending_.clear();
   gathered_ = 0;
 }
@@ -143,7 +143,7 @@ void RecordingWriter::mark(const StateMark& mark) {
   put_changes(out, last_mark_.parts, mark.parts);
   last_ = mark.at;
   last_mark_ = mark;
-  put_block(static_cast<u8>(Block::mark), out.out());
+  put_block(static_cast<u8>(BlockKind::mark), out.out());
 }
 
 void RecordingWriter::go_back(u64 records, const Moment& to) {
@@ -152,7 +152,7 @@ void RecordingWriter::go_back(u64 records, const Moment& to) {
   out.number(records);
   out.byte(to.asleep ? 1 : 0);
   write_moment(out, {}, to);
-  put_block(static_cast<u8>(Block::back), out.out());
+  put_block(static_cast<u8>(BlockKind::back), out.out());
   records_ = records;
   last_ = to;
   last_mark_ = {};
@@ -166,7 +166,7 @@ void RecordingWriter::end(const RecordedEnd& end) {
   out.text(end.ending);
   out.text(end.reason);
   out.signed_number(end.status);
-  put_block(static_cast<u8>(Block::end), out.out());
+  put_block(static_cast<u8>(BlockKind::end), out.out());
 }
 
 void RecordingWriter::put_block(u8 kind, std::span<const u8> payload) {

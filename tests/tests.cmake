@@ -235,6 +235,16 @@ if(TARGET ringside AND Python3_FOUND AND CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|
     --ringside $<TARGET_FILE:ringside> --image ${CMAKE_BINARY_DIR}/bench)
 endif()
 
+# The longest first, so that no core waits for the last one. The numbers matter by their order only.
+foreach(cost guests:2000 cli:600 exec:180 debug:80 machine:70 vmx:40)
+  string(REPLACE ":" ";" cost ${cost})
+  list(GET cost 0 name)
+  list(GET cost 1 seconds)
+  if(TEST ${name})
+    set_tests_properties(${name} PROPERTIES COST ${seconds})
+  endif()
+endforeach()
+
 # Random cases for as long as it takes: 100 million and more against the host, 4 million in a test run; so for the decoder and
 # the dispatchers.
 add_custom_target(soak

@@ -145,8 +145,11 @@ bool Replayer::ended() {
 }
 
 std::string Replayer::summary() const {
-  return fmt::format("replayed: {} instructions, {} pieces of input, {} looks at the state: all as recorded",
-                     machine_.retired(), next_record_, next_mark_);
+  return fmt::format(
+      "replayed {} instructions, with {} records of what came from outside; compared {} times with the "
+      "recording, "
+      "always the same",
+      machine_.retired(), next_record_, next_mark_);
 }
 
 }  // namespace ringside

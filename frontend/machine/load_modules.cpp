@@ -29,13 +29,16 @@ std::string name_alone(const std::string& file) { return std::filesystem::path(f
 
 }  // namespace
 
+std::vector<std::string> module_items(const std::string& initrd, bool& whole) {
+  std::error_code ignored;
+  whole = std::filesystem::is_regular_file(initrd, ignored);
+  return whole ? std::vector<std::string>{initrd} : split(initrd);
+}
+
 bool load_modules(const LoadJob& job, u64 from, std::vector<LoadedModule>& modules) {
   if (job.request.initrd.empty()) return true;
-  // One file whose name has a comma or a blank in it is taken for what it is.
-  std::error_code ignored;
-  const bool whole = std::filesystem::is_regular_file(job.request.initrd, ignored);
-  const auto items = whole ? std::vector<std::string>{job.request.initrd} : split(job.request.initrd);
-  for (const std::string& item : items) {
+  bool whole = false;
+  for (const std::string& item : module_items(job.request.initrd, whole)) {
     const std::string file = whole ? item : item.substr(0, item.find(' '));
     Image image;
     if (!read_image(file, "initrd", job.plan.ram_bytes(), image, job.error)) return false;

@@ -5,6 +5,10 @@
 
 namespace ringside {
 
+// The modules that an -initrd names, each "file args". One file whose name has a comma or a blank in it is
+// taken for what it is, and `whole` says so.
+std::vector<std::string> module_items(const std::string& initrd, bool& whole);
+
 struct LoadedModule {
   u64 address, bytes;
   u64 command_line;  // address of the string: the file's name without its folder, and arguments

@@ -81,6 +81,30 @@ bool look_at(const std::string& path, RecordedImage& image) {
   return true;
 }
 
+// Each module is a file of its own; the words behind its name stay.
+void add_modules(const std::string& initrd, std::vector<ImagePlace>& places) {
+  bool whole = false;
+  const std::vector<std::string> items = module_items(initrd, whole);
+  for (std::size_t n = 0; n < items.size(); ++n) {
+    const std::string file = whole ? initrd : items[n].substr(0, items[n].find(' '));
+    places.push_back({"-initrd", file, [n, file, whole](RunOptions& run, const std::string& found) {
+                        std::string& list = run.machine.boot.initrd;
+                        bool again = false;
+                        std::vector<std::string> now = module_items(list, again);
+                        if (whole || again || n >= now.size()) {
+                          list = found;
+                          return;
+                        }
+                        now[n].replace(0, file.size(), found);
+                        list.clear();
+                        for (const std::string& item : now) {
+                          if (!list.empty()) list += ',';
+                          for (const char c : item) list += c == ',' ? ",," : std::string(1, c);
+                        }
+                      }});
+  }
+}
+
 }  // namespace
 
 std::vector<ImagePlace> image_places(const RunOptions& options) {
@@ -93,7 +117,7 @@ std::vector<ImagePlace> image_places(const RunOptions& options) {
   };
   if (boots_embedded(options.machine)) places.push_back({std::string(built_in), "", {}});
   add("-kernel", boot.kernel, [](RunOptions& run) -> std::string& { return run.machine.boot.kernel; });
-  add("-initrd", boot.initrd, [](RunOptions& run) -> std::string& { return run.machine.boot.initrd; });
+  add_modules(boot.initrd, places);
   add("-bios", boot.bios, [](RunOptions& run) -> std::string& { return run.machine.boot.bios; });
   add("option ROM", boot.option_rom,
       [](RunOptions& run) -> std::string& { return run.machine.boot.option_rom; });

@@ -19,9 +19,8 @@ unsigned zydis_name(const RegisterInfo& r) {
   switch (r.group) {
     case RegisterGroup::general: return r.name == "rip" || r.name == "rflags" ? 0 : nth(ZYDIS_REGISTER_RAX);
     case RegisterGroup::segment:
-      return r.index < LDTR    ? nth(ZYDIS_REGISTER_ES)
-             : r.index == LDTR ? ZYDIS_REGISTER_LDTR
-                               : ZYDIS_REGISTER_TR;
+      if (r.index < LDTR) return nth(ZYDIS_REGISTER_ES);
+      return r.index == LDTR ? ZYDIS_REGISTER_LDTR : ZYDIS_REGISTER_TR;
     case RegisterGroup::table: return r.index ? ZYDIS_REGISTER_IDTR : ZYDIS_REGISTER_GDTR;
     case RegisterGroup::debug: return nth(ZYDIS_REGISTER_DR0);
     case RegisterGroup::vector:

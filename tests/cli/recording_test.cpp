@@ -79,12 +79,13 @@ TEST_CASE("resets, sleeps and the built-in guest are made again") {
 TEST_CASE("a run that was ended from outside ends there again, with its status") {
   const Session session;
   const std::string rom = session.rom(echo);
-  const Result limit = run({"-bios", rom, "--record", session.file, "--max-instructions", "123456"}, "abc");
+  const Result limit = run({"-bios", rom, "--record", session.file, "--max-instructions", "1234567"}, "abc");
   CHECK(limit.status == 124);
+  CHECK(limit.out == "abc");
   Result again = replay(session);
   CHECK(again.status == 124);
   CHECK(again.out == "abc");
-  CHECK(has(again.err, "--max-instructions 123456: reached"));
+  CHECK(has(again.err, "--max-instructions 1234567: reached"));
   CHECK(run({"-bios", rom, "--record", session.file, "--expect", "abc"}, "abc").status == 0);
   again = replay(session);
   CHECK(again.status == 0);
@@ -104,7 +105,8 @@ TEST_CASE("a run that was killed is recorded up to there") {
   }
   const Result again = replay(session);
   CHECK(has(again.err, "the recording is cut short here"));
-  CHECK(again.out == "abc");
+  // The last that is known is that this byte came, not what the guest did with it.
+  CHECK((again.out == "ab" || again.out == "abc"));
   CHECK(again.status == 1);
 }
 

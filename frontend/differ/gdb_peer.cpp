@@ -31,6 +31,19 @@ struct Described {
   unsigned bytes = 0;
 };
 
+// QEMU sends the x87's data registers in the order in which they lie, as its st0 to st7, and not from the top
+// of the stack on.
+void count_from_top(std::vector<PeerRegister>& registers) {
+  u64 top = 0;
+  for (const PeerRegister& one : registers)
+    if (one.name == "fsw") top = one.value >> 11 & 7;
+  for (PeerRegister& one : registers) {
+    if (one.name.size() < 3 || !one.name.starts_with("st") || one.name[2] < '0' || one.name[2] > '7')
+      continue;
+    one.name[2] = static_cast<char>('0' + ((one.name[2] - '0' - top) & 7));
+  }
+}
+
 std::string_view attribute(std::string_view element, std::string_view name) {
   const std::size_t at = element.find(fmt::format(" {}=\"", name));
   if (at == element.npos) return {};
@@ -96,6 +109,7 @@ class GdbPeer final : public Peer {
         out.push_back({one.name + ".h", words[1]});
       }
     }
+    count_from_top(out);
     return true;
   }
 

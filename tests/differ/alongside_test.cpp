@@ -210,6 +210,29 @@ TEST_CASE("a hypervisor is compared with a peer whose VMCSs have another revisio
   CHECK(result.ending.find("powered the machine off") != std::string::npos);
 }
 
+TEST_CASE("the x87's registers are compared from the top of its stack on") {
+  const auto pushes = [] {
+    Guest g;
+    g.bytes({0xdb, 0xe3, 0xd9, 0xe8, 0xd9, 0xeb, 0xd9, 0xee}).hlt();  // fninit; fld1; fldpi; fldz
+    return std::move(g.machine);
+  };
+  const auto compared = [&](FakePeer with) {
+    const auto own = pushes();
+    const auto peer = gdb_peer("the peer", fake_wire(std::move(with)));
+    return run_alongside(*own, *peer, 3, nullptr, false);
+  };
+  const Comparison same = compared({pushes, 0, {}});
+  CHECK(same.failure == "");
+  CHECK_MESSAGE(!same.parting, text(comparison_sheet(same, "Ringside", "the peer")));
+  CHECK(same.instructions == 4);
+  const Comparison other =
+      compared({pushes, 3, [](Machine& m) { m.cpu(0).x87.physical[7].significand = 1; }});
+  REQUIRE(other.parting);
+  CHECK(other.parting->alike == 2);
+  REQUIRE(other.parting->values.size() == 1);
+  CHECK(other.parting->values[0].what == "st1");
+}
+
 TEST_CASE("a comparison with a peer ends at its limit") {
   const Comparison result = compare(fake_wire({hello, 0, {}}), 1000);
   CHECK(!result.parting);

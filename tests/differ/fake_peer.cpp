@@ -49,13 +49,23 @@ class FakeWire final : public Wire {
   static std::string core() {
     std::string text = "<feature name=\"core\">";
     for (const std::string_view name : names) text += fmt::format("<reg name=\"{}\" bitsize=\"64\"/>", name);
-    return text + "<reg name=\"eflags\" bitsize=\"32\" type=\"x\"/></feature>";
+    text += "<reg name=\"eflags\" bitsize=\"32\" type=\"x\"/>";
+    for (int n = 0; n < 8; ++n)
+      text += fmt::format("<reg name=\"st{}\" bitsize=\"80\" type=\"i387_ext\"/>", n);
+    return text + "<reg name=\"fstat\" bitsize=\"32\"/></feature>";
   }
   std::string all() const {
     std::string text;
     for (const std::string_view name : names)
       text += little_endian_hex(debugger_.read_register(name).value_or(0), 8);
-    return text + little_endian_hex(debugger_.read_register("eflags").value_or(0), 4);
+    text += little_endian_hex(debugger_.read_register("eflags").value_or(0), 4);
+    const u64 status = debugger_.read_register("fsw").value_or(0), top = status >> 11 & 7;
+    for (u64 n = 0; n < 8; ++n) {  // as they lie, which is QEMU's order
+      const std::string name = fmt::format("st{}", (n - top) & 7);
+      text += little_endian_hex(debugger_.read_register(name).value_or(0), 8);
+      text += little_endian_hex(debugger_.read_register(name + ".e").value_or(0), 2);
+    }
+    return text + little_endian_hex(status, 4);
   }
   std::string memory(Words& words) const {
     const u64 address = words.number().value_or(0);

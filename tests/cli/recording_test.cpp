@@ -14,9 +14,10 @@ namespace ringside::cli {
 namespace {
 
 // Waits for a byte, sends it back; 'q' ends the run by port F4H with status 1.
-const std::string echo = firmware({0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb,  // until data is ready
-                                   0xba, 0xf8, 0x03, 0xec, 0xee,                    // IN, OUT
-                                   0x3c, 'q',  0x75, 0xef, 0xb0, 0x00, 0xe6, 0xf4});
+const std::string echo_until_q =
+    firmware({0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb,  // until data is ready
+              0xba, 0xf8, 0x03, 0xec, 0xee,                    // IN, OUT
+              0x3c, 'q',  0x75, 0xef, 0xb0, 0x00, 0xe6, 0xf4});
 // The same, and each byte is added to the one that was sent back before.
 const std::string sum =
     firmware({0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xba, 0xf8, 0x03, 0xec, 0x3c, 'q',
@@ -43,8 +44,8 @@ bool one_line(const std::string& text) { return std::count(text.begin(), text.en
 
 TEST_CASE("a recorded run is made again from its file: output, status, state, in either dispatcher") {
   const Session session;
-  const Result first = run({"-bios", session.rom(echo), "-device", "isa-debug-exit", "-m", "16", "--record",
-                            session.file, "--stats", session.folder / "first"},
+  const Result first = run({"-bios", session.rom(echo_until_q), "-device", "isa-debug-exit", "-m", "16",
+                            "--record", session.file, "--stats", session.folder / "first"},
                            "hello there q");
   CHECK(first.out == "hello there q");
   CHECK(first.status == 1);
@@ -78,7 +79,7 @@ TEST_CASE("resets, sleeps and the built-in guest are made again") {
 
 TEST_CASE("a run that was ended from outside ends there again, with its status") {
   const Session session;
-  const std::string rom = session.rom(echo);
+  const std::string rom = session.rom(echo_until_q);
   const Result limit = run({"-bios", rom, "--record", session.file, "--max-instructions", "1234567"}, "abc");
   CHECK(limit.status == 124);
   CHECK(limit.out == "abc");
@@ -95,7 +96,7 @@ TEST_CASE("a run that was ended from outside ends there again, with its status")
 TEST_CASE("a run that was killed is recorded up to there") {
   const Session session;
   {
-    Running program({"-bios", session.rom(echo), "--record", session.file}, Running::With::pipes);
+    Running program({"-bios", session.rom(echo_until_q), "--record", session.file}, Running::With::pipes);
     program.type("abc");
     REQUIRE(program.wait_for("abc"));
     for (unsigned n = 0; n < 1000 && std::filesystem::file_size(session.file) < 900; ++n)
@@ -112,7 +113,7 @@ TEST_CASE("a run that was killed is recorded up to there") {
 
 TEST_CASE("a recording that was changed, or is none, is refused in one line") {
   const Session session;
-  run({"-bios", session.rom(echo), "-device", "isa-debug-exit", "--record", session.file}, "abcq");
+  run({"-bios", session.rom(echo_until_q), "-device", "isa-debug-exit", "--record", session.file}, "abcq");
   const std::string good = read_file(session.file);
   const auto refused = [&](const std::string& bytes, const char* why) {
     session.folder.write("recording", bytes);
@@ -135,7 +136,7 @@ TEST_CASE("a recording that was changed, or is none, is refused in one line") {
 
 TEST_CASE("flags that do not go with a replay are refused") {
   const Session session;
-  const std::string rom = session.rom(echo);
+  const std::string rom = session.rom(echo_until_q);
   run({"-bios", rom, "-device", "isa-debug-exit", "--record", session.file}, "q");
   CHECK(has(replay(session, {"-m", "64"}).err, "--m: with --replay the machine is that of the recording"));
   CHECK(has(replay(session, {"--type", "x"}).err, "--type: with --replay all input is"));
@@ -149,7 +150,7 @@ TEST_CASE("flags that do not go with a replay are refused") {
 
 TEST_CASE("images are known by what they hold: one that is missing or another is named") {
   const Session session;
-  const std::string rom = session.rom(echo);
+  const std::string rom = session.rom(echo_until_q);
   run({"-bios", rom, "-device", "isa-debug-exit", "--record", session.file}, "abcq");
   // It is found beside the recording, and in folders that are named, whatever else is at its place.
   std::filesystem::create_directory(session.folder / "old");

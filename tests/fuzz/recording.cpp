@@ -1,5 +1,5 @@
-// Owns the fuzzing of recordings: blocks of any bytes, whose checks fit, become a recording that is in order, or one
-// line of words.
+// Owns the fuzzing of recordings: blocks of any bytes, whose checks fit, become a recording that is in order,
+// or one line of words.
 #include <cstdlib>
 
 #include "frontend/replay/recording_form.h"
@@ -41,7 +41,7 @@ std::vector<u8> some_file(Input& in) {
     for (unsigned byte = 0; byte < 8; ++byte) block.push_back(static_cast<u8>(chain >> 8 * byte));
     file.insert(file.end(), block.begin(), block.end());
   }
-  file.resize(file.size() - in.take<u8>() % 4 * (in.take<u8>() % 8));
+  for (unsigned cut = in.take<u8>() % 4 * (in.take<u8>() % 8u); cut > 0; --cut) file.pop_back();
   return file;
 }
 

@@ -169,8 +169,9 @@ void allow_system_calls() {
   // "SYSRET"), with RPL 3.
   wrmsr(IA32_STAR, static_cast<u64>(user_data - 8) << 48 | static_cast<u64>(kernel_code) << 32);
   wrmsr(IA32_LSTAR, address_of(reinterpret_cast<void*>(::lodge_system_call)));
-  // What ring 3 has in these flags is none of the kernel's: interrupts must be off until its stack is there.
-  wrmsr(IA32_FMASK, RFLAGS::IF | RFLAGS::DF | RFLAGS::TF | RFLAGS::AC);
+  // What ring 3 has in these flags is none of the kernel's: interrupts must be off until its stack is there,
+  // and with NT the kernel's next IRET would be #GP.
+  wrmsr(IA32_FMASK, RFLAGS::IF | RFLAGS::DF | RFLAGS::TF | RFLAGS::NT | RFLAGS::AC);
   wrmsr(IA32_EFER, rdmsr(IA32_EFER) | EFER::SCE);
   wrmsr(IA32_KERNEL_GS_BASE, address_of(&this_cpu()));
 }

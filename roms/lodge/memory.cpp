@@ -97,7 +97,9 @@ u64 map_shared_page(Process& process, u64 page) {
 }
 
 u64 page_at(Process& process, u64 address) {
-  if (!has(process, address)) return 0;
+  // The last of the memory is the kernel's: for tables, without which nobody can go on.
+  constexpr u64 reserve = 1 << 20;
+  if (!has(process, address) || free_memory() < reserve) return 0;
   u64& entry = entry_of(process, address);
   if (!entry) entry = allocate_page() | present | writable | user;
   return entry & address_mask;

@@ -16,6 +16,10 @@ class Uart {
   // Something arrives. false: there is no room, and it has to be offered again.
   bool receive(u8 byte);
 
+  // Does the guest want to know of what arrives? A driver that is not there yet would throw it away at its
+  // start.
+  bool listens() const { return interrupt_enable_ & 1; }
+
   // The level of the interrupt pin.
   bool interrupts() const { return cause() != none; }
   // A byte that the guest has sent, or -1. There is one at most after an out().

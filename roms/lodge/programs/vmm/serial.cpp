@@ -54,7 +54,7 @@ void read_keys(u64 address) {
     for (bool taken = false; !taken;) {
       {
         Lock lock;
-        taken = guest.uart.receive(static_cast<u8>(key));
+        taken = guest.uart.listens() && guest.uart.receive(static_cast<u8>(key));
         follow(guest);
       }
       if (!taken) sleep(1'000'000);

@@ -185,7 +185,26 @@ std::optional<Place> Commands::place(std::string_view& text, std::optional<u64>*
   return result;
 }
 
+bool Commands::may_change() {
+  const Timeline* const past = debugger_.timeline();
+  if (!past || !past->in_past()) return true;
+  const u64 here = debugger_.machine().retired(), lost = past->end().retired - here;
+  const std::string what =
+      fmt::format("what came after instruction {} is given up, {} instructions", here, lost);
+  if (ask_ && !ask_(what)) return fail("nothing is changed");
+  print(what);
+  was_in_past_ = false;
+  return true;
+}
+
+bool Commands::takes_input() {
+  const Timeline* const past = debugger_.timeline();
+  return !past || !past->in_past() ||
+         fail("the machine is in its past, and had its input there; goto end leads to the present");
+}
+
 bool Commands::send(std::string_view bytes) {
+  if (!takes_input()) return false;
   if (!send_) return fail("nothing can be sent to the guest here");
   const std::size_t went = send_(bytes);
   if (went == bytes.size()) return true;
@@ -194,6 +213,7 @@ bool Commands::send(std::string_view bytes) {
 }
 
 bool Commands::type(std::string_view text) {
+  if (!takes_input()) return false;
   if (!type_) return fail("nothing can be typed here");
   std::string error;
   auto steps = parse_typed(text, error);
@@ -266,6 +286,11 @@ Commands::Result Commands::execute(std::string_view line) {
 
 void Commands::stopped(const Stop& stop) {
   frame_ = 0;
+  const Timeline* const past = debugger_.timeline();
+  const bool in_past = past && past->in_past();
+  if (std::exchange(was_in_past_, in_past) && !in_past) print("this is the present: what runs now is new");
+  if (past && !past->trouble().empty())
+    print(fmt::format("this is a fault of Ringside's, and worth a report: {}", past->trouble()));
   if (stop_told_) stop_told_(stop);
   if (trace_file_) std::fflush(trace_file_.get());
   const bool json = std::exchange(as_json_, false);

@@ -57,6 +57,8 @@ class Commands {
   }
   // Told of each stop of what a command ran.
   void on_stop(std::function<void(const Stop&)> told) { stop_told_ = std::move(told); }
+  // Asks a person, who may say no; without one the answer is yes.
+  void on_question(std::function<bool(const std::string& question)> ask) { ask_ = std::move(ask); }
   // Where failures of scripts are told, if not where everything is.
   void on_failure(Print tell) { tell_ = std::move(tell); }
   // Asked before a command writes a file. False: `error` says why it must not.
@@ -84,6 +86,13 @@ class Commands {
     unsigned id = 0;
     std::string line;
   };
+  // Moments that have names: Machine::retired().
+  std::map<std::string, u64, std::less<>>& bookmarks() { return bookmarks_; }
+  // Before the machine is changed: in its past that gives up what came after, which somebody may not want.
+  // False: he does not, and it was told.
+  bool may_change();
+  // False, and it was told: the machine is in its past, where what comes to it is known.
+  bool takes_input();
   std::vector<Display>& displays() { return displays_; }
   std::map<unsigned, std::vector<std::string>>& scripts() { return scripts_; }
   // Lines go into the breakpoint's script from here on, until one that says "end".
@@ -144,6 +153,9 @@ class Commands {
   std::function<void(const Stop&)> stop_told_;
   bool colour_ = false;
   std::vector<Display> displays_;
+  std::map<std::string, u64, std::less<>> bookmarks_;
+  std::function<bool(const std::string&)> ask_;
+  bool was_in_past_ = false;  // at the last stop
   std::map<unsigned, std::vector<std::string>> scripts_;
   std::optional<unsigned> collecting_;
   std::vector<std::string> to_do_;  // of the script of the breakpoint that was met last

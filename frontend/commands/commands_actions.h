@@ -42,6 +42,9 @@ bool reverse_finish(Commands&, std::string_view arguments);
 bool reverse_continue(Commands&, std::string_view arguments);
 bool reverse_to(Commands&, std::string_view arguments);
 bool go_to(Commands&, std::string_view arguments);
+bool bookmark(Commands&, std::string_view arguments);
+bool last_exits(Commands&, std::string_view arguments);
+Sheet bookmarks_sheet(Commands&);
 Sheet past_sheet(Commands&);
 
 // commands_who.cpp

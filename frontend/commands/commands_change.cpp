@@ -87,7 +87,7 @@ bool set(Commands& c, std::string_view arguments) {
   if (equals == arguments.npos) return c.fail("set REGISTER = EXPR, or set [ADDRESS].SIZE = EXPR");
   std::string_view target = trimmed(arguments.substr(0, equals));
   const auto value = c.value(arguments.substr(equals + 1));
-  if (!value) return false;
+  if (!value || !c.may_change()) return false;
   const std::string_view named = target.substr(0, target.find('['));
   const bool memory = named.empty() || named == "guest" || named == "gpa" || named == "phys";
   if (!memory || target.find('[') == target.npos) {

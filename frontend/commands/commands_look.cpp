@@ -76,6 +76,7 @@ const Topic topics[] = {
     {"vector", [](Commands&, const Cpu& cpu) { return vector_sheet(cpu); }},
     {"all", all_registers},
     {"breakpoints", [](Commands& c, const Cpu&) { return breakpoints_sheet(c); }},
+    {"bookmarks", [](Commands& c, const Cpu&) { return bookmarks_sheet(c); }},
     {"past", [](Commands& c, const Cpu&) { return past_sheet(c); }},
     {"cpus", [](Commands& c, const Cpu&) { return cpus_sheet(c); }},
     {"threads", [](Commands& c, const Cpu&) { return cpus_sheet(c); }},

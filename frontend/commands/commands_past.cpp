@@ -93,12 +93,72 @@ bool go_to(Commands& c, std::string_view arguments) {
   const u64 here = d.machine().retired();
   if (arguments == "end") return stopped(c, d.go_to(past->end().retired));
   if (arguments == "start") return stopped(c, d.go_to(past->begin()));
+  if (const auto mark = c.bookmarks().find(arguments); mark != c.bookmarks().end())
+    return stopped(c, d.go_to(mark->second));
+  std::string_view number = arguments;
+  const std::string_view word = next_word(number);
+  if ((word == "exit" || word == "entry") && !number.empty()) {
+    const auto wanted = c.value(number);
+    return wanted && stopped(c, d.go_to_event(word == "exit" ? RunTo::vm_exit : RunTo::vm_entry, *wanted));
+  }
   const char sign = arguments.empty() ? ' ' : arguments.front();
   const bool relative = sign == '-' || sign == '+';
   const auto n = c.value(relative ? arguments.substr(1) : arguments);
   if (!n) return false;
   const u64 there = sign == '-' ? here - std::min(*n, here) : sign == '+' ? here + *n : *n;
   return stopped(c, d.go_to(there));
+}
+
+Sheet bookmarks_sheet(Commands& c) {
+  Sheet sheet("bookmarks");
+  sheet.section("bookmarks");
+  for (const auto& [name, count] : c.bookmarks())
+    sheet.row("bookmark").word("name", name).say("  instruction ").count("count", count);
+  if (c.bookmarks().empty()) sheet.row().say("no moment has a name; bookmark NAME gives this one");
+  return sheet;
+}
+
+bool bookmark(Commands& c, std::string_view arguments) {
+  if (arguments.empty()) {
+    c.look(bookmarks_sheet(c));
+    return true;
+  }
+  const std::string_view word = next_word(arguments);
+  if (word == "delete" && !arguments.empty()) {
+    const auto mark = c.bookmarks().find(arguments);
+    if (mark == c.bookmarks().end()) return c.fail(fmt::format("{}: no moment has this name", arguments));
+    c.bookmarks().erase(mark);
+    return true;
+  }
+  const bool taken =
+      word == "start" || word == "end" || word == "exit" || word == "entry" || word == "delete";
+  const bool number = word.find_first_of("0123456789+-") == 0;
+  if (taken || number || !arguments.empty())
+    return c.fail(fmt::format(
+        "{}: goto has its own meaning for this; a name is one word that begins with a letter", word));
+  const u64 here = c.debugger().machine().retired();
+  c.bookmarks()[std::string(word)] = here;
+  c.print(fmt::format("{} is instruction {}; goto {} leads here", word, here, word));
+  return true;
+}
+
+bool last_exits(Commands& c, std::string_view arguments) {
+  if (!past_of(c)) return false;
+  constexpr std::size_t most = 100'000, usual = 10;
+  const auto n = arguments.empty() ? std::optional<u64>(usual) : count_of(c, arguments);
+  if (!n) return false;
+  Sheet sheet("last_exits");
+  sheet.section("last_exits");
+  for (const Debugger::Met& met : c.debugger().last_events(RunTo::vm_exit, std::min<u64>(*n, most)))
+    sheet.row("exit")
+        .count("count", met.count, 12)
+        .say("  CPU ")
+        .count("cpu", met.stop.cpu)
+        .say("  ")
+        .word("text", met.stop.text);
+  if (sheet.sections[0].rows.empty()) sheet.row().say("no VM exit in the known past before here");
+  c.look(std::move(sheet));
+  return true;
 }
 
 Sheet past_sheet(Commands& c) {

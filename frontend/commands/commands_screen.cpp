@@ -35,6 +35,7 @@ bool type(Commands& c, std::string_view arguments) {
 
 // "RIGHT UP [BUTTONS [WHEEL]]"
 bool mouse(Commands& c, std::string_view arguments) {
+  if (!c.takes_input()) return false;
   std::array<int, 4> numbers{};
   std::size_t given = 0;
   for (; given < numbers.size() && !arguments.empty(); ++given) {

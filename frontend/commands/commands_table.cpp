@@ -66,9 +66,16 @@ constexpr Command commands[] = {
     {"reverse-to", "exit|entry|interrupt|exception|ring|mode|ADDRESS",
      "back to the last VM exit, VM entry, interrupt, exception, change of ring or of mode, or to an address",
      "reverse-to exit", act::reverse_to, true},
-    {"goto", "COUNT|+COUNT|-COUNT|start|end",
-     "to the moment when all CPUs had retired COUNT instructions, or so many from here; end: the present",
+    {"goto", "COUNT|+COUNT|-COUNT|start|end|exit N|entry N|BOOKMARK",
+     "to the moment when all CPUs had retired COUNT instructions, or so many from here; end: the present; "
+     "exit N: this CPU's Nth VM exit since the debugger looks",
      "goto -1000", act::go_to, true},
+    {"bookmark", "[NAME | delete NAME]",
+     "a name for this moment, for goto; without NAME the moments that have one", "bookmark before_the_fault",
+     act::bookmark},
+    {"last-exits", "[COUNT]",
+     "the last VM exits before here, 10 or COUNT, each with the count that goto takes", "last-exits 5",
+     act::last_exits},
     {"who",
      "REGISTER | [guest|gpa|phys] ADDRESS [BYTES] | [EXPR] [BYTES] | vmcs FIELD | msr NAME | ept GPA [all] | "
      "pte [guest] ADDRESS [all]",

@@ -167,7 +167,15 @@ std::optional<std::string> Console::edited_line() {
   return text;
 }
 
+// Whoever sits at a terminal is asked.
+bool Console::asks(const std::string& question) {
+  std::printf("%s; y goes on, n does not\n", question.c_str());
+  const auto answer = line();
+  return answer && (trimmed(*answer) == "y" || trimmed(*answer) == "yes");
+}
+
 void Console::converse() {
+  if (editor_) commands_.on_question([this](const std::string& question) { return asks(question); });
   std::string before;
   while (auto text = line()) {
     std::string now(trimmed(*text));
@@ -175,9 +183,10 @@ void Console::converse() {
     if (around_) around_(true);
     const Commands::Result result = commands_.execute(now);
     const bool goes_on = !around_ || around_(false);
-    if (result == Commands::Result::quit || !goes_on) return;
+    if (result == Commands::Result::quit || !goes_on) break;
     if (!now.empty()) before = now;
   }
+  commands_.on_question({});
 }
 
 }  // namespace ringside

@@ -36,6 +36,7 @@ class Console {
   std::optional<std::string> line();  // nullopt: the input has ended
   std::optional<std::string> edited_line();
   std::optional<std::string> plain_line();
+  bool asks(const std::string& question);
 
   Commands& commands_;
   std::function<bool(bool)> around_;

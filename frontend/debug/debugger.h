@@ -103,6 +103,8 @@ class Debugger final {
   Stop reverse_until(const Place& place);  // on the selected CPU
   Stop reverse();                          // to the last stop before here
   Stop reverse_to(RunTo event, bool this_cpu = false);
+  // To after the selected CPU's VM exit or VM entry of this number, 1 being the first that the debugger saw.
+  Stop go_to_event(RunTo event, u64 number);
   // A stop that would be made: where, and what it says.
   struct Met {
     u64 count = 0;  // Machine::retired()
@@ -112,6 +114,8 @@ class Debugger final {
   // asked. The machine stays where it is. nullopt: none, or it was broken off.
   std::optional<Met> last_met(const Breakpoint& point, u64 before);
   std::optional<Met> first_met(const Breakpoint& point, u64 after);
+  // The last `most` VM exits, VM entries, ... of all CPUs before here, in their order.
+  std::vector<Met> last_events(RunTo event, std::size_t most);
   // For those who look through the past themselves: nobody stops them and nobody is told on the way. False:
   // it is not known so far, or it was broken off; the machine is somewhere in its past.
   bool travel(u64 count);

@@ -353,6 +353,49 @@ Stop Debugger::Impl::walk_out() {
                    most_instructions)});
 }
 
+Stop Debugger::go_to_event(RunTo event, u64 number) {
+  Impl& i = *impl_;
+  if (!i.timeline) return *i.no_past();
+  const Timeline::Place from = i.timeline->here();
+  const unsigned mine = i.selected;
+  i.take_interrupt();
+  const auto met = [&] {
+    const Impl::PerCpu& own = i.cpus[mine];
+    return event == RunTo::vm_exit ? own.exits : own.entries;
+  };
+  // The last checkpoint before it.
+  const std::vector<u64> counts = i.timeline->checkpoint_counts();
+  std::size_t first = 0, behind = counts.size();
+  while (behind - first > 1) {
+    const std::size_t middle = first + (behind - first) / 2;
+    if (!i.travel(counts[middle])) return i.gave_up(from);
+    (met() < number ? first : behind) = middle;
+  }
+  if (!i.travel(counts[first])) return i.gave_up(from);
+  auto others = std::exchange(i.points, {});
+  i.awaited = event;
+  i.awaited_cpu = mine;
+  i.searching = true;
+  Stop stop;
+  for (const u64 end = i.timeline->end().retired; met() < number && i.machine.retired() < end;) {
+    stop = i.go(end - i.machine.retired());
+    if (stop.kind != Stop::Kind::event && stop.kind != Stop::Kind::limit) break;
+  }
+  i.searching = false;
+  i.awaited.reset();
+  i.awaited_cpu.reset();
+  i.points = std::move(others);
+  i.points_touched = true;
+  i.selected = mine;
+  if (stop.kind == Stop::Kind::event && met() == number) return i.finish(stop);
+  if (stop.kind == Stop::Kind::interrupted) return i.gave_up(from);
+  const u64 all = met();
+  i.go_back_to(from);
+  return i.finish(
+      {Stop::Kind::beginning, mine, 0, false,
+       fmt::format("this CPU had {} of them in the known past; the machine is where it was", all)});
+}
+
 // -- For those who ask who did something, and when.
 
 std::optional<Debugger::Met> Debugger::last_met(const Breakpoint& point, u64 before) {
@@ -440,6 +483,44 @@ bool Debugger::run_unseen(u64 instructions, bool each) {
   i.forget_stops();
   if (each) i.machine.set_stop_offsets(i.offsets);
   return i.machine.retired() == end && !i.interrupted;
+}
+
+std::vector<Debugger::Met> Debugger::last_events(RunTo event, std::size_t most) {
+  Impl& i = *impl_;
+  std::vector<Met> found;
+  if (!i.timeline) return found;
+  const Timeline::Place from = i.timeline->here();
+  const unsigned mine = i.selected;
+  i.take_interrupt();
+  auto others = std::exchange(i.points, {});
+  i.awaited = event;
+  i.searching = true;
+  for (u64 end = i.machine.retired(); found.size() < most && !i.interrupted;) {
+    i.travelling = true;
+    const bool went = i.timeline->go_to_checkpoint_before(end);
+    i.travelling = false;
+    if (!went) break;
+    i.forget_stops();
+    const u64 begin = i.machine.retired();
+    std::vector<Met> here;
+    while (i.machine.retired() < end) {
+      Stop made = i.go(end - i.machine.retired());
+      if (made.kind == Stop::Kind::interrupted || made.kind == Stop::Kind::ended) break;
+      if (made.kind == Stop::Kind::event) here.push_back({i.machine.retired(), std::move(made)});
+    }
+    found.insert(found.begin(), std::make_move_iterator(here.begin()), std::make_move_iterator(here.end()));
+    end = begin;
+  }
+  i.searching = false;
+  i.awaited.reset();
+  i.points = std::move(others);
+  i.points_touched = true;
+  i.selected = mine;
+  i.take_interrupt();
+  i.go_back_to(from);
+  i.finish({Stop::Kind::step, mine});
+  if (found.size() > most) found.erase(found.begin(), found.end() - static_cast<std::ptrdiff_t>(most));
+  return found;
 }
 
 }  // namespace ringside

@@ -1,0 +1,95 @@
+// Owns the tests of the debugger's words for the past: moments by number, name and event, and what is refused
+// there.
+#include "tests/debug/past_prompt.h"
+
+namespace ringside {
+namespace {
+
+std::string count_text(const PastPrompt& p) { return std::to_string(p.machine->retired()); }
+
+TEST_CASE("moments have numbers, names and events") {
+  PastPrompt p;
+  std::vector<u64> exits;
+  for (unsigned n = 0; n < 6; ++n) {
+    p.run("run-to exit");
+    exits.push_back(p.machine->retired());
+  }
+  p.run("bookmark sixth");
+  p.run("goto exit 2");
+  CHECK(p.machine->retired() == exits[1]);
+  CHECK(has(p.run("goto exit 4"), "VM exit"));
+  CHECK(p.machine->retired() == exits[3]);
+  p.run("goto entry 1");
+  CHECK(p.machine->retired() < exits[0]);
+  CHECK(p.machine->cpu(0).non_root);
+  p.run("goto sixth");
+  CHECK(p.machine->retired() == exits[5]);
+  p.run("goto -100");
+  CHECK(p.machine->retired() == exits[5] - 100);
+  p.run("goto +50");
+  CHECK(p.machine->retired() == exits[5] - 50);
+  const u64 here = p.machine->retired();
+  CHECK(has(p.run("goto exit 77"), "this CPU had 6 of them"));
+  CHECK(p.machine->retired() == here);
+  CHECK(has(p.run("info bookmarks"), "sixth  instruction " + std::to_string(exits[5])));
+  p.run("bookmark delete sixth");
+  CHECK(has(p.run("bookmark"), "no moment has a name"));
+  for (const char* line :
+       {"bookmark 7", "bookmark end", "bookmark two words", "bookmark delete sixth", "goto nowhere"})
+    p.refused(line);
+  CHECK(has(p.run("goto 99999999"), "not in the known past"));
+  CHECK(p.machine->retired() == here);
+}
+
+TEST_CASE("the last exits before here are told with the moments that goto takes") {
+  PastPrompt p;
+  std::vector<u64> exits;
+  for (unsigned n = 0; n < 8; ++n) {
+    p.run("run-to exit");
+    exits.push_back(p.machine->retired());
+  }
+  p.run("continue 500");
+  const u64 here = p.machine->retired();
+  const std::string told = p.run("last-exits 3");
+  CHECK(std::count(told.begin(), told.end(), '\n') == 3);
+  for (std::size_t n = 5; n < 8; ++n) CHECK(has(told, std::to_string(exits[n])));
+  CHECK(p.machine->retired() == here);
+  p.run("goto entry 1");
+  CHECK(has(p.run("last-exits"), "no VM exit in the known past"));
+}
+
+TEST_CASE("what is changed in the past is said, and asked where somebody can answer") {
+  PastPrompt p;
+  p.run("run-to exit");
+  p.run("continue 5000");
+  p.run("goto exit 1");
+  CHECK(has(p.refused("send x"), "goto end"));
+  CHECK(has(p.refused("type x"), "goto end"));
+  CHECK(has(p.refused("mouse 1 1"), "goto end"));
+  std::string asked;
+  p.commands.on_question([&](const std::string& question) {
+    asked = question;
+    return false;
+  });
+  p.refused("set rax = 0x77");
+  CHECK(has(asked, "5000 instructions"));
+  CHECK(p.timeline->in_past());
+  p.commands.on_question({});
+  CHECK(has(p.run("set rax = 0x77"), "is given up, 5000 instructions"));
+  CHECK_FALSE(p.timeline->in_past());
+  CHECK(p.machine->cpu(0).gpr[RAX] == 0x77);
+  CHECK(p.run("set rax = 0x78").empty());
+}
+
+TEST_CASE("a machine that comes back to the present says so once") {
+  PastPrompt p;
+  p.run("continue 60000");
+  p.run("goto 50000");
+  CHECK_FALSE(has(p.run("continue 100"), "the present"));
+  CHECK(has(p.run("goto end"), "this is the present"));
+  CHECK_FALSE(has(p.run("continue 100"), "this is the present"));
+  CHECK(count_text(p) == "60100");
+}
+
+}  // namespace
+}  // namespace ringside

@@ -44,6 +44,7 @@ bool reverse_to(Commands&, std::string_view arguments);
 bool go_to(Commands&, std::string_view arguments);
 bool bookmark(Commands&, std::string_view arguments);
 bool last_exits(Commands&, std::string_view arguments);
+bool when(Commands&, std::string_view arguments);
 Sheet bookmarks_sheet(Commands&);
 Sheet past_sheet(Commands&);
 

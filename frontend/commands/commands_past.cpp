@@ -98,8 +98,17 @@ bool go_to(Commands& c, std::string_view arguments) {
   std::string_view number = arguments;
   const std::string_view word = next_word(number);
   if ((word == "exit" || word == "entry") && !number.empty()) {
-    const auto wanted = c.value(number);
-    return wanted && stopped(c, d.go_to_event(word == "exit" ? RunTo::vm_exit : RunTo::vm_entry, *wanted));
+    const RunTo event = word == "exit" ? RunTo::vm_exit : RunTo::vm_entry;
+    const bool back = number.front() == '-';
+    const auto wanted = c.value(back ? number.substr(1) : number);
+    if (!wanted) return false;
+    if (!back) return stopped(c, d.go_to_event(event, *wanted));
+    constexpr u64 most = 100'000;
+    const auto met = d.last_events(event, std::min(*wanted, most));
+    if (*wanted == 0 || met.size() < *wanted)
+      return c.fail(
+          fmt::format("goto {}: there were {} of them before here in the known past", arguments, met.size()));
+    return stopped(c, d.go_to(met.front().count));
   }
   const char sign = arguments.empty() ? ' ' : arguments.front();
   const bool relative = sign == '-' || sign == '+';
@@ -158,6 +167,41 @@ bool last_exits(Commands& c, std::string_view arguments) {
         .word("text", met.stop.text);
   if (sheet.sections[0].rows.empty()) sheet.row().say("no VM exit in the known past before here");
   c.look(std::move(sheet));
+  return true;
+}
+
+bool when(Commands& c, std::string_view arguments) {
+  if (!past_of(c)) return false;
+  std::string_view rest = arguments;
+  const std::string_view word = next_word(rest);
+  const bool runs = word == "executed", writes = word == "written";
+  if (!runs && !writes && word != "touched")
+    return c.fail("when touched ADDRESS, when written ADDRESS, or when executed ADDRESS");
+  auto place = c.place(rest);
+  if (!place || !takes_nothing(c, rest)) return false;
+  Breakpoint point;
+  point.at = *place;
+  if (!runs) {
+    // The page, by whatever address: it is looked for where it lies now.
+    std::string why;
+    const auto frame = c.debugger().translate(*place, &why);
+    if (!frame) return c.fail(why);
+    point.kind = Breakpoint::Kind::watch;
+    point.at = {AddressSpace::host_physical, frame->value & ~(page_bytes - 1)};
+    point.bytes = page_bytes;
+    point.on_write = true;
+    point.on_read = !writes;
+  }
+  const Timeline& past = *c.debugger().timeline();
+  const auto met = c.debugger().first_met(point, past.begin());
+  if (!met) {
+    c.print(fmt::format("not {} by an instruction in the known past, which begins at instruction {}", word,
+                        past.begin()));
+    return true;
+  }
+  c.print(fmt::format("first {} at instruction {}{}{}\ngoto {} goes there, before it", word, met->count,
+                      runs ? "" : ": ", runs ? "" : met->stop.text.substr(met->stop.text.find(": ") + 2),
+                      met->count));
   return true;
 }
 

@@ -73,6 +73,11 @@ constexpr Command commands[] = {
     {"bookmark", "[NAME | delete NAME]",
      "a name for this moment, for goto; without NAME the moments that have one", "bookmark before_the_fault",
      act::bookmark},
+    {"when", "touched|written|executed [guest|gpa|phys] ADDRESS",
+     "the first access to the page of an address in the known past, the first write, or when the instruction "
+     "there "
+     "first ran; page walks and devices are not seen",
+     "when written 0x8000", act::when},
     {"last-exits", "[COUNT]",
      "the last VM exits before here, 10 or COUNT, each with the count that goto takes", "last-exits 5",
      act::last_exits},

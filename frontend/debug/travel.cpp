@@ -495,7 +495,8 @@ std::vector<Debugger::Met> Debugger::last_events(RunTo event, std::size_t most) 
   auto others = std::exchange(i.points, {});
   i.awaited = event;
   i.searching = true;
-  for (u64 end = i.machine.retired(); found.size() < most && !i.interrupted;) {
+  bool broken_off = false;
+  for (u64 end = i.machine.retired(); found.size() < most && !broken_off && !i.interrupted;) {
     i.travelling = true;
     const bool went = i.timeline->go_to_checkpoint_before(end);
     i.travelling = false;
@@ -505,9 +506,12 @@ std::vector<Debugger::Met> Debugger::last_events(RunTo event, std::size_t most) 
     std::vector<Met> here;
     while (i.machine.retired() < end) {
       Stop made = i.go(end - i.machine.retired());
-      if (made.kind == Stop::Kind::interrupted || made.kind == Stop::Kind::ended) break;
+      broken_off = made.kind == Stop::Kind::interrupted;
+      if (broken_off || made.kind == Stop::Kind::ended) break;
       if (made.kind == Stop::Kind::event) here.push_back({i.machine.retired(), std::move(made)});
     }
+    // Of a stretch that was not run to its end the newest would be missing.
+    if (broken_off) break;
     found.insert(found.begin(), std::make_move_iterator(here.begin()), std::make_move_iterator(here.end()));
     end = begin;
   }

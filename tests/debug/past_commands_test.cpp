@@ -58,6 +58,27 @@ TEST_CASE("the last exits before here are told with the moments that goto takes"
   CHECK(has(p.run("last-exits"), "no VM exit in the known past"));
 }
 
+TEST_CASE("when a page was touched first, and when an instruction ran first") {
+  PastPrompt p;
+  for (unsigned n = 0; n < 3; ++n) p.run("run-to exit");
+  const u64 here = p.machine->retired();
+  const std::string written = p.run("when written 0x8000");
+  CHECK(has(written, "first written at instruction "));
+  CHECK(has(written, "write of "));
+  CHECK(p.machine->retired() == here);
+  const std::string ran = p.run("when executed vm_exit");
+  REQUIRE(has(ran, "first executed at instruction "));
+  p.run(ran.substr(ran.find("goto "), ran.find(" goes") - ran.find("goto ")));
+  p.run("goto exit 1");
+  CHECK(has(ran, "instruction " + std::to_string(p.machine->retired())));
+  CHECK(has(p.run("when touched phys 0x900000"), "not touched by an instruction"));
+  p.refused("when eaten 0x8000");
+  p.run("goto end");
+  p.run("goto exit -2");
+  CHECK(p.machine->retired() < here);
+  p.refused("goto exit -50");
+}
+
 TEST_CASE("what is changed in the past is said, and asked where somebody can answer") {
   PastPrompt p;
   p.run("run-to exit");

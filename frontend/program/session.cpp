@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "cpu/exec/core/retired.h"
 #include "frontend/inspect/where.h"
 #include "frontend/program/embedded.h"
 #include "frontend/program/file_roles.h"
@@ -249,7 +250,11 @@ void Session::printed(unsigned port, u8 byte) {
   if ((decides && expect_.finished()) || bytes_printed_ == options_.output_limit) stop_machine();
 }
 
+// Called from within a run: what decides is the last that runs, and the machine does not come to its end by
+// the way.
 void Session::stop_machine() {
+  machine_->end_run();
+  end_run_at(machine_->cpu(machine_->turn()), 0);
   if (enough_) return enough_();
   machine_->interrupt();
 }

@@ -18,45 +18,47 @@ constexpr u32 divide_by_1 = 0xb;
 // How far the timer counts in a millisecond.
 u64 counts_a_millisecond;
 
-volatile u32& reg(u64 offset) { return *at<volatile u32>(base + offset); }
+// By plain moves: whoever emulates these registers for a guest decodes the instruction.
+u32 get(u64 offset) { return read32(base + offset); }
+void set(u64 offset, u32 value) { write32(base + offset, value); }
 
 void command(u32 destination, u32 what) {
-  while (reg(command_low) & pending) pause();
-  reg(command_high) = destination << 24;
-  reg(command_low) = what;
+  while (get(command_low) & pending) pause();
+  set(command_high, destination << 24);
+  set(command_low, what);
 }
 
 void measure_timer() {
-  reg(divide) = divide_by_1;
-  reg(timer_entry) = masked;
-  reg(initial_count) = ~0u;
+  set(divide, divide_by_1);
+  set(timer_entry, masked);
+  set(initial_count, ~0u);
   wait_nanoseconds(1'000'000);
-  counts_a_millisecond = ~0u - reg(current_count);
-  reg(initial_count) = 0;
+  counts_a_millisecond = ~0u - get(current_count);
+  set(initial_count, 0);
 }
 
 }  // namespace
 
-u32 local_apic_id() { return reg(id) >> 24; }
+u32 local_apic_id() { return get(id) >> 24; }
 
 void enable_local_apic() {
   out8(0x21, 0xff);
   out8(0xa1, 0xff);
-  reg(spurious_vector) = software_enable | 0xff;
-  reg(task_priority) = 0;
+  set(spurious_vector, software_enable | 0xff);
+  set(task_priority, 0);
   if (!counts_a_millisecond) measure_timer();
-  reg(divide) = divide_by_1;
+  set(divide, divide_by_1);
 }
 
-void end_of_interrupt() { reg(eoi) = 0; }
+void end_of_interrupt() { set(eoi, 0); }
 
 void set_timer(u8 vector, u64 nanoseconds) {
   const u64 longest = 1'000'000'000;  // whoever waits longer is woken in between
   const u64 counts = smaller(nanoseconds, longest) * counts_a_millisecond / 1'000'000;
-  reg(timer_entry) = vector;
-  reg(initial_count) = static_cast<u32>(smaller<u64>(counts ? counts : 1, ~0u));
+  set(timer_entry, vector);
+  set(initial_count, static_cast<u32>(smaller<u64>(counts ? counts : 1, ~0u)));
 }
-void stop_timer() { reg(initial_count) = 0; }
+void stop_timer() { set(initial_count, 0); }
 
 void send_interrupt(u32 apic_id, u8 vector) { command(apic_id, assert_level | vector); }
 void send_init_to_others() { command(0, all_others | assert_level | init); }

@@ -186,7 +186,7 @@ if(TARGET ringside AND TARGET rom-images AND Python_EXECUTABLE AND NOT RINGSIDE_
                                 ${CMAKE_BINARY_DIR}/roms/suite.toml)
   set_tests_properties(recipes PROPERTIES SKIP_RETURN_CODE 77)
 endif()
-room_tests(cli arch)
+room_tests(cli replay)
 if(TARGET test-cli)
   add_dependencies(test-cli ringside rom-images manual)
   target_compile_definitions(test-cli PRIVATE CMAKE_PROGRAM="${CMAKE_COMMAND}" CTEST_PROGRAM="${CMAKE_CTEST_COMMAND}"

@@ -7,6 +7,7 @@
 
 #include "frontend/differ/alongside.h"
 #include "frontend/differ/known_peers.h"
+#include "frontend/program/unseen_run.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/output.h"
 #include "frontend/program/session.h"
@@ -31,26 +32,6 @@ void take_flag(std::vector<std::string_view>& words, std::string_view flag, std:
     }
   }
   words = std::move(rest);
-}
-
-// Two machines that run at the same time have no outputs, and what they write to disks is forgotten.
-RunOptions alone(RunOptions options, Dispatcher dispatcher) {
-  for (Chardev& serial : options.serials) serial = {};
-  options.debugcon = {};
-  options.stats.clear();
-  options.pidfile.clear();
-  options.trace_exits.clear();
-  options.vmx_coverage.clear();
-  options.explain_json.clear();
-  options.explain = options.explain_as_json = false;
-  options.log = {};
-  options.log_file.clear();
-  options.screenshot.clear();
-  options.screenshots_at.clear();
-  options.gdb.reset();
-  for (DriveRequest& drive : options.machine.drives) drive.snapshot = true;
-  options.machine.dispatcher = dispatcher;
-  return options;
 }
 
 // An answer to --help is the subcommand's own.
@@ -84,7 +65,7 @@ int differ_from_peer(const RunOptions& options, std::string_view name, std::stri
   std::string error;
   const auto peer = known_peer(name, options.machine, cpu, error);
   if (!peer) return refuse(error);
-  RunOptions alike = alone(options, options.machine.dispatcher);
+  RunOptions alike = unseen(options, options.machine.dispatcher);
   // There is no firmware there that would have locked it.
   alike.machine.lock_feature_control = false;
   Session own(std::move(alike));
@@ -110,7 +91,7 @@ int run_differ(std::span<const std::string_view> arguments) {
   for (const std::string& warning : std::exchange(parsed->run.warnings, {})) say("warning: " + warning);
 
   if (peer != "reference") return differ_from_peer(parsed->run, peer, peer_cpu);
-  Session first(alone(parsed->run, Dispatcher::emitted)), second(alone(parsed->run, Dispatcher::reference));
+  Session first(unseen(parsed->run, Dispatcher::emitted)), second(unseen(parsed->run, Dispatcher::reference));
   if (!first.prepare(error)) return first.refuse(error);
   if (!second.prepare(error)) return second.refuse(error);
   if (first.machine().dispatcher() != Dispatcher::emitted) {

@@ -249,11 +249,11 @@ constexpr Option options[] = {
      code_coverage, own},
 
     {"", "", "Recordings", nullptr},
-    {"record", "FILE[,writes][,every=COUNT]",
+    {"record", "FILE[,writes][,every=COUNT[,from=COUNT][,to=COUNT]]",
      "write down what comes from outside, so that the run can be made again: the guest's writes to its "
      "drives are "
      "forgotten in the end, but with writes; its state is looked at after every 20 million instructions, or "
-     "COUNT",
+     "COUNT (from= and to= say where); with --replay, of that run",
      record, own},
     {"replay", "FILE",
      "make the run of a recording again and compare it on the way; the machine's flags come from there, and "

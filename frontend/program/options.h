@@ -36,6 +36,12 @@ struct LoadedBytes {
   std::vector<u8> bytes;
 };
 
+// Instructions between two looks at the state that --record writes down, and where: outside of it as usual.
+struct LookInterval {
+  u64 every = 0;  // 0: as usual
+  u64 from = 0, to = ~u64{0};
+};
+
 struct RunOptions {
   MachineConfig machine;
   std::vector<Chardev> serials;  // COM1 to COM4; not given: standard, or none after -nodefaults
@@ -98,7 +104,7 @@ struct RunOptions {
   std::string video_bios = "/usr/share/seabios/vgabios-stdvga.bin";
   std::string record;                          // file; empty: nothing is recorded
   bool record_writes = false;                  // the guest's writes get to its drives though it is recorded
-  u64 record_every = 0;                        // instructions between two looks at the state; 0: as usual
+  LookInterval record_look;                    // when the state is looked at
   std::string replay;                          // file; empty: the run has input of its own
   std::shared_ptr<const Recording> recording;  // what it holds
   std::vector<std::string> image_folders;      // where a recording's images may be

@@ -66,10 +66,7 @@ std::shared_ptr<const Recording> recording_to_replay(const RunOptions& run, std:
                     run.machine_words.front().substr(0, run.machine_words.front().find('=')));
     return nullptr;
   }
-  const char* const input = !run.typed.empty()      ? "--type"
-                            : !run.typed_at.empty() ? "--type-at"
-                            : !run.record.empty()   ? "--record"
-                                                    : nullptr;
+  const char* const input = !run.typed.empty() ? "--type" : !run.typed_at.empty() ? "--type-at" : nullptr;
   if (input != nullptr) {
     error = fmt::format("{}: with --replay all input is that of the recording; leave it out", input);
     return nullptr;
@@ -105,6 +102,7 @@ bool prepare_replay(std::shared_ptr<const Recording> recording, RunOptions& run,
     if (!place) return false;
     run.debugcon = *place;
   }
+  run.machine_words = head.flags;
   // Nothing that the guest writes comes to an image: it is wanted for the next time.
   for (DriveRequest& drive : run.machine.drives) drive.snapshot = true;
   if (head.version != version_number())

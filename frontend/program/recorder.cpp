@@ -34,13 +34,20 @@ std::unique_ptr<Recorder> Recorder::create(const RunOptions& options, Machine& m
     error = "--record " + why;
     return nullptr;
   }
-  const u64 interval = options.record_every ? options.record_every : usual_interval;
-  return std::unique_ptr<Recorder>(new Recorder(std::move(writer), machine, std::move(state), interval));
+  return std::unique_ptr<Recorder>(
+      new Recorder(std::move(writer), machine, std::move(state), options.record_look));
 }
 
 void Recorder::mark() {
   auto [registers, parts] = state_->look();
   writer_->mark({machine_.moment(), writer_->records(), std::move(registers), std::move(parts)});
+}
+
+u64 Recorder::mark_after(u64 count) const {
+  const bool within = look_.every != 0 && count >= look_.from && count < look_.to;
+  const u64 interval = within ? look_.every : usual_interval, next = count - count % interval + interval;
+  if (within) return std::min(next, look_.to);
+  return look_.every != 0 && count < look_.from ? std::min(next, look_.from) : next;
 }
 
 u64 Recorder::limit(u64 slice) {
@@ -49,7 +56,7 @@ u64 Recorder::limit(u64 slice) {
     add({now, HeldStill{still_ = still}});
   if (now.retired >= next_mark_) {
     mark();
-    next_mark_ = now.retired - now.retired % interval_ + interval_;
+    next_mark_ = mark_after(now.retired);
   }
   writer_->flush();
   return std::min(slice, next_mark_ - now.retired);

@@ -35,14 +35,16 @@ class Recorder {
 
  private:
   Recorder(std::unique_ptr<RecordingWriter> writer, Machine& machine, std::unique_ptr<RecordedState> state,
-           u64 interval)
-      : writer_(std::move(writer)), machine_(machine), state_(std::move(state)), interval_(interval) {}
+           LookInterval look)
+      : writer_(std::move(writer)), machine_(machine), state_(std::move(state)), look_(look) {}
   void mark();
+  u64 mark_after(u64 count) const;
 
   std::unique_ptr<RecordingWriter> writer_;
   Machine& machine_;
   std::unique_ptr<RecordedState> state_;
-  u64 interval_, next_mark_ = 0;
+  LookInterval look_;
+  u64 next_mark_ = 0;
   u32 still_ = 0;
   bool sees_holds_ = true;
 };

@@ -14,6 +14,7 @@
 #include "frontend/program/display.h"
 #include "frontend/program/inspecting.h"
 #include "frontend/program/output.h"
+#include "frontend/program/replay_difference.h"
 #include "frontend/program/session.h"
 #include "frontend/render/sheet_text.h"
 #include "frontend/program/terminal.h"
@@ -48,7 +49,10 @@ class Run {
       session_.flush();
       signals_.watch(nullptr);
     }  // the terminal is its owner's again before anything more is said
-    return session_.conclude();
+    const int status = session_.conclude();
+    if (const auto* const difference = session_.replay_difference())
+      tell_replay_difference(session_.options(), *difference, [this] { return !signals_.caught(); });
+    return status;
   }
 
  private:

@@ -17,7 +17,7 @@
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
 #include "frontend/program/recorder.h"
-#include "frontend/program/replayer.h"
+#include "frontend/replay/replayer.h"
 #include "frontend/program/screen_watch.h"
 #include "frontend/program/state_saves.h"
 #include "frontend/program/stats.h"
@@ -84,6 +84,10 @@ class Session {
   bool press_power_button() { return !replays() && machine_->input(PowerButton{}); }
   // All input is that of a recording, and nothing else is taken.
   bool replays() const { return replayer_ != nullptr; }
+  // Where it was not as it had been recorded; nullptr: nowhere yet.
+  const Replayer::Difference* replay_difference() const {
+    return replayer_ ? replayer_->difference() : nullptr;
+  }
   // The end of a recording, or of what it says, is not this session's: somebody looks at the machine there.
   void stay_behind_recording() { stays_ = true; }
   // What input may come from, beside standard input; `listens`: though there may be no descriptor yet.

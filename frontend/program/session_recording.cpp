@@ -70,6 +70,8 @@ bool Session::begin_replay(std::string& error) {
   }
   told_replay_over_ = false;
   replayer_->on_written([this](const Happening& what) {
+    // Without a timeline nobody else tells it.
+    if (recorder_ && !timeline_) recorder_->add({machine_->moment(), what});
     if (const auto* const memory = std::get_if<MemoryWritten>(&what))
       return debugger().write({AddressSpace::host_physical, memory->at.value}, memory->bytes) ==
              memory->bytes.size();

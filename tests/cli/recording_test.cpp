@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "frontend/replay/recording.h"
 #include "tests/cli/program.h"
 
 namespace ringside::cli {
@@ -21,7 +22,7 @@ const std::string echo_until_q =
 // The same, and each byte is added to the one that was sent back before.
 const std::string sum =
     firmware({0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xba, 0xf8, 0x03, 0xec, 0x3c, 'q',
-              0x74, 0x08, 0x00, 0xc3, 0x88, 0xd8, 0xee, 0xeb, 0xeb, 0x90, 0xb0, 0x00, 0xe6, 0xf4});
+              0x74, 0x08, 0x00, 0xc3, 0x88, 0xd8, 0xee, 0xeb, 0xe9, 0x90, 0xb0, 0x00, 0xe6, 0xf4});
 // Asks for a reset by port CF9H until that was done three times, which a byte of the CMOS RAM counts.
 const std::string resets =
     firmware({0xb0, 0x40, 0xe6, 0x70, 0xe4, 0x71, 0xfe, 0xc0, 0xe6, 0x71, 0x3c, 0x04, 0x73,
@@ -134,16 +135,84 @@ TEST_CASE("a recording that was changed, or is none, is refused in one line") {
   CHECK(run({"--replay", session.folder / "nothing"}).status == 2);
 }
 
+// What a Ringside would have recorded whose instruction `count` does something else to RBX.
+std::string with_another_rbx(const std::string& file, u64 count) {
+  std::string error;
+  const auto what = parse_recording({reinterpret_cast<const u8*>(file.data()), file.size()}, error);
+  REQUIRE_MESSAGE(what, error);
+  const std::vector<std::string>& names = what->head.registers;
+  const auto rbx =
+      static_cast<std::size_t>(std::find(names.begin(), names.end(), "rbx of CPU 0") - names.begin());
+  REQUIRE(rbx < names.size());
+  const Folder folder;
+  const std::string path = folder / "changed";
+  {
+    const auto writer = RecordingWriter::create(path, what->head, error);
+    REQUIRE_MESSAGE(writer, error);
+    auto mark = what->marks.begin();
+    const auto put_marks = [&] {
+      for (; mark != what->marks.end() && mark->records == writer->records(); ++mark) {
+        StateMark other = *mark;
+        if (other.at.retired >= count) other.registers[rbx] ^= 0x40;
+        writer->mark(other);
+      }
+    };
+    for (const HistoryRecord& record : what->history) {
+      put_marks();
+      writer->add(record);
+    }
+    put_marks();
+    writer->end(*what->end);
+  }
+  return read_file(path);
+}
+
+TEST_CASE("a run that is not as it was recorded says where, and the first instruction that differs") {
+  const Session session;
+  constexpr u64 culprit = 20'124;
+  run({"-bios", session.rom(sum), "-device", "isa-debug-exit", "--record", session.file + ",every=5000",
+       "--max-instructions", "100000"},
+      "abc");
+  const std::string good = read_file(session.file);
+  session.folder.write("recording", with_another_rbx(good, culprit));
+  Result result = replay(session);
+  CAPTURE(result.err);
+  CHECK(result.status == 1);
+  CHECK(has(result.err, "the run parts from the recording after 20000 instructions and before 25000: "));
+  CHECK(has(result.err, "rbx of CPU 0: 0x66 when it was recorded, 0x26 now"));
+  CHECK(has(result.err, "looking for the first instruction that differs"));
+  // No dispatcher is to blame.
+  CHECK(has(result.err, " did the same for 5000 instructions"));
+  CHECK(has(result.err, "both do the same there, and not what was recorded"));
+  CHECK(has(result.err, "--record CLOSER,every=5,from=20000,to=25000, and replay"));
+
+  // The one who recorded looks closer, and finds the very instruction.
+  session.folder.write("recording", good);
+  const std::string closer = session.folder / "closer";
+  const Result same = replay(session, {"--record", closer + ",every=1,from=20000,to=25000"});
+  CHECK(same.out == "a\xc3&");
+  CHECK(has(same.err, "always the same"));
+  session.folder.write("recording", with_another_rbx(read_file(closer), culprit));
+  result = replay(session);
+  CHECK(result.status == 1);
+  CHECK(has(result.err, "after 20123 instructions and before 20124: "));
+  CHECK(has(result.err, "  CPU 0, VMX off, ring 0, real mode, f000:"));
+  CHECK(has(result.err, "  instruction: "));
+  CHECK(!has(result.err, "CLOSER"));
+}
+
 TEST_CASE("flags that do not go with a replay are refused") {
   const Session session;
   const std::string rom = session.rom(echo_until_q);
   run({"-bios", rom, "-device", "isa-debug-exit", "--record", session.file}, "q");
   CHECK(has(replay(session, {"-m", "64"}).err, "--m: with --replay the machine is that of the recording"));
   CHECK(has(replay(session, {"--type", "x"}).err, "--type: with --replay all input is"));
-  CHECK(has(replay(session, {"--record", session.folder / "r"}).err, "--record: with --replay"));
+  CHECK(has(replay(session, {"--record", session.file}).err, "is the file that --replay reads"));
   CHECK(has(replay(session, {"-serial", "null", "-serial", "null"}).err,
             "-serial: the recorded machine has 1"));
   CHECK(has(run({"--record", session.file + ",every=0", "-bios", rom}).err, "every= is a number"));
+  CHECK(has(run({"--record", session.file + ",from=5", "-bios", rom}).err, "say where every=COUNT holds"));
+  CHECK(has(run({"--record", session.file + ",every=1,from=5,to=5", "-bios", rom}).err, "say where every="));
   CHECK(has(run({"--record", "/nowhere/r", "-bios", rom}).err, "--record /nowhere/r: cannot be written"));
   CHECK(has(run({"--record", rom, "-bios", rom}).err, "is the file that -bios reads"));
 }

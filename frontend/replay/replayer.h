@@ -1,4 +1,4 @@
-// Owns --replay: a session's machine does again what a recording holds, and is compared with it on the way.
+// Owns the doing of a recording again: a machine gets what it got, and is compared with it on the way.
 #pragma once
 
 #include <functional>

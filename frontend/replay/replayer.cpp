@@ -1,5 +1,5 @@
-// Owns --replay.
-#include "frontend/program/replayer.h"
+// Owns the doing of a recording again.
+#include "frontend/replay/replayer.h"
 
 #include <fmt/format.h>
 

@@ -32,6 +32,7 @@ endif()
 
 # Tests whose names in their files' own namespaces are another file's of the folder as well: compiled alone.
 set_source_files_properties(
+    tests/cli/bundle_test.cpp
     tests/cli/run_test.cpp
     tests/cli/terminal_test.cpp
     tests/cli/vmx_test.cpp
@@ -269,6 +270,7 @@ set(replayed_pc_input 200)
 set(replayed_drives 300)
 set(replayed_discs 300)
 set(replayed_recording 20000)
+set(replayed_archive 5000)
 foreach(source ${fuzzers})
   get_filename_component(name ${source} NAME_WE)
   if(RINGSIDE_FUZZ)

@@ -56,12 +56,6 @@ u64 hash_of(const Header& header, std::string_view description, std::span<const 
   return XXH3_64bits(all.data(), all.size());
 }
 
-std::string why_not_written(const std::string& path, int why) {
-  return fmt::format("{}: cannot be written ({}); {}", path, std::strerror(why),
-                     why == ENOSPC || why == EDQUOT || why == EFBIG ? "make room, or name another place"
-                                                                    : "name another file");
-}
-
 }  // namespace
 
 // --- Writing ---
@@ -72,44 +66,19 @@ struct StateFrameWriter::Packer {
   ~Packer() { ZSTD_freeCCtx(context); }
 };
 
-StateFrameWriter::StateFrameWriter(std::string path, std::string part, int file)
-    : path_(std::move(path)), part_(std::move(part)), file_(file), packer_(std::make_unique<Packer>()) {
+StateFrameWriter::StateFrameWriter(std::unique_ptr<NewFile> file)
+    : file_(std::move(file)), packer_(std::make_unique<Packer>()) {
   const Header later;
-  append(&later, sizeof later);
+  file_->append(&later, sizeof later);
 }
 
 std::unique_ptr<StateFrameWriter> StateFrameWriter::create(const std::string& path, std::string& error) {
-  struct stat about {};
-  if (::stat(path.c_str(), &about) == 0 && !S_ISREG(about.st_mode)) {
-    error = fmt::format("{}: is no file that could be replaced; name a file", path);
-    return nullptr;
-  }
-  std::string part = fmt::format("{}.{}.part", path, ::getpid());
-  const int file = ::open(part.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) {
-    error = why_not_written(path, errno);
-    return nullptr;
-  }
-  return std::unique_ptr<StateFrameWriter>(new StateFrameWriter(path, std::move(part), file));
+  auto file = NewFile::create(path, error);
+  if (!file) return nullptr;
+  return std::unique_ptr<StateFrameWriter>(new StateFrameWriter(std::move(file)));
 }
 
-StateFrameWriter::~StateFrameWriter() {
-  if (file_ >= 0) ::close(file_);
-  if (!part_.empty()) ::unlink(part_.c_str());
-}
-
-void StateFrameWriter::append(const void* data, std::size_t size) {
-  const char* from = static_cast<const char*>(data);
-  while (size > 0 && failure_ == 0) {
-    const ssize_t put = ::pwrite(file_, from, size, static_cast<off_t>(at_));
-    if (put < 0 && errno == EINTR) continue;
-    if (put <= 0) failure_ = put < 0 ? errno : ENOSPC;
-    if (put <= 0) return;
-    from += put;
-    at_ += static_cast<u64>(put);
-    size -= static_cast<std::size_t>(put);
-  }
-}
+StateFrameWriter::~StateFrameWriter() = default;
 
 void StateFrameWriter::add(StateFrame::Kind kind, u8 index, u64 first, std::span<const u8> bytes) {
   // The fastest that still finds what memory repeats; what it saves beyond costs more time than the disk
@@ -117,11 +86,11 @@ void StateFrameWriter::add(StateFrame::Kind kind, u8 index, u64 first, std::span
   constexpr int level = 1;
   const std::size_t size = ZSTD_compressCCtx(packer_->context, packer_->out.data(), packer_->out.size(),
                                              bytes.data(), bytes.size(), level);
-  if (ZSTD_isError(size)) failure_ = ENOMEM;
-  if (failure_ != 0) return;
+  if (ZSTD_isError(size)) file_->fail(ENOMEM);
+  if (file_->failed()) return;
   frames_.push_back({kind, index, static_cast<u32>(bytes.size()), static_cast<u32>(size), first,
-                     XXH3_64bits(packer_->out.data(), size), at_});
-  append(packer_->out.data(), size);
+                     XXH3_64bits(packer_->out.data(), size), file_->bytes()});
+  file_->append(packer_->out.data(), size);
 }
 
 bool StateFrameWriter::finish(std::string_view version, std::string_view description, std::string& error) {
@@ -135,30 +104,15 @@ bool StateFrameWriter::finish(std::string_view version, std::string_view descrip
   std::copy(file_magic.begin(), file_magic.end(), header.magic.begin());
   header.format = format;
   std::copy_n(version.begin(), std::min(version.size(), header.version.size() - 1), header.version.begin());
-  header.description_at = at_;
+  header.description_at = file_->bytes();
   header.description_bytes = description.size();
   header.frames = frames_.size();
-  append(description.data(), description.size());
-  append(table.data(), table.size());
-  header.file_bytes = at_;
+  file_->append(description.data(), description.size());
+  file_->append(table.data(), table.size());
+  header.file_bytes = file_->bytes();
   header.hash = hash_of(header, description, table);
-  at_ = 0;
-  append(&header, sizeof header);
-  if (failure_ == 0 && ::fsync(file_) != 0) failure_ = errno;
-  if (::close(std::exchange(file_, -1)) != 0 && failure_ == 0) failure_ = errno;
-  if (failure_ == 0 && ::rename(part_.c_str(), path_.c_str()) != 0) failure_ = errno;
-  if (failure_ != 0) {
-    error = why_not_written(path_, failure_);
-    return false;
-  }
-  part_.clear();
-  // The name outlasts a loss of power, too; a folder that cannot be synchronized is no reason to say that it
-  // failed.
-  const std::string folder = std::filesystem::path(path_).parent_path().string();
-  const int at = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (at >= 0) static_cast<void>(::fsync(at));
-  if (at >= 0) ::close(at);
-  return true;
+  file_->write_at(0, &header, sizeof header);
+  return file_->finish(error);
 }
 
 // --- Reading ---

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cpu/arch/types.h"
+#include "frontend/machine/new_file.h"
 
 namespace ringside {
 
@@ -24,7 +25,6 @@ struct StateFrame {
   static constexpr u32 most = 2u << 20;
 };
 
-// A file that grows beside the one that it will replace.
 class StateFrameWriter {
  public:
   // nullptr: one line in `error`.
@@ -39,13 +39,9 @@ class StateFrameWriter {
   bool finish(std::string_view version, std::string_view description, std::string& error);
 
  private:
-  StateFrameWriter(std::string path, std::string part, int file);
-  void append(const void* data, std::size_t size);
+  explicit StateFrameWriter(std::unique_ptr<NewFile> file);
 
-  std::string path_, part_;
-  int file_;
-  int failure_ = 0;  // errno of the first thing that the host could not do
-  u64 at_ = 0;
+  std::unique_ptr<NewFile> file_;
   struct Packer;
   std::unique_ptr<Packer> packer_;
   std::vector<StateFrame> frames_;

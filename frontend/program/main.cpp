@@ -9,6 +9,7 @@
 
 #include "frontend/inspect/nearest.h"
 #include "frontend/inspect/vmx_report.h"
+#include "frontend/program/bundle_command.h"
 #include "frontend/program/coverage_command.h"
 #include "frontend/program/debug_driver.h"
 #include "frontend/program/diff_command.h"
@@ -82,6 +83,14 @@ int devices(Words arguments) { return listing("devices", devices_text, arguments
 int cpus(Words arguments) { return listing("cpus", cpus_text, arguments); }
 
 int run_safely(Words arguments);
+int bundle(Words arguments) { return run_bundle(arguments, run_safely); }
+int replay(Words arguments) {
+  if (arguments.empty() || arguments[0].starts_with('-'))
+    return refuse("replay: which? Write ringside replay FILE, a bundle or what --record wrote");
+  std::vector<std::string_view> all = {"--replay"};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return run(all);
+}
 int test(Words arguments) { return run_test_command(arguments, run_safely); }
 
 struct Subcommand {
@@ -97,6 +106,12 @@ constexpr Subcommand subcommands[] = {
     {"explain", "[FLAG...]", "boot, and tell each VM entry, exit and refusal in words", explain},
     {"test", "SUITE... [FLAG...]", "run suites of tests; ringside test --help lists its flags", test,
      test_flags},
+    {"bundle", "OUT [FLAG...]",
+     "pack a run into one file for somebody else: its recording, its images, what is seen at its end; "
+     "--replay "
+     "FILE packs one that was recorded",
+     bundle},
+    {"replay", "FILE [FLAG...]", "make the run of a bundle, or of a recording, again", replay},
     {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
     {"merge", "FILE...",
      "the results of several shards, of ringside test --json each, as one; --junit, --tap, --json, --html "

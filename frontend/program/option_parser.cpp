@@ -198,14 +198,17 @@ std::optional<Parsed> parse_options(std::span<const std::string_view> arguments,
   if (!parsed.run.replay.empty()) {
     // Once more, behind the flags of the recording.
     std::vector<std::string_view> words;
-    const auto recording = recording_to_replay(parsed.run, error);
-    if (!recording) return std::nullopt;
+    if (!open_replay(parsed.run, error)) return std::nullopt;
+    const auto recording = parsed.run.recording;
+    const auto bundle = parsed.run.bundle;
     words.assign(recording->head.flags.begin(), recording->head.flags.end());
     words.insert(words.end(), arguments.begin(), arguments.end());
     parsed = Parsed{};
     given.clear();
     if (!take_words(words, parsed, given, error)) return std::nullopt;
-    if (!prepare_replay(recording, parsed.run, error)) return std::nullopt;
+    parsed.run.recording = recording;
+    parsed.run.bundle = bundle;
+    if (!prepare_replay(parsed.run, error)) return std::nullopt;
   }
   if (!take_saved_flags(parsed, given, error) || !check_combinations(parsed.run, error)) return std::nullopt;
   if (!fits_recording(parsed.run, error)) return std::nullopt;

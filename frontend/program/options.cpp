@@ -256,7 +256,8 @@ constexpr Option options[] = {
      "COUNT (from= and to= say where); with --replay, of that run",
      record, own},
     {"replay", "FILE",
-     "make the run of a recording again and compare it on the way; the machine's flags come from there, and "
+     "make the run of a recording, or of a bundle, again and compare it on the way; the machine's flags come "
+     "from there, and "
      "nothing "
      "else is input",
      replay, own},

@@ -42,6 +42,8 @@ struct LookInterval {
   u64 from = 0, to = ~u64{0};
 };
 
+class OpenBundle;
+
 struct RunOptions {
   MachineConfig machine;
   std::vector<Chardev> serials;  // COM1 to COM4; not given: standard, or none after -nodefaults
@@ -107,6 +109,7 @@ struct RunOptions {
   LookInterval record_look;                    // when the state is looked at
   std::string replay;                          // file; empty: the run has input of its own
   std::shared_ptr<const Recording> recording;  // what it holds
+  std::shared_ptr<const OpenBundle> bundle;    // that the file is; nullptr: it is a recording alone
   std::vector<std::string> image_folders;      // where a recording's images may be
   std::vector<std::string> machine_words;      // the flags that make this machine, a word each: --m=512
   bool emitted_by_name = false;                // so that a host without is not passed over in silence

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "frontend/machine/load_image.h"
+#include "frontend/program/bundle.h"
 #include "frontend/program/listings.h"
 
 namespace ringside {
@@ -59,29 +60,38 @@ bool fits_recording(const RunOptions& run, std::string& error) {
   return false;
 }
 
-std::shared_ptr<const Recording> recording_to_replay(const RunOptions& run, std::string& error) {
+bool open_replay(RunOptions& run, std::string& error) {
   if (!run.machine_words.empty()) {
     error =
         fmt::format("{}: with --replay the machine is that of the recording; leave it out, or one of them",
                     run.machine_words.front().substr(0, run.machine_words.front().find('=')));
-    return nullptr;
+    return false;
   }
   const char* const input = !run.typed.empty() ? "--type" : !run.typed_at.empty() ? "--type-at" : nullptr;
   if (input != nullptr) {
     error = fmt::format("{}: with --replay all input is that of the recording; leave it out", input);
-    return nullptr;
+    return false;
+  }
+  std::string file = run.replay;
+  if (OpenBundle::is_one(run.replay)) {
+    run.bundle = OpenBundle::open(run.replay, error);
+    if (!run.bundle) {
+      error = "--replay " + error;
+      return false;
+    }
+    file = run.bundle->recording();
   }
   Image image;
-  if (!read_image(run.replay, "recording", longest_recording, image, error)) return nullptr;
+  if (!read_image(file, "recording", longest_recording, image, error)) return false;
   std::string why;
   auto recording = parse_recording(image.bytes, why);
-  if (recording) return std::make_shared<const Recording>(std::move(*recording));
+  if (recording) run.recording = std::make_shared<const Recording>(std::move(*recording));
   error = fmt::format("--replay {}: {}", run.replay, why);
-  return nullptr;
+  return run.recording != nullptr;
 }
 
-bool prepare_replay(std::shared_ptr<const Recording> recording, RunOptions& run, std::string& error) {
-  const RecordingHead& head = recording->head;
+bool prepare_replay(RunOptions& run, std::string& error) {
+  const RecordingHead& head = run.recording->head;
   const std::size_t ports = head.places.empty() ? 0 : head.places.size() - 1;
   if (ports == 0 || run.serials.size() > ports) {
     error = fmt::format("-serial: the recorded machine has {} serial ports; give -serial as often at most",
@@ -109,7 +119,10 @@ bool prepare_replay(std::shared_ptr<const Recording> recording, RunOptions& run,
     run.warnings.push_back(fmt::format(
         "--replay {}: recorded by Ringside {}, and this is {}; where their machines differ is told",
         run.replay, head.version, version_number()));
-  run.recording = std::move(recording);
+  if (run.bundle) {
+    const std::vector<SymbolFile>& symbols = run.bundle->symbols();
+    run.symbols.insert(run.symbols.end(), symbols.begin(), symbols.end());
+  }
   return true;
 }
 

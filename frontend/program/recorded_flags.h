@@ -20,10 +20,11 @@ void spell_out(RunOptions& run);
 // Whether the run begins where recordings begin, at the machine's start. False: one line in `error`.
 bool fits_recording(const RunOptions& run, std::string& error);
 
-// Reads the file of --replay. nullptr: one line in `error`.
-std::shared_ptr<const Recording> recording_to_replay(const RunOptions& run, std::string& error);
+// Reads the file of --replay, a recording or a bundle of one: these are given to `run`. False: one line in
+// `error`.
+bool open_replay(RunOptions& run, std::string& error);
 // The flags of the recording and those of the command line have been read: what stands in neither, and what
 // does not go together. False: `error`.
-bool prepare_replay(std::shared_ptr<const Recording> recording, RunOptions& run, std::string& error);
+bool prepare_replay(RunOptions& run, std::string& error);
 
 }  // namespace ringside

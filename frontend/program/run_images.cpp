@@ -12,6 +12,7 @@
 #include <memory>
 
 #include "frontend/machine/load_modules.h"
+#include "frontend/program/bundle.h"
 #include "frontend/program/embedded.h"
 #include "roms/visor.h"
 
@@ -150,7 +151,8 @@ bool look_at_images(const RunOptions& options, std::vector<RecordedImage>& image
 }
 
 bool find_images(const std::vector<RecordedImage>& images, const std::string& beside,
-                 const std::vector<std::string>& folders, RunOptions& options, std::string& error) {
+                 const std::vector<std::string>& folders, RunOptions& options, std::string& error,
+                 std::vector<std::string>* all_found) {
   std::vector<ImagePlace> places = image_places(options);
   // Whether there was a video BIOS is the recording's to say.
   std::erase_if(places, [](const ImagePlace& place) {
@@ -168,6 +170,8 @@ bool find_images(const std::vector<RecordedImage>& images, const std::string& be
     }
     const fs::path name = fs::path(image.path).filename();
     std::vector<std::string> candidates = {image.path, (fs::path(beside).parent_path() / name).string()};
+    if (options.bundle && !options.bundle->image(image.hash).empty())
+      candidates.insert(candidates.begin(), options.bundle->image(image.hash));
     for (const std::string& folder : folders) candidates.push_back((fs::path(folder) / name).string());
     std::string found, other;
     std::error_code none;
@@ -201,6 +205,7 @@ bool find_images(const std::vector<RecordedImage>& images, const std::string& be
     else if (image.role != built_in)
       places[next].set(options, found);
     if (!extra) ++next;
+    if (all_found) all_found->push_back(found);
   }
   if (next == places.size()) return true;
   error = fmt::format("{} {}: the recording has no hash of it; record again", places[next].role,

@@ -24,8 +24,10 @@ std::vector<ImagePlace> image_places(const RunOptions& options);
 bool look_at_images(const RunOptions& options, std::vector<RecordedImage>& images, std::string& error);
 
 // The options name the recorded images from here on: each is looked for where it was, beside the file
-// `beside`, and in `folders`. False: one is not there or holds something else; `error` names it and the cure.
+// `beside`, and in `folders`, but first in the bundle of `options`. Where each was is put behind `found`.
+// False: one is not there or holds something else; `error` names it and the cure.
 bool find_images(const std::vector<RecordedImage>& images, const std::string& beside,
-                 const std::vector<std::string>& folders, RunOptions& options, std::string& error);
+                 const std::vector<std::string>& folders, RunOptions& options, std::string& error,
+                 std::vector<std::string>* found = nullptr);
 
 }  // namespace ringside

@@ -17,6 +17,7 @@
 #include "frontend/conform/running/output_lines.h"
 #include "frontend/conform/running/parting.h"
 #include "frontend/conform/suites/coverage_names.h"
+#include "frontend/machine/scratch_folder.h"
 #include "frontend/machine/state_file.h"
 
 namespace ringside::conform {
@@ -45,27 +46,6 @@ std::string contents(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
-
-// A folder for as long as the run takes.
-class Scratch {
- public:
-  Scratch() {
-    std::error_code none;
-    std::string name = (fs::temp_directory_path(none) / "ringside-test-XXXXXX").string();
-    if (mkdtemp(name.data())) path_ = name;
-  }
-  ~Scratch() {
-    std::error_code none;
-    if (!path_.empty()) fs::remove_all(path_, none);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  bool there() const { return !path_.empty(); }
-
- private:
-  std::string path_;
-};
 
 class SuiteRunner {
  public:
@@ -120,7 +100,7 @@ class SuiteRunner {
   std::vector<TestResult> failed_fixtures_;
   std::size_t done_ = 0;
   bool over_ = false;
-  Scratch scratch_;
+  ScratchFolder scratch_{"test"};
   Processes processes_;
 };
 

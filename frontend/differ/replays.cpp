@@ -31,29 +31,13 @@ class Replay {
   Replay(Side& side, const std::shared_ptr<const Recording>& recording, std::string& error)
       : side_(side), replayer_(Replayer::create(recording, side.machine, error)) {
     if (!replayer_) return;
-    if (!side_.run) side_.run = [this](u64 instructions) { side_.machine.run(instructions); };
     replayer_->on_written([this](const Happening& what) { return write_again(side_.machine, what); });
   }
 
   bool there() const { return replayer_ != nullptr; }
   const Replayer::Difference* difference() const { return replayer_->difference(); }
-  // What came there has come, too. False: it does not get there as it did.
   bool go_to(u64 count, const std::function<bool()>& goes_on) {
-    constexpr u64 slice = 20'000'000;
-    std::string error;
-    for (;;) {
-      const u64 left = count - std::min(count, side_.machine.retired());
-      const u64 next = replayer_->limit(std::max<u64>(std::min(left, slice), 1));
-      if (difference()) return false;
-      if (left == 0) return true;
-      if (next == 0 || (goes_on && !goes_on())) return false;
-      side_.run(next);
-      const Ending ending = side_.machine.ending();
-      if (ending.why == Ending::Why::running || side_.machine.retired() == count) continue;
-      if (ending.why == Ending::Why::idle && replayer_->revive()) continue;
-      if (ending.why != Ending::Why::reset || !replayer_->take_reset()) return false;
-      if (!side_.machine.perform_reset(error)) return false;
-    }
+    return replay_to(count, *replayer_, side_, goes_on);
   }
 
  private:
@@ -74,6 +58,28 @@ std::vector<u64> stretches(const Recording& recording, u64 alike, u64 unlike) {
 }
 
 }  // namespace
+
+bool replay_to(u64 count, Replayer& replayer, const Side& side, const std::function<bool()>& goes_on) {
+  constexpr u64 slice = 20'000'000;
+  Machine& machine = side.machine;
+  std::string error;
+  for (;;) {
+    const u64 left = count - std::min(count, machine.retired());
+    const u64 next = replayer.limit(std::max<u64>(std::min(left, slice), 1));
+    if (replayer.difference()) return false;
+    if (left == 0) return true;
+    if (next == 0 || (goes_on && !goes_on())) return false;
+    if (side.run)
+      side.run(next);
+    else
+      machine.run(next);
+    const Ending ending = machine.ending();
+    if (ending.why == Ending::Why::running || machine.retired() == count) continue;
+    if (ending.why == Ending::Why::idle && replayer.revive()) continue;
+    if (ending.why != Ending::Why::reset || !replayer.take_reset() || !machine.perform_reset(error))
+      return false;
+  }
+}
 
 ReplaysCompared compare_replays(Side one, Side other, const std::shared_ptr<const Recording>& recording,
                                 u64 alike, u64 unlike, const Symbols* symbols,

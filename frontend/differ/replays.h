@@ -8,6 +8,11 @@
 
 namespace ringside {
 
+// Brings a machine that stands at its start, or on the way, to where `count` instructions had retired when
+// the recording was made, with what came there. False: it does not get there as it did, or not at all.
+// `goes_on` is asked between; false: enough.
+bool replay_to(u64 count, Replayer& replayer, const Side& side, const std::function<bool()>& goes_on = {});
+
 struct ReplaysCompared {
   Comparison comparison;    // its instructions are those behind `alike`
   std::string as_recorded;  // which of the two does what was recorded; empty: neither

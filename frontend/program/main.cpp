@@ -123,7 +123,9 @@ constexpr Subcommand subcommands[] = {
     {"differ", "[--with PEER] [FLAG...]",
      "run on both dispatchers, or on QEMU or Bochs, too, and find the first difference", run_differ},
     {"diff", "A B [--json]",
-     "what differs between two saved machines: registers, VMCSs, translations, memory, devices", run_diff},
+     "what differs between two saved machines, or RECORDING,at=COUNT: registers, VMCSs, translations, "
+     "memory, devices",
+     run_diff},
     {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
     {"devices", "", "the machine's devices", devices},
     {"cpus", "", "CPU models and features", cpus},

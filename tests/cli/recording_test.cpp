@@ -201,6 +201,28 @@ TEST_CASE("a run that is not as it was recorded says where, and the first instru
   CHECK(!has(result.err, "CLOSER"));
 }
 
+TEST_CASE("a saved state is compared with a count of a recording, and two counts with each other") {
+  const Session session;
+  const std::string saved = session.folder / "saved";
+  run({"-bios", session.rom(sum), "-device", "isa-debug-exit", "--record", session.file, "--max-instructions",
+       "60000", "--save", saved + ",at=30000"},
+      "abc");
+  const auto diff = [&](const std::string& one, const std::string& other) {
+    return run({"diff", one, other});
+  };
+  Result result = diff(saved, session.file + ",at=30000");
+  CAPTURE(result.err);
+  CHECK(result.out == saved + " and " + session.file + ",at=30000 are the same\n");
+  CHECK(result.status == 0);
+  result = diff(saved, session.file);
+  CHECK(result.status == 1);
+  CHECK(has(result.out, "clock"));
+  CHECK(diff(session.file + ",at=0", session.file + ",at=60000").status == 1);
+  CHECK(has(diff(session.file + ",at=1", session.file + ",at=60000").out, "rbx"));
+  CHECK(has(diff(saved, session.file + ",at=60001").err, "what was recorded ends after 60000 instructions"));
+  CHECK(has(diff(saved + ",at=5", saved).err, "is no recording, of which there are many counts"));
+}
+
 TEST_CASE("flags that do not go with a replay are refused") {
   const Session session;
   const std::string rom = session.rom(echo_until_q);

@@ -4,6 +4,7 @@
 
 #include "roms/kit/chips/pic.h"
 #include "roms/kit/chips/pit.h"
+#include "roms/kit/chips/uart.h"
 #include "roms/kit/ept.h"
 #include "roms/kit/hypercalls.h"
 #include "roms/kit/vmx.h"
@@ -78,7 +79,9 @@ struct Domain {
   // A PC's chips, for guests that want some.
   Pic pic;
   Pit pit;
-  bool has_serial;  // its 16550 is the machine's
+  Uart uart;
+  bool has_serial;    // what it sends goes to the machine's serial port, what arrives there is its
+  u8 clock_register;  // of the machine's clock, which it reads next
 
   char line[200];  // of its console, up to the line's end
   u64 line_bytes;

@@ -8,6 +8,7 @@
 #include "roms/kit/print.h"
 #include "roms/kit/processor.h"
 #include "roms/loft/schedule.h"
+#include "roms/loft/serial.h"
 #include "roms/loft/vcpu.h"
 
 namespace loft {
@@ -66,6 +67,7 @@ void kit_main(const kit::BootInformation& boot) {
   enable_local_apic();
   enter_vmx_operation();
   build_control_domain(boot);
+  start_serial_input();
   // The others wait for the lock, so that nothing runs before all is said.
   lock.lock();
   start_processors(join);

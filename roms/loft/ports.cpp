@@ -8,6 +8,14 @@ namespace {
 
 constexpr u16 pm1a_control = 0x604;  // power off, as on the machine itself
 constexpr u64 sleep_enable = 1 << 13;
+constexpr u16 clock_index = 0x70, clock_data = 0x71;
+
+// The machine's clock: a domain may read it, and what it writes is lost. It holds the date at the registers 0
+// to 9 and at 32H.
+u8 read_clock(const Domain& d) {
+  out8(clock_index, d.clock_register);
+  return in8(clock_data);
+}
 
 u64 pit_time() { return now() / 1000 * pit_counts_a_second / 1'000'000; }
 
@@ -20,6 +28,8 @@ bool read_byte(Vcpu& v, u16 port, u8& value) {
     value = d.pit.in(port, pit_time());
   else if (d.has_serial && has_serial_port(port))
     value = read_serial(d, port);
+  else if (port == clock_data)
+    value = read_clock(d);
   else
     return false;
   return true;
@@ -33,6 +43,8 @@ bool write_byte(Vcpu& v, u16 port, u8 value) {
     d.pit.out(port, value, pit_time());
   else if (d.has_serial && has_serial_port(port))
     write_serial(d, port, value);
+  else if (port == clock_index)
+    d.clock_register = value & 0x7f;
   else
     return false;
   return true;

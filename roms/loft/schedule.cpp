@@ -5,6 +5,7 @@
 #include "roms/kit/clock.h"
 #include "roms/kit/processor.h"
 #include "roms/loft/events.h"
+#include "roms/loft/serial.h"
 #include "roms/loft/switch.h"
 
 namespace loft {
@@ -112,6 +113,7 @@ void wake(Vcpu& v) {
 
 void pass_time() {
   const u64 time = now();
+  take_serial_input();
   for (u32 n = 0; n < most_domains; ++n)
     if (domain(n).exists && domain(n).state == domain_running) pass_time_of(domain(n), time);
   if (time >= next_credit) {

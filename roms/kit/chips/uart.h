@@ -19,6 +19,7 @@ class Uart {
   // Does the guest want to know of what arrives? A driver that is not there yet would throw it away at its
   // start.
   bool listens() const { return interrupt_enable_ & 1; }
+  bool has_room() const { return count_ < room; }
 
   // The level of the interrupt pin.
   bool interrupts() const { return cause() != none; }

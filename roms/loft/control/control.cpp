@@ -40,6 +40,8 @@ void look_after_end(Guest& guest) {
   print("domain ", guest.number, " has ended with ", state >> 8, " and ran ", time / 1000, " us\n");
 }
 
+bool is_ramdisk(const Module& module) { return word_on(module.command_line, "ramdisk"); }
+
 bool all_ended() {
   for (u64 n = 0; n < guest_count; ++n)
     if (!guests[n].ended) return false;
@@ -73,11 +75,14 @@ void serve() {
 void kit_main(const kit::BootInformation& boot) {
   using namespace control;
   set_output(print_by_hypercall);
-  print("the control domain, ", boot.memory_top >> 20, " MBytes, ", boot.module_count, " guests to make\n");
+  print("the control domain, ", boot.memory_top >> 20, " MBytes, ", boot.module_count, " modules\n");
   start_events();
   u64 failed = 0;
   for (u64 n = 0; n < boot.module_count && guest_count < most_guests; ++n) {
-    if (make_guest(guests[guest_count], boot.modules[n]))
+    // An initial RAM disk stands behind the kernel that it is for.
+    const bool has_ramdisk = n + 1 < boot.module_count && is_ramdisk(boot.modules[n + 1]);
+    if (is_ramdisk(boot.modules[n])) continue;
+    if (make_guest(guests[guest_count], boot.modules[n], has_ramdisk ? &boot.modules[n + 1] : nullptr))
       ++guest_count;
     else
       ++failed;

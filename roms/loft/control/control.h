@@ -2,6 +2,7 @@
 #pragma once
 
 #include "roms/kit/boot.h"
+#include "roms/kit/guest_image.h"
 #include "roms/kit/hypercalls.h"
 
 namespace control {
@@ -19,9 +20,15 @@ struct Guest {
   u64 ring_address;  // where its ring is mapped here
 };
 
-// toolstack.cpp: makes a domain of the module and starts it; false, with a line that says why, if that cannot
-// be.
-bool make_guest(Guest& guest, const Module& module);
+// toolstack.cpp: makes a domain of the module and starts it, with the initial RAM disk that belongs to it, if
+// there is one; false, with a line that says why, if that cannot be.
+bool make_guest(Guest& guest, const Module& module, const Module* ramdisk);
+
+// linux.cpp: loads a bzImage. The entry, with what ESI shall hold in `value`; 0: why says what is wrong with
+// it.
+bool is_linux(const u8* file, u64 bytes);
+u64 load_linux(const u8* file, u64 bytes, const char* command_line, u64 memory_bytes, const Module* ramdisk,
+               WriteGuest write, void* guest, u64& value, const char*& why);
 
 // disk.cpp: the back end. Connects with front ends that have written their slots, and serves all requests
 // that wait.

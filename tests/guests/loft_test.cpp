@@ -1,0 +1,32 @@
+// Owns the boot of Debian's Linux as a domain of roms/loft: RINGSIDE_GUESTS names the folder with the image
+// of linux.sh.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "tests/cli/program.h"
+
+namespace ringside::cli {
+
+TEST_CASE("Linux is a domain of the loft, on one CPU and on two, and does its work") {
+  const std::string at = guest_images("linux"), roms = RINGSIDE_BINARY_DIR "/roms/";
+  if (at.empty()) return;
+  if (!std::filesystem::exists(roms + "loft.elf")) {
+    MESSAGE("skipped: roms/loft was not built, because the build's compiler is not one for x86-64");
+    return;
+  }
+  for (const std::string cpus : {"1", "2"}) {
+    CAPTURE(cpus);
+    const Result result = run({"-nographic", "-no-reboot", "-m", "512", "-smp", cpus, "--timeout", "1800",
+                               "-kernel", roms + "loft.elf", "-initrd",
+                               roms + "loft-control.elf," + at + "/vmlinuz memory=256 serial console=ttyS0," +
+                                   at + "/linux.cpio ramdisk",
+                               "--expect", "^GUEST-READY", "--expect", "^WORK-DONE"});
+    INFO(result.out.substr(result.out.size() - std::min<std::size_t>(result.out.size(), 2000)));
+    INFO(result.err);
+    CHECK(result.status == 0);
+  }
+}
+
+}  // namespace ringside::cli

@@ -3,6 +3,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <utility>
 
 #include "mmu/physical_map.h"
 
@@ -17,6 +18,7 @@ void PhysicalMemory::Impl::mark_first_write(Backing& backing, u64 index) {
     if (!mark || mark->bits[number / 64] >> (number % 64) & 1) continue;
     mark->bits[number / 64] |= bit(number % 64);
     mark->pages.push_back(number);
+    if (mark->before_write) mark->before_write(backing.base + index * page_bytes, backing.page(index));
   }
 }
 
@@ -58,7 +60,7 @@ const u8* PhysicalMemory::written_page_from(HostPhys& page) const {
   return best->page(best_index);
 }
 
-std::optional<unsigned> PhysicalMemory::add_mark() {
+std::optional<unsigned> PhysicalMemory::add_mark(BeforeWrite before_write) {
   auto& marks = impl_->marks;
   const auto place = std::find(marks.begin(), marks.end(), nullptr);
   const unsigned number = static_cast<unsigned>(place - marks.begin());
@@ -66,6 +68,7 @@ std::optional<unsigned> PhysicalMemory::add_mark() {
   if (place == marks.end()) marks.emplace_back();
   marks[number] = std::make_unique<WrittenMark>();
   marks[number]->bits.resize((impl_->ram_pages + 63) / 64);
+  marks[number]->before_write = std::move(before_write);
   for (const Layer& layer : impl_->layers) {
     if (layer.kind == Region::Kind::ram) layer.backing->marked.zero();
   }

@@ -31,6 +31,7 @@ class HostPages {
 struct WrittenMark {
   std::vector<u64> bits;
   std::vector<u64> pages;  // those with their bit set, in the order of their first writes
+  PhysicalMemory::BeforeWrite before_write;
 };
 
 // The bytes of one RAM or ROM region, with bits and a word of code lines for each page.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -146,7 +147,9 @@ class PhysicalMemory {
   // Each is independent of the others; a page costs its first write after add_mark() or clear_mark(), and
   // nothing more. nullopt: there are most_marks already.
   static constexpr unsigned most_marks = 8;
-  std::optional<unsigned> add_mark();
+  // `before_write` is told of each page when it gets the mark, while it still holds what it did.
+  using BeforeWrite = std::function<void(HostPhys page, const u8* bytes)>;
+  std::optional<unsigned> add_mark(BeforeWrite before_write = {});
   void remove_mark(unsigned mark);
   // The pages with the mark, in the order of their first writes. A page may have it without having changed.
   std::vector<HostPhys> marked_pages(unsigned mark) const;

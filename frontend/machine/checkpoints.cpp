@@ -14,12 +14,23 @@ constexpr u64 bytes_of_entry = 64;  // of a page's place in the lists, about
 }  // namespace
 
 std::unique_ptr<Checkpoints> Checkpoints::create(Machine& machine) {
-  const std::optional<unsigned> mark = machine.memory().add_mark();
+  std::unique_ptr<Checkpoints> all(new Checkpoints(machine));
+  Checkpoints& self = *all;
+  const std::optional<unsigned> mark =
+      machine.memory().add_mark([&self](HostPhys page, const u8* bytes) { self.keep(page, bytes); });
   if (!mark) return nullptr;
-  return std::unique_ptr<Checkpoints>(new Checkpoints(machine, *mark));
+  self.mark_ = *mark;
+  return all;
 }
 
-Checkpoints::~Checkpoints() { machine_.memory().remove_mark(mark_); }
+Checkpoints::~Checkpoints() {
+  if (mark_ != no_mark) machine_.memory().remove_mark(mark_);
+}
+
+void Checkpoints::keep(HostPhys page, const u8* bytes) {
+  const auto known = now_.find(page);
+  if (known != now_.end() && store_.promised(known->second)) store_.keep(known->second, bytes);
+}
 
 void Checkpoints::charge(const Point& point, bool taken) {
   const u64 own = point.state.capacity() + sizeof point + point.pages.size() * bytes_of_entry;
@@ -34,9 +45,12 @@ unsigned Checkpoints::take() {
   point.state = machine_.save_without_ram();
   const auto add = [&](HostPhys page, const u8* bytes) {
     Held& known = now_.try_emplace(page, PageStore::zeros).first->second;
+    // What was written to since is kept; of what was not there is nothing new.
+    if (store_.promised(known)) return;
     const u8* const before = store_.bytes(known);
-    if (before == nullptr ? all_zero(bytes) : std::memcmp(before, bytes, page_bytes) == 0) return;
-    known = store_.keep(bytes);
+    const bool zero = all_zero(bytes);
+    if (before == nullptr ? zero : std::memcmp(before, bytes, page_bytes) == 0) return;
+    known = zero ? PageStore::zeros : store_.promise();
     point.pages.emplace_back(page, known);
   };
   if (current_ == Point::none) {
@@ -89,11 +103,15 @@ bool Checkpoints::restore(unsigned number) {
   look_up(number, changed);
   if (!machine_.restore_without_ram(found->second.state)) return false;
   for (const auto& [page, held] : changed) {
+    // Others may need what the page holds now.
+    if (const auto known = now_.find(page); known != now_.end() && known->second != held)
+      keep(page, memory.ram_page(page));
     now_[page] = held;
     written.try_emplace(page, PageStore::zeros);
   }
   for (const auto& [page, nothing] : written) {
     const auto held = now_.find(page);
+    if (held != now_.end() && store_.promised(held->second)) continue;  // RAM still has it
     memory.restore_page(page, held == now_.end() ? nullptr : store_.bytes(held->second));
   }
   memory.clear_mark(mark_);

@@ -14,8 +14,9 @@
 namespace ringside {
 
 // Each checkpoint has the pages that differ from the one that the machine came from, so that taking and
-// restoring cost what was written between the two, whatever the size of RAM. Going back to one and running on
-// makes a branch; those on other branches stay. The machine outlives this, and is not rebooted meanwhile.
+// restoring cost what was written between the two, whatever the size of RAM. They are copied on write: a page
+// is RAM's own until somebody writes to it again. Going back to one and running on makes a branch; those on
+// other branches stay. The machine outlives this, and is not rebooted meanwhile.
 class Checkpoints {
  public:
   // nullptr: memory has no mark left to give (PhysicalMemory::add_mark).
@@ -54,7 +55,9 @@ class Checkpoints {
   };
   using Pages = std::unordered_map<HostPhys, Held, HashPage>;
 
-  Checkpoints(Machine& machine, unsigned mark) : machine_(machine), mark_(mark) {}
+  explicit Checkpoints(Machine& machine) : machine_(machine) {}
+  // Somebody is about to write to a page of RAM, for the first time since the machine was at the current one.
+  void keep(HostPhys page, const u8* bytes);
   // Pages that may differ between two checkpoints are added, with nothing held.
   void differing(unsigned a, unsigned b, Pages& pages) const;
   // What these pages hold in a checkpoint.
@@ -62,7 +65,8 @@ class Checkpoints {
   void charge(const Point& point, bool taken);
 
   Machine& machine_;
-  unsigned mark_;
+  static constexpr unsigned no_mark = ~0u;
+  unsigned mark_ = no_mark;
   unsigned next_ = 0, current_ = Point::none;
   u64 own_bytes_ = 0;  // but the pages
   std::map<unsigned, Point> points_;

@@ -23,7 +23,7 @@ class Timeline final {
   struct Plan {
     bool checkpoints = true;        // false: the past is known by its input alone, and nobody goes back
     u64 most_bytes = u64{1} << 30;  // of memory for checkpoints; older ones are thinned out
-    double seconds_between = 0.1;   // of the host's CPU time, at least
+    double seconds_between = 0.5;   // of the host's CPU time, at least
     // The host's CPU time of this thread, in seconds; another clock in tests.
     std::function<double()> clock;
   };

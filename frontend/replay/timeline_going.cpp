@@ -61,7 +61,7 @@ void Timeline::take() {
 // A guest that writes much has longer gaps, so that a small part of the time is spent on checkpoints.
 void Timeline::take_if_due() {
   if (!checkpoints_ || machine_.ending().why != Ending::Why::running) return;
-  constexpr double worth = 15, longest = 8;
+  constexpr double worth = 25, longest = 1.6;
   const double gap = std::clamp(worth * last_cost_, plan_.seconds_between, longest * plan_.seconds_between);
   const auto next = points_.upper_bound(position());
   const double before = next == points_.begin() ? 0 : std::prev(next)->second.seconds;

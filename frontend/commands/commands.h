@@ -86,8 +86,7 @@ class Commands {
     unsigned id = 0;
     std::string line;
   };
-  // Moments that have names: Machine::retired().
-  std::map<std::string, u64, std::less<>>& bookmarks() { return bookmarks_; }
+  Debugger::Bookmarks& bookmarks() { return debugger_.bookmarks(); }
   // Before the machine is changed: in its past that gives up what came after, which somebody may not want.
   // False: he does not, and it was told.
   bool may_change();
@@ -153,7 +152,6 @@ class Commands {
   std::function<void(const Stop&)> stop_told_;
   bool colour_ = false;
   std::vector<Display> displays_;
-  std::map<std::string, u64, std::less<>> bookmarks_;
   std::function<bool(const std::string&)> ask_;
   bool was_in_past_ = false;  // at the last stop
   std::map<unsigned, std::vector<std::string>> scripts_;

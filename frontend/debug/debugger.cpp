@@ -48,6 +48,7 @@ void Debugger::attach() {
     i.cpus[n].looks_at_cpu = cpu.observers.attach(i);
     if (cpu.vmx) i.cpus[n].looks_at_vmx = cpu.vmx->observers.attach(i);
   }
+  i.exits_over_time = {};
   i.offsets.clear();
   i.witness_hears = false;
   i.watching = true;  // so that arm() looks
@@ -449,10 +450,10 @@ std::size_t Debugger::write(const Place& place, std::span<const u8> in) {
     if (!found) break;
     const std::size_t part = std::min<std::size_t>(in.size() - done, page_bytes - found->page_offset());
     const std::size_t went = poke(cpu(), AddressSpace::host_physical, found->value, in.subspan(done, part));
-    if (impl_->timeline && went > 0)
-      impl_->timeline->note(MemoryWritten{*found,
-                                          {in.begin() + static_cast<std::ptrdiff_t>(done),
-                                           in.begin() + static_cast<std::ptrdiff_t>(done + went)}});
+    if (went > 0)
+      impl_->note(MemoryWritten{*found,
+                                {in.begin() + static_cast<std::ptrdiff_t>(done),
+                                 in.begin() + static_cast<std::ptrdiff_t>(done + went)}});
     done += went;
     if (went < part) break;
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -116,6 +117,11 @@ class Debugger final {
   std::optional<Met> first_met(const Breakpoint& point, u64 after);
   // The last `most` VM exits, VM entries, ... of all CPUs before here, in their order.
   std::vector<Met> last_events(RunTo event, std::size_t most);
+  // How many VM exits of all CPUs were in each of so many equal parts of the time between two counts, about.
+  std::vector<u32> exits_over(u64 begin, u64 end, unsigned parts) const;
+  // Moments that have names: Machine::retired().
+  using Bookmarks = std::map<std::string, u64, std::less<>>;
+  Bookmarks& bookmarks();
   // For those who look through the past themselves: nobody stops them and nobody is told on the way. False:
   // it is not known so far, or it was broken off; the machine is somewhere in its past.
   bool travel(u64 count);

@@ -283,6 +283,7 @@ void Debugger::Impl::entered(Cpu& cpu) {
 void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& own = cpus[cpu.index];
   ++own.exits;
+  if (!machine.repeating()) exits_over_time.add(machine.retired());
   own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count).exit = exit;
   if (tells()) witness->exited(cpu, exit);
   if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))

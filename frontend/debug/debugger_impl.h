@@ -3,6 +3,7 @@
 
 #include "cpu/state/observer.h"
 #include "frontend/debug/debugger.h"
+#include "frontend/debug/density.h"
 
 namespace ringside {
 
@@ -74,6 +75,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
     u64 rip = 0;  // linear
   };
   std::optional<Origin> origin;
+  Density exits_over_time;
+  Bookmarks bookmarks;
   u64 accessed_rip = 0;  // of the access that stopped the machine last
   std::vector<PerCpu> cpus;
   unsigned selected = 0;
@@ -111,7 +114,8 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   }
   std::shared_ptr<const Known> keep() const;
   void give_back(const Known& known);
-  void forget_stops();  // what stands where the machine was taken to is still to be met
+  void note(Happening what);  // that somebody did to the machine, for its timeline
+  void forget_stops();        // what stands where the machine was taken to is still to be met
   bool travel(u64 count);
   bool go_back_to(const Timeline::Place& place);
   bool before_instruction(u64 count);

@@ -139,8 +139,7 @@ std::optional<u64> Debugger::read_register(std::string_view name) const {
 
 bool Debugger::write_register(std::string_view name, u64 value, std::string& why) {
   if (!set_register(name, value, why)) return false;
-  if (Timeline* const past = impl_->timeline)
-    past->note(RegisterWritten{impl_->selected, std::string(name), value});
+  impl_->note(RegisterWritten{impl_->selected, std::string(name), value});
   return true;
 }
 

@@ -58,6 +58,13 @@ void Debugger::Impl::give_back(const Known& known) {
   writers = known.writers;
 }
 
+// In the past it is the end of what was known.
+void Debugger::Impl::note(Happening what) {
+  if (!timeline) return;
+  exits_over_time.forget_after(machine.retired());
+  timeline->note(std::move(what));
+}
+
 void Debugger::Impl::forget_stops() {
   for (PerCpu& cpu : cpus) cpu.stopped_count = ~u64{0};
 }
@@ -443,6 +450,12 @@ std::optional<Debugger::Met> Debugger::first_met(const Breakpoint& point, u64 af
   i.finish({Stop::Kind::step, mine});
   return met;
 }
+
+std::vector<u32> Debugger::exits_over(u64 begin, u64 end, unsigned parts) const {
+  return impl_->exits_over_time.over(begin, end, parts);
+}
+
+Debugger::Bookmarks& Debugger::bookmarks() { return impl_->bookmarks; }
 
 bool Debugger::travel(u64 count) { return impl_->timeline && impl_->travel(count); }
 bool Debugger::travel_before(u64 cpu_count) {

@@ -23,6 +23,17 @@ constexpr std::array actions = {
     Action{"To entry", 8, false, false, Does::command, "run-to entry", "to the next VM entry"},
     Action{"", 9, false, false, Does::breakpoint, "",
            "a breakpoint at the line that was clicked, or at the present instruction; or it goes away"},
+    Action{"<< Run", 5, true, true, Does::command, "reverse-continue",
+           "back to the breakpoint or watchpoint before here, or to the beginning", true},
+    Action{"< Step", 11, true, true, Does::command, "reverse-stepi", "one instruction back", true},
+    Action{"< Over", 10, true, true, Does::command, "reverse-nexti",
+           "one instruction back; calls are passed over", true},
+    Action{"< Exit", 7, true, true, Does::command, "reverse-to exit", "back to the VM exit before here",
+           true},
+    Action{"< Entry", 8, true, true, Does::command, "reverse-to entry", "back to the VM entry before here",
+           true},
+    Action{"Present >>", 6, true, true, Does::command, "goto end",
+           "to the present, where new input is taken again", true},
 };
 
 }  // namespace

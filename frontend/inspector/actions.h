@@ -19,6 +19,7 @@ struct Action {
   Kind kind;
   std::string_view line;  // of the debugger's
   std::string_view help;
+  bool back = false;  // its button is beside the time line
 };
 std::span<const Action> action_table();
 

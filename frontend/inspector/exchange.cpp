@@ -20,6 +20,9 @@ Asked Exchange::asked() const {
 
 void Exchange::order(Order order) {
   const Lock lock(mutex_);
+  const bool newer =
+      order.kind == Order::Kind::travel && !orders_.empty() && orders_.back().kind == order.kind;
+  if (newer) orders_.pop_back();
   orders_.push_back(std::move(order));
   ordered_ = true;
 }
@@ -40,6 +43,11 @@ std::optional<Order> Exchange::take_order(Order::Kind kind) {
   orders_.pop_front();
   ordered_ = !orders_.empty();
   return first;
+}
+
+bool Exchange::next_is(Order::Kind kind) const {
+  const Lock lock(mutex_);
+  return !orders_.empty() && orders_.front().kind == kind;
 }
 
 std::shared_ptr<const Answered> Exchange::answer() const {

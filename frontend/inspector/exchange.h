@@ -6,6 +6,8 @@
 #include <atomic>
 #include <bitset>
 #include <deque>
+#include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,11 +61,26 @@ struct Order {
     run,
     stop,
     command,     // a line of the debugger's
+    travel,      // to a count of instructions of the known past; the newest of several that wait is done
     breakpoint,  // one of execution is set at the linear address, or the one that is there is taken away
   };
   Kind kind = Kind::command;
   std::string line = {};
-  u64 address = 0;
+  u64 address = 0;  // of breakpoint; of travel the count
+  // Of travel. False: people are still dragging, and a moment nearby that is quick to come by does.
+  bool settled = true;
+};
+
+// What is known of the time before the present, in counts of Answered::instructions.
+struct PastSeen {
+  bool kept = false;     // the machine can go there
+  bool in_it = false;    // and is there: input waits for the present
+  bool passing = false;  // it is on its way, and the sheets are those of where it was
+  u64 begin = 0, end = 0;
+  std::vector<u64> checkpoints;
+  std::vector<u64> stops;  // where breakpoints, watchpoints and events stopped the machine last
+  std::map<std::string, u64, std::less<>> bookmarks;
+  std::vector<u32> exits;  // in equal parts from begin to end
 };
 
 // What the looker sees: it is never changed once it was given.
@@ -73,9 +90,10 @@ struct Answered {
   std::string where;   // of the selected CPU, one line
   std::string why;     // of the last stop; empty: nothing is known of it
   unsigned cpu = 0, cpus = 1;
-  u64 instructions = 0;                                         // retired by all CPUs
-  double seconds = 0;                                           // of virtual time
-  u64 exits = 0;                                                // VM exits that were seen
+  u64 instructions = 0;  // retired by all CPUs
+  double seconds = 0;    // of virtual time
+  u64 exits = 0;         // VM exits that were seen
+  PastSeen past;
   Asked asked;                                                  // what the sheets answer
   std::array<std::shared_ptr<const Sheet>, view_count> sheets;  // nullptr: was not asked for
 
@@ -101,6 +119,8 @@ class Exchange {
   std::optional<Order> take_order();
   // The first, if it is of this kind.
   std::optional<Order> take_order(Order::Kind kind);
+  // Whether the first is of this kind.
+  bool next_is(Order::Kind kind) const;
   // Whether an order waits: cheap.
   bool ordered() const { return ordered_; }
   void give(std::shared_ptr<const Answered> answer);

@@ -17,6 +17,7 @@
 namespace ringside {
 
 void ExitList::attach(Machine& machine) {
+  machine_ = &machine;
   cpus_.resize(machine.cpus());
   for (unsigned n = 0; n < machine.cpus(); ++n) {
     Vmx* const vmx = machine.cpu(n).vmx;
@@ -27,11 +28,31 @@ void ExitList::attach(Machine& machine) {
     cpus_[n].looks.detach();
     cpus_[n].looks = vmx->observers.attach(*this);
   }
+  forget_later();
 }
 
 void ExitList::detach() { cpus_.clear(); }
 
+// An instruction that an event belongs to has been counted already.
+bool ExitList::before_here(const Event& event) const {
+  return event.met.instruction <= retired(machine_->cpu(event.met.cpu));
+}
+
+std::size_t ExitList::count_before_here() const {
+  std::size_t count = events_.size();
+  while (count > 0 && !before_here(events_[count - 1])) --count;
+  return count;
+}
+
+// Behind the present nothing has happened: what was noted there was in another run, as the machine began
+// anew, or its past was written to.
+void ExitList::forget_later() {
+  if (machine_->repeating()) return;
+  for (; !events_.empty() && !before_here(events_.back()); --seen_) events_.pop_back();
+}
+
 void ExitList::keep(Event event) {
+  forget_later();
   event.met.number = ++seen_;
   events_.push_back(std::move(event));
   if (events_.size() > most) events_.pop_front();
@@ -42,13 +63,16 @@ ExitList::Event ExitList::event_at(const Cpu& cpu) {
   event.met.number = seen_ + 1;
   event.met.cpu = cpu.index;
   event.met.instruction = retired(cpu);
-  event.met.in_guest = event.met.instruction - cpus_[cpu.index].entry;
+  event.met.in_guest = event.met.instruction - std::min(event.met.instruction, cpus_[cpu.index].entry);
   return event;
 }
 
-void ExitList::entered(Cpu& cpu) { cpus_[cpu.index].entry = retired(cpu); }
+void ExitList::entered(Cpu& cpu) {
+  if (!machine_->repeating()) cpus_[cpu.index].entry = retired(cpu);
+}
 
 void ExitList::exited(Cpu& cpu, const ExitInfo& exit) {
+  if (machine_->repeating()) return;
   Event event = event_at(cpu);
   event.met.exit = exit;
   event.met.guest_rip = cpu.vmx->current ? (*cpu.vmx->current)[Field::GUEST_RIP] : 0;
@@ -60,6 +84,7 @@ void ExitList::exited(Cpu& cpu, const ExitInfo& exit) {
 }
 
 void ExitList::refused(Cpu& cpu, const RefusedEntry& entry) {
+  if (machine_->repeating()) return;
   Event event = event_at(cpu);
   event.met.guest_rip = cpu.rip;
   event.what = fmt::format("VM entry refused{}{}", entry.rule() ? ": " : "",
@@ -81,7 +106,7 @@ void ExitList::refused(Cpu& cpu, const RefusedEntry& entry) {
 
 void ExitList::refuse(const Cpu& cpu, std::string_view before, const VmRefusal& refusal) {
   // Of a VM entry that a rule refuses, refused() follows.
-  if (refused_by_rule(refusal)) return;
+  if (refused_by_rule(refusal) || machine_->repeating()) return;
   Event event = event_at(cpu);
   event.met.guest_rip = cpu.rip;
   event.what = fmt::format("{}{}", before, vm_refusal_text(refusal));
@@ -102,9 +127,12 @@ Sheet ExitList::list(std::size_t limit) const {
   Sheet sheet("exits");
   sheet.section("exits");
   if (events_.empty()) sheet.row().say("no VM exit was seen since the inspector was opened");
-  const std::size_t count = std::min(limit, events_.size());
+  const std::size_t known = count_before_here();
+  if (known < events_.size())
+    sheet.row().say(fmt::format("those before here; {} come later", events_.size() - known));
+  const std::size_t count = std::min(limit, known);
   for (std::size_t n = 0; n < count; ++n) {
-    const Event& event = events_[events_.size() - 1 - n];
+    const Event& event = events_[known - 1 - n];
     const MetExit& met = event.met;
     const bool exit = event.what.empty();
     Row& row = sheet.row().count("exit", met.number, -7).say("  CPU ").count("cpu", met.cpu).say("  ");
@@ -121,7 +149,9 @@ Sheet ExitList::explain(u64 number) const {
   Sheet sheet("exit");
   if (events_.empty()) return sheet;
   const u64 first = events_.front().met.number, last = events_.back().met.number;
-  if (number == 0) number = last;
+  const std::size_t known = count_before_here();
+  if (number == 0 && known == 0) return sheet;
+  if (number == 0) number = events_[known - 1].met.number;
   if (number < first || number > last) {
     sheet.row().say(fmt::format("number {} is forgotten: only the last {} are kept", number, most));
     return sheet;

@@ -31,9 +31,10 @@ class ExitList final : private VmxObserver {
   void tell_at_length(unsigned events) { at_length_ = events; }
 
   u64 seen() const { return seen_; }  // events since the list was made
-  // The newest first, at most `limit`: their numbers, where they happened, and a line of words.
+  // Those before here, the newest first, at most `limit`: their numbers, where they happened, and a line of
+  // words.
   Sheet list(std::size_t limit) const;
-  // One of them at length; 0: the newest. Forgotten ones say so.
+  // One of them at length; 0: the newest before here. Forgotten ones say so.
   Sheet explain(u64 number) const;
 
  private:
@@ -50,6 +51,9 @@ class ExitList final : private VmxObserver {
   static constexpr std::size_t most = 1000;
 
   void keep(Event event);
+  void forget_later();
+  bool before_here(const Event& event) const;
+  std::size_t count_before_here() const;
   Event event_at(const Cpu& cpu);
   void refuse(const Cpu& cpu, std::string_view before, const VmRefusal& refusal);
 
@@ -61,6 +65,7 @@ class ExitList final : private VmxObserver {
 
   const Symbols* symbols_;
   const FieldWriters* writers_;
+  Machine* machine_ = nullptr;  // that was attached to
   std::vector<PerCpu> cpus_;
   std::deque<Event> events_;
   u64 seen_ = 0;

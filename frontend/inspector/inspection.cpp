@@ -14,6 +14,10 @@ namespace {
 // While the machine runs.
 constexpr double answer_every = 0.1;     // seconds of the host
 constexpr unsigned told_at_length = 64;  // VM exits between two answers
+constexpr std::size_t most_stops = 16;
+constexpr unsigned time_parts = 400;
+// So many are run while somebody drags the time line; further on it shows the checkpoint before.
+constexpr u64 dragged_instructions = 1'000'000;
 
 bool continues(std::string_view line) {
   const std::string_view word = trimmed(line);
@@ -42,6 +46,13 @@ void Inspection::tell_stop(const Stop& stop) {
   stop_ = stop;
   stopped_ = ran_ = true;
   ++news_;
+  const bool marked = stop.kind == Stop::Kind::breakpoint || stop.kind == Stop::Kind::watchpoint ||
+                      stop.kind == Stop::Kind::event;
+  if (!marked) return;
+  const u64 here = debugger_.machine().retired();
+  if (std::find(stops_.begin(), stops_.end(), here) != stops_.end()) return;
+  stops_.push_back(here);
+  if (stops_.size() > most_stops) stops_.pop_front();
 }
 
 // Also of a machine that was started again.
@@ -65,6 +76,8 @@ Inspection::Wish Inspection::serve(Stands stands) {
       debugger_.interrupt();
       wish = Wish::stop;
     }
+    // Whoever wants to go elsewhere does not wait for what runs.
+    if (exchange_->next_is(Order::Kind::travel) && !std::exchange(broken_off_, true)) debugger_.interrupt();
   } else {
     while (wish == Wish::nothing) {
       const auto order = exchange_->take_order();
@@ -79,6 +92,7 @@ Inspection::Wish Inspection::serve(Stands stands) {
 }
 
 Inspection::Wish Inspection::act(const Order& order) {
+  broken_off_ = dragged_ = false;
   switch (order.kind) {
     case Order::Kind::run: return Wish::run;
     case Order::Kind::stop:
@@ -86,6 +100,7 @@ Inspection::Wish Inspection::act(const Order& order) {
       return Wish::stop;
     case Order::Kind::breakpoint: toggle_breakpoint(order.address); return Wish::nothing;
     case Order::Kind::command: return command(order.line);
+    case Order::Kind::travel: return travel(order);
   }
   return Wish::nothing;
 }
@@ -98,6 +113,38 @@ Inspection::Wish Inspection::command(const std::string& line) {
   if (result == Commands::Result::quit) return Wish::quit;
   // What it let run has come to a stop, and stands until somebody wants it to go on.
   return ran_ ? Wish::stop : Wish::nothing;
+}
+
+Inspection::Wish Inspection::travel(const Order& order) {
+  const Timeline* const past = debugger_.timeline();
+  if (!past) return Wish::nothing;
+  u64 count = std::clamp(order.address, past->begin(), past->end().retired);
+  // What is typed for it is told, so that it can be typed again.
+  if (order.settled) return command(fmt::format("goto {}", count));
+  dragged_ = true;
+  const u64 here = debugger_.machine().retired();
+  u64 before = here <= count ? here : past->begin();
+  for (const u64 checkpoint : past->checkpoint_counts())
+    if (checkpoint <= count) before = std::max(before, checkpoint);
+  if (count - before > dragged_instructions) count = before;
+  tell_stop(debugger_.go_to(count));
+  return Wish::stop;
+}
+
+PastSeen Inspection::past() const {
+  PastSeen seen;
+  const Timeline* const past = debugger_.timeline();
+  if (!past) return seen;
+  seen.checkpoints = past->checkpoint_counts();
+  seen.kept = !seen.checkpoints.empty();
+  seen.in_it = past->in_past();
+  seen.begin = past->begin();
+  seen.end = std::max(past->end().retired, debugger_.machine().retired());
+  for (const u64 count : stops_)
+    if (count >= seen.begin && count <= seen.end) seen.stops.push_back(count);
+  seen.bookmarks = debugger_.bookmarks();
+  seen.exits = debugger_.exits_over(seen.begin, seen.end, time_parts);
+  return seen;
 }
 
 void Inspection::toggle_breakpoint(u64 address) {
@@ -148,7 +195,9 @@ void Inspection::answer(Stands stands) {
   const double since = std::chrono::duration<double>(now - answered_at_).count();
   const bool asks = !(asked == asked_), turned = (stands == Stands::still) != (answered_as_ == Stands::still);
   const bool due = stands == Stands::still || since >= answer_every;
-  if (!fresh && !turned && !(due && (asks || news_ != answered_))) return;
+  // They may be given at the debugger's console, too.
+  const bool named = last_ && last_->past.bookmarks != debugger_.bookmarks();
+  if (!fresh && !turned && !(due && (asks || named || news_ != answered_))) return;
   Machine& machine = debugger_.machine();
   exits_.attach(machine);
   exits_.tell_at_length(told_at_length);
@@ -164,13 +213,19 @@ void Inspection::answer(Stands stands) {
   made->instructions = machine.retired();
   made->seconds = machine.seconds();
   made->exits = exits_.seen();
+  made->past = past();
+  made->past.passing = stands == Stands::within && last_ && machine.repeating();
   asked_ = asked;
-  for (const ViewInfo& row : view_table())
-    if (asked.wants(row.view)) made->sheets[static_cast<std::size_t>(row.view)] = look(row.view, asked);
+  for (const ViewInfo& row : view_table()) {
+    const auto view = static_cast<std::size_t>(row.view);
+    if (asked.wants(row.view))
+      made->sheets[view] = made->past.passing ? last_->sheets[view] : look(row.view, asked);
+  }
   made->asked = std::move(asked);
   answered_ = news_;
   answered_as_ = stands;
   answered_at_ = now;
+  last_ = made;
   exchange_->give(std::move(made));
 }
 

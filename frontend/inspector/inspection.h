@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,6 +34,8 @@ class Inspection {
   // A stop that somebody else's run came to, and that nobody knows a reason for.
   void tell_stop(const Stop& stop);
   const Stop& last_stop() const { return stop_; }
+  // The last that was done was one of many movements of somebody who drags the time line.
+  bool dragged() const { return dragged_; }
   void tell_stop() { tell_stop(debugger_.here()); }
 
   // For `restart` and other commands of its line.
@@ -56,6 +59,8 @@ class Inspection {
   void answer(Stands stands);
   std::shared_ptr<const Sheet> look(View view, const Asked& asked);
   bool moved();
+  Wish travel(const Order& order);
+  PastSeen past() const;
 
   Debugger& debugger_;
   Symbols& symbols_;
@@ -64,8 +69,11 @@ class Inspection {
   ExitList exits_;
   bool reading_ = false;   // what commands_ prints belongs into a sheet
   std::string complaint_;  // that was printed so
-  bool opened_ = false, stopped_ = false, ran_ = false;
+  bool opened_ = false, stopped_ = false, ran_ = false, dragged_ = false;
+  bool broken_off_ = false;  // what runs, for somebody who wants to go elsewhere
+  std::shared_ptr<const Answered> last_;
   Stop stop_;                     // the last
+  std::deque<u64> stops_;         // where the last ones by breakpoints, watchpoints and events were
   u64 moment_ = 1, retired_ = 0;  // rises whenever the machine has moved
   u64 news_ = 1, answered_ = 0;   // rises with all that an answer may tell; and when the last was given
   Stands answered_as_ = Stands::still;

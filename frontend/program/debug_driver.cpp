@@ -110,7 +110,7 @@ class Conversation {
     catch_interrupts();
     session_.start();
     session_.stay_behind_recording();
-    if (session_.replays()) display_.set_deaf();
+    display_.deaf_while([this] { return session_.replays(); });
     run_to_line(commands);
     const int status = session_.over() ? exit_ok : scripts(commands);
     tell_exits(commands);
@@ -161,7 +161,7 @@ class Conversation {
     commands.screen().pager = options_.pager;
     commands.set_colour(isatty(STDOUT_FILENO) && !std::getenv("NO_COLOR"));
     commands.on_failure([](std::string_view line) { tell(line); });
-    commands.on_stop([this](const Stop& stop) { inspecting_.tell_stop(stop.text); });
+    commands.on_stop([this](const Stop& stop) { inspecting_.tell_stop(stop); });
     debugger().on_slice([this] {
       session_.flush();
       session_.offer_input();
@@ -247,7 +247,8 @@ class Conversation {
     }
     around(false);
     left_ |= wish == Inspection::Wish::quit;
-    const bool ran = session_.machine().retired() != before;
+    // Of somebody who drags the time line only the end is told.
+    const bool ran = session_.machine().retired() != before && !inspecting_.get()->dragged();
     if (ran && wish != Inspection::Wish::run) commands.show(inspecting_.get()->last_stop());
     return ran;
   }

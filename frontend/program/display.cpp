@@ -95,7 +95,7 @@ bool Display::serve(Machine& machine) {
   if (!asked && Seconds(now - served_).count() < often) return false;
   served_ = now;
   const bool changed = take_requests(machine);
-  if (deaf_) input_.clear();
+  if (deaf()) input_.clear();
   bool went = false;
   while (!paused_ && !standing_ && !input_.empty() && machine.input(input_.front())) {
     input_.pop_front();
@@ -116,7 +116,7 @@ bool Display::take_requests(Machine& machine) {
     std::string error;
     switch (requests_.front()) {
       case Window::Request::close:
-        quit_ = std::exchange(asked_to_power_off_, true) || paused_ || standing_ || deaf_ || quit_;
+        quit_ = std::exchange(asked_to_power_off_, true) || paused_ || standing_ || deaf() || quit_;
         if (quit_) break;
         machine.input(PowerButton{});
         faces_.note("the power button was pressed; close the window again to end the run");
@@ -164,6 +164,8 @@ void Display::write_status(Machine& machine, HostClock::time_point now) {
   for (unsigned n = 0; n < machine.cpus(); ++n) status.cpus.push_back(world_shown(machine.cpu(n)));
   status.paused = paused_ || standing_;
   status.full_speed = full_speed_;
+  if (machine.repeating()) status.hears = WindowStatus::Hears::later;
+  if (deaf()) status.hears = WindowStatus::Hears::recording;
   faces_.status(status);
   told_ = now;
   retired_ = retired;

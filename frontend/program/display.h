@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -39,8 +40,8 @@ class Display {
   // Somebody else lets the machine stand still, or go on.
   void set_standing(bool standing);
   bool full_speed() const { return full_speed_; }
-  // What people do is no input for the machine; closing the window ends the run at once.
-  void set_deaf() { deaf_ = true; }
+  // While it says so what people do is no input for the machine; closing the window ends the run at once.
+  void deaf_while(std::function<bool()> replays) { replays_ = std::move(replays); }
   bool quit() const { return quit_; }
   // Readable when people have asked for something.
   int descriptor() const { return faces_.descriptor(); }
@@ -54,6 +55,7 @@ class Display {
   static constexpr double often = 0.015, seldom = 0.5;
 
   bool take_requests(Machine& machine);
+  bool deaf() const { return replays_ && replays_(); }
   void draw(Machine& machine, HostClock::time_point now);
   void write_status(Machine& machine, HostClock::time_point now);
 
@@ -69,8 +71,8 @@ class Display {
   bool waited_ = false;     // the thread had time to spare since drawn_
   double worked_ = 0;       // by this thread, at drawn_
   bool told_late_ = false;  // what the status line says is not so any more
-  bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false,
-       deaf_ = false;
+  bool standing_ = false, paused_ = false, full_speed_ = false, quit_ = false, asked_to_power_off_ = false;
+  std::function<bool()> replays_;
 };
 
 }  // namespace ringside

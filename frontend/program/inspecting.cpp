@@ -37,4 +37,8 @@ void Inspecting::tell_stop(const std::string& why) {
   inspection_->tell_stop(stop);
 }
 
+void Inspecting::tell_stop(const Stop& stop) {
+  if (inspection_) inspection_->tell_stop(stop);
+}
+
 }  // namespace ringside

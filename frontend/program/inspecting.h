@@ -31,6 +31,7 @@ class Inspecting {
   Inspection::Wish serve(Inspection::Stands stands);
   // A stop that its people did not order, with its reason.
   void tell_stop(const std::string& why);
+  void tell_stop(const Stop& stop);
 
  private:
   Session& session_;

@@ -36,7 +36,7 @@ class Run {
       const int status = session_.refuse(error);
       return signals_.caught() ? 128 + signals_.caught() : status;
     }
-    if (session_.replays()) display_.set_deaf();
+    display_.deaf_while([this] { return session_.replays(); });
     signals_.watch(&session_.machine());
     {
       Input input(session_.has_terminal());

@@ -51,6 +51,8 @@ StatusLine status_line(const WindowStatus& status, bool grabbed, unsigned column
   line.right = grabbed ? StatusPart{std::string(way_out), Look::way_out} : StatusPart{"F1 keys", Look::faint};
   std::vector<StatusPart> wanted;
   if (status.paused) wanted.push_back({"paused", Look::paused});
+  if (status.hears == WindowStatus::Hears::later) wanted.push_back({"past", Look::plain});
+  if (status.hears == WindowStatus::Hears::recording) wanted.push_back({"replay", Look::plain});
   for (StatusPart& part : world_parts(status)) wanted.push_back(std::move(part));
   // Of a width of their own, so that the words behind them do not move.
   wanted.push_back({fmt::format("{:6.1f} s", status.seconds), Look::plain});
@@ -71,6 +73,8 @@ std::string window_title(const WindowStatus& status, bool grabbed) {
   std::string title =
       status.name.empty() || status.name == "ringside" ? "Ringside" : status.name + " - Ringside";
   if (status.paused) title += " - paused";
+  if (status.hears == WindowStatus::Hears::later) title += " - in the past, input waits";
+  if (status.hears == WindowStatus::Hears::recording) title += " - replay, takes no input";
   if (grabbed) title += fmt::format(" - {}", way_out);
   return title;
 }

@@ -19,6 +19,10 @@ struct WindowStatus {
   double mips = 0, seconds = 0;  // millions of instructions a second of the host; virtual time
   std::vector<World> cpus;
   bool paused = false, full_speed = false;
+  // What is pressed goes to the guest; waits until the machine has left its past; goes nowhere, as all input
+  // is that of a recording.
+  enum class Hears : u8 { people, later, recording };
+  Hears hears = Hears::people;
   bool operator==(const WindowStatus&) const = default;
 };
 

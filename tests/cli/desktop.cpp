@@ -213,6 +213,22 @@ void Desktop::type(const std::string& text) const { output_of("xdotool type --de
 
 void Desktop::click_here() const { output_of("xdotool click 1"); }
 
+void Desktop::click_at(int right, int down) const {
+  output_of("xdotool mousemove --sync --window " + window_ + " " + std::to_string(right) + " " +
+            std::to_string(down) + " click 1");
+}
+
+void Desktop::drag(int right, int down, int to_right, int to_down) const {
+  constexpr int steps = 10;
+  const auto to = [&](int step) {
+    return "mousemove --window " + window_ + " " + std::to_string(right + (to_right - right) * step / steps) +
+           " " + std::to_string(down + (to_down - down) * step / steps) + " ";
+  };
+  std::string words = "xdotool " + to(0) + "mousedown 1 ";
+  for (int step = 1; step <= steps; ++step) words += to(step) + "sleep 0.05 ";
+  output_of(words + "mouseup 1");
+}
+
 void Desktop::move(int right, int down) const {
   output_of("xdotool mousemove_relative -- " + std::to_string(right) + " " + std::to_string(down));
 }

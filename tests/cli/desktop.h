@@ -29,6 +29,8 @@ class Desktop {
   void type(const std::string& text) const;  // letter by letter
   void click() const;                        // the left button, in the middle of the window
   void click_here() const;
+  void click_at(int right, int down) const;  // in dots from the window's corner
+  void drag(int right, int down, int to_right, int to_down) const;
   // From where the pointer is, in dots.
   void move(int right, int down) const;
   // As a window manager does when somebody closes the window.

@@ -58,3 +58,33 @@ TEST_CASE(
   desktop.close();
   CHECK(program.finish() == 0);
 }
+
+TEST_CASE(
+    "the time line is clicked and dragged with the mouse, and the debugger's console hears of the end") {
+  Desktop desktop;
+  if (!desktop.there() || !has_inspector()) return;
+  Running program({"debug", "--inspector"}, Running::With::pipes);
+  REQUIRE(desktop.wait_for_window("Ringside"));
+  REQUIRE(program.wait_for("CPU 0, "));
+  desktop.press("F7");
+  REQUIRE(program.wait_for(" <vm_exit>"));
+  // The window is as wide as the desktop, and the panes have the right part of it.
+  constexpr int left = 486, right = 1274, line = 90;
+  program.forget();
+  desktop.click_at(left, line);
+  CHECK(program.wait_for("real-address mode, 0xfffffff0"));
+  program.forget();
+  desktop.drag(left + 100, line, right, line);
+  CHECK(program.wait_for(" <vm_exit>"));
+  const std::string told = program.output();
+  CHECK(told.find("CPU 0, ") == told.rfind("CPU 0, "));
+  desktop.press("ctrl+shift+F11");
+  CHECK(program.wait_for("guest of VMCS 0xa000"));
+  program.type("bookmark before_it\n");
+  CHECK(program.wait_for("before_it is instruction"));
+  program.forget();
+  desktop.press("ctrl+shift+F6");
+  CHECK(program.wait_for(" <vm_exit>"));
+  program.type("quit\n");
+  CHECK(program.finish() == 0);
+}

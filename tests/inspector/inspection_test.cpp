@@ -3,6 +3,7 @@
 #include <atomic>
 #include <fstream>
 #include <iterator>
+#include <numeric>
 #include <thread>
 
 #include "frontend/inspector/actions.h"
@@ -240,6 +241,137 @@ TEST_CASE("two threads: one asks and orders, the other runs the machine") {
   CHECK(done == 200);
   CHECK(v.machine->retired() > 0);
   CHECK(seen <= v.machine->retired());
+}
+
+TEST_CASE(
+    "the past is told: how far it goes, where exits, bookmarks and stops are, and where the machine is") {
+  VisorInspection v;
+  v.exchange->set_open(true);
+  v.ask({});
+  CHECK_FALSE(v.past().kept);  // nobody keeps it
+  v.into_the_past();
+  const u64 end = v.machine->retired();
+  CHECK(v.past().kept);
+  CHECK_FALSE(v.past().in_it);
+  CHECK(v.past().begin == 0);
+  CHECK(v.past().end == end);
+  CHECK(v.past().checkpoints.size() > 5);
+  CHECK(std::accumulate(v.past().exits.begin(), v.past().exits.end(), 0u) == 34);
+  CHECK(v.past().stops == std::vector<u64>{end});
+  v.command("goto exit 10");
+  v.command("bookmark tenth");
+  CHECK(v.past().in_it);
+  CHECK(v.past().end == end);
+  REQUIRE(v.past().bookmarks.contains("tenth"));
+  CHECK(v.past().bookmarks.at("tenth") == v.machine->retired());
+  v.command("goto end");
+  CHECK_FALSE(v.past().in_it);
+  CHECK(v.exchange->answer()->instructions == end);
+  // One that is given at another prompt is told while the machine stands still.
+  v.debugger.bookmarks()["start_of_all"] = 0;
+  v.serve();
+  CHECK(v.past().bookmarks.size() == 2);
+}
+
+TEST_CASE("in the past the exits before here are listed, and what is written there ends what is known") {
+  VisorInspection v;
+  v.into_the_past();
+  v.ask({View::exits, View::exit});
+  CHECK(has(v.shown(View::exits), "EPT violation"));
+  v.command("goto exit 10");
+  CHECK(has(v.shown(View::exits), "those before here; 24 come later"));
+  CHECK_FALSE(has(v.shown(View::exits), "EPT violation"));
+  CHECK(has(v.shown(View::exit), "VM exit 10:"));
+  const u64 here = v.machine->retired();
+  v.command("set rbx = 1");
+  CHECK_FALSE(v.past().in_it);
+  CHECK(v.past().end == here);
+  CHECK(v.exchange->answer()->exits == 10);
+  const auto& exits = v.past().exits;
+  CHECK(std::accumulate(exits.begin(), exits.end(), 0u) == 10);
+  CHECK(v.past().stops == std::vector<u64>{here});
+  v.command("run-to exit");
+  CHECK(has(v.shown(View::exit), "VM exit 11:"));
+  CHECK(v.exchange->answer()->exits == 11);
+}
+
+TEST_CASE("the time line leads to any moment; of several that wait the newest counts") {
+  VisorInspection v;
+  v.into_the_past();
+  v.printed();
+  const auto order = [&](u64 count, bool settled) {
+    v.exchange->order({Order::Kind::travel, {}, count, settled});
+  };
+  const u64 end = v.machine->retired();
+  order(50'000, false), order(60'000, false), order(70'001, false);
+  v.serve();
+  CHECK(v.machine->retired() == 70'001);
+  CHECK_FALSE(v.exchange->ordered());
+  CHECK(v.inspection.dragged());
+  CHECK(v.printed().empty());
+  order(70'002, true);
+  v.serve();
+  CHECK(v.machine->retired() == 70'002);
+  CHECK_FALSE(v.inspection.dragged());
+  CHECK(has(v.printed(), "(ringside) goto 70002\n"));
+  order(~u64{0}, true);
+  v.serve();
+  CHECK(v.machine->retired() == end);
+  CHECK_FALSE(v.past().in_it);
+  CHECK(v.timeline->trouble().empty());
+}
+
+TEST_CASE("who drags sees a checkpoint where the way is long, and the moment itself when he lets go") {
+  VisorInspection v;
+  constexpr double seldom = 1e9;
+  v.keep_past(seldom);
+  v.exchange->set_open(true);
+  v.command("run-to exit");
+  v.loop_for_ever();
+  v.debugger.run(9'000'000);
+  const u64 end = v.machine->retired(), wanted = 5'000'123;
+  const auto travel = [&](u64 count, bool settled) {
+    v.exchange->order({Order::Kind::travel, {}, count, settled});
+    v.serve();
+    return v.machine->retired();
+  };
+  CHECK(travel(wanted, false) == 0);
+  CHECK(travel(wanted, true) == wanted);
+  CHECK(travel(wanted + 900'000, false) == wanted + 900'000);  // it was not far from the last place
+  CHECK(travel(end, false) == end);
+  CHECK_FALSE(v.past().in_it);
+  CHECK(v.timeline->trouble().empty());
+}
+
+TEST_CASE("on the way through the past the sheets stay; an order to go elsewhere breaks off what runs") {
+  VisorInspection v;
+  v.into_the_past();
+  v.ask({View::registers});
+  const std::string registers = v.shown(View::registers);
+  bool passed = false;
+  v.debugger.on_slice([&] {
+    v.inspection.serve(VisorInspection::Stands::within);
+    const auto answer = v.exchange->answer();
+    if (!answer->past.passing) return;
+    passed = true;
+    CHECK(answer->running);
+    CHECK(text(*answer->sheet(View::registers)) == registers);
+  });
+  v.command("reverse-to exit");
+  CHECK(passed);
+  CHECK_FALSE(v.past().passing);
+  CHECK(v.shown(View::registers) != registers);
+  // The machine runs without an end, and somebody takes hold of the time line.
+  v.command("goto end");
+  v.loop_for_ever();
+  unsigned slices = 0;
+  v.debugger.on_slice([&] {
+    if (slices++ == 3) v.exchange->order({Order::Kind::travel, {}, 1'000, true});
+    v.inspection.serve(VisorInspection::Stands::within);
+  });
+  CHECK(v.debugger.run(100'000'000).kind == Stop::Kind::interrupted);
+  v.serve();
+  CHECK(v.machine->retired() == 1'000);
 }
 
 TEST_CASE("the inspector's page lists its keys") {

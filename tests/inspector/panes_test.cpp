@@ -59,18 +59,24 @@ struct Panel : VisorInspection {
     settle();
     return theirs;
   }
-  void click(int x, int y) {
+  void move(int x, int y) {
     SDL_Event event{};
     event.type = SDL_MOUSEMOTION;
     event.motion.x = x, event.motion.y = y;
     CHECK(panes->take(event));
-    event = {};
-    event.type = SDL_MOUSEBUTTONDOWN;
+  }
+  void button(int x, int y, Uint32 which) {
+    SDL_Event event{};
+    event.type = which;
     event.button.button = SDL_BUTTON_LEFT;
     event.button.x = x, event.button.y = y;
-    CHECK(panes->take(event));
-    event.type = SDL_MOUSEBUTTONUP;
-    panes->take(event);
+    const bool taken = panes->take(event);
+    CHECK((taken || which == SDL_MOUSEBUTTONUP));
+  }
+  void click(int x, int y) {
+    move(x, y);
+    button(x, y, SDL_MOUSEBUTTONDOWN);
+    button(x, y, SDL_MOUSEBUTTONUP);
     settle();
   }
   Picture picture() {
@@ -130,6 +136,51 @@ TEST_CASE("clicks choose tabs, press buttons, and set breakpoints in the margin"
   CHECK(p.debugger.breakpoints().empty());
 }
 
+TEST_CASE("the time line is clicked and dragged, and its buttons and keys go back") {
+  Panel p(1200, 800);
+  p.into_the_past();
+  p.command("goto exit 10");
+  p.command("bookmark tenth");
+  p.command("goto end");
+  p.settle();
+  const u64 end = p.machine->retired(), tenth = p.debugger.bookmarks()["tenth"];
+  constexpr int left = 8, right = 1192, line = 90, buttons = 62;
+  const auto place = [&](u64 count) { return left + static_cast<int>((right - left) * count / end); };
+  const auto near = [&](u64 count) {
+    const u64 here = p.machine->retired();
+    return here + end / 200 > count && here < count + end / 200;
+  };
+  p.click(place(end / 2), line);
+  CHECK(near(end / 2));
+  CHECK(p.exchange->answer()->past.in_it);
+  // Marks are hit though a dot stands for many instructions.
+  p.click(place(tenth) + 3, line);
+  CHECK(p.machine->retired() == tenth);
+  p.keep("time-line.png");
+  p.click(left - 2, line);
+  CHECK(p.machine->retired() == 0);
+  // Dragged there and back, also beyond the end.
+  p.move(place(end / 4), line);
+  p.button(place(end / 4), line, SDL_MOUSEBUTTONDOWN);
+  p.settle();
+  CHECK(near(end / 4));
+  p.move(place(end / 3), line + 300);
+  p.settle();
+  CHECK(near(end / 3));
+  CHECK(p.inspection.dragged());
+  p.move(1199, line);
+  p.button(1199, line, SDL_MOUSEBUTTONUP);
+  p.settle();
+  CHECK(p.machine->retired() == end);
+  CHECK_FALSE(p.exchange->answer()->past.in_it);
+  p.click(90, buttons);  // < Step
+  CHECK(p.machine->retired() == end - 1);
+  CHECK(p.key(SDLK_F7, KMOD_LCTRL | KMOD_LSHIFT));  // < Exit
+  CHECK(has(p.exchange->answer()->why, "reason 0: #PF"));
+  CHECK(p.key(SDLK_F6, KMOD_LCTRL | KMOD_LSHIFT));  // Present >>
+  CHECK(p.machine->retired() == end);
+}
+
 TEST_CASE("what is typed into the line of commands is one of the debugger's") {
   Panel p(800, 800);
   p.settle();
@@ -150,9 +201,11 @@ TEST_CASE("what is typed into the line of commands is one of the debugger's") {
 TEST_CASE("the desk fits into windows of every size") {
   for (const auto& [across, down] : {std::pair{1200, 860}, {800, 800}, {640, 300}, {60, 40}, {1, 1}}) {
     Panel p(across, down);
+    if (across > 1) p.into_the_past();
     p.command("run-to exit");
     p.settle();
     p.key(SDLK_F7);
+    for (const int x : {0, across / 2, across - 1}) p.click(x, std::min(90, down - 1));
     p.keep("inspector-" + std::to_string(across) + ".png");
     const Picture picture = p.picture();
     if (across < 640) continue;

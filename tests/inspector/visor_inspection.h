@@ -3,6 +3,7 @@
 
 #include "frontend/inspector/inspection.h"
 #include "frontend/render/sheet_text.h"
+#include "tests/debug/past_prompt.h"
 #include "tests/debug/visor_machine.h"
 
 namespace ringside {
@@ -12,6 +13,32 @@ struct VisorInspection : VisorMachine {
   Debugger debugger{*machine};
   Inspection inspection{debugger, symbols, exchange};
   u64 printed_to = 0;
+
+  std::unique_ptr<Timeline> timeline;
+
+  void keep_past(double seconds_between = 0.1) {
+    std::string error;
+    Timeline::Plan plan = plan_of(*machine);
+    plan.seconds_between = seconds_between;
+    timeline = Timeline::create(*machine, plan, error);
+    REQUIRE_MESSAGE(timeline, error);
+    debugger.use_timeline(timeline.get());
+  }
+  // To its first EPT violation, which is the 34th exit, with checkpoints on the way.
+  void into_the_past() {
+    keep_past();
+    exchange->set_open(true);
+    ask({});
+    command("catch ept");
+    exchange->order({Order::Kind::run});
+    serve();
+  }
+  void loop_for_ever() {
+    constexpr u8 jump_to_itself[] = {0xeb, 0xfe};
+    debugger.write({AddressSpace::host_physical, 0x50000}, jump_to_itself);
+    command("set rip = 0x50000");
+  }
+  const PastSeen& past() const { return exchange->answer()->past; }
 
   using Stands = Inspection::Stands;
   using Wish = Inspection::Wish;

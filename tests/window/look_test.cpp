@@ -100,6 +100,13 @@ TEST_CASE("the line says world, time and speed, and the way out of a grab whatev
     }
   }
   CHECK(window_title(status, true) == "Ringside - paused - Ctrl-Alt-G frees mouse and keys");
+  status.hears = WindowStatus::Hears::later;
+  CHECK(window_title(status, false) == "Ringside - paused - in the past, input waits");
+  CHECK(status_line(status, false, 80).left[1].text == "past");
+  status.hears = WindowStatus::Hears::recording;
+  CHECK(window_title(status, false) == "Ringside - paused - replay, takes no input");
+  CHECK(status_line(status, false, 80).left[1].text == "replay");
+  status.hears = WindowStatus::Hears::people;
   status.name = "vm";
   status.paused = false;
   CHECK(window_title(status, false) == "vm - Ringside");

@@ -21,13 +21,13 @@ constexpr ImGuiWindowFlags fixed = ImGuiWindowFlags_NoMove | ImGuiWindowFlags_No
                                    ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoBringToFrontOnFocus |
                                    ImGuiWindowFlags_NoScrollbar | ImGuiWindowFlags_NoScrollWithMouse;
 
-bool begin(const char* id, ImVec2 at, ImVec2 size) {
+}  // namespace
+
+bool begin_pane(const char* id, ImVec2 at, ImVec2 size) {
   ImGui::SetNextWindowPos(at);
   ImGui::SetNextWindowSize(ImVec2(std::max(size.x, 1.0F), std::max(size.y, 1.0F)));
   return ImGui::Begin(id, nullptr, fixed);
 }
-
-}  // namespace
 
 Desk::Desk(std::shared_ptr<Exchange> exchange) : exchange_(std::move(exchange)) {}
 
@@ -35,8 +35,14 @@ void Desk::draw(ImVec2 at, ImVec2 size) {
   constexpr float wide = 1000, smallest = 60;
   answer_ = exchange_->answer();
   asked_.views.reset();
-  const float line = ImGui::GetFrameHeight(), head = 2 * line + 10;
+  const float line = ImGui::GetFrameHeight(), bar_row = 2 * line + 10;
+  const bool past = answer_ && answer_->past.kept;
+  // In a low window they are keys only.
+  constexpr float enough = 480;
+  const float time = past ? time_height(size.y >= enough) : 0;
+  const float head = past ? bar_row + time + 2 : bar_row;
   toolbar(at, size.x);
+  if (past) time_line(ImVec2(at.x, at.y + bar_row), ImVec2(size.x, time));
   const ImVec2 desk(at.x, at.y + head);
   const float high = std::max(size.y - head, 4 * smallest), deep = high * desk_share_;
   splitter("desk", ImVec2(at.x, desk.y + deep), ImVec2(size.x, bar), false, high, desk_share_);
@@ -79,7 +85,7 @@ void Desk::splitter(const char* id, ImVec2 at, ImVec2 size, bool vertical, float
   ImGui::PushStyleVar(ImGuiStyleVar_WindowPadding, ImVec2(0, 0));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowMinSize, ImVec2(1, 1));
   ImGui::PushStyleVar(ImGuiStyleVar_WindowBorderSize, 0);
-  begin(id, at, size);
+  begin_pane(id, at, size);
   ImGui::InvisibleButton("bar", ImVec2(std::max(size.x, 1.0F), std::max(size.y, 1.0F)));
   if (ImGui::IsItemHovered() || ImGui::IsItemActive())
     ImGui::SetMouseCursor(vertical ? ImGuiMouseCursor_ResizeEW : ImGuiMouseCursor_ResizeNS);
@@ -92,7 +98,7 @@ void Desk::splitter(const char* id, ImVec2 at, ImVec2 size, bool vertical, float
 }
 
 void Desk::tile(const Tile& tile, ImVec2 at, ImVec2 size) {
-  if (begin(tile.id, at, size) && ImGui::BeginTabBar("tabs", ImGuiTabBarFlags_FittingPolicyScroll)) {
+  if (begin_pane(tile.id, at, size) && ImGui::BeginTabBar("tabs", ImGuiTabBarFlags_FittingPolicyScroll)) {
     for (const View one : tile.views) {
       const bool wanted = wanted_tab_ == one;
       if (wanted) wanted_tab_.reset();
@@ -130,10 +136,10 @@ bool Desk::key(unsigned number, bool shift, bool control) {
 
 void Desk::toolbar(ImVec2 at, float width) {
   const bool running = answer_ && answer_->running;
-  begin("Toolbar", at, ImVec2(width, 2 * ImGui::GetFrameHeight() + 8));
+  begin_pane("Toolbar", at, ImVec2(width, 2 * ImGui::GetFrameHeight() + 8));
   bool first = true;
   for (const Action& action : action_table()) {
-    if (action.button.empty()) continue;
+    if (action.button.empty() || action.back) continue;
     if (!std::exchange(first, false)) ImGui::SameLine();
     const bool stops = action.kind == Action::Kind::run_or_stop && running;
     const std::string label = fmt::format("{} {}", stops ? "Stop" : action.button, key_name(action));
@@ -152,8 +158,15 @@ void Desk::status() {
   };
   if (!answer_) return words(Colours::dim, "waiting for the machine");
   const Answered& a = *answer_;
-  words(a.running ? Colours::good : Colours::stopped, a.running ? "runs" : a.ended ? "ended" : "stopped");
+  words(a.running ? Colours::good : Colours::stopped, a.past.passing ? "goes through the past"
+                                                      : a.running    ? "runs"
+                                                      : a.ended      ? "ended"
+                                                                     : "stopped");
   ImGui::SameLine();
+  if (a.past.in_it && !a.past.passing) {
+    words(Colours::changed, fmt::format("in the past, {} before the present", a.past.end - a.instructions));
+    ImGui::SameLine();
+  }
   if (!a.why.empty()) {
     words(Colours::changed, a.why);
     ImGui::SameLine();
@@ -167,7 +180,7 @@ void Desk::output(ImVec2 at, ImVec2 size) {
   constexpr std::size_t most = 2000;
   const auto fresh = exchange_->printed(printed_);
   output_.append(text_lines(fresh), most);
-  begin("Commands", at, size);
+  begin_pane("Commands", at, size);
   TextGrid::Options options;
   options.follow_end = true;
   options.copy = copy_;

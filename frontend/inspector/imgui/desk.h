@@ -16,6 +16,10 @@
 
 namespace ringside {
 
+// Begins a window of Dear ImGui's that stays where it is put. False: nothing of it is seen; it ends all the
+// same.
+bool begin_pane(const char* id, ImVec2 at, ImVec2 size);
+
 class Desk {
  public:
   explicit Desk(std::shared_ptr<Exchange> exchange);
@@ -41,6 +45,9 @@ class Desk {
   void vmcs_view();
   void map_view(View view);
   void toolbar(ImVec2 at, float width);
+  void time_line(ImVec2 at, ImVec2 size);
+  void back_buttons();
+  static float time_height(bool buttons);
   void status();
   void output(ImVec2 at, ImVec2 size);
   void command_line();
@@ -64,6 +71,7 @@ class Desk {
   std::vector<std::string> history_;
   std::size_t recalled_ = 0;  // of history_; its size: the line that is being typed
   std::optional<View> wanted_tab_;
+  std::optional<u64> wished_;  // the count that the time line is dragged to
   bool copy_ = false, select_all_ = false;
   float code_share_ = 0.5F, left_share_ = 0.52F, right_share_ = 0.5F, desk_share_ = 0.8F;
   float narrow_first_ = 0.38F, narrow_second_ = 0.5F;

@@ -13,11 +13,11 @@
 namespace ringside {
 namespace {
 
-enum class RegisterFileKind : u8 { none, gpr, xmm, mmx, x87, segment, control, debug };
+enum class RegisterFileKind : u8 { none, gpr, xmm, ymm, mmx, x87, segment, control, debug };
 
 struct RegisterPlace {
   RegisterFileKind file = RegisterFileKind::none;
-  u8 bytes = 0;   // of a GPR
+  u8 bytes = 0;   // of a GPR or a vector register
   u8 number = 0;  // GPR: offset in the register file; else its number
 };
 
@@ -39,6 +39,7 @@ RegisterMap make_register_map() {
   run(ZYDIS_REGISTER_ST0, 8, K::x87, 10, plain);
   run(ZYDIS_REGISTER_MM0, 8, K::mmx, 8, plain);
   run(ZYDIS_REGISTER_XMM0, 16, K::xmm, 16, plain);
+  run(ZYDIS_REGISTER_YMM0, 16, K::ymm, 32, plain);
   run(ZYDIS_REGISTER_ES, 6, K::segment, 2, plain);
   run(ZYDIS_REGISTER_CR0, 16, K::control, 8, plain);
   run(ZYDIS_REGISTER_DR0, 16, K::debug, 8, plain);
@@ -84,22 +85,50 @@ bool is_register(const ZydisDecodedOperand& o, RegisterFileKind file) {
   return o.type == ZYDIS_OPERAND_TYPE_REGISTER && register_map()[o.reg.value].file == file;
 }
 
+bool is_vector(const ZydisDecodedOperand& o, unsigned bytes) {
+  return bytes == 32 ? is_register(o, RegisterFileKind::ymm)
+                     : bytes == 16 && is_register(o, RegisterFileKind::xmm);
+}
+bool is_indexed_by(const ZydisDecodedOperand& o, RegisterFileKind file) {
+  return o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.type == ZYDIS_MEMOP_TYPE_VSIB &&
+         register_map()[o.mem.index].file == file;
+}
+
 // Bytes of an operand whose token stands for "size T"; 0 if the operand does not fit such a token.
 unsigned own_size(Operand token, const ZydisDecodedOperand& o) {
   const bool memory = o.type == ZYDIS_OPERAND_TYPE_MEMORY;
   const bool gpr = is_register(o, RegisterFileKind::gpr);
+  const bool vector = is_register(o, RegisterFileKind::xmm) || is_register(o, RegisterFileKind::ymm);
   switch (token) {
     case Operand::r:
     case Operand::acc: return gpr ? register_map()[o.reg.value].bytes : 0;
     case Operand::rm:
     case Operand::rmi: return gpr ? register_map()[o.reg.value].bytes : memory ? o.size / 8u : 0;
-    case Operand::m: return memory ? o.size / 8u : 0;
+    case Operand::m:
+    case Operand::ma: return memory ? o.size / 8u : 0;
+    case Operand::v:
+    case Operand::vv: return vector ? register_map()[o.reg.value].bytes : 0;
+    case Operand::vm:
+    case Operand::vma: return vector ? register_map()[o.reg.value].bytes : memory ? o.size / 8u : 0;
+    case Operand::rv: return gpr ? register_map()[o.reg.value].bytes : 0;
     default: return 0;
   }
 }
 bool depends_on_size(Operand token) {
-  return token == Operand::r || token == Operand::rm || token == Operand::rmi || token == Operand::m ||
-         token == Operand::acc;
+  switch (token) {
+    case Operand::r:
+    case Operand::rm:
+    case Operand::rmi:
+    case Operand::m:
+    case Operand::acc:
+    case Operand::v:
+    case Operand::vm:
+    case Operand::vma:
+    case Operand::ma:
+    case Operand::vv:
+    case Operand::rv: return true;
+    default: return false;
+  }
 }
 
 bool matches(Operand token, const ZydisDecodedOperand& o, unsigned bytes) {
@@ -149,6 +178,16 @@ bool matches(Operand token, const ZydisDecodedOperand& o, unsigned bytes) {
     case st: return is_register(o, K::x87);
     case rel: return o.type == ZYDIS_OPERAND_TYPE_IMMEDIATE && o.imm.is_relative;
     case far_ptr: return o.type == ZYDIS_OPERAND_TYPE_POINTER;
+    case v:
+    case vv: return is_vector(o, bytes);
+    case vm:
+    case vma: return is_vector(o, bytes) || is_memory(o, bytes);
+    case ma: return is_memory(o, bytes);
+    case ymm: return is_register(o, K::ymm);
+    case xv: return is_register(o, K::xmm);
+    case rv: return is_gpr(o, bytes);
+    case vsx: return is_indexed_by(o, K::xmm);
+    case vsy: return is_indexed_by(o, K::ymm);
     case any: return true;
   }
   return false;
@@ -166,6 +205,7 @@ bool row_matches(const RowInfo& row, const ZydisDecodedInstruction& insn, Operan
   if ((row.attrs & RowAttr::no_rep) && repeated) return false;
   if ((row.attrs & RowAttr::mode64) && !bits64) return false;
   if ((row.attrs & RowAttr::legacy) && bits64) return false;
+  if ((insn.encoding == ZYDIS_INSTRUCTION_ENCODING_VEX) != ((row.attrs & RowAttr::vex) != 0)) return false;
   const bool far = insn.meta.branch_type == ZYDIS_BRANCH_TYPE_FAR;
   if (far != ((row.attrs & RowAttr::far) != 0)) return false;
   const bool pointer = insn.operand_count_visible && operands[0].type == ZYDIS_OPERAND_TYPE_POINTER;
@@ -185,7 +225,7 @@ bool row_matches(const RowInfo& row, const ZydisDecodedInstruction& insn, Operan
         break;
       }
     }
-    if (!std::has_single_bit(bytes) || bytes > 8 || !(row.sizes & bytes)) return false;
+    if (!std::has_single_bit(bytes) || !(row.sizes & bytes)) return false;
   }
   for (unsigned n = 0; n < count; ++n) {
     if (!matches(row.operands[n], operands[n], bytes)) return false;
@@ -280,7 +320,10 @@ void lower_operand(const ZydisDecodedOperand& o, unsigned n, const ZydisDecodedI
   switch (o.type) {
     case ZYDIS_OPERAND_TYPE_REGISTER: {
       const u8 number = register_map()[o.reg.value].number;
-      (n == 0 ? op.r0 : n == 1 ? op.r1 : op.r2) = number;
+      if (n == 3)
+        op.imm = number;
+      else
+        (n == 0 ? op.r0 : n == 1 ? op.r1 : op.r2) = number;
       break;
     }
     case ZYDIS_OPERAND_TYPE_MEMORY: lower_memory(o, insn, code_bits, op, legacy); break;
@@ -357,9 +400,10 @@ Form form_of(const RowInfo& row, const ZydisDecodedInstruction& insn, Operands o
            (row.operands[n] == Operand::i || row.operands[n] == Operand::rmi);
   };
   if (insn.operand_count_visible == 1) return is_mem(0) ? Form::M : is_immediate(0) ? Form::RI : Form::R;
-  if (is_mem(0)) return is_immediate(1) ? Form::MI : Form::MR;
-  if (is_mem(1)) return Form::RM;
-  return is_immediate(1) ? Form::RI : Form::RR;
+  const unsigned second = second_class(row.operands[1]);
+  if (is_mem(0)) return is_immediate(second) ? Form::MI : Form::MR;
+  if (is_mem(second)) return Form::RM;
+  return is_immediate(second) ? Form::RI : Form::RR;
 }
 
 bool is_branch(Kind kind) {
@@ -397,7 +441,9 @@ DecodeStatus Decoder::lower(const u8* bytes, unsigned available, unsigned code_b
     const RowInfo& row = all[index.order[k]];
     unsigned size = 0;
     if (!row_matches(row, insn, operands, op.attrs, bits64, size)) continue;
-    if (!impl_->features.test(static_cast<std::size_t>(row.feature))) return DecodeStatus::undefined;
+    if (!impl_->features.test(static_cast<std::size_t>(row.feature)) ||
+        !impl_->features.test(static_cast<std::size_t>(row.also)))
+      return DecodeStatus::undefined;
     op.row = index.order[k];
     op.size = static_cast<u8>(size);
     op.seg = implied_segment(insn);

@@ -50,7 +50,8 @@ bool suits(Oracle oracle, const RowInfo& row) {
   switch (oracle) {
     case Oracle::general: return !(row.attrs & RowAttr::legacy);
     case Oracle::vector:
-      return row.match_operands && row.operands[0] != Operand::none && row.operands[0] != Operand::ea;
+      return row.attrs & RowAttr::vex ||
+             (row.match_operands && row.operands[0] != Operand::none && row.operands[0] != Operand::ea);
     case Oracle::x87: return row.operands[0] != Operand::m80 && row.operands[0] != Operand::ea;
     default: return true;
   }
@@ -86,6 +87,8 @@ Proof proof_of(unsigned number) {
   proof.why = beyond_programs(row);
   if (!proof.why.empty()) return proof;
   proof.oracle = oracle_of_row(row);
+  // That of user programs has no indexes for a gather.
+  if (row.operands[1] == Operand::vsx || row.operands[1] == Operand::vsy) return proof;
   proof.in_64_bit_mode = !(row.attrs & RowAttr::legacy) && row.operands[0] != Operand::far_ptr;
   proof.in_other_code = !names_only_64_bits(row);
   return proof;

@@ -19,6 +19,12 @@ constexpr Emit emit(Inline what, Condition condition) { return {{what, {}, condi
 constexpr Emit emit(Inline what, u8 bytes) { return {{what, {}, {}, bytes}}; }
 constexpr Emit emit(InlineVector what) { return {{Inline::vector, what, {}, 0}}; }
 
+struct Also {
+  Feature value;
+  constexpr void apply(RowInfo& row) const { row.also = value; }
+};
+constexpr Also also(Feature feature) { return {feature}; }
+
 struct Needs {
   Privilege value;
   constexpr void apply(RowInfo& row) const { row.privilege = value; }

@@ -48,14 +48,15 @@ std::span<const RowInfo> rows() { return table; }
 
 std::string_view feature_name(Feature feature) {
   static constexpr std::string_view names[] = {
-      "base",      "fpu",      "cx8",           "cmov",      "sep",      "fxsr",    "mmx",
-      "sse",       "sse2",     "sse3",          "pclmulqdq", "monitor",  "vmx",     "ssse3",
-      "cx16",      "sse4.1",   "sse4.2",        "movbe",     "popcnt",   "aes",     "xsave",
-      "rdrand",    "fsgsbase", "bmi1",          "bmi2",      "adx",      "smap",    "clflushopt",
-      "clwb",      "sha-ni",   "pku",           "rdpid",     "rdseed",   "invpcid", "lahf-lm",
-      "lzcnt",     "syscall",  "rdtscp",        "lm",        "xsaveopt", "xsavec",  "xsaves",
-      "wbnoinvd",  "clflush",  "3dnowprefetch", "umip",      "waitpkg",  "movdiri", "movdir64b",
-      "serialize", "erms",     "gfni",          "fsrm",      "cldemote", "never"};
+      "base",      "fpu",      "cx8",           "cmov",       "sep",      "fxsr",    "mmx",
+      "sse",       "sse2",     "sse3",          "pclmulqdq",  "monitor",  "vmx",     "ssse3",
+      "cx16",      "sse4.1",   "sse4.2",        "movbe",      "popcnt",   "aes",     "xsave",
+      "rdrand",    "fsgsbase", "bmi1",          "bmi2",       "adx",      "smap",    "clflushopt",
+      "clwb",      "sha-ni",   "pku",           "rdpid",      "rdseed",   "invpcid", "lahf-lm",
+      "lzcnt",     "syscall",  "rdtscp",        "lm",         "xsaveopt", "xsavec",  "xsaves",
+      "wbnoinvd",  "clflush",  "3dnowprefetch", "umip",       "waitpkg",  "movdiri", "movdir64b",
+      "serialize", "erms",     "gfni",          "fsrm",       "cldemote", "avx",     "avx2",
+      "fma",       "f16c",     "vaes",          "vpclmulqdq", "never"};
   static_assert(std::size(names) == static_cast<std::size_t>(Feature::count));
   return names[static_cast<std::size_t>(feature)];
 }

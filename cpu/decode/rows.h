@@ -57,7 +57,20 @@ enum class Operand : u8 {
   st,       // segment, control, debug, x87 register      [Index<P>]
   rel,      // branch target                              [Fixed]
   far_ptr,  // ptr16:16 or ptr16:32, in op.imm64          [Fixed]
-  any,      // whatever it is: implied operands           [Fixed]
+  // Of VEX rows. "T" is the vector's length there, V128 or V256.
+  v,    // vector register of T                         [Vec<P,T>]
+  vm,   // or memory                                    [Vec<P,T>, VexMem<A,T>]
+  vma,  // or aligned memory, #GP otherwise             [Vec<P,T>, VexAligned<A,T>]
+  ma,   // aligned memory of T                          [VexAligned<A,T>]
+  ymm,  // YMM register, whatever T is                  [Vec<P,V256>]
+  // The second operand of three or more: a register that binds no class, so that the form still follows from
+  // the first operand and the third. Bodies take it from op.r1 (Vec::first, Gpr<1,T>).
+  vv,
+  xv,
+  rv,  // vector register of T, XMM register, GPR of T
+  vsx,
+  vsy,  // memory with an XMM or a YMM register as index (VSIB)  [Vsib<A>]
+  any,  // whatever it is: implied operands           [Fixed]
 };
 
 // The CPUID bits that instructions hang on. The CPU model decides which are on; a row whose feature is off is
@@ -117,6 +130,12 @@ enum class Feature : u8 {
   gfni,
   fsrm,
   cldemote,
+  avx,
+  avx2,
+  fma,
+  f16c,
+  vaes,
+  vpclmulqdq,
   never,
   count
 };
@@ -131,23 +150,29 @@ struct RowAttr {
       legacy = 16,                // only outside 64-bit mode
       imm64 = 32,                 // only (and no other row, far pointers aside) where OpAttr::imm64 is set
       far = 64,                   // only (and no other row) for Zydis' far branches
-      stack_legacy = stack | legacy;
+      vex = 128,                  // only (and no other row) for encodings with a VEX prefix
+      vex_mode64 = vex | mode64, stack_legacy = stack | legacy;
 };
 
-// Sizes mask: bit n for 2^n bytes.
+// Sizes mask: bit n for 2^n bytes. Those of vectors go with no others in a row: x is 16 bytes, y is 32.
 struct Sizes {
   static constexpr u8 none = 0, b = 1, w = 2, d = 4, q = 8, wd = 6, bq = 9, wq = 10, dq = 12, wdq = 14,
-                      bwd = 7, bwdq = 15;
+                      bwd = 7, bwdq = 15, x = 16, y = 32, xy = 48;
 };
 
-// Which instantiation of a row: size (bits 0-1), form (bits 2-4), legacy addressing or stack (bit 5).
+// Which instantiation of a row: size (bits 0-1; of vectors 0 is 16 bytes), form (bits 2-4), legacy addressing
+// or stack (bit 5).
 enum class Form : u8 { N, R, M, RR, RM, MR, RI, MI };
 constexpr unsigned variants = 64;
 constexpr u8 variant_of(unsigned size_log2, Form form, bool legacy) {
-  return static_cast<u8>(size_log2 | (static_cast<unsigned>(form) << 2) | (legacy ? 32 : 0));
+  return static_cast<u8>((size_log2 & 3) | (static_cast<unsigned>(form) << 2) | (legacy ? 32 : 0));
 }
 
 constexpr unsigned max_operands = 4;
+// The tokens that bind no class.
+constexpr bool binds_nothing(Operand o) { return o == Operand::vv || o == Operand::xv || o == Operand::rv; }
+// Which operand is a body's second class.
+constexpr unsigned second_class(Operand second) { return binds_nothing(second) ? 2 : 1; }
 
 enum class RowGroup : u8;      // cpu/decode/groups.h
 enum class Inline : u8;        // cpu/decode/inline_class.h
@@ -174,6 +199,7 @@ struct RowInfo {
   RowGroup group;
   // From here on what the tags behind the columns say.
   RowEmit emit;
+  Feature also = Feature::base;  // a second feature without which it is #UD
   Privilege privilege = Privilege::everyone;
   RowExit exit;
   RowInformation information;

@@ -100,6 +100,9 @@ CpuidResult extended_state(const CpuModel& model, const CpuidContext& context, u
       r.ebx = xsave_area::compacted_bytes(context.xcr0 | context.xss);
     r.ecx = static_cast<u32>(xss);
     r.edx = static_cast<u32>(xss >> 32);
+  } else if (subleaf == 2 && (xcr0 & Xcr0::avx)) {
+    r.eax = xsave_area::avx_bytes;
+    r.ebx = xsave_area::avx_offset;
   } else if (subleaf == 9 && (xcr0 & Xcr0::pkru)) {
     r.eax = xsave_area::pkru_bytes;
     r.ebx = xsave_area::pkru_offset;
@@ -144,16 +147,20 @@ CpuidResult extended(const CpuModel& model, const CpuidContext& context, u32 lea
 
 namespace xsave_area {
 unsigned standard_bytes(u64 mask) {
-  return mask & Xcr0::pkru ? pkru_offset + pkru_bytes : legacy_bytes + header_bytes;
+  return mask & Xcr0::pkru  ? pkru_offset + pkru_bytes
+         : mask & Xcr0::avx ? avx_offset + avx_bytes
+                            : legacy_bytes + header_bytes;
 }
 unsigned compacted_bytes(u64 mask) {
-  return legacy_bytes + header_bytes + (mask & Xcr0::pkru ? pkru_bytes : 0);
+  return legacy_bytes + header_bytes + (mask & Xcr0::avx ? avx_bytes : 0) +
+         (mask & Xcr0::pkru ? pkru_bytes : 0);
 }
 }  // namespace xsave_area
 
 u64 supported_xcr0(const CpuModel& model) {
   if (!model.has(Feature::xsave)) return 0;
-  return Xcr0::x87 | (model.has(Feature::sse) ? Xcr0::sse : 0) | (model.has(Feature::pku) ? Xcr0::pkru : 0);
+  return Xcr0::x87 | (model.has(Feature::sse) ? Xcr0::sse : 0) | (model.has(Feature::avx) ? Xcr0::avx : 0) |
+         (model.has(Feature::pku) ? Xcr0::pkru : 0);
 }
 u64 supported_xss(const CpuModel&) { return 0; }
 

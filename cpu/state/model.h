@@ -105,6 +105,7 @@ struct CpuModel {
 // Feature Set"). The offsets are those of Intel's parts with AVX-512, so that wider vectors find their place.
 namespace xsave_area {
 constexpr unsigned legacy_bytes = 512, header_bytes = 64;
+constexpr unsigned avx_offset = 576, avx_bytes = 256;
 constexpr unsigned pkru_offset = 2688, pkru_bytes = 8;
 // Bytes that XSAVE (or, compacted, XSAVEC and XSAVES) needs for the components in `mask`.
 unsigned standard_bytes(u64 mask);

@@ -84,6 +84,15 @@ constexpr Need needs[] = {
     {of(Feature::pclmulqdq), of(Feature::sse2)},
     {of(Feature::sha), of(Feature::sse2)},
     {of(Feature::gfni), of(Feature::sse2)},
+    {of(Feature::avx), of(Feature::sse42)},
+    {of(Feature::avx), of(Feature::xsave)},
+    {of(Feature::avx2), of(Feature::avx)},
+    {of(Feature::fma), of(Feature::avx)},
+    {of(Feature::f16c), of(Feature::avx)},
+    {of(Feature::vaes), of(Feature::avx)},
+    {of(Feature::vaes), of(Feature::aes)},
+    {of(Feature::vpclmulqdq), of(Feature::avx)},
+    {of(Feature::vpclmulqdq), of(Feature::pclmulqdq)},
     {of(Feature::xsave), of(Feature::fxsr)},
     {of(Feature::xsaveopt), of(Feature::xsave)},
     {of(Feature::xsavec), of(Feature::xsave)},
@@ -375,7 +384,7 @@ std::optional<CpuModel> parse_cpu_model(std::string_view text, std::string& erro
   const std::string plain = normal(name);
   const ModelData* data = nullptr;
   for (const ModelData& d : model_data())
-    if (normal(d.name) == without_variant(plain)) data = &d;
+    if (normal(d.name) == without_variant(plain) || normal(d.name) == plain) data = &d;  // x86-64-v3 is whole
   if (!data) {
     const std::vector<std::string> names(cpu_model_names().begin(), cpu_model_names().end());
     const std::string near = nearest(plain, names);

@@ -16,6 +16,10 @@ using F = Feature;
 constexpr u64 x86_64_v1 = feature_mask(F::base, F::fpu, F::cx8, F::cmov, F::sep, F::fxsr, F::mmx, F::sse,
                                        F::sse2, F::clflush, F::syscall, F::long_mode);
 constexpr u64 plain_64 = x86_64_v1 | feature_mask(F::sse3, F::cx16, F::lahf_lm, F::popcnt);
+// The levels of the x86-64 psABI from the second on.
+constexpr u64 x86_64_v2 = plain_64 | feature_mask(F::ssse3, F::sse41, F::sse42);
+constexpr u64 x86_64_v3 = x86_64_v2 | feature_mask(F::avx, F::avx2, F::bmi1, F::bmi2, F::f16c, F::fma,
+                                                   F::lzcnt, F::movbe, F::xsave);
 constexpr u64 nehalem = plain_64 | feature_mask(F::ssse3, F::sse41, F::sse42, F::rdtscp, F::monitor, F::vmx);
 constexpr u64 westmere = nehalem | feature_mask(F::aes, F::pclmulqdq);
 constexpr u64 sandy_bridge = westmere | feature_mask(F::xsave, F::xsaveopt);
@@ -28,7 +32,7 @@ constexpr u64 icelake = skylake | feature_mask(F::umip, F::rdpid, F::wbnoinvd, F
 constexpr u64 sapphire_rapids = icelake | feature_mask(F::serialize, F::movdiri, F::waitpkg);
 // Everything that has an instruction behind it: what "+feature" may ask for. A test holds it against the
 // rows.
-constexpr u64 all_features = sapphire_rapids;
+constexpr u64 all_features = sapphire_rapids | x86_64_v3 | feature_mask(F::vaes, F::vpclmulqdq);
 
 template <class... Names>
 constexpr u64 flag_mask(Names... names) {
@@ -131,6 +135,10 @@ const ModelData models[] = {
      icelake_caches,
      {},
      skylake_branches},
+    {"x86-64-v2", "Intel(R) Xeon(R) CPU (x86-64-v2) @ 2.00GHz", 0x606a6, 0x0d000404, x86_64_v2, common_flags,
+     immune, icelake_caches, server_vmx, skylake_branches},
+    {"x86-64-v3", "Intel(R) Xeon(R) CPU (x86-64-v3) @ 2.00GHz", 0x606a6, 0x0d000404, x86_64_v3, common_flags,
+     immune, icelake_caches, server_vmx, skylake_branches},
     {"max", "Intel(R) Xeon(R) CPU (max) @ 2.00GHz", 0x606a6, 0x0d000404, all_features, all_flags, immune,
      icelake_caches, max_vmx, skylake_branches},
 };

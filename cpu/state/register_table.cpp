@@ -161,6 +161,9 @@ bool set_st(Cpu& cpu, const Info& info, unsigned word, u64 value) {
 }
 
 auto& xmm(Cpu& cpu, unsigned n) { return cpu.vector.xmm[n].q; }
+auto& ymm_high(Cpu& cpu, unsigned n) { return cpu.vector.upper[n].q; }
+bool has_avx(const Cpu& cpu) { return cpu.model && cpu.model->has(Feature::avx); }
+bool has_avx_and_long_mode(const Cpu& cpu) { return has_avx(cpu) && has_long_mode(cpu); }
 u32& mxcsr(Cpu& cpu, unsigned) { return cpu.vector.mxcsr; }
 bool set_mxcsr(Cpu& cpu, const Info& info, unsigned word, u64 value) {
   return !(value & ~u64{mxcsr_mask}) && set_cell(cpu, info, word, value);
@@ -319,8 +322,8 @@ struct Rows {
                       .set = set_st});
   }
 
-  // The upper halves of wider registers are cells of their own, as in XSAVE's layout: a row that `get` puts
-  // together of both, and one that saved state holds.
+  // The upper halves of YMM registers are registers of their own, as XSAVE and gdb have them. A CPU without
+  // AVX has none, in its saved state either.
   void vectors() {
     for (unsigned n = 0; n < 16; ++n)
       rows.push_back({.name = keep(fmt::format("xmm{}", n)),
@@ -338,6 +341,16 @@ struct Rows {
                     .cell = cell_of<mxcsr>,
                     .set = set_mxcsr,
                     .saved_as = "mxcsr"});
+    for (unsigned n = 0; n < 16; ++n)
+      rows.push_back({.name = keep(fmt::format("ymm{}h", n)),
+                      .group = Group::vector,
+                      .bits = 128,
+                      .index = n,
+                      .cell = cell_of<ymm_high>,
+                      .set = set_cell,
+                      .present = n < 8 ? has_avx : has_avx_and_long_mode,
+                      .kept = has_avx,
+                      .saved_as = "ymm_high"});
   }
 };
 
@@ -360,7 +373,9 @@ u64 RegisterInfo::read(const Cpu& cpu, unsigned word) const {
 void visit_registers(Cpu& cpu, Fields& visit, std::span<const RegisterGroup> groups) {
   std::string_view open;  // ES, CS, ..., IDTR: their parts are groups
   for (const RegisterInfo& row : register_table()) {
-    if (row.saved_as.empty() || std::find(groups.begin(), groups.end(), row.group) == groups.end()) continue;
+    if (row.saved_as.empty() || (row.kept && !row.kept(cpu)) ||
+        std::find(groups.begin(), groups.end(), row.group) == groups.end())
+      continue;
     const bool has_parts = row.group == Group::segment || row.group == Group::table;
     const std::string_view whole = has_parts ? row.name.substr(0, row.name.find('.')) : "";
     if (whole != open) {

@@ -49,6 +49,7 @@ struct RegisterInfo {
   RegisterRule rule = RegisterRule::none;  // `set` is nullptr if there is one
   bool (*present)(const Cpu&) = nullptr;   // nullptr: always
 
+  bool (*kept)(const Cpu&) = nullptr;  // whether saved state holds it; nullptr: always
   // What saved state calls it; empty: saved state does not hold it, because it is made of others.
   std::string_view saved_as = {};
   // Takes back what `get` gave, where there is no cell.

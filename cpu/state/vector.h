@@ -35,16 +35,23 @@ struct X87State {
   u16 status_word() const { return static_cast<u16>((status & ~0x3800) | (top << 11)); }
 };
 
-// 128 bits of a vector register. The upper halves of wider registers will be arrays of their own, as in
-// XSAVE's layout, so that SSE code never touches them.
+// 128 bits of a vector register. The upper halves of wider registers are an array of their own, as in XSAVE's
+// layout, so that SSE code never touches them.
 struct alignas(16) V128 {
   u64 q[2] = {0, 0};
   bool operator==(const V128&) const = default;
 };
 
+// A YMM register as instructions see it.
+struct V256 {
+  V128 low, high;
+  bool operator==(const V256&) const = default;
+};
+
 struct VectorState {
   std::array<V128, 16> xmm;
   u32 mxcsr = 0x1f80;
+  std::array<V128, 16> upper;  // bits 255:128 of the YMM registers
 };
 
 constexpr u32 mxcsr_mask = 0x0000ffff;

@@ -63,6 +63,7 @@ constexpr std::string_view feature_name(Part feature) {
   switch (feature) {
     case Part::core: return "org.gnu.gdb.i386.core";
     case Part::sse: return "org.gnu.gdb.i386.sse";
+    case Part::avx: return "org.gnu.gdb.i386.avx";
     case Part::segments: return "org.gnu.gdb.i386.segments";
     case Part::system: return "org.ringside.system";
     case Part::vmx: return "org.ringside.vmx";
@@ -87,7 +88,7 @@ std::string target_description(Layout layout) {
       "<architecture>{}</architecture>\n",
       architecture(layout));
   const std::vector<GdbRegister> registers = gdb_registers(layout);
-  for (const Part feature : {Part::core, Part::sse, Part::segments, Part::system, Part::vmx}) {
+  for (const Part feature : {Part::core, Part::sse, Part::avx, Part::segments, Part::system, Part::vmx}) {
     std::string rows;
     for (std::size_t n = 0; n < registers.size(); ++n) {
       const GdbRegister& reg = registers[n];

@@ -37,7 +37,8 @@ u64 code_base(const Cpu& cpu) { return cpu.mode.bits64 ? 0 : cpu.segment[CS].bas
 Value counter(const Cpu& cpu, const GdbRegister&) { return {program_counter(cpu)}; }
 
 Value of_table(const Cpu& cpu, const GdbRegister& reg) {
-  const bool known = reg.feature != Part::system || reg.info->is_present(cpu);
+  const bool asked = reg.feature == Part::system || reg.feature == Part::avx;
+  const bool known = !asked || reg.info->is_present(cpu);
   return {reg.info->read(cpu), reg.bits > 64 ? reg.info->read(cpu, 1) : 0, known};
 }
 // Where gdb has fewer bits for it.
@@ -118,6 +119,11 @@ class List {
       add(Part::sse, name, 128, "vec128", name).high_written_as = name + ".h";
     }
     add(Part::sse, "mxcsr", 32, "mxcsr_bits", "mxcsr").group = "vector";
+    // gdb makes ymm0 of xmm0 and this. Without AVX they are not known.
+    for (unsigned n = 0; n < (wide_ ? 16u : 8u); ++n) {
+      const std::string name = fmt::format("ymm{}h", n);
+      add(Part::avx, name, 128, "uint128", name).high_written_as = name + ".h";
+    }
   }
 
   // Every other register of the CPU, and the MSRs that have a value of their own.

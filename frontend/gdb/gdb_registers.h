@@ -26,7 +26,7 @@ struct GdbRegister {
   std::string type;        // of gdb's, or one that the description defines
   std::string_view group;  // empty: gdb's own choice
   // The feature of the description that it belongs to.
-  enum class Feature : u8 { core, sse, segments, system, vmx } feature = Feature::core;
+  enum class Feature : u8 { core, sse, avx, segments, system, vmx } feature = Feature::core;
   struct Value {
     u64 low = 0, high = 0;
     bool known = true;

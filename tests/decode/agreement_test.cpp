@@ -85,7 +85,7 @@ struct Class {
 
 // Who is right stands in each reason. Zydis is what the machine follows.
 constexpr Class classes[] = {
-    {"VEX, EVEX and XOP: no AVX in this machine, and Capstone 4 knows only a part of it",
+    {"VEX, EVEX and XOP: Capstone 4 knows only a part of them",
      [](const Case& c) { return c.vector_prefix(); }},
     {"3DNow! is AMD's, and Capstone 4 accepts any suffix",
      [](const Case& c) { return c.two_bytes(0x0f, 0x0f); }},

@@ -36,9 +36,10 @@ bool names_xmm(const RowInfo& row) {
   });
 }
 
-// A body's name may mean one function for XMM registers, another one for MMX registers.
-using Body = std::pair<std::string_view, bool>;
-Body body_of(const RowInfo& row) { return {row.body, names_xmm(row)}; }
+// A body's name may mean one function for XMM registers, another one for MMX registers, and a third with a
+// VEX prefix.
+using Body = std::tuple<std::string_view, bool, bool>;
+Body body_of(const RowInfo& row) { return {row.body, names_xmm(row), (row.attrs & RowAttr::vex) != 0}; }
 
 constexpr std::string_view conditions[] = {"O", "NO", "B", "NB", "Z", "NZ", "BE", "NBE",
                                            "S", "NS", "P", "NP", "L", "NL", "LE", "NLE"};

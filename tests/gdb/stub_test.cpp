@@ -78,6 +78,16 @@ TEST_CASE("registers, one and all") {
   CHECK(client.ask(fmt::format("P{:x}={}{}", number_of("xmm3"), little_endian_hex(7, 8),
                                little_endian_hex(9, 8))) == "OK");
   CHECK(client.cpu().vector.xmm[3] == V128{{7, 9}});
+  // gdb makes YMM3 of this and of that. It is known where there is AVX.
+  CHECK(client.ask(p("ymm3h")) == std::string(32, 'x'));
+  std::string error;
+  const CpuModel everything = *parse_cpu_model("max", error), *const own = client.cpu().model;
+  client.cpu().model = &everything;
+  CHECK(client.ask(fmt::format("P{:x}={}{}", number_of("ymm3h"), little_endian_hex(7, 8),
+                               little_endian_hex(9, 8))) == "OK");
+  CHECK(client.cpu().vector.upper[3] == V128{{7, 9}});
+  CHECK(client.ask(p("ymm3h")) == little_endian_hex(7, 8) + little_endian_hex(9, 8));
+  client.cpu().model = own;
   client.cpu().x87.physical[0] = {0x8000000000000000, 0x3fff};
   client.cpu().x87.valid = 1;
   CHECK(client.ask(p("st0")) == "0000000000000080ff3f");

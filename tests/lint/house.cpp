@@ -23,7 +23,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 46> rooms = {{
+constexpr std::array<Room, 47> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},
@@ -40,6 +40,7 @@ constexpr std::array<Room, 46> rooms = {{
     {"cpu/exec/system/", 50},
     {"cpu/exec/x87/", 50},
     {"cpu/exec/sse/", 50},
+    {"cpu/exec/avx/", 51},
     {"cpu/exec/control/", 51},
     {"cpu/exec/io/", 51},
     {"cpu/exec/mmx/", 51},

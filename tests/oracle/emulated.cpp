@@ -52,6 +52,7 @@ void load_vectors(Cpu& cpu, const VectorImage& image) {
   x87::update_error_summary(cpu);
   cpu.vector.mxcsr = at<u32>(image, 24);
   std::memcpy(static_cast<void*>(cpu.vector.xmm.data()), &image.bytes[160], 256);
+  cpu.vector.upper = cpu.vector.xmm;
 }
 
 void store_vectors(const Cpu& cpu, VectorImage& image) {
@@ -69,6 +70,7 @@ void store_vectors(const Cpu& cpu, VectorImage& image) {
     put(image, 40 + 16 * i, u64{r.sign_exponent});
   }
   std::memcpy(&image.bytes[160], cpu.vector.xmm.data(), 256);
+  std::memcpy(image.upper.data(), cpu.vector.upper.data(), 256);
 }
 
 }  // namespace
@@ -98,7 +100,7 @@ Emulated::Emulated(Descriptors host) : host_(host) {
   cpu_.reset(false);
   cpu_.cr0 = Cr0::PE | Cr0::PG | Cr0::ET | Cr0::NE | Cr0::WP | Cr0::AM;
   cpu_.cr4 = Cr4::PAE | Cr4::OSFXSR | Cr4::OSXMMEXCPT | Cr4::OSXSAVE | Cr4::FSGSBASE | Cr4::UMIP;
-  cpu_.xcr0 = Xcr0::x87 | Xcr0::sse;
+  cpu_.xcr0 = Xcr0::x87 | Xcr0::sse | Xcr0::avx;
   cpu_.cr3 = tables;
   cpu_.efer = Efer::LME | Efer::LMA | Efer::SCE;
   build_tables();

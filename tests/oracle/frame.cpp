@@ -52,6 +52,17 @@ class Emitter {
     bytes({0, 0x74, 8});                                      // je
     variable({0x48, 0x0f, 0xae, extension << 3 | 5}, offsetof(Variables, image));
   }
+  void put_lower_into_upper_halves() {
+    for (unsigned n = 0; n < 16; ++n)  // vinsertf128 ymmN, ymmN, xmmN, 1
+      bytes({0xc4, n < 8 ? 0xe3u : 0x43u, (~n & 15) << 3 | 5, 0x18, 0xc0 | (n & 7) << 3 | (n & 7), 1});
+  }
+  void store_upper_halves() {
+    for (unsigned n = 0; n < 16; ++n) {  // vextractf128 [image.upper + 16 * N], ymmN, 1
+      variable({0xc4, n < 8 ? 0xe3u : 0x63u, 0x7d, 0x19, (n & 7) << 3 | 5},
+               offsetof(Variables, image) + offsetof(VectorImage, upper) + 16 * n, 1);
+      bytes({1});
+    }
+  }
   void base_of_fs(Segments segments) {
     if (segments == Segments::left_alone) return;
     if (segments == Segments::by_instruction) {
@@ -83,6 +94,7 @@ void emit(Segments how) {
   e.bytes({0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57});  // push rbx, rbp, r12..r15
   e.variable({0x48, 0x89, 0x25}, offsetof(Variables, host_rsp));          // mov [host_rsp], rsp
   e.image(1);                                                             // fxrstor64
+  if (Native::has_upper_halves()) e.put_lower_into_upper_halves();
   if (segments)
     for (const unsigned s : {ES, DS, FS, GS}) e.segment(0x8e, s);
   e.variable({0xff, 0x35}, offsetof(Variables, flags));  // push [flags]
@@ -106,6 +118,7 @@ void emit(Segments how) {
   out.bytes({0x9c});                                                // pushfq
   out.variable({0x8f, 0x05}, offsetof(Variables, flags));           // pop [flags]
   out.image(0);                                                     // fxsave64
+  if (Native::has_upper_halves()) out.store_upper_halves();
   out.relative({0xe9}, resume);
 
   Emitter back(resume);

@@ -49,6 +49,7 @@ std::vector<Choice> choices(Operand token, unsigned size) {
       if (token == rmi) result.push_back(Choice::imm);
       break;
     case r:
+    case rv:
     case r8:
     case r16:
     case r32:
@@ -88,6 +89,7 @@ class Builder {
       : row_(row), size_(size), random_(random) {
     request_.machine_mode = ZYDIS_MACHINE_MODE_LONG_64;
     request_.mnemonic = static_cast<ZydisMnemonic>(row.zydis_mnemonic);
+    if (row.attrs & RowAttr::vex) request_.allowed_encodings = ZYDIS_ENCODABLE_ENCODING_VEX;
     encoded_.row = &row;
     if (row.attrs & RowAttr::rep) {
       const bool compares = row.mnemonic.starts_with("CMPS") || row.mnemonic.starts_with("SCAS");

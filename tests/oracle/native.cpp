@@ -101,7 +101,8 @@ void on_signal(int number, siginfo_t*, void* context) {
   trap.rip = rip;
   trap.trapped = true;
   trap.fault = fault;
-  if (machine.fpregs) std::memcpy(running->vectors.bytes.data(), machine.fpregs, sizeof running->vectors);
+  if (machine.fpregs)
+    std::memcpy(running->vectors.bytes.data(), machine.fpregs, running->vectors.bytes.size());
   caught = true;
   end_case(registers);
 }
@@ -321,6 +322,7 @@ Native::~Native() {
 }
 
 std::span<Case> Native::cases() const { return shared_->cases; }
+bool Native::has_upper_halves() { return __builtin_cpu_supports("avx"); }
 
 std::string Native::absent() const {
   if (ready()) return "";
@@ -392,6 +394,7 @@ struct Native::Shared {};
 Native::Native(bool segments) : segments_(segments) {}
 Native::~Native() = default;
 std::span<Case> Native::cases() const { return {}; }
+bool Native::has_upper_halves() { return false; }
 std::string Native::absent() const { return "this host is no x86-64 Linux"; }
 Descriptors Native::descriptors() const { return {}; }
 std::string Native::without_descriptors() const { return absent(); }

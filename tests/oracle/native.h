@@ -25,9 +25,11 @@ struct Registers {
   std::array<u16, 6> segment = {user_data, user_code64, user_data, user_data, 0, 0};
 };
 
-// As FXSAVE64 lays it out.
+// As FXSAVE64 lays it out, and the upper halves of the YMM registers. Those are not chosen: an instruction
+// finds in them what is in the lower halves, and what it leaves is known only where it does not fault.
 struct alignas(16) VectorImage {
   std::array<u8, 512> bytes{};
+  std::array<u8, 256> upper{};
 };
 
 // What the instruction left. `trapped`: it raised `fault` (vector; error and address of a #PF), and the
@@ -107,6 +109,8 @@ class Native {
   Descriptors descriptors() const;
   std::string without_descriptors() const;
   std::span<Case> cases() const;
+  // Whether the host has AVX; if not, upper halves stay as they went in.
+  static bool has_upper_halves();
   // Runs the instruction on the first `count` cases. Those that the host does not judge say so, and a child
   // that dies of one is replaced. False: too many have died, and ready() is false from now on.
   bool run(const Program& program, unsigned count);

@@ -47,6 +47,13 @@ class Search {
                 attempt(map, opcode, mandatory, 0xc0 | reg << 3 | (many ? rm : below(8)));
           }
       }
+    for (const unsigned map : {1u, 2u, 3u})
+      for (unsigned opcode = 0; opcode < 256; ++opcode)
+        for (const unsigned pp : {0u, 1u, 2u, 3u}) {
+          // Where the ModRM byte chooses among instructions, each of them needs its share.
+          const bool many = map == 1 ? (opcode >= 0x71 && opcode <= 0x73) || opcode == 0xae : opcode == 0xf3;
+          for (unsigned k = 0; k < (many ? 240 : 24); ++k) attempt_vex(map, opcode, pp);
+        }
   }
 
   u64 below(u64 n) { return random_() % n; }
@@ -90,6 +97,36 @@ class Search {
     while (b.size() < 15) b.push_back(static_cast<u8>(random_()));
     // Small immediates are as common as any.
     if (one_in(2)) std::memset(&b[tail], 0, 15 - tail), b[tail] = static_cast<u8>(below(34));
+    consider(std::move(s));
+  }
+
+  // With a VEX prefix of two or three bytes.
+  void attempt_vex(unsigned map, unsigned opcode, unsigned pp) {
+    Sample s;
+    std::vector<u8>& b = s.bytes;
+    if (one_in(5)) b.push_back(one_in(2) ? 0x64 : 0x36);
+    if (one_in(4)) b.push_back(0x67);
+    // Outside 64-bit mode the bits that extend registers say that it is this prefix.
+    const unsigned inverted = bits_ == 64 ? static_cast<unsigned>(below(8)) : 7,
+                   vvvv = one_in(2) ? 15 : static_cast<unsigned>(bits_ == 64 ? below(16) : 8 + below(8)),
+                   length = static_cast<unsigned>(below(2)), wide = one_in(3);
+    if (map == 1 && !wide && (inverted & 3) == 3 && one_in(2)) {
+      b.push_back(0xc5);
+      b.push_back(static_cast<u8>((inverted >> 2) << 7 | vvvv << 3 | length << 2 | pp));
+    } else {
+      b.push_back(0xc4);
+      b.push_back(static_cast<u8>(inverted << 5 | map));
+      b.push_back(static_cast<u8>(wide << 7 | vvvv << 3 | length << 2 | pp));
+    }
+    b.push_back(static_cast<u8>(opcode));
+    const unsigned reg = static_cast<unsigned>(below(8));
+    b.push_back(static_cast<u8>(one_in(2) ? any_memory(reg) : 0xc0 | reg << 3 | below(8)));
+    while (b.size() < 15) b.push_back(static_cast<u8>(random_()));
+    consider(std::move(s));
+  }
+
+  // Kept if it is of a row that can be run.
+  void consider(Sample&& s) {
     if (!describe(s)) return;
     const u16 row = emulated_.row_of(s.bytes, bits_);
     if (row == Decoder::no_row || proof_of(row).oracle == Oracle::none) return;
@@ -113,7 +150,13 @@ class Search {
   }
 
   void keep(Sample&& s) {
-    const unsigned size = s.operand_bytes == 8 ? 3 : s.operand_bytes == 4 ? 2 : s.operand_bytes == 2 ? 1 : 0;
+    // Both lengths of a vector count as sizes.
+    const bool longer = s.row->sizes == Sizes::xy && s.vector_bytes == 32;
+    const unsigned size = longer                 ? 1
+                          : s.operand_bytes == 8 ? 3
+                          : s.operand_bytes == 4 ? 2
+                          : s.operand_bytes == 2 ? 1
+                                                 : 0;
     const unsigned key = s.number * 32u + size * 4 + s.memory * 2 + (s.address_bits == 16);
     std::vector<Sample>& list = found_[key];
     unsigned& seen = seen_[key];
@@ -138,6 +181,7 @@ class Search {
     s.bytes.resize(insn.length);
     s.operand_bytes = insn.operand_width / 8u;
     s.address_bits = insn.address_width;
+    s.vector_bytes = insn.avx.vector_length / 8u;
     if (insn.cpu_flags) s.undefined = insn.cpu_flags->undefined & Eflags::arithmetic;
     s.wide = insn.attributes & ZYDIS_ATTRIB_HAS_MODRM && insn.raw.rex.W;
     for (unsigned n = 0; n < insn.raw.prefix_count; ++n) {
@@ -160,6 +204,7 @@ class Search {
     if (bits_ == 64 && s.source < FS) s.source = DS;
     for (unsigned n = 0; n < insn.operand_count; ++n) {
       const ZydisDecodedOperand& o = operands[n];
+      if (o.type == ZYDIS_OPERAND_TYPE_MEMORY && o.mem.type == ZYDIS_MEMOP_TYPE_VSIB) return false;
       if (o.type != ZYDIS_OPERAND_TYPE_MEMORY || o.visibility != ZYDIS_OPERAND_VISIBILITY_EXPLICIT) continue;
       s.memory = true;
       s.segment = static_cast<SegReg>(o.mem.segment - ZYDIS_REGISTER_ES);

@@ -30,7 +30,7 @@ struct Sample {
   u16 cs = user_code64;
   u64 target = 0;             // of a branch that names it
   unsigned target_bits = 64;  // of the code segment there
-  unsigned operand_bytes = 0, address_bits = 64;
+  unsigned operand_bytes = 0, address_bits = 64, vector_bytes = 0;
   u32 undefined = 0;  // arithmetic flags, after it
   u64 immediate = 0;  // the last one, or the 1 that D0h and D1h mean
   bool wide = false;  // REX.W

@@ -75,30 +75,34 @@ u8* EmulatedVector::memory() { return impl_->ram; }
 void EmulatedVector::run(VectorCase& state) {
   Impl& m = *impl_;
   Cpu& cpu = *m.cpu;
-  for (unsigned i = 0; i < 2; ++i) {
-    cpu.vector.xmm[i] = {{state.xmm[i][0], state.xmm[i][1]}};
-    cpu.x87.physical[i] = {state.mmx[i], 0xffff};
+  cpu.cr4 |= Cr4::OSXSAVE;
+  cpu.xcr0 = Xcr0::x87 | Xcr0::sse | Xcr0::avx;
+  for (unsigned i = 0; i < 4; ++i) {
+    cpu.vector.xmm[i] = {{state.ymm[i][0], state.ymm[i][1]}};
+    cpu.vector.upper[i] = {{state.ymm[i][2], state.ymm[i][3]}};
   }
+  for (unsigned i = 0; i < 2; ++i) cpu.x87.physical[i] = {state.mmx[i], 0xffff};
   cpu.x87.top = 0;
   cpu.x87.valid = 0xff;
   cpu.gpr[RAX] = state.rax;
   cpu.gpr[RCX] = state.rcx;
   cpu.gpr[RDX] = state.rdx;
-  cpu.gpr[RBX] = memory_at;
+  cpu.gpr[RBX] = cpu.gpr[RDI] = memory_at;
   cpu.flags.set_image(state.flags);
   cpu.vector.mxcsr = state.mxcsr;
-  std::memcpy(m.ram, state.memory.data(), 16);
+  std::memcpy(m.ram, state.memory.data(), sizeof state.memory);
   state.trap = step() ? 0 : static_cast<u32>(cpu.fault.vector);
-  for (unsigned i = 0; i < 2; ++i) {
-    state.xmm[i] = {cpu.vector.xmm[i].q[0], cpu.vector.xmm[i].q[1]};
-    state.mmx[i] = cpu.x87.physical[i].significand;
+  for (unsigned i = 0; i < 4; ++i) {
+    const V128 &low = cpu.vector.xmm[i], &high = cpu.vector.upper[i];
+    state.ymm[i] = {low.q[0], low.q[1], high.q[0], high.q[1]};
   }
+  for (unsigned i = 0; i < 2; ++i) state.mmx[i] = cpu.x87.physical[i].significand;
   state.rax = cpu.gpr[RAX];
   state.rcx = cpu.gpr[RCX];
   state.rdx = cpu.gpr[RDX];
   state.flags = cpu.flags.image();
   state.mxcsr = cpu.vector.mxcsr;
-  std::memcpy(state.memory.data(), m.ram, 16);
+  std::memcpy(state.memory.data(), m.ram, sizeof state.memory);
 }
 
 }  // namespace ringside::test

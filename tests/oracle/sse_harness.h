@@ -11,16 +11,16 @@
 
 namespace ringside::test {
 
-// What an instruction under test may read and write. Operands: xmm0 and xmm1, mm0 and mm1, rax, rcx, rdx,
-// [rbx].
+// What an instruction under test may read and write. Operands: ymm0 to ymm3 or their low halves, mm0 and mm1,
+// rax, rcx, rdx, [rbx] and [rdi], which are the same. A host without AVX leaves the upper halves as they are.
 struct alignas(64) VectorCase {
-  std::array<std::array<u64, 2>, 2> xmm{};
+  std::array<std::array<u64, 4>, 4> ymm{};
   std::array<u64, 2> mmx{};
   u64 rax = 0, rcx = 0, rdx = 0;
   u64 flags = 0;  // arithmetic flags only
   u32 mxcsr = 0x1f80;
-  u32 trap = 0;  // 0, or the exception's vector: 6 (#UD), 19 (#XM)
-  alignas(16) std::array<u64, 2> memory{};
+  u32 trap = 0;  // 0, or the exception's vector: 6 (#UD), 13 (#GP), 19 (#XM)
+  alignas(32) std::array<u64, 4> memory{};
   bool operator==(const VectorCase&) const = default;
 };
 

@@ -28,7 +28,7 @@ void on_signal(int signal, siginfo_t*, void* context) {
     std::signal(signal, SIG_DFL);
     return;
   }
-  running.trap = signal == SIGFPE ? 19 : 6;
+  running.trap = signal == SIGFPE ? 19 : signal == SIGSEGV ? 13 : 6;
   rip = static_cast<greg_t>(running.epilogue);
 }
 
@@ -41,12 +41,33 @@ struct NativeVector::Impl {
   std::optional<CodeMemory> page = CodeMemory::create(bytes, reinterpret_cast<const void*>(&on_signal));
   std::vector<u8> code;
   struct sigaction old_fpe {
-  }, old_ill{};
+  }, old_ill{}, old_segv{};
+  const bool avx = __builtin_cpu_supports("avx");
 
   void emit(std::initializer_list<int> list) {
     for (int byte : list) code.push_back(static_cast<u8>(byte));
   }
-  static int at(std::size_t offset) { return static_cast<int>(offset); }
+  // An opcode whose ModRM byte names register `reg` and [r8 + displacement].
+  void emit_at(std::initializer_list<int> opcode, int reg, std::size_t displacement) {
+    emit(opcode);
+    emit({0x80 | reg << 3, static_cast<int>(displacement & 0xff), static_cast<int>(displacement >> 8), 0, 0});
+  }
+  void registers(bool store) {
+    for (int n = 0; n < 4; ++n) {
+      const std::size_t at = offsetof(VectorCase, ymm) + 32 * static_cast<std::size_t>(n);
+      if (avx)
+        emit_at({0xc4, 0xc1, 0x7c, store ? 0x11 : 0x10}, n, at);  // vmovups ymm
+      else
+        emit_at({0x41, 0x0f, store ? 0x11 : 0x10}, n, at);  // movups xmm
+    }
+    for (int n = 0; n < 2; ++n)
+      emit_at({0x41, 0x0f, store ? 0x7f : 0x6f}, n,
+              offsetof(VectorCase, mmx) + 8 * static_cast<std::size_t>(n));  // movq mm
+    const int move = store ? 0x89 : 0x8b;
+    emit_at({0x49, move}, 0, offsetof(VectorCase, rax));
+    emit_at({0x49, move}, 1, offsetof(VectorCase, rcx));
+    emit_at({0x49, move}, 2, offsetof(VectorCase, rdx));
+  }
 };
 
 NativeVector::NativeVector() : impl_(std::make_unique<Impl>()) {
@@ -55,10 +76,12 @@ NativeVector::NativeVector() : impl_(std::make_unique<Impl>()) {
   action.sa_flags = SA_SIGINFO;
   sigaction(SIGFPE, &action, &impl_->old_fpe);
   sigaction(SIGILL, &action, &impl_->old_ill);
+  sigaction(SIGSEGV, &action, &impl_->old_segv);
 }
 NativeVector::~NativeVector() {
   sigaction(SIGFPE, &impl_->old_fpe, nullptr);
   sigaction(SIGILL, &impl_->old_ill, nullptr);
+  sigaction(SIGSEGV, &impl_->old_segv, nullptr);
 }
 
 std::string NativeVector::absent() const { return impl_->page ? "" : "this host refuses executable memory"; }
@@ -67,28 +90,22 @@ void NativeVector::set(std::span<const u8> instruction) {
   Impl& m = *impl_;
   m.code.assign(Impl::entry, 0xcc);
   using C = VectorCase;
-  constexpr int xmm = offsetof(C, xmm), mmx = offsetof(C, mmx), rax = offsetof(C, rax),
-                rcx = offsetof(C, rcx), rdx = offsetof(C, rdx), flags = offsetof(C, flags),
-                mxcsr = offsetof(C, mxcsr), memory = offsetof(C, memory);
-  static_assert(sizeof(C) <= 128);
-  m.emit({0x53});                        // push rbx
-  m.emit({0x48, 0x8d, 0x5f, memory});    // lea rbx, [rdi + memory]
-  m.emit({0x0f, 0x10, 0x47, xmm});       // movups xmm0, [rdi + xmm]
-  m.emit({0x0f, 0x10, 0x4f, xmm + 16});  // movups xmm1
-  m.emit({0x0f, 0x6f, 0x47, mmx});       // movq mm0
-  m.emit({0x0f, 0x6f, 0x4f, mmx + 8});   // movq mm1
-  m.emit({0x48, 0x8b, 0x47, rax, 0x48, 0x8b, 0x4f, rcx, 0x48, 0x8b, 0x57, rdx});
-  m.emit({0xff, 0x77, flags, 0x9d});  // push [rdi + flags]; popfq
-  m.emit({0x0f, 0xae, 0x57, mxcsr});  // ldmxcsr
+  m.emit({0x53, 0x49, 0x89, 0xf8});                 // push rbx; mov r8, rdi
+  m.emit_at({0x49, 0x8d}, 3, offsetof(C, memory));  // lea rbx, [memory]
+  m.emit({0x48, 0x89, 0xdf});                       // mov rdi, rbx
+  m.registers(false);
+  m.emit_at({0x41, 0xff}, 6, offsetof(C, flags));        // push [flags]
+  m.emit({0x9d});                                        // popfq
+  m.emit_at({0x41, 0x0f, 0xae}, 2, offsetof(C, mxcsr));  // ldmxcsr
   const std::size_t begin = m.code.size();
   m.code.insert(m.code.end(), instruction.begin(), instruction.end());
   const std::size_t end = m.code.size();
-  m.emit({0x0f, 0xae, 0x5f, mxcsr});  // stmxcsr
-  m.emit({0x9c, 0x8f, 0x47, flags});  // pushfq; pop [rdi + flags]
-  m.emit({0x48, 0x89, 0x47, rax, 0x48, 0x89, 0x4f, rcx, 0x48, 0x89, 0x57, rdx});
-  m.emit({0x0f, 0x7f, 0x47, mmx, 0x0f, 0x7f, 0x4f, mmx + 8});
-  m.emit({0x0f, 0x11, 0x47, xmm, 0x0f, 0x11, 0x4f, xmm + 16});
+  m.emit_at({0x41, 0x0f, 0xae}, 3, offsetof(C, mxcsr));  // stmxcsr
+  m.emit({0x9c});                                        // pushfq
+  m.emit_at({0x41, 0x8f}, 0, offsetof(C, flags));        // pop [flags]
+  m.registers(true);
   m.emit({0x68, 0x80, 0x1f, 0, 0, 0x0f, 0xae, 0x14, 0x24, 0x58});  // push 0x1f80; ldmxcsr [rsp]; pop rax
+  if (m.avx) m.emit({0xc5, 0xf8, 0x77});                           // vzeroupper
   m.emit({0x0f, 0x77, 0xfc, 0x5b, 0xc3});                          // emms; cld; pop rbx; ret
   std::memcpy(m.page->writable(), m.code.data(), m.code.size());
   // The manual asks for this before code runs that was written at another address.

@@ -167,13 +167,16 @@ class Comparison {
     if (open & Open::frame_order && is(real, Vector::PF) && is(ours, Vector::PF)) return true;
     // An operand that is misaligned too.
     if (in.flags & Eflags::AC && ours.trapped && (is(real, Vector::AC) || is(ours, Vector::AC))) return true;
-    const u64 alignment = s.row->operands[0] == Operand::ea ? 64 : 16;
+    const u64 alignment = s.row->operands[0] == Operand::ea ? 64 : s.row->attrs & RowAttr::vex ? 32 : 16;
     if (s.vectors() && s.memory && operands_.address(s, in) & (alignment - 1) && limit(real) && limit(ours))
       return true;
     // The manual leaves it to the processor whether these check the alignment.
     const auto tokens = s.row->operands;
-    const auto unaligned = [](Operand o) { return o == Operand::m128u || o == Operand::xm128u; };
-    return in.flags & Eflags::AC && is(real, Vector::AC) && (unaligned(tokens[0]) || unaligned(tokens[1]));
+    const auto unaligned = [](Operand o) {
+      return o == Operand::m128u || o == Operand::xm128u || o == Operand::vm || o == Operand::m;
+    };
+    return in.flags & Eflags::AC && is(real, Vector::AC) &&
+           (unaligned(tokens[0]) || unaligned(tokens[1]) || unaligned(tokens[2]));
   }
 
   void compare_registers(u32 open, const Outcome& real, const Outcome& ours) {
@@ -196,6 +199,11 @@ class Comparison {
       if (trapped && s.vectors()) clear(bytes, 512, 3, 2), clear(bytes, 512, 32, 128);
       if (open & Open::c1) bytes[3] &= 0xfd;
       if (open & Open::x87_values) clear(bytes, 512, 2, 3), clear(bytes, 512, 32, 128);
+    }
+    if (!trapped && Native::has_upper_halves() && real.upper != ours.upper) {
+      const auto [there, here] = std::mismatch(real.upper.begin(), real.upper.end(), ours.upper.begin());
+      differ(
+          fmt::format("upper halves at {}: host {:x}, here {:x}", there - real.upper.begin(), *there, *here));
     }
     if (real.bytes == ours.bytes) return;
     const auto [there, here] = std::mismatch(real.bytes.begin(), real.bytes.end(), ours.bytes.begin());

@@ -46,6 +46,20 @@ TEST_CASE("QEMU's variants of a model are the model") {
     CHECK_FALSE(error_of(wrong).empty());
 }
 
+TEST_CASE("the levels of the psABI are models, each with what the one before has") {
+  const CpuModel v2 = model("x86-64-v2"), v3 = model("x86-64-v3");
+  CHECK((v2.features & ~v3.features).none());
+  CHECK(v2.has(Feature::sse42));
+  CHECK_FALSE(v2.has(Feature::avx));
+  for (const Feature f : {Feature::avx, Feature::avx2, Feature::bmi1, Feature::bmi2, Feature::f16c,
+                          Feature::fma, Feature::lzcnt, Feature::movbe, Feature::xsave})
+    CHECK_MESSAGE(v3.has(f), feature_name(f));
+  CHECK(has(error_of("x86-64-v4"), "x86-64-v3"));
+  CHECK(has(error_of("Icelake-Server,+avx2"), "avx"));
+  CHECK(model("Icelake-Server,+avx,+avx2").has(Feature::avx2));
+  CHECK_FALSE(model("x86-64-v3,-avx").has(Feature::fma));
+}
+
 TEST_CASE("each generation of servers has what the one before had, and its own") {
   const char* const generations[] = {"Nehalem",    "Westmere",       "SandyBridge",    "IvyBridge",
                                      "Haswell",    "Broadwell",      "Skylake-Server", "Cascadelake-Server",
@@ -188,6 +202,26 @@ TEST_CASE("topology for one to eight CPUs") {
       CHECK((cpuid(m, x, 4, 3).eax >> 26) == (one.ebx >> 16 & 0xff) - 1);
     }
   }
+}
+
+TEST_CASE("CPUID tells the place of the upper halves in XSAVE's area") {
+  const CpuModel m = model("max");
+  CpuidContext x;
+  CHECK((cpuid(m, x, 0xd, 0).eax & 7) == 7);
+  CHECK((model("max,-pku").has(Feature::avx)));
+  x.xcr0 = 3;
+  CHECK(cpuid(m, x, 0xd, 0).ebx == 576);
+  x.xcr0 = 7;
+  CHECK(cpuid(m, x, 0xd, 0).ebx == 832);
+  CHECK(cpuid(model("max,-pku"), x, 0xd, 0).ecx == 832);
+  CHECK(cpuid(m, x, 0xd, 1).ebx == 832);
+  CHECK(cpuid(m, x, 0xd, 2).eax == 256);
+  CHECK(cpuid(m, x, 0xd, 2).ebx == 576);
+  CHECK(cpuid(m, x, 0xd, 2).ecx == 0);
+  x.xcr0 = 0x207;
+  CHECK(cpuid(m, x, 0xd, 0).ebx == 2696);
+  CHECK(cpuid(m, x, 0xd, 1).ebx == 840);
+  CHECK(cpuid(model("max,-avx"), x, 0xd, 2).eax == 0);
 }
 
 TEST_CASE("CPUID follows CR4, XCR0, the APIC and IA32_MISC_ENABLE") {

@@ -68,8 +68,24 @@ TEST_CASE("each register has one name, is found by it, and is read and saved in 
   for (const std::string& name : register_names()) CHECK_MESSAGE(find_register(name), name);
 }
 
+TEST_CASE("a CPU without AVX has no upper halves, in its saved state either") {
+  Box box;
+  const auto find = [](std::string_view name) { return find_register(name)->whole; };
+  const std::size_t without = saved(box.cpu).size();
+  CHECK_FALSE(find("ymm3h")->is_present(box.cpu));
+  std::string error;
+  box.model = *parse_cpu_model("max", error);
+  CHECK(find("ymm3h")->is_present(box.cpu));
+  CHECK(saved(box.cpu).size() == without + 16 * 16);
+  set(box.cpu, "ymm3h", 5);
+  set(box.cpu, "ymm3h.h", 6);
+  CHECK(box.cpu.vector.upper[3] == V128{{5, 6}});
+}
+
 TEST_CASE("saved state holds every register and every MSR that is kept") {
   Box box;
+  std::string error;
+  box.model = *parse_cpu_model("max", error);
   for (const RegisterInfo& row : register_table()) {
     if (!row.cell) continue;
     const auto before = saved(box.cpu);

@@ -24,7 +24,7 @@ struct List {};
 
 // The operand classes that a token stands for.
 template <Operand O, unsigned P, class T, class A>
-constexpr auto classes() {
+constexpr auto plain_classes() {
   using enum Operand;
   if constexpr (O == r || O == acc)
     return List<Gpr<P, T>>{};
@@ -96,6 +96,54 @@ constexpr auto classes() {
     return List<Fixed>{};
 }
 
+// The operand classes that a token stands for in a row with a VEX prefix, where they are not those of others.
+template <Operand O, unsigned P, class T, class A>
+constexpr auto vex_classes() {
+  using enum Operand;
+  if constexpr (O == v)
+    return List<Vec<P, T>>{};
+  else if constexpr (O == vm)
+    return List<Vec<P, T>, VexMem<A, T>>{};
+  else if constexpr (O == vma)
+    return List<Vec<P, T>, VexAligned<A, T>>{};
+  else if constexpr (O == ma)
+    return List<VexAligned<A, T>>{};
+  else if constexpr (O == m)
+    return List<VexMem<A, T>>{};
+  else if constexpr (O == x)
+    return List<Vec<P, V128>>{};
+  else if constexpr (O == ymm)
+    return List<Vec<P, V256>>{};
+  else if constexpr (O == xm8)
+    return List<VecLow<P, u8>, VexMem<A, u8>>{};
+  else if constexpr (O == xm16)
+    return List<VecLow<P, u16>, VexMem<A, u16>>{};
+  else if constexpr (O == xm32)
+    return List<VecLow<P, u32>, VexMem<A, u32>>{};
+  else if constexpr (O == xm64)
+    return List<VecLow<P, u64>, VexMem<A, u64>>{};
+  else if constexpr (O == xm128u)
+    return List<Vec<P, V128>, VexMem<A, V128>>{};
+  else if constexpr (O == m128u)
+    return List<VexMem<A, V128>>{};
+  else if constexpr (O == m32)
+    return List<VexMem<A, u32>>{};
+  else if constexpr (O == m64)
+    return List<VexMem<A, u64>>{};
+  else if constexpr (O == vsx || O == vsy)
+    return List<Vsib<A>>{};
+  else
+    return List<>{};
+}
+
+template <Operand O, unsigned P, class T, class A, bool vex>
+constexpr auto classes() {
+  if constexpr (vex && !std::is_same_v<decltype(vex_classes<O, P, T, A>()), List<>>)
+    return vex_classes<O, P, T, A>();
+  else
+    return plain_classes<O, P, T, A>();
+}
+
 constexpr bool may_be_memory(Operand o) {
   using enum Operand;
   switch (o) {
@@ -121,7 +169,12 @@ constexpr bool may_be_memory(Operand o) {
     case xm128:
     case xm128u:
     case ym32:
-    case ym64: return true;
+    case ym64:
+    case vm:
+    case vma:
+    case ma:
+    case vsx:
+    case vsy: return true;
     default: return false;
   }
 }
@@ -174,8 +227,10 @@ constexpr void pair_with(Expansion& handlers, unsigned size_log2, List<Seconds..
       ...);
 }
 
-template <class Body, Kind kind, bool stack, class A, class T, Operand O0, Operand O1>
+// O1 is the operand that is the body's second class, number P1 of the instruction.
+template <class Body, Kind kind, u8 attrs, class A, class T, Operand O0, Operand O1, unsigned P1>
 constexpr void fill_size(Expansion& handlers, unsigned size_log2) {
+  constexpr bool stack = attrs & RowAttr::stack, vex = attrs & RowAttr::vex;
   if constexpr (O0 == Operand::none) {
     using B = BoundTo<Body, A, stack, T>;
     const u8 v = variant_of(size_log2, Form::N, !A::flat);
@@ -184,19 +239,19 @@ constexpr void fill_size(Expansion& handlers, unsigned size_log2) {
     static_assert(O0 != Operand::rmi, "one operand has no form of its own for immediates: two rows");
     [&]<class... Firsts>(List<Firsts...>) {
       (put<Body, kind, stack, A, Firsts>(handlers, size_log2, form_of<Firsts>()), ...);
-    }(classes<O0, 0, T, A>());
+    }(classes<O0, 0, T, A, vex>());
   } else {
     [&]<class... Firsts>(List<Firsts...>) {
-      (pair_with<Body, kind, stack, A, Firsts>(handlers, size_log2, classes<O1, 1, T, A>()), ...);
-    }(classes<O0, 0, T, A>());
+      (pair_with<Body, kind, stack, A, Firsts>(handlers, size_log2, classes<O1, P1, T, A, vex>()), ...);
+    }(classes<O0, 0, T, A, vex>());
   }
 }
 
-template <class Body, Kind kind, bool stack, class T, Operand O0, Operand O1>
+template <class Body, Kind kind, u8 attrs, class T, Operand O0, Operand O1, unsigned P1>
 constexpr void fill_policies(Expansion& handlers, unsigned size_log2) {
-  fill_size<Body, kind, stack, Flat, T, O0, O1>(handlers, size_log2);
-  if constexpr (stack || may_be_memory(O0) || may_be_memory(O1)) {
-    fill_size<Body, kind, stack, Legacy, T, O0, O1>(handlers, size_log2);
+  fill_size<Body, kind, attrs, Flat, T, O0, O1, P1>(handlers, size_log2);
+  if constexpr (attrs & RowAttr::stack || may_be_memory(O0) || may_be_memory(O1)) {
+    fill_size<Body, kind, attrs, Legacy, T, O0, O1, P1>(handlers, size_log2);
   } else {
     for (unsigned form = 0; form < 8; ++form) {
       const u8 flat = variant_of(size_log2, static_cast<Form>(form), false);
@@ -206,16 +261,19 @@ constexpr void fill_policies(Expansion& handlers, unsigned size_log2) {
 }
 
 template <class Body, Kind kind, u8 sizes, u8 attrs, Operand O0 = Operand::none, Operand O1 = Operand::none,
-          Operand... rest>
+          Operand O2 = Operand::none, Operand... rest>
 constexpr Expansion expand() {
-  constexpr bool stack = attrs & RowAttr::stack;
+  constexpr unsigned P = second_class(O1);
+  constexpr Operand second = P == 2 ? O2 : O1;
   Expansion handlers;
-  if constexpr (sizes & Sizes::b) fill_policies<Body, kind, stack, u8, O0, O1>(handlers, 0);
-  if constexpr (sizes & Sizes::w) fill_policies<Body, kind, stack, u16, O0, O1>(handlers, 1);
-  if constexpr (sizes & Sizes::d) fill_policies<Body, kind, stack, u32, O0, O1>(handlers, 2);
-  if constexpr (sizes & Sizes::q) fill_policies<Body, kind, stack, u64, O0, O1>(handlers, 3);
+  if constexpr (sizes & Sizes::b) fill_policies<Body, kind, attrs, u8, O0, second, P>(handlers, 0);
+  if constexpr (sizes & Sizes::w) fill_policies<Body, kind, attrs, u16, O0, second, P>(handlers, 1);
+  if constexpr (sizes & Sizes::d) fill_policies<Body, kind, attrs, u32, O0, second, P>(handlers, 2);
+  if constexpr (sizes & Sizes::q) fill_policies<Body, kind, attrs, u64, O0, second, P>(handlers, 3);
+  if constexpr (sizes & Sizes::x) fill_policies<Body, kind, attrs, V128, O0, second, P>(handlers, 0);
+  if constexpr (sizes & Sizes::y) fill_policies<Body, kind, attrs, V256, O0, second, P>(handlers, 1);
   // Rows without sizes stand at size 0; T is u32 and means nothing.
-  if constexpr (sizes == Sizes::none) fill_policies<Body, kind, stack, u32, O0, O1>(handlers, 0);
+  if constexpr (sizes == Sizes::none) fill_policies<Body, kind, attrs, u32, O0, second, P>(handlers, 0);
   return handlers;
 }
 

@@ -73,6 +73,14 @@ inline bool load(Cpu& cpu, u64 linear, V128& out, SegReg seg) {
   }
   return load_bytes(cpu, linear, &out, 16, seg);
 }
+inline bool load(Cpu& cpu, u64 linear, V256& out, SegReg seg) {
+  const TlbEntry& entry = cpu.data->read[tlb_index(linear)];
+  if (hits<V256>(entry, linear)) [[likely]] {
+    std::memcpy(static_cast<void*>(&out), host_pointer(entry, linear), sizeof(V256));
+    return true;
+  }
+  return load_bytes(cpu, linear, &out, 32, seg);
+}
 
 template <class T>
 inline bool store(Cpu& cpu, u64 linear, T value, SegReg seg) {
@@ -91,6 +99,14 @@ inline bool store(Cpu& cpu, u64 linear, const V128& value, SegReg seg) {
     return true;
   }
   return store_bytes(cpu, linear, &value, 16, seg);
+}
+inline bool store(Cpu& cpu, u64 linear, const V256& value, SegReg seg) {
+  const TlbEntry& entry = cpu.data->write[tlb_index(linear)];
+  if (hits<V256>(entry, linear)) [[likely]] {
+    std::memcpy(host_pointer(entry, linear), &value, sizeof(V256));
+    return true;
+  }
+  return store_bytes(cpu, linear, &value, 32, seg);
 }
 
 // A read-modify-write in two halves. After a successful open, commit cannot fail.

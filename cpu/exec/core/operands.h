@@ -70,7 +70,7 @@ struct Gpr {
   static void commit(Cpu& cpu, const Op& op, const Slot&, T value) { write(cpu, op, value); }
 };
 
-// Memory of type T (u8 to u64, or V128 without alignment).
+// Memory of type T (u8 to u64, or V128 and V256 without alignment).
 template <class A, class T>
 struct Mem {
   using Value = T;
@@ -94,25 +94,25 @@ struct Mem {
   static void commit(Cpu& cpu, const Op&, const Slot& slot, T value) { commit_rmw(cpu, slot, value); }
 };
 
-// 16 bytes that must be aligned: #GP(0) otherwise.
-template <class A>
+// A vector that must be aligned: #GP(0) otherwise.
+template <class A, class T = V128>
 struct MemAligned {
-  using Value = V128;
+  using Value = T;
   static constexpr Where where = Where::mem;
   static bool address(Cpu& cpu, const Op& op, AccessKind kind, u64& linear) {
-    if (!memory_operand<A>(cpu, op, 16, kind, linear)) return false;
-    if (linear & 15) [[unlikely]] {
+    if (!memory_operand<A>(cpu, op, sizeof(T), kind, linear)) return false;
+    if (linear & (sizeof(T) - 1)) [[unlikely]] {
       cpu.raise(Vector::GP, 0);
       return false;
     }
     return true;
   }
-  static bool read(Cpu& cpu, const Op& op, V128& value) {
+  static bool read(Cpu& cpu, const Op& op, T& value) {
     u64 linear;
     return address(cpu, op, AccessKind::read, linear) &&
            load(cpu, linear, value, static_cast<SegReg>(op.seg));
   }
-  static bool write(Cpu& cpu, const Op& op, const V128& value) {
+  static bool write(Cpu& cpu, const Op& op, const T& value) {
     u64 linear;
     return address(cpu, op, AccessKind::write, linear) &&
            store(cpu, linear, value, static_cast<SegReg>(op.seg));
@@ -169,12 +169,13 @@ struct Index {
   static u8 number(const Op& op) { return P == 0 ? op.r0 : P == 1 ? op.r1 : op.r2; }
 };
 
-// A whole XMM register.
+// A whole XMM register of an SSE instruction, which is its own first source.
 template <unsigned P>
 struct Xmm {
   using Value = V128;
   static constexpr Where where = Where::reg;
   static V128& at(Cpu& cpu, const Op& op) { return cpu.vector.xmm[P == 0 ? op.r0 : P == 1 ? op.r1 : op.r2]; }
+  static const V128& first(Cpu& cpu, const Op& op) { return at(cpu, op); }
   static bool read(Cpu& cpu, const Op& op, V128& value) {
     value = at(cpu, op);
     return true;
@@ -198,6 +199,57 @@ struct XmmLow {
     return true;
   }
 };
+// The classes of rows with a VEX prefix, which bodies tell by `vex`. A vector register of V128 or V256: a
+// write of the narrower clears the upper half. `first` is the source that comes before the one that may be
+// memory.
+template <unsigned P, class T>
+struct Vec {
+  using Value = T;
+  static constexpr Where where = Where::reg;
+  static constexpr bool vex = true;
+  static u8 number(const Op& op) { return P == 0 ? op.r0 : P == 1 ? op.r1 : op.r2; }
+  static const V128& at(Cpu& cpu, const Op& op) { return cpu.vector.xmm[number(op)]; }
+  static T of(const Cpu& cpu, unsigned n) {
+    if constexpr (sizeof(T) == sizeof(V256))
+      return {cpu.vector.xmm[n], cpu.vector.upper[n]};
+    else
+      return cpu.vector.xmm[n];
+  }
+  static T first(const Cpu& cpu, const Op& op) { return of(cpu, op.r1); }
+  static bool read(Cpu& cpu, const Op& op, T& value) {
+    value = of(cpu, number(op));
+    return true;
+  }
+  static bool write(Cpu& cpu, const Op& op, const T& value) {
+    if constexpr (sizeof(T) == sizeof(V256)) {
+      cpu.vector.xmm[number(op)] = value.low;
+      cpu.vector.upper[number(op)] = value.high;
+    } else {
+      cpu.vector.xmm[number(op)] = value;
+      cpu.vector.upper[number(op)] = {};
+    }
+    return true;
+  }
+};
+template <unsigned P, class T>
+struct VecLow : XmmLow<P, T> {
+  static constexpr bool vex = true;
+};
+template <class A, class T>
+struct VexMem : Mem<A, T> {
+  static constexpr bool vex = true;
+};
+template <class A, class T>
+struct VexAligned : MemAligned<A, T> {
+  static constexpr bool vex = true;
+};
+// Memory whose index is a vector register: the body makes the addresses.
+template <class A>
+struct Vsib {
+  static constexpr Where where = Where::mem;
+  static constexpr bool vex = true;
+};
+
 // An MMX register: the significand of a physical x87 register. The body calls mark_mmx_in_use(cpu) where the
 // manual says that the instruction touches MMX state.
 template <unsigned P>

@@ -1,6 +1,7 @@
 // Owns the handlers of the rows in cpu/decode/rows/integer.inc.
 #include "cpu/exec/core/handlers.h"
 #include "cpu/exec/integer/arithmetic.h"
+#include "cpu/exec/integer/bit_fields.h"
 #include "cpu/exec/integer/bits.h"
 #include "cpu/exec/integer/misc.h"
 #include "cpu/exec/integer/moves.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cpu/exec/sse/float_arithmetic.h"
+#include "cpu/exec/sse/packed.h"
 
 namespace ringside {
 
@@ -10,7 +11,7 @@ template <class F>
 [[gnu::noinline]] bool exact_predicates(Cpu& cpu, const BitsOf<F>* a, const BitsOf<F>* b, BitsOf<F>* result,
                                         unsigned lanes, unsigned number) {
   soft::Context context(cpu.vector.mxcsr);
-  LaneBits<F> r{};
+  std::array<BitsOf<F>, 2 * FloatTraits<F>::lanes> r{};
   for (unsigned i = 0; i < lanes; ++i) {
     r[i] = soft::predicate(context, a[i], b[i], number) ? static_cast<BitsOf<F>>(~BitsOf<F>{0}) : 0;
   }
@@ -34,37 +35,53 @@ inline M host_predicate(V a, V b, unsigned number) {
   }
 }
 
+template <class F>
+inline bool all_comparable(const V128& a, const V128& b) {
+  return all(comparable<F>(bits_as<VectorOf<F>>(a)) & comparable<F>(bits_as<VectorOf<F>>(b)));
+}
+template <class F>
+struct HostPredicate {
+  V128 operator()(const V128& a, const V128& b, u8 number) const {
+    const auto x = bits_as<VectorOf<F>>(a), y = bits_as<VectorOf<F>>(b);
+    return bits_as<V128>(host_predicate<typename FloatTraits<F>::Mask>(x, y, number));
+  }
+};
+
 template <class F, class Dst, class Src>
 inline bool compare_packed(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  typename Dst::Value b;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  V128& a = Dst::at(cpu, op);
-  const auto x = bits_as<VectorOf<F>>(a), y = bits_as<VectorOf<F>>(b);
-  if (all(comparable<F>(x) & comparable<F>(y))) [[likely]] {
-    a = bits_as<V128>(host_predicate<typename FloatTraits<F>::Mask>(x, y, static_cast<unsigned>(op.imm)));
-    return true;
-  }
-  const auto left = bits_as<LaneBits<F>>(a), right = bits_as<LaneBits<F>>(b);
-  LaneBits<F> r;
-  if (!exact_predicates<F>(cpu, left.data(), right.data(), r.data(), r.size(), op.imm & 7)) return false;
-  a = bits_as<V128>(r);
-  return true;
+  const auto a = Dst::first(cpu, op);
+  constexpr bool wide = sizeof b == sizeof(V256);
+  bool known;
+  if constexpr (wide)
+    known = all_comparable<F>(a.low, b.low) && all_comparable<F>(a.high, b.high);
+  else
+    known = all_comparable<F>(a, b);
+  const u8 number = op.imm & (is_vex<Dst> ? 31 : 7);
+  if (known) [[likely]]
+    return Dst::write(cpu, op, lanewise<HostPredicate<F>>(a, b, number));
+  using Lanes = std::array<BitsOf<F>, sizeof b / sizeof(F)>;
+  const auto left = bits_as<Lanes>(a), right = bits_as<Lanes>(b);
+  Lanes r;
+  return exact_predicates<F>(cpu, left.data(), right.data(), r.data(), r.size(), number) &&
+         Dst::write(cpu, op, bits_as<typename Dst::Value>(r));
 }
 template <class F, class Dst, class Src>
 inline bool compare_scalar(Cpu& cpu, const Op& op) {
   using U = BitsOf<F>;
   U b, r;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  const U a = static_cast<U>(Dst::at(cpu, op).q[0]);
+  const U a = static_cast<U>(Dst::first(cpu, op).q[0]);
   const F x = bits_as<F>(a), y = bits_as<F>(b);
   if (comparable<F>(x) & comparable<F>(y)) [[likely]] {
     r = host_predicate<bool>(x, y, static_cast<unsigned>(op.imm)) ? ~U{0} : 0;
-  } else if (!exact_predicates<F>(cpu, &a, &b, &r, 1, op.imm & 7)) {
+  } else if (!exact_predicates<F>(cpu, &a, &b, &r, 1, op.imm & (is_vex<Dst> ? 31 : 7))) {
     return false;
   }
-  set_low(Dst::at(cpu, op), r);
+  put_low<Dst>(cpu, op, r);
   return true;
 }
 template <class D, class S>
@@ -81,7 +98,7 @@ template <class F, bool signalling, class Dst, class Src>
 inline bool compare_to_flags(Cpu& cpu, const Op& op) {
   using U = BitsOf<F>;
   U b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
   const U a = static_cast<U>(Dst::at(cpu, op).q[0]);
   const F x = bits_as<F>(a), y = bits_as<F>(b);

@@ -25,7 +25,7 @@ inline bool to_integer_scalar(Cpu& cpu, const Op& op) {
   using Integer = std::make_signed_t<typename Dst::Value>;
   constexpr F limit = sizeof(Integer) == 4 ? F(0x1p31) : F(0x1p63);
   BitsOf<F> in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  if (!vector_ready<Src>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
   Integer out;
   const F x = bits_as<F>(in);
@@ -52,7 +52,7 @@ template <class F, class Dst, class Src>
 inline bool from_integer_scalar(Cpu& cpu, const Op& op) {
   using Integer = std::make_signed_t<typename Src::Value>;
   typename Src::Value in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
   const Integer value = static_cast<Integer>(in);
   constexpr s64 whole = s64{1} << (sizeof(F) == 4 ? 24 : 53);
@@ -67,7 +67,7 @@ inline bool from_integer_scalar(Cpu& cpu, const Op& op) {
     out = soft::from_integer<BitsOf<F>>(context, value);
     if (!commit_mxcsr(cpu, context)) return false;
   }
-  set_low(Dst::at(cpu, op), out);
+  put_low<Dst>(cpu, op, out);
   return true;
 }
 template <class D, class S>
@@ -91,23 +91,24 @@ inline bool host_narrows(const Cpu& cpu, double x) {
 template <class Dst, class Src>
 inline bool cvtss2sd(Cpu& cpu, const Op& op) {
   u32 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
   const float x = bits_as<float>(in);
+  u64 out;
   if (comparable<float>(x)) [[likely]] {
-    Dst::at(cpu, op).q[0] = bits_as<u64>(static_cast<double>(x));
-    return true;
+    out = bits_as<u64>(static_cast<double>(x));
+  } else {
+    soft::Context context(cpu.vector.mxcsr);
+    out = soft::widen(context, in);
+    if (!commit_mxcsr(cpu, context)) return false;
   }
-  soft::Context context(cpu.vector.mxcsr);
-  const u64 out = soft::widen(context, in);
-  if (!commit_mxcsr(cpu, context)) return false;
-  Dst::at(cpu, op).q[0] = out;
+  put_low<Dst>(cpu, op, out);
   return true;
 }
 template <class Dst, class Src>
 inline bool cvtsd2ss(Cpu& cpu, const Op& op) {
   u64 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
   const double x = bits_as<double>(in);
   u32 out;
@@ -118,86 +119,89 @@ inline bool cvtsd2ss(Cpu& cpu, const Op& op) {
     out = soft::narrow(context, in);
     if (!commit_mxcsr(cpu, context)) return false;
   }
-  set_low(Dst::at(cpu, op), out);
+  put_low<Dst>(cpu, op, out);
   return true;
 }
 
-// Packed conversions, all in integers but for the whole-register ones that need no rounding.
-using Doubles = LaneBits<double>;
-using Singles = LaneBits<float>;
+// Packed conversions, all in integers but for the whole-register ones that need no rounding. Those that widen
+// read half a register, those that narrow write one and clear what is above.
+template <class T, class V>
+using ElementsOf = std::array<T, sizeof(V) / sizeof(T)>;
 
-// CVTPS2PD takes 64 bits, CVTPD2PS gives 64 bits and zeros above.
 template <class Dst, class Src>
 inline bool cvtps2pd(Cpu& cpu, const Op& op) {
-  u64 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  typename Src::Value in;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
-  const float low = bits_as<float>(static_cast<u32>(in)), high = bits_as<float>(static_cast<u32>(in >> 32));
-  if (comparable<float>(low) & comparable<float>(high)) [[likely]] {
-    Dst::at(cpu, op) = {{bits_as<u64>(static_cast<double>(low)), bits_as<u64>(static_cast<double>(high))}};
-    return true;
+  const auto x = bits_as<ElementsOf<u32, decltype(in)>>(in);
+  ElementsOf<u64, typename Dst::Value> out;
+  bool known = true;
+  for (unsigned i = 0; i < x.size(); ++i) {
+    known = known & comparable<float>(bits_as<float>(x[i]));
+    out[i] = bits_as<u64>(static_cast<double>(bits_as<float>(x[i])));
   }
-  soft::Context context(cpu.vector.mxcsr);
-  const V128 out = {
-      {soft::widen(context, static_cast<u32>(in)), soft::widen(context, static_cast<u32>(in >> 32))}};
-  if (!commit_mxcsr(cpu, context)) return false;
-  Dst::at(cpu, op) = out;
-  return true;
+  if (!known) [[unlikely]] {
+    soft::Context context(cpu.vector.mxcsr);
+    for (unsigned i = 0; i < x.size(); ++i) out[i] = soft::widen(context, x[i]);
+    if (!commit_mxcsr(cpu, context)) return false;
+  }
+  return Dst::write(cpu, op, bits_as<typename Dst::Value>(out));
 }
 template <class Dst, class Src>
 inline bool cvtpd2ps(Cpu& cpu, const Op& op) {
-  V128 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  typename Src::Value in;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
-  const double x = bits_as<double>(in.q[0]), y = bits_as<double>(in.q[1]);
-  u64 low, high;
-  if (host_narrows(cpu, x) && host_narrows(cpu, y)) [[likely]] {
-    low = bits_as<u32>(static_cast<float>(x));
-    high = bits_as<u32>(static_cast<float>(y));
-  } else {
+  const auto x = bits_as<ElementsOf<u64, decltype(in)>>(in);
+  ElementsOf<u32, V128> out{};
+  bool known = true;
+  for (unsigned i = 0; known && i < x.size(); ++i) {
+    known = host_narrows(cpu, bits_as<double>(x[i]));
+    if (known) out[i] = bits_as<u32>(static_cast<float>(bits_as<double>(x[i])));
+  }
+  if (!known) [[unlikely]] {
     soft::Context context(cpu.vector.mxcsr);
-    low = soft::narrow(context, in.q[0]);
-    high = soft::narrow(context, in.q[1]);
+    for (unsigned i = 0; i < x.size(); ++i) out[i] = soft::narrow(context, x[i]);
     if (!commit_mxcsr(cpu, context)) return false;
   }
-  Dst::at(cpu, op) = {{low | high << 32, 0}};
-  return true;
+  return Dst::write(cpu, op, bits_as<V128>(out));
 }
 
 template <class Dst, class Src>
 inline bool cvtdq2ps(Cpu& cpu, const Op& op) {
-  V128 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  typename Src::Value in;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
-  const auto x = bits_as<std::array<s32, 4>>(in);
-  Singles out;
+  const auto x = bits_as<ElementsOf<s32, decltype(in)>>(in);
+  ElementsOf<u32, decltype(in)> out;
   bool known = true;
   const bool rounds = host_rounds(cpu);
-  for (unsigned i = 0; i < 4; ++i) {
+  for (unsigned i = 0; i < x.size(); ++i) {
     const float host = static_cast<float>(x[i]);
     known = known && (rounds || static_cast<double>(host) == static_cast<double>(x[i]));
     out[i] = bits_as<u32>(host);
   }
   if (!known) [[unlikely]] {
     soft::Context context(cpu.vector.mxcsr);
-    for (unsigned i = 0; i < 4; ++i) out[i] = soft::from_integer<u32>(context, x[i]);
+    for (unsigned i = 0; i < x.size(); ++i) out[i] = soft::from_integer<u32>(context, x[i]);
     if (!commit_mxcsr(cpu, context)) return false;
   }
-  Dst::at(cpu, op) = bits_as<V128>(out);
-  return true;
+  return Dst::write(cpu, op, bits_as<typename Dst::Value>(out));
 }
 // Two 32-bit integers to doubles: always exact.
 inline V128 doubles_of(u64 integers) {
   return {{bits_as<u64>(static_cast<double>(static_cast<s32>(integers))),
            bits_as<u64>(static_cast<double>(static_cast<s32>(integers >> 32)))}};
 }
+inline V256 doubles_of(const V128& integers) {
+  return {doubles_of(integers.q[0]), doubles_of(integers.q[1])};
+}
 template <class Dst, class Src>
 inline bool cvtdq2pd(Cpu& cpu, const Op& op) {
-  u64 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  typename Src::Value in;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
-  Dst::at(cpu, op) = doubles_of(in);
-  return true;
+  return Dst::write(cpu, op, doubles_of(in));
 }
 
 // Of a number that fits. Beyond 2^52 doubles have no fractions: adding that rounds to nearest.
@@ -207,25 +211,34 @@ inline s32 host_integer(double x) {
   return static_cast<s32>(cut == Cut::truncate ? x : (x + shift) - shift);
 }
 
+inline bool fit_integers(const V128& v, float) {
+  return all(magnitude_of(bits_as<VectorOf<float>>(v)) < 0x7fffff80);
+}
+inline bool fit_integers(const V128& v, double) {
+  return all(magnitude_of(bits_as<VectorOf<double>>(v)) < 0x7fffff80);
+}
+template <class F>
+inline bool fit_integers(const V256& v, F kind) {
+  return fit_integers(v.low, kind) && fit_integers(v.high, kind);
+}
+
 // CVTPS2DQ, CVTTPS2DQ; CVTPD2DQ, CVTTPD2DQ.
 template <class F, Cut cut, class Dst, class Src>
 inline bool to_integer_packed(Cpu& cpu, const Op& op) {
-  V128 in;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
+  typename Src::Value in;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, in)) [[unlikely]]
     return false;
-  const auto x = bits_as<LaneBits<F>>(in);
-  std::array<s32, 4> out{};
-  bool known = all(magnitude_of(bits_as<VectorOf<F>>(in)) < F(0x7fffff80));
+  const auto x = bits_as<ElementsOf<BitsOf<F>, decltype(in)>>(in);
+  ElementsOf<s32, typename Dst::Value> out{};
+  bool known = fit_integers(in, F());
   const bool rounds = host_rounds(cpu);
-  for (unsigned i = 0; known && i < FloatTraits<F>::lanes; ++i) {
+  for (unsigned i = 0; known && i < x.size(); ++i) {
     out[i] = host_integer<cut>(bits_as<F>(x[i]));
     known = rounds || static_cast<F>(out[i]) == bits_as<F>(x[i]);  // a whole number is not rounded
   }
-  if (!known && !exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), FloatTraits<F>::lanes))
-      [[unlikely]]
+  if (!known && !exact_to_integers<s32, F, cut>(cpu, x.data(), out.data(), x.size())) [[unlikely]]
     return false;
-  Dst::at(cpu, op) = bits_as<V128>(out);
-  return true;
+  return Dst::write(cpu, op, bits_as<typename Dst::Value>(out));
 }
 template <class D, class S>
 constexpr auto cvtps2dq = to_integer_packed<float, Cut::control, D, S>;

@@ -1,4 +1,4 @@
-// Owns the memory images of x87, SSE and PKRU state, and the rules of saving and restoring them.
+// Owns the memory images of x87, SSE, AVX and PKRU state, and the rules of saving and restoring them.
 #include "cpu/exec/sse/extended_state.h"
 
 #include <algorithm>
@@ -16,7 +16,8 @@ struct Component {
   u64 bit;
   unsigned offset, bytes;  // in the standard form
 };
-constexpr Component extended[] = {{Xcr0::pkru, xsave_area::pkru_offset, xsave_area::pkru_bytes}};
+constexpr Component extended[] = {{Xcr0::avx, xsave_area::avx_offset, xsave_area::avx_bytes},
+                                  {Xcr0::pkru, xsave_area::pkru_offset, xsave_area::pkru_bytes}};
 
 template <class T>
 void put(u8* at, T value) {
@@ -96,15 +97,20 @@ bool is_initial(const X87State& x87) {
          !(x87.status | x87.top | x87.valid | x87.opcode | x87.code_selector | x87.data_selector) &&
          !(x87.instruction_pointer | x87.data_pointer);
 }
+bool is_initial(const std::array<V128, 16>& registers) {
+  u64 any = 0;
+  for (const V128& v : registers) any |= v.q[0] | v.q[1];
+  return any == 0;
+}
 // As FNINIT, and the registers are cleared too.
 void initialise(X87State& x87) { x87 = X87State{}; }
 
 }  // namespace
 
 u64 components_in_use(const Cpu& cpu) {
-  u64 any = cpu.vector.mxcsr ^ Mxcsr::initial;
-  for (const V128& v : cpu.vector.xmm) any |= v.q[0] | v.q[1];
-  return (is_initial(cpu.x87) ? 0 : Xcr0::x87) | (any ? Xcr0::sse : 0) | (cpu.pkru ? Xcr0::pkru : 0);
+  const bool sse = cpu.vector.mxcsr != Mxcsr::initial || !is_initial(cpu.vector.xmm);
+  return (is_initial(cpu.x87) ? 0 : Xcr0::x87) | (sse ? Xcr0::sse : 0) |
+         (is_initial(cpu.vector.upper) ? 0 : Xcr0::avx) | (cpu.pkru ? Xcr0::pkru : 0);
 }
 
 bool fxsave_ready(Cpu& cpu) {
@@ -208,9 +214,12 @@ bool xsave_at(Cpu& cpu, const Op& op, u64 linear, SaveForm form) {
     const unsigned at = compacted ? next : c.offset;
     next += c.bytes;
     if (!(written & c.bit)) continue;
-    const u64 value = cpu.pkru;
-    if (!probe_write(cpu, linear + at, c.bytes, seg)) return false;
-    if (!store_bytes(cpu, linear + at, &value, c.bytes, seg)) return false;
+    const u64 keys = cpu.pkru;
+    const bool avx = c.bit == Xcr0::avx;
+    const void* const from = avx ? static_cast<const void*>(cpu.vector.upper.data()) : &keys;
+    const unsigned bytes = avx ? 16 * xmm_count(cpu) : c.bytes;
+    if (!probe_write(cpu, linear + at, bytes, seg)) return false;
+    if (!store_bytes(cpu, linear + at, from, bytes, seg)) return false;
   }
   return store_bytes(cpu, linear, image.data(), legacy_and_header, seg);
 }
@@ -242,11 +251,13 @@ bool xrstor_at(Cpu& cpu, const Op& op, u64 linear, bool supervisor) {
   const bool load_mxcsr = compacted ? (loaded & Xcr0::sse) != 0 : (requested & (Xcr0::sse | Xcr0::avx)) != 0;
   if (load_mxcsr && (mxcsr & ~mxcsr_mask)) return general_protection(cpu);
   u64 pkru = 0;
+  std::array<V128, 16> upper{};
   unsigned next = legacy_and_header;
   for (const Component& c : extended) {
     const unsigned at = compacted ? next : c.offset;
     if (layout & c.bit) next += c.bytes;
-    if ((loaded & c.bit) && !load_bytes(cpu, linear + at, &pkru, c.bytes, seg)) return false;
+    void* const to = c.bit == Xcr0::avx ? static_cast<void*>(upper.data()) : &pkru;
+    if ((loaded & c.bit) && !load_bytes(cpu, linear + at, to, c.bytes, seg)) return false;
   }
 
   if (loaded & Xcr0::x87) get_x87(cpu.x87, op.size == 8, image.data());
@@ -259,6 +270,7 @@ bool xrstor_at(Cpu& cpu, const Op& op, u64 linear, bool supervisor) {
   } else if (compacted && (initial & Xcr0::sse)) {
     cpu.vector.mxcsr = Mxcsr::initial;
   }
+  if (requested & Xcr0::avx) std::copy_n(upper.begin(), count, cpu.vector.upper.begin());
   if ((requested & Xcr0::pkru) && cpu.pkru != static_cast<u32>(pkru)) {
     cpu.pkru = static_cast<u32>(pkru);
     cpu.update_translation();

@@ -10,7 +10,7 @@ template <class F>
 bool square_roots(Cpu& cpu, BitsOf<F>* lanes, unsigned count) {
   const bool rounds = host_rounds(cpu);
   bool known = host_rounds_but_for_pe(cpu);
-  std::array<BitsOf<F>, FloatTraits<F>::lanes> roots{};
+  std::array<BitsOf<F>, 2 * FloatTraits<F>::lanes> roots{};
   for (unsigned i = 0; i < count; ++i) {
     const F x = bits_as<F>(lanes[i]);
     // Zero keeps its sign.
@@ -76,47 +76,47 @@ u32 approximate_reciprocal_root(u32 a) {
   return static_cast<u32>(result + 127) << 23 | static_cast<u32>(thirteen & 0xfff) << 11;
 }
 
-namespace {
-
-template <class U>
-bool step(Cpu& cpu, U (*function)(soft::Context&, U, U), U a, U b, U& result) {
+bool dot_product_single(Cpu& cpu, V128* a, const V128* b, unsigned halves, u8 control) {
+  std::array<LaneBits<float>, 2> products{};
   soft::Context context(cpu.vector.mxcsr);
-  result = function(context, a, b);
-  return commit_mxcsr(cpu, context);
-}
-
-}  // namespace
-
-bool dot_product_single(Cpu& cpu, V128& a, const V128& b, u8 control) {
-  const auto x = bits_as<LaneBits<float>>(a), y = bits_as<LaneBits<float>>(b);
-  LaneBits<float> products{};
-  soft::Context context(cpu.vector.mxcsr);
-  for (unsigned i = 0; i < 4; ++i) {
-    if (control & (16u << i)) products[i] = soft::mul(context, x[i], y[i]);
+  for (unsigned h = 0; h < halves; ++h) {
+    const auto x = bits_as<LaneBits<float>>(a[h]), y = bits_as<LaneBits<float>>(b[h]);
+    for (unsigned i = 0; i < 4; ++i) {
+      if (control & (16u << i)) products[h][i] = soft::mul(context, x[i], y[i]);
+    }
   }
   if (!commit_mxcsr(cpu, context)) return false;
-  soft::Context sums(cpu.vector.mxcsr);
-  const u32 low = soft::add(sums, products[0], products[1]), high = soft::add(sums, products[2], products[3]);
-  u32 sum;
-  if (!commit_mxcsr(cpu, sums) || !step<u32>(cpu, soft::add, low, high, sum)) return false;
-  LaneBits<float> result{};
-  for (unsigned i = 0; i < 4; ++i) {
-    if (control & (1u << i)) result[i] = sum;
+  soft::Context pairs(cpu.vector.mxcsr);
+  std::array<u32, 2> low{}, high{}, sum{};
+  for (unsigned h = 0; h < halves; ++h) {
+    low[h] = soft::add(pairs, products[h][0], products[h][1]);
+    high[h] = soft::add(pairs, products[h][2], products[h][3]);
   }
-  a = bits_as<V128>(result);
+  if (!commit_mxcsr(cpu, pairs)) return false;
+  soft::Context sums(cpu.vector.mxcsr);
+  for (unsigned h = 0; h < halves; ++h) sum[h] = soft::add(sums, low[h], high[h]);
+  if (!commit_mxcsr(cpu, sums)) return false;
+  for (unsigned h = 0; h < halves; ++h) {
+    LaneBits<float> result{};
+    for (unsigned i = 0; i < 4; ++i) {
+      if (control & (1u << i)) result[i] = sum[h];
+    }
+    a[h] = bits_as<V128>(result);
+  }
   return true;
 }
 
-bool dot_product_double(Cpu& cpu, V128& a, const V128& b, u8 control) {
+bool dot_product_double(Cpu& cpu, V128* a, const V128* b, unsigned, u8 control) {
   V128 products;
   soft::Context context(cpu.vector.mxcsr);
   for (unsigned i = 0; i < 2; ++i) {
-    if (control & (16u << i)) products.q[i] = soft::mul(context, a.q[i], b.q[i]);
+    if (control & (16u << i)) products.q[i] = soft::mul(context, a->q[i], b->q[i]);
   }
-  u64 sum;
-  if (!commit_mxcsr(cpu, context) || !step<u64>(cpu, soft::add, products.q[0], products.q[1], sum))
-    return false;
-  for (unsigned i = 0; i < 2; ++i) a.q[i] = control & (1u << i) ? sum : 0;
+  if (!commit_mxcsr(cpu, context)) return false;
+  soft::Context sums(cpu.vector.mxcsr);
+  const u64 sum = soft::add(sums, products.q[0], products.q[1]);
+  if (!commit_mxcsr(cpu, sums)) return false;
+  for (unsigned i = 0; i < 2; ++i) a->q[i] = control & (1u << i) ? sum : 0;
   return true;
 }
 

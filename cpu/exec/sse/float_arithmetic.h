@@ -3,19 +3,20 @@
 #pragma once
 
 #include "cpu/exec/core/operands.h"
-#include "cpu/exec/sse/fast_float.h"
+#include "cpu/exec/sse/packed.h"
 
 namespace ringside {
 
 // Element by element in integers, with the flags settled. False: faulted, and `result` is not to be used.
-template <class Operation, class F>
-[[gnu::noinline]] bool exact_lanes(Cpu& cpu, const V128& a, const V128& b, V128& result) {
+template <class Operation, class F, class V>
+[[gnu::noinline]] bool exact_lanes(Cpu& cpu, const V& a, const V& b, V& result) {
   soft::Context context(cpu.vector.mxcsr);
-  const auto x = bits_as<LaneBits<F>>(a), y = bits_as<LaneBits<F>>(b);
-  LaneBits<F> r{};
+  using Lanes = std::array<BitsOf<F>, sizeof(V) / sizeof(F)>;
+  const auto x = bits_as<Lanes>(a), y = bits_as<Lanes>(b);
+  Lanes r{};
   for (unsigned i = 0; i < r.size(); ++i) r[i] = Operation::exact(context, x[i], y[i], i);
   if (!commit_mxcsr(cpu, context)) return false;
-  result = bits_as<V128>(r);
+  result = bits_as<V>(r);
   return true;
 }
 template <class Operation, class F>
@@ -39,40 +40,51 @@ inline bool host_is_right(const Cpu& cpu, V a, V b, V r) {
   return true;
 }
 
+// The host's result. False: it is not right.
 template <class Operation, class F>
-inline bool combine_lanes(Cpu& cpu, const V128& a, const V128& b, V128& result) {
+inline bool host_lanes(const Cpu& cpu, const V128& a, const V128& b, V128& result) {
   const auto x = bits_as<VectorOf<F>>(a), y = bits_as<VectorOf<F>>(b);
   const VectorOf<F> r = Operation::template host<F>(x, y);
-  if (host_is_right<Operation, F>(cpu, x, y, r)) [[likely]] {
-    result = bits_as<V128>(r);
-    return true;
-  }
-  return exact_lanes<Operation, F>(cpu, a, b, result);
+  result = bits_as<V128>(r);
+  return host_is_right<Operation, F>(cpu, x, y, r);
+}
+template <class Operation, class F>
+inline bool host_lanes(const Cpu& cpu, const V256& a, const V256& b, V256& result) {
+  return host_lanes<Operation, F>(cpu, a.low, b.low, result.low) &&
+         host_lanes<Operation, F>(cpu, a.high, b.high, result.high);
+}
+// Into the destination. The exact result has a place of its own, so that the host's stays in a register.
+template <class Operation, class F, class Dst, class V>
+inline bool combine_lanes(Cpu& cpu, const Op& op, const V& a, const V& b) {
+  V r;
+  if (host_lanes<Operation, F>(cpu, a, b, r)) [[likely]]
+    return Dst::write(cpu, op, r);
+  V exact;
+  return exact_lanes<Operation, F>(cpu, a, b, exact) && Dst::write(cpu, op, exact);
 }
 
 template <class Operation, class F, class Dst, class Src>
 inline bool packed_float(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  typename Dst::Value b;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  V128& a = Dst::at(cpu, op);
-  return combine_lanes<Operation, F>(cpu, a, b, a);
+  return combine_lanes<Operation, F, Dst>(cpu, op, Dst::first(cpu, op), b);
 }
 
 template <class Operation, class F, class Dst, class Src>
 inline bool scalar_float(Cpu& cpu, const Op& op) {
   using U = BitsOf<F>;
   U b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  const U a = static_cast<U>(Dst::at(cpu, op).q[0]);
+  const U a = static_cast<U>(Dst::first(cpu, op).q[0]);
   const F x = bits_as<F>(a), y = bits_as<F>(b);
   const F r = Operation::template host<F>(x, y);
   U result = bits_as<U>(r);
   if (!host_is_right<Operation, F>(cpu, x, y, r)) [[unlikely]] {
     if (!exact_scalar<Operation, F>(cpu, a, b, result)) return false;
   }
-  set_low(Dst::at(cpu, op), result);
+  put_low<Dst>(cpu, op, result);
   return true;
 }
 
@@ -129,23 +141,29 @@ constexpr auto addsubps = packed_float<AddSubFloat, float, D, S>;
 template <class D, class S>
 constexpr auto addsubpd = packed_float<AddSubFloat, double, D, S>;
 
-// HADDxx, HSUBxx: neighbours are combined, those of the destination below those of the source.
+// HADDxx, HSUBxx: neighbours are combined, those of the destination below those of the source, in either
+// half.
+template <class F, bool odd>
+struct Neighbours {
+  V128 operator()(const V128& a, const V128& b) const {
+    const auto x = bits_as<LaneBits<F>>(a), y = bits_as<LaneBits<F>>(b);
+    LaneBits<F> r{};
+    const unsigned half = r.size() / 2;
+    for (unsigned i = 0; i < half; ++i) {
+      r[i] = x[2 * i + odd];
+      r[half + i] = y[2 * i + odd];
+    }
+    return bits_as<V128>(r);
+  }
+};
 template <class Operation, class F, class Dst, class Src>
 inline bool horizontal_float(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  typename Dst::Value b;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  V128& a = Dst::at(cpu, op);
-  const auto x = bits_as<LaneBits<F>>(a), y = bits_as<LaneBits<F>>(b);
-  LaneBits<F> even{}, odd{};
-  const unsigned half = even.size() / 2;
-  for (unsigned i = 0; i < half; ++i) {
-    even[i] = x[2 * i];
-    odd[i] = x[2 * i + 1];
-    even[half + i] = y[2 * i];
-    odd[half + i] = y[2 * i + 1];
-  }
-  return combine_lanes<Operation, F>(cpu, bits_as<V128>(even), bits_as<V128>(odd), a);
+  const auto a = Dst::first(cpu, op);
+  const auto even = lanewise<Neighbours<F, false>>(a, b), odd = lanewise<Neighbours<F, true>>(a, b);
+  return combine_lanes<Operation, F, Dst>(cpu, op, even, odd);
 }
 template <class D, class S>
 constexpr auto haddps = horizontal_float<AddFloat, float, D, S>;
@@ -161,12 +179,16 @@ constexpr auto hsubpd = horizontal_float<SubFloat, double, D, S>;
 template <class F, class Function, class Dst, class Src>
 inline bool each_lane(Cpu& cpu, const Op& op) {
   typename Src::Value b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
   auto lanes = bits_as<std::array<BitsOf<F>, sizeof b / sizeof(BitsOf<F>)>>(b);
   if (!Function{}(cpu, op, lanes)) return false;
-  set_low(Dst::at(cpu, op), lanes);
-  return true;
+  if constexpr (sizeof b >= sizeof(V128)) {
+    return Dst::write(cpu, op, bits_as<typename Dst::Value>(lanes));
+  } else {
+    put_low<Dst>(cpu, op, lanes);
+    return true;
+  }
 }
 
 // The host's square root is correctly rounded as IEEE 754 demands; only signs, zeros and NaNs need a look.
@@ -213,16 +235,20 @@ template <class D, class S>
 constexpr auto rsqrtss = each_lane<float, Approximations<approximate_reciprocal_root>, D, S>;
 
 // DPPS, DPPD. Each step settles its flags before the next one begins, as the manual's exceptions section
-// says.
-bool dot_product_single(Cpu& cpu, V128& a, const V128& b, u8 control);
-bool dot_product_double(Cpu& cpu, V128& a, const V128& b, u8 control);
+// says. Of a, of one half or two, the results take the place.
+bool dot_product_single(Cpu& cpu, V128* a, const V128* b, unsigned halves, u8 control);
+bool dot_product_double(Cpu& cpu, V128* a, const V128* b, unsigned halves, u8 control);
 
-template <bool (*function)(Cpu&, V128&, const V128&, u8), class Dst, class Src>
+template <bool (*function)(Cpu&, V128*, const V128*, unsigned, u8), class Dst, class Src>
 inline bool with_control(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  typename Dst::Value b;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  return function(cpu, Dst::at(cpu, op), b, static_cast<u8>(op.imm));
+  using Halves = std::array<V128, sizeof b / sizeof(V128)>;
+  auto a = bits_as<Halves>(Dst::first(cpu, op));
+  const auto source = bits_as<Halves>(b);
+  return function(cpu, a.data(), source.data(), a.size(), static_cast<u8>(op.imm)) &&
+         Dst::write(cpu, op, bits_as<typename Dst::Value>(a));
 }
 template <class D, class S>
 constexpr auto dpps = with_control<dot_product_single, D, S>;

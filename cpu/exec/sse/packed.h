@@ -1,7 +1,8 @@
-// Owns the templates that make bodies of packed-integer functions, for XMM and for MMX registers.
+// Owns the templates that make bodies of packed-integer functions, for XMM, YMM and MMX registers.
 //
 // A function takes and gives whole 128-bit values, mostly by SIMDe, whose types are the host's own where it
-// has them. The MMX form of an instruction is the same function on parts of registers.
+// has them. The MMX form of an instruction is the same function on parts of registers; the 256-bit form is
+// the function on either half.
 #pragma once
 
 #include <simde/x86/sse4.2.h>
@@ -51,6 +52,51 @@ struct UpperHalf {
   u64 operator()(u64 a, u64 b) const { return Function{}(V128{{a, 0}}, V128{{b, 0}}).q[1]; }
 };
 
+// A function on a whole register, or on both halves. Where b is narrower than a, it is the same for both: the
+// count of a shift.
+template <class Function>
+inline V128 lanewise(const V128& a, const V128& b) {
+  return Function{}(a, b);
+}
+template <class Function>
+inline V256 lanewise(const V256& a, const V256& b) {
+  return {Function{}(a.low, b.low), Function{}(a.high, b.high)};
+}
+template <class Function>
+inline V256 lanewise(const V256& a, const V128& b) {
+  return {Function{}(a.low, b), Function{}(a.high, b)};
+}
+// With an immediate byte, of which some functions use other bits for the upper half.
+template <class Function>
+constexpr unsigned control_shift = 0;
+template <class Function>
+requires(Function::bits_of_a_half != 0) constexpr unsigned control_shift<Function> = Function::bits_of_a_half;
+template <class Function>
+inline V128 lanewise(const V128& a, const V128& b, u8 control) {
+  return Function{}(a, b, control);
+}
+template <class Function>
+inline V256 lanewise(const V256& a, const V256& b, u8 control) {
+  return {Function{}(a.low, b.low, control),
+          Function{}(a.high, b.high, static_cast<u8>(control >> control_shift<Function>))};
+}
+// The halves of a source that is widened to a whole register.
+inline std::array<V128, 2> halves(u32 b) { return {V128{{b & 0xffff, 0}}, V128{{b >> 16, 0}}}; }
+inline std::array<V128, 2> halves(u64 b) { return {V128{{b & 0xffffffff, 0}}, V128{{b >> 32, 0}}}; }
+inline std::array<V128, 2> halves(const V128& b) { return {V128{{b.q[0], 0}}, V128{{b.q[1], 0}}}; }
+
+// What a source is read into: the count of a shift is an immediate byte, or the low part of a register.
+template <class Src>
+struct SourceValue {
+  using Type = typename Src::Value;
+};
+template <class T>
+struct SourceValue<Imm<T>> {
+  using Type = V128;
+};
+template <class Src>
+using SourceOf = typename SourceValue<Src>::Type;
+
 // The source, or an immediate byte: the count of a shift.
 template <class Src, class T>
 inline bool read_source(Cpu& cpu, const Op& op, T& value) {
@@ -63,31 +109,31 @@ inline bool read_source(Cpu& cpu, const Op& op, T& value) {
 }
 template <class Function, class Dst, class Src>
 inline bool packed_sse(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !read_source<Src>(cpu, op, b)) [[unlikely]]
+  SourceOf<Src> b;
+  if (!vector_ready<Dst>(cpu) || !read_source<Src>(cpu, op, b)) [[unlikely]]
     return false;
-  V128& a = Dst::at(cpu, op);
-  a = Function{}(a, b);
-  return true;
+  return Dst::write(cpu, op, lanewise<Function>(Dst::first(cpu, op), b));
 }
 // With an immediate byte: f(destination, source, immediate).
 template <class Function, class Dst, class Src>
 inline bool packed_sse_control(Cpu& cpu, const Op& op) {
-  V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  typename Src::Value b;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  V128& a = Dst::at(cpu, op);
-  a = Function{}(a, b, static_cast<u8>(op.imm));
-  return true;
+  return Dst::write(cpu, op, lanewise<Function>(Dst::first(cpu, op), b, static_cast<u8>(op.imm)));
 }
 // Source elements narrower than a register's share (PMOVSX, PMOVZX): f of the low bits of the source.
 template <class Function, class Dst, class Src>
 inline bool packed_sse_extend(Cpu& cpu, const Op& op) {
   typename Src::Value b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) [[unlikely]]
     return false;
-  Dst::at(cpu, op) = Function{}(V128{}, V128{{b, 0}});
-  return true;
+  if constexpr (sizeof(typename Dst::Value) == sizeof(V256)) {
+    const auto [low, high] = halves(b);
+    return Dst::write(cpu, op, {Function{}(V128{}, low), Function{}(V128{}, high)});
+  } else {
+    return Dst::write(cpu, op, Function{}(V128{}, V128{{b, 0}}));
+  }
 }
 template <class Function, class Dst, class Src>
 inline bool packed_mmx(Cpu& cpu, const Op& op) {

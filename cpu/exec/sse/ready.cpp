@@ -11,6 +11,14 @@ bool refuse_sse(Cpu& cpu) {
   return false;
 }
 
+bool refuse_avx(Cpu& cpu) {
+  constexpr u64 states = Xcr0::sse | Xcr0::avx;
+  const bool undefined =
+      !cpu.mode.protected_mode || !(cpu.cr4 & Cr4::OSXSAVE) || (cpu.xcr0 & states) != states;
+  cpu.raise(undefined ? Vector::UD : Vector::NM);
+  return false;
+}
+
 bool refuse_mmx(Cpu& cpu) {
   if (cpu.cr0 & Cr0::EM) {
     cpu.raise(Vector::UD);

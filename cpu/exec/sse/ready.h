@@ -21,6 +21,30 @@ inline bool sse_ready(Cpu& cpu) {
     return refuse_sse(cpu);
   return true;
 }
+// #UD outside protected mode, without CR4.OSXSAVE or without SSE and AVX state in XCR0; #NM for CR0.TS.
+// Always false.
+[[gnu::cold, gnu::noinline]] bool refuse_avx(Cpu& cpu);
+// In front of each instruction with a VEX prefix and vector operands: the manual's exception types 1 to 12.
+inline bool avx_ready(Cpu& cpu) {
+  constexpr u64 states = Xcr0::sse | Xcr0::avx;
+  if ((cpu.cr0 & Cr0::TS) | (~cpu.cr4 & Cr4::OSXSAVE) | (~cpu.xcr0 & states)) [[unlikely]]
+    return refuse_avx(cpu);
+  return cpu.mode.protected_mode || refuse_avx(cpu);
+}
+// One of the two, by the classes of a row's operands.
+template <class Operand>
+concept OperandOfVex = requires {
+  requires Operand::vex;
+};
+template <class... Operands>
+constexpr bool is_vex = (OperandOfVex<Operands> || ...);
+template <class... Operands>
+inline bool vector_ready(Cpu& cpu) {
+  if constexpr (is_vex<Operands...>)
+    return avx_ready(cpu);
+  else
+    return sse_ready(cpu);
+}
 // In front of each instruction that uses MMX registers.
 inline bool mmx_ready(Cpu& cpu) {
   constexpr u16 error_summary = 0x80;
@@ -38,6 +62,18 @@ inline void mark_mmx_in_use(Cpu& cpu) {
 template <class T>
 inline void set_low(V128& v, T value) {
   std::memcpy(v.q, &value, sizeof value);
+}
+// Writes the low bytes of a vector register. The rest is kept, or is that of the first source of an
+// instruction with a VEX prefix.
+template <class Dst, class T>
+inline void put_low(Cpu& cpu, const Op& op, T value) {
+  if constexpr (is_vex<Dst>) {
+    V128 r = Dst::first(cpu, op);
+    set_low(r, value);
+    Dst::write(cpu, op, r);
+  } else {
+    set_low(Dst::at(cpu, op), value);
+  }
 }
 
 // Takes the flags of an operation into MXCSR. False: one was unmasked, and #XM (#UD without CR4.OSXMMEXCPT)

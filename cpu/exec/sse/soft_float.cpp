@@ -272,11 +272,13 @@ U max(Context& c, U a, U b) {
 template <class U>
 bool predicate(Context& c, U a, U b, unsigned number) {
   const unsigned kind = number & 3;
-  const Relation relation = compare(c, a, b, kind == 1 || kind == 2);
+  const Relation relation = compare(c, a, b, (kind == 1 || kind == 2) != (number >= 16));
+  constexpr u32 hold_of_nans = 0x8778;  // a bit for each predicate from 0 to 15
+  if (relation == Relation::unordered) return hold_of_nans >> (number & 15) & 1;
   const bool holds = kind == 0   ? relation == Relation::equal
                      : kind == 1 ? relation == Relation::less
                      : kind == 2 ? relation == Relation::less || relation == Relation::equal
-                                 : relation == Relation::unordered;
+                                 : false;
   return holds != ((number & 4) != 0);
 }
 
@@ -302,6 +304,84 @@ u32 narrow(Context& c, u64 a) {
   if (c.unmasked_before() || magnitude(a) == 0) return sign;
   if (magnitude(a) == infinity<u64>) return sign | infinity<u32>;
   return pack<u32>(c, unpack(a), false);
+}
+
+template <class U>
+U multiply_add(Context& c, U a, U b, U addend, bool negate_product, bool negate_addend) {
+  if (is_nan(a) || is_nan(b) || is_nan(addend)) {
+    if (is_snan(a) || is_snan(b) || is_snan(addend)) c.before |= Mxcsr::IE;
+    return (is_nan(a) ? a : is_nan(b) ? b : addend) | quiet_bit<U>;
+  }
+  const U ma = magnitude(admit(c, a)), mb = magnitude(admit(c, b)), mc = magnitude(admit(c, addend));
+  const bool minus = negative(static_cast<U>(a ^ b)) != negate_product,
+             minus_addend = negative(addend) != negate_addend, differ = minus != minus_addend;
+  const bool infinite = ma == infinity<U> || mb == infinity<U>, zero = ma == 0 || mb == 0;
+  if (infinite && (zero || (mc == infinity<U> && differ))) return invalid<U>(c);
+  a = take(c, a);
+  b = take(c, b);
+  addend = take(c, addend);
+  if (c.unmasked_before()) return 0;
+  const U sign = minus ? sign_bit<U> : 0, sign_addend = minus_addend ? sign_bit<U> : 0;
+  const U difference = c.rounding() == Rounding::down ? sign_bit<U> : 0;  // of equals
+  if (infinite) return sign | infinity<U>;
+  if (mc == infinity<U>) return sign_addend | infinity<U>;
+  if (zero && mc == 0) return differ ? difference : sign;
+  if (zero) return pack<U>(c, unpack(static_cast<U>(mc | sign_addend)), false);
+  const Number x = unpack(a), y = unpack(b);
+  u128 product = static_cast<u128>(x.significand) * y.significand;
+  int exponent = x.exponent + y.exponent + 1;
+  if (mc == 0) return pack_wide<U>(c, minus, exponent, product);
+  if (!(product >> 127)) {
+    product <<= 1;
+    --exponent;
+  }
+  const Number z = unpack(addend);
+  u128 other = static_cast<u128>(z.significand) << 64;
+  int distance = exponent - z.exponent;
+  bool minus_big = minus;
+  if (distance < 0 || (distance == 0 && product < other)) {
+    std::swap(product, other);
+    minus_big = minus_addend;
+    exponent = z.exponent;
+    distance = -distance;
+  }
+  if (differ && distance == 0 && product == other) return difference;
+  // Neither needs its last bits, so that there is room for a carry; as in add_magnitudes.
+  product >>= 2;
+  other >>= 2;
+  if (distance >= 126) {
+    other = 1;
+  } else if (distance != 0) {
+    const bool lost = (other & ((static_cast<u128>(1) << distance) - 1)) != 0;
+    other = (other >> distance) | (lost ? 1 : 0);
+  }
+  return pack_wide<U>(c, minus_big, exponent + 2, differ ? product - other : product + other);
+}
+
+u32 from_half(Context& c, u16 a) {
+  const u32 sign = (u32{a} << 16) & sign_bit<u32>;
+  if (is_nan(a)) {
+    if (is_snan(a)) c.before |= Mxcsr::IE;
+    return sign | infinity<u32> | quiet_bit<u32> | (u32{a} << 13 & (smallest_normal<u32> - 1));
+  }
+  if (magnitude(a) == 0) return sign;
+  if (magnitude(a) == infinity<u16>) return sign | infinity<u32>;
+  return pack<u32>(c, unpack(a), false);
+}
+
+u16 to_half(Context& c, u32 a, Rounding rounding) {
+  const u16 sign = static_cast<u16>(a >> 16) & sign_bit<u16>;
+  if (is_nan(a)) {
+    if (is_snan(a)) c.before |= Mxcsr::IE;
+    return static_cast<u16>(sign | infinity<u16> | quiet_bit<u16> | (a >> 13 & (smallest_normal<u16> - 1)));
+  }
+  a = take(c, a);
+  if (c.unmasked_before() || magnitude(a) == 0) return sign;
+  if (magnitude(a) == infinity<u32>) return sign | infinity<u16>;
+  Context own((c.mxcsr & ~(Mxcsr::RC | Mxcsr::FTZ)) | static_cast<u32>(rounding) << Mxcsr::rounding_shift);
+  const u16 result = pack<u16>(own, unpack(a), false);
+  c.after |= own.after;
+  return result;
 }
 
 template <class U, class Integer>
@@ -366,20 +446,21 @@ U round_to_integral(Context& c, U a, Rounding rounding, bool quiet) {
 }
 
 // One of each for both formats.
-#define RINGSIDE_FORMAT(U)                           \
-  template U add(Context&, U, U);                    \
-  template U sub(Context&, U, U);                    \
-  template U mul(Context&, U, U);                    \
-  template U div(Context&, U, U);                    \
-  template U sqrt(Context&, U);                      \
-  template U min(Context&, U, U);                    \
-  template U max(Context&, U, U);                    \
-  template Relation compare(Context&, U, U, bool);   \
-  template bool predicate(Context&, U, U, unsigned); \
-  template U from_integer(Context&, s32);            \
-  template U from_integer(Context&, s64);            \
-  template s32 to_integer(Context&, U, Rounding);    \
-  template s64 to_integer(Context&, U, Rounding);    \
+#define RINGSIDE_FORMAT(U)                                \
+  template U add(Context&, U, U);                         \
+  template U sub(Context&, U, U);                         \
+  template U mul(Context&, U, U);                         \
+  template U div(Context&, U, U);                         \
+  template U sqrt(Context&, U);                           \
+  template U multiply_add(Context&, U, U, U, bool, bool); \
+  template U min(Context&, U, U);                         \
+  template U max(Context&, U, U);                         \
+  template Relation compare(Context&, U, U, bool);        \
+  template bool predicate(Context&, U, U, unsigned);      \
+  template U from_integer(Context&, s32);                 \
+  template U from_integer(Context&, s64);                 \
+  template s32 to_integer(Context&, U, Rounding);         \
+  template s64 to_integer(Context&, U, Rounding);         \
   template U round_to_integral(Context&, U, Rounding, bool)
 RINGSIDE_FORMAT(u32);
 RINGSIDE_FORMAT(u64);

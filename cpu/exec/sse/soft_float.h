@@ -37,7 +37,7 @@ struct Context {
   bool unmasked_before() const { return before & ~(mxcsr >> Mxcsr::mask_shift); }
 };
 
-// The two formats. U is the unsigned integer that holds one.
+// The two formats, and the half precision of F16C. U is the unsigned integer that holds one.
 template <class U>
 struct Format;
 template <>
@@ -47,6 +47,10 @@ struct Format<u32> {
 template <>
 struct Format<u64> {
   static constexpr int fraction = 52, bias = 1023;
+};
+template <>
+struct Format<u16> {
+  static constexpr int fraction = 10, bias = 15;
 };
 template <class U>
 constexpr U sign_bit = U{1} << (sizeof(U) * 8 - 1);
@@ -96,6 +100,9 @@ template <class U>
 U div(Context& c, U a, U b);
 template <class U>
 U sqrt(Context& c, U a);
+// a * b + addend, rounded once; either may be negated, of numbers only.
+template <class U>
+U multiply_add(Context& c, U a, U b, U addend, bool negate_product, bool negate_addend);
 // MIN and MAX return the second operand, as it is, for NaNs and equal zeros.
 template <class U>
 U min(Context& c, U a, U b);
@@ -106,12 +113,15 @@ enum class Relation : u8 { less, equal, greater, unordered };
 // `signalling`: a quiet NaN is an invalid operand too.
 template <class U>
 Relation compare(Context& c, U a, U b, bool signalling);
-// CMPxx's predicates 0 to 7: EQ, LT, LE, UNORD, NEQ, NLT, NLE, ORD.
+// CMPxx's predicates 0 to 7: EQ, LT, LE, UNORD, NEQ, NLT, NLE, ORD. Those of VCMPxx from 8 on differ in what
+// they are of NaNs, those from 16 on in whether quiet NaNs are invalid operands.
 template <class U>
 bool predicate(Context& c, U a, U b, unsigned number);
 
-u64 widen(Context& c, u32 a);   // CVTSS2SD
-u32 narrow(Context& c, u64 a);  // CVTSD2SS
+u64 widen(Context& c, u32 a);                       // CVTSS2SD
+u32 narrow(Context& c, u64 a);                      // CVTSD2SS
+u32 from_half(Context& c, u16 a);                   // VCVTPH2PS: DAZ and DE are not for half precision
+u16 to_half(Context& c, u32 a, Rounding rounding);  // VCVTPS2PH: FTZ is not either
 template <class U, class Integer>
 U from_integer(Context& c, Integer value);
 // The integer indefinite (only the top bit set) for NaNs and values out of range.

@@ -19,7 +19,7 @@ TextResult compare_text_implicit(const V128& a, const V128& b, u8 control);
 template <bool explicit_lengths, bool mask, class Dst, class Src>
 inline bool compare_text(Cpu& cpu, const Op& op) {
   V128 b;
-  if (!sse_ready(cpu) || !Src::read(cpu, op, b)) return false;
+  if (!vector_ready<Dst>(cpu) || !Src::read(cpu, op, b)) return false;
   const V128& a = Dst::at(cpu, op);
   const u8 control = static_cast<u8>(op.imm);
   TextResult r;
@@ -33,6 +33,7 @@ inline bool compare_text(Cpu& cpu, const Op& op) {
   cpu.flags.set_image(r.flags);
   const bool second_form = control & 0x40;
   if constexpr (mask) {
+    if constexpr (is_vex<Dst>) cpu.vector.upper[0] = {};
     V128& out = cpu.vector.xmm[0];
     out = {{r.bits, 0}};
     if (second_form) {

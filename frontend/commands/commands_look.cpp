@@ -334,6 +334,17 @@ bool disassemble(Commands& c, std::string_view arguments) {
   return true;
 }
 
+// By which gdb loads the same file to the same place.
+static std::string gdb_command(const std::string& file, const Symbols::Options& options) {
+  if (options.sections.empty()) return fmt::format("add-symbol-file {} -o {:#x}", file, options.offset);
+  std::string command = "add-symbol-file " + file;
+  for (const Symbols::Section& section : options.sections)
+    command += fmt::format(" -s {} {:#x}", section.name, section.address);
+  // The kernel has given it back; gdb would take it to be at 0, where a guest may run.
+  constexpr u64 nowhere = 0xffff'ffff'ffff'0000;
+  return command + fmt::format(" -s .init.text {:#x}", nowhere);
+}
+
 bool symbols(Commands& c, std::string_view arguments) {
   if (arguments.empty()) {
     c.look(symbols_sheet(c.symbols()));
@@ -341,7 +352,7 @@ bool symbols(Commands& c, std::string_view arguments) {
   }
   const std::string file(next_word(arguments));
   Symbols::Options options;
-  bool find = false;
+  bool find = false, gdb = false;
   while (!arguments.empty()) {
     const std::string_view word = next_word(arguments);
     if (word == "root") {
@@ -350,6 +361,8 @@ bool symbols(Commands& c, std::string_view arguments) {
       options.world = World::non_root;
     } else if (word == "find") {
       find = true;
+    } else if (word == "gdb") {
+      gdb = true;
     } else if (word == "as") {
       options.name = next_word(arguments);
       if (options.name.empty()) return c.fail("symbols FILE as NAME: the name is missing");
@@ -379,7 +392,12 @@ bool symbols(Commands& c, std::string_view arguments) {
                       "give it",
                       file, why));
     c.symbols().set_offset(name, *offset);
+    options.offset = *offset;
     why = fmt::format("offset {:#x}: {}", *offset, why);
+  }
+  if (gdb) {
+    c.print(gdb_command(file, options));
+    return true;
   }
   if (find) c.print(why);
   c.look(symbols_sheet(c.symbols(), name));

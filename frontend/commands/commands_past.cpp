@@ -1,8 +1,12 @@
 // Owns the commands that go back.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+
 #include "cpu/exec/engine/run.h"
 #include "frontend/commands/commands_actions.h"
+#include "frontend/debug/mapping.h"
 
 namespace ringside::act {
 namespace {
@@ -139,8 +143,9 @@ bool bookmark(Commands& c, std::string_view arguments) {
     c.bookmarks().erase(mark);
     return true;
   }
-  const bool taken =
-      word == "start" || word == "end" || word == "exit" || word == "entry" || word == "delete";
+  constexpr std::array<std::string_view, 7> others = {"start",  "end",    "exit", "entry",
+                                                      "delete", "author", "first"};
+  const bool taken = std::find(others.begin(), others.end(), word) != others.end();
   const bool number = word.find_first_of("0123456789+-") == 0;
   if (taken || number || !arguments.empty())
     return c.fail(fmt::format(
@@ -170,15 +175,50 @@ bool last_exits(Commands& c, std::string_view arguments) {
   return true;
 }
 
+namespace {
+
+// What the stop says of the access, without the name of the breakpoint.
+std::string access_text(const Debugger::Met& met) {
+  const std::size_t named = met.stop.text.find(": ");
+  return named == std::string::npos ? met.stop.text : met.stop.text.substr(named + 2);
+}
+
+void say_first(Commands& c, std::string_view what, const Debugger::Met& met, bool access) {
+  c.bookmarks()["first"] = met.count;
+  c.print(fmt::format("first {} at instruction {}{}{}\ngoto first goes there, before it", what, met.count,
+                      access ? ": " : "", access ? access_text(met) : ""));
+}
+
+bool mapped(Commands& c, const Place& place) {
+  std::string why;
+  const auto found = when_mapped(c.debugger(), place, why);
+  if (!found) return c.fail(why);
+  c.print(fmt::format("through {} it is {}mapped", found->through, found->is_now ? "" : "not "));
+  if (!found->why.empty()) return c.fail(found->why);
+  if (found->always)
+    c.print("it was mapped where the known past begins");
+  else if (found->first)
+    say_first(c, "mapped", *found->first, true);
+  else
+    c.print("it was never mapped in the known past");
+  if (found->last && (found->always || found->last->count != found->first->count))
+    c.print(fmt::format("mapped again last before here at instruction {}: {}", found->last->count,
+                        access_text(*found->last)));
+  return true;
+}
+
+}  // namespace
+
 bool when(Commands& c, std::string_view arguments) {
   if (!past_of(c)) return false;
   std::string_view rest = arguments;
   const std::string_view word = next_word(rest);
-  const bool runs = word == "executed", writes = word == "written";
-  if (!runs && !writes && word != "touched")
-    return c.fail("when touched ADDRESS, when written ADDRESS, or when executed ADDRESS");
+  const bool runs = word == "executed", writes = word == "written", maps = word == "mapped";
+  if (!runs && !writes && !maps && word != "touched")
+    return c.fail("when touched ADDRESS, when written, when executed, or when mapped ADDRESS");
   auto place = c.place(rest);
   if (!place || !takes_nothing(c, rest)) return false;
+  if (maps) return mapped(c, *place);
   Breakpoint point;
   point.at = *place;
   if (!runs) {
@@ -194,14 +234,12 @@ bool when(Commands& c, std::string_view arguments) {
   }
   const Timeline& past = *c.debugger().timeline();
   const auto met = c.debugger().first_met(point, past.begin());
-  if (!met) {
+  if (c.debugger().take_interrupt()) return c.fail("broken off: it was not looked through to the end");
+  if (met)
+    say_first(c, word, *met, !runs);
+  else
     c.print(fmt::format("not {} by an instruction in the known past, which begins at instruction {}", word,
                         past.begin()));
-    return true;
-  }
-  c.print(fmt::format("first {} at instruction {}{}{}\ngoto {} goes there, before it", word, met->count,
-                      runs ? "" : ": ", runs ? "" : met->stop.text.substr(met->stop.text.find(": ") + 2),
-                      met->count));
   return true;
 }
 

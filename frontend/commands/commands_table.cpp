@@ -66,17 +66,16 @@ constexpr Command commands[] = {
     {"reverse-to", "exit|entry|interrupt|exception|ring|mode|ADDRESS",
      "back to the last VM exit, VM entry, interrupt, exception, change of ring or of mode, or to an address",
      "reverse-to exit", act::reverse_to, true},
-    {"goto", "COUNT|+COUNT|-COUNT|start|end|exit N|entry N|BOOKMARK",
+    {"goto", "COUNT|+COUNT|-COUNT|start|end|exit N|entry N|author|first|BOOKMARK",
      "to the moment when all CPUs had retired COUNT instructions, or so many from here; end: the present; "
-     "exit N: this CPU's Nth VM exit since the debugger looks",
+     "exit N: this CPU's Nth VM exit since the debugger looks; author, first: what who or when found last",
      "goto -1000", act::go_to, true},
     {"bookmark", "[NAME | delete NAME]",
      "a name for this moment, for goto; without NAME the moments that have one", "bookmark before_the_fault",
      act::bookmark},
-    {"when", "touched|written|executed [guest|gpa|phys] ADDRESS",
-     "the first access to the page of an address in the known past, the first write, or when the instruction "
-     "there "
-     "first ran; page walks and devices are not seen",
+    {"when", "touched|written|executed|mapped [guest|gpa|phys] ADDRESS",
+     "the first access to the page of an address in the known past, the first write, when the instruction "
+     "there first ran, or when the page tables or EPT of here first led somewhere; goto first goes there",
      "when written 0x8000", act::when},
     {"last-exits", "[COUNT]",
      "the last VM exits before here, 10 or COUNT, each with the count that goto takes", "last-exits 5",
@@ -84,7 +83,7 @@ constexpr Command commands[] = {
     {"who",
      "REGISTER | [guest|gpa|phys] ADDRESS [BYTES] | [EXPR] [BYTES] | vmcs FIELD | msr NAME | ept GPA [all] | "
      "pte [guest] ADDRESS [all]",
-     "who wrote it last, and how to go there; ept and pte: the entry that maps the address, or fails to",
+     "who wrote it last; goto author goes there; ept and pte: the entry that maps the address, or fails to",
      "who rax", act::who, true},
 
     group("Breakpoints"),
@@ -168,8 +167,10 @@ constexpr Command commands[] = {
     {"screen", "", "what the screen shows: its mode, and the rows of a text mode", "screen", act::screen,
      true},
     {"screenshot", "FILE", "a picture of the screen, a PNG file", "screenshot now.png", act::screenshot},
-    {"symbols", "[FILE [OFFSET|find] [root|guest] [as NAME]]",
-     "load names and source lines: ELF, System.map, Xen's map; find: where the kernel put itself",
+    {"symbols", "[FILE [OFFSET|find] [root|guest] [as NAME] [gdb]]",
+     "load names and source lines: ELF, System.map, Xen's map; find: where the kernel put itself; gdb: "
+     "answer "
+     "with the command by which gdb loads them",
      "symbols vmlinux", act::symbols, true},
 
     group("Changing and leaving"),

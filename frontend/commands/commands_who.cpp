@@ -50,12 +50,14 @@ bool tell(Commands& c, Sheet& sheet, std::string_view what, const Authorship& an
   if (!answer.why.empty() && !answer.author) return c.fail(fmt::format("who wrote {}: {}", what, answer.why));
   const Timeline& past = *c.debugger().timeline();
   sheet.row("what").word("what", what).say(" is ").word("value", value_text(answer.now));
-  if (answer.author)
+  if (answer.author) {
     add_author(sheet, *answer.author, c.debugger().machine().retired());
-  else
+    c.bookmarks()["author"] = answer.author->count;
+  } else {
     sheet.row("when")
         .say("  nobody wrote it in the known past, which begins at instruction ")
         .count("since", past.begin());
+  }
   return true;
 }
 

@@ -115,6 +115,11 @@ class Debugger final {
   // asked. The machine stays where it is. nullopt: none, or it was broken off.
   std::optional<Met> last_met(const Breakpoint& point, u64 before);
   std::optional<Met> first_met(const Breakpoint& point, u64 after);
+  // From `after` to the end of the known past: stops at what `points` gives, which is asked anew each time,
+  // and tells `met`, with the machine where it stopped; false from it ends that. The machine is back where it
+  // was. False: it was broken off.
+  bool look_through(u64 after, const std::function<std::vector<Breakpoint>()>& points,
+                    const std::function<bool(const Met&)>& met);
   // The last `most` VM exits, VM entries, ... of all CPUs before here, in their order.
   std::vector<Met> last_events(RunTo event, std::size_t most);
   // How many VM exits of all CPUs were in each of so many equal parts of the time between two counts, about.

@@ -422,33 +422,52 @@ std::optional<Debugger::Met> Debugger::last_met(const Breakpoint& point, u64 bef
   return met;
 }
 
-std::optional<Debugger::Met> Debugger::first_met(const Breakpoint& point, u64 after) {
+bool Debugger::look_through(u64 after, const std::function<std::vector<Breakpoint>()>& points,
+                            const std::function<bool(const Met&)>& met) {
   Impl& i = *impl_;
-  if (!i.timeline) return std::nullopt;
+  if (!i.timeline) return true;
   const Timeline::Place here = i.timeline->here();
   const unsigned mine = i.selected;
-  auto others = std::exchange(i.points, {point});
-  i.points[0].enabled = true;
-  i.points[0].id = ~0u;
+  const auto others = std::exchange(i.points, {});
+  i.take_interrupt();
   i.searching = true;
-  std::optional<Met> met;
-  if (i.travel(after)) {
-    while (!met && i.machine.retired() < i.timeline->end().retired) {
-      Stop made = i.go(i.timeline->end().retired - i.machine.retired());
-      if (made.kind == Stop::Kind::interrupted || made.kind == Stop::Kind::ended) break;
-      if (made.kind == Stop::Kind::limit) continue;
-      const bool access = made.kind == Stop::Kind::watchpoint;
-      const bool on_the_way = access && linear_rip(i.machine.cpu(made.cpu)) == i.accessed_rip;
-      met = Met{i.machine.retired() - (access && !on_the_way ? 1 : 0), std::move(made)};
+  bool broken_off = !i.travel(after);
+  for (bool goes_on = true; goes_on && !broken_off && i.machine.retired() < i.timeline->end().retired;) {
+    i.points = points();
+    for (Breakpoint& point : i.points) {
+      point.enabled = true;
+      point.id = ~0u;
     }
+    i.points_touched = true;
+    Stop made = i.go(i.timeline->end().retired - i.machine.retired());
+    broken_off = made.kind == Stop::Kind::interrupted;
+    if (broken_off || made.kind == Stop::Kind::ended) break;
+    if (made.kind == Stop::Kind::limit) continue;
+    const bool access = made.kind == Stop::Kind::watchpoint;
+    const bool on_the_way = access && linear_rip(i.machine.cpu(made.cpu)) == i.accessed_rip;
+    goes_on = met(Met{i.machine.retired() - (access && !on_the_way ? 1 : 0), std::move(made)});
   }
   i.searching = false;
-  i.points = std::move(others);
+  i.points = others;
   i.points_touched = true;
   i.selected = mine;
+  i.take_interrupt();
   i.go_back_to(here);
   i.finish({Stop::Kind::step, mine});
-  return met;
+  return !broken_off;
+}
+
+std::optional<Debugger::Met> Debugger::first_met(const Breakpoint& point, u64 after) {
+  std::optional<Met> first;
+  const bool all = look_through(
+      after, [&] { return std::vector<Breakpoint>{point}; },
+      [&](const Met& met) {
+        first = met;
+        return false;
+      });
+  // Whoever asked is told by take_interrupt().
+  if (!all) impl_->interrupted = true;
+  return first;
 }
 
 std::vector<u32> Debugger::exits_over(u64 begin, u64 end, unsigned parts) const {

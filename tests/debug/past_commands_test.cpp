@@ -34,8 +34,8 @@ TEST_CASE("moments have numbers, names and events") {
   CHECK(has(p.run("info bookmarks"), "sixth  instruction " + std::to_string(exits[5])));
   p.run("bookmark delete sixth");
   CHECK(has(p.run("bookmark"), "no moment has a name"));
-  for (const char* line :
-       {"bookmark 7", "bookmark end", "bookmark two words", "bookmark delete sixth", "goto nowhere"})
+  for (const char* line : {"bookmark 7", "bookmark end", "bookmark author", "bookmark first",
+                           "bookmark two words", "bookmark delete sixth", "goto nowhere"})
     p.refused(line);
   CHECK(has(p.run("goto 99999999"), "not in the known past"));
   CHECK(p.machine->retired() == here);
@@ -77,6 +77,59 @@ TEST_CASE("when a page was touched first, and when an instruction ran first") {
   p.run("goto exit -2");
   CHECK(p.machine->retired() < here);
   p.refused("goto exit -50");
+}
+
+// Paging with pages of 4 MiB, whose entries the program writes.
+TEST_CASE("when an address was mapped first, by the page tables of here") {
+  // mov eax, cr4; or al, 10h; mov cr4, eax; mov eax, 30000h; mov cr3, eax; mov eax, cr0; bts eax, 31; mov
+  // cr0, eax; 8: mov dword [30008h], 800083h; 9: the same, 0; 10: the same, 800083h; 11: nop; nop
+  PastGuest guest({0x0f, 0x20, 0xe0, 0x0c, 0x10, 0x0f, 0x22, 0xe0, 0xb8, 0,    0,    3,    0,    0x0f, 0x22,
+                   0xd8, 0x0f, 0x20, 0xc0, 0x0f, 0xba, 0xe8, 31,   0x0f, 0x22, 0xc0, 0xc7, 0x05, 8,    0,
+                   3,    0,    0x83, 0,    0x80, 0,    0xc7, 0x05, 8,    0,    3,    0,    0,    0,    0,
+                   0,    0xc7, 0x05, 8,    0,    3,    0,    0x83, 0,    0x80, 0,    0x90, 0x90});
+  guest.put(0x30000, 0x83, 4);
+  guest.timeline->begin_anew();
+  CHECK(has(guest.refused("when mapped 0x800000"), "paging is off"));
+  guest.run("stepi 10");
+  const std::string unmapped = guest.run("when mapped 0x812345");
+  CHECK(has(unmapped, "through CR3 0x30000 it is not mapped"));
+  CHECK(has(unmapped, "first mapped at instruction 8: write of 4 bytes at 0x30008"));
+  CHECK(guest.machine->retired() == 10);
+  guest.run("stepi 2");
+  const std::string again = guest.run("when mapped 0x812345");
+  CHECK(has(again, "it is mapped\n"));
+  CHECK(has(again, "first mapped at instruction 8:"));
+  CHECK(has(again, "mapped again last before here at instruction 10:"));
+  CHECK(has(guest.run("when mapped 0x10000"), "it was mapped where the known past begins"));
+  CHECK(has(guest.run("when mapped 0x1000000"), "never mapped"));
+  guest.run("goto first");
+  CHECK(guest.machine->retired() == 8);
+  CHECK(has(guest.refused("when mapped phys 0x1000"), "needs no mapping"));
+  CHECK(has(guest.refused("when mapped gpa 0x1000"), "no current VMCS"));
+}
+
+TEST_CASE("when a guest-physical address was mapped first, by EPT; and who wrote the entry") {
+  PastPrompt p;
+  p.run("catch exit ept-violation");
+  p.run("continue");
+  const u64 here = p.machine->retired();
+  const std::string text = p.run("when mapped gpa 0x205000");
+  CHECK(has(text, "through EPT_POINTER 0x"));
+  CHECK(has(text, "it is not mapped"));
+  CHECK(p.machine->retired() == here);
+  REQUIRE(has(text, "first mapped at instruction "));
+  p.run("goto first");
+  CHECK(has(p.refused("x/1gx gpa 0x205000"), "not present"));
+  p.run("stepi");
+  p.run("x/1gx gpa 0x205000");
+  p.run("goto end");
+  CHECK(p.machine->retired() == here);
+  p.run("who ept 0x205000");
+  p.run("goto author");
+  CHECK(p.machine->retired() < here);
+  p.run("x/1gx gpa 0x205000");
+  p.run("stepi");
+  p.refused("x/1gx gpa 0x205000");
 }
 
 TEST_CASE("what is changed in the past is said, and asked where somebody can answer") {

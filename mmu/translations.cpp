@@ -39,8 +39,9 @@ void Mmu::Context::visit_pages(Fields& visit, PageTable<KnownDataPages>& pages) 
     }
     return;
   }
-  for (unsigned slot = 0; slot < tlb_entries; ++slot) {
+  for (unsigned slot = 0; count > 0 && slot < tlb_entries; ++slot) {
     if (pages.page(slot) == TlbEntry::none) continue;
+    --count;
     page = pages.page(slot);
     place = pages.place(slot);
     traits = pages.traits(slot);

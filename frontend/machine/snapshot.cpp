@@ -19,7 +19,20 @@ namespace {
 // another version before it does harm.
 u8 name_byte(std::string_view name) { return static_cast<u8>(XXH3_64bits(name.data(), name.size())); }
 
+constexpr std::size_t usual_state = 64 << 10;  // without RAM; larger ones grow
+
 constexpr std::string_view magic = "ringside state 2";
+
+// Nearly all fields have one of these sizes; a copy of a known size needs no call.
+void copy(void* to, const void* from, std::size_t size) {
+  switch (size) {
+    case 1: std::memcpy(to, from, 1); break;
+    case 2: std::memcpy(to, from, 2); break;
+    case 4: std::memcpy(to, from, 4); break;
+    case 8: std::memcpy(to, from, 8); break;
+    default: std::memcpy(to, from, size); break;
+  }
+}
 
 void append(std::vector<u8>& out, const void* data, std::size_t size) {
   const u8* bytes = static_cast<const u8*>(data);
@@ -30,7 +43,7 @@ void append_number(std::vector<u8>& out, u64 value) { append(out, &value, sizeof
 // Takes from the front of a span; false: too short.
 bool take(std::span<const u8>& in, void* out, std::size_t size) {
   if (in.size() < size) return false;
-  std::memcpy(out, in.data(), size);
+  copy(out, in.data(), size);
   in = in.subspan(size);
   return true;
 }
@@ -70,9 +83,12 @@ void restore_pages(PhysicalMemory& memory, std::span<const u8> pages) {
 }  // namespace
 
 void FieldWriter::bytes(std::string_view name, void* data, std::size_t size) {
-  out_.push_back(name_byte(name));
-  out_.push_back(static_cast<u8>(size));
-  append(out_, data, size);
+  const std::size_t at = out_.size();
+  out_.resize(at + 2 + size);
+  u8* const record = out_.data() + at;
+  record[0] = name_byte(name);
+  record[1] = static_cast<u8>(size);
+  copy(record + 2, data, size);
 }
 
 void FieldReader::bytes(std::string_view name, void* data, std::size_t size) {
@@ -89,6 +105,7 @@ std::vector<u8> Machine::save_without_ram() {
 
 std::vector<u8> Machine::save_to_hand_on() {
   std::vector<u8> out;
+  out.reserve(usual_state);
   append_number(out, 0);  // the size of the fields that follow
   FieldWriter writer(out);
   fields(writer);

@@ -179,3 +179,16 @@ TEST_CASE("a device rewrites an unstable block, and the page tables move it") {
   m.cpu.mmu.invlpg(LinAddr(elsewhere));
   CHECK(answer() == 0x11223366);
 }
+
+TEST_CASE("a block is emitted when it runs for the second time") {
+  EngineMachine m;
+  if (!m.cache.set_dispatcher(Dispatcher::emitted)) return;
+  m.small_pages();
+  // mov ecx, 3; jmp L; L: dec ecx; jnz L; hlt
+  m.code(loop, {0xb9, 0x03, 0x00, 0x00, 0x00, 0xeb, 0x00, 0xff, 0xc9, 0x75, 0xfc, 0xf4});
+  m.cpu.rip = loop;
+  while (m.cpu.activity == Activity::active) run(m.cpu, 1000);
+  CHECK(m.cpu.gpr[RCX] == 0);
+  CHECK(m.cache.statistics().blocks == 3);
+  CHECK(m.cache.statistics().emitted == 1);
+}

@@ -89,7 +89,7 @@ bool run_to(Machine& machine, u64 end, Slice slice) {
   }
   return true;
 }
-// Slices: all at once, or small ones of many sizes.
+// Slices: all at once, or small ones of many sizes, among them those of one and two instructions.
 constexpr auto whole = [] { return ~u64{0}; };
 constexpr auto small_slices = [] { return [n = u64{0}]() mutable { return 1 + ++n * 7 % 23; }; };
 

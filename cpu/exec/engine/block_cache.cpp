@@ -91,6 +91,7 @@ Block* BlockCache::find(Cpu& cpu) {
     flush();
     map_generation_ = memory_.map_generation();
   }
+  if (emitter_ && !emitter_->room()) flush();
   const u32 limit = cpu.segment[CS].limit;
   if (cpu.mode.limited && cpu.rip > limit) {
     cpu.raise(Vector::GP, 0);
@@ -232,7 +233,6 @@ Block* BlockCache::build(Cpu& cpu, const Fetched& fetched, unsigned offset, unsi
     make_unstable(block, fetched.bytes + offset);
     block->tail_immediates = static_cast<u16>(tail_immediates);
   }
-  if (emitter_ && !transient && !cpu.mode.limited && !block->observed) emitter_->emit(*block, cpu.mode);
   statistics_.blocks++;
   statistics_.instructions += count;
   if (!transient) insert(block);
@@ -269,7 +269,6 @@ Op* BlockCache::allocate(unsigned count) {
 
 Block* BlockCache::allocate_block() {
   if (chunks_.size() >= max_chunks && chunk_used_ + max_block + 2 + link_records > chunk_ops) flush();
-  if (emitter_ && !emitter_->room()) flush();
   if (blocks_used_ == block_chunk) {
     block_chunks_.push_back(std::make_unique<Block[]>(block_chunk));
     blocks_used_ = 0;
@@ -295,6 +294,18 @@ void BlockCache::flush() {
   statistics_.flushes++;
 }
 
+// Much of a boot's code, and nearly all of what changes itself, runs once: by its handlers it is done before
+// its code would have been emitted.
+void BlockCache::will_run(const Cpu& cpu, Block& block) {
+  constexpr u32 runs_until_emitted = 2;
+  if (block.code || !emitter_ || block.transient || block.observed || cpu.mode.limited) return;
+  BlockHead& head = reinterpret_cast<BlockHead*>(block.ops)[-1];
+  if (++head.runs < runs_until_emitted || !emitter_->room()) return;
+  head.runs = 0;
+  emitter_->emit(block, cpu.mode);
+  statistics_.emitted++;
+}
+
 void BlockCache::link(LinkSlots* links, unsigned number, Block* block) {
   if (listener_) return;
   if (block->transient || block->crosses || links->target[number]) return;
@@ -302,6 +313,8 @@ void BlockCache::link(LinkSlots* links, unsigned number, Block* block) {
   // block's page.
   if (block->observed || (links->owner && links->owner->observed)) return;
   if (!links->owner || links->owner->dead || links->owner->start.page() != block->start.page()) return;
+  // Emitted code goes to emitted code.
+  if (emitter_ && !(block->code && links->owner->code)) return;
   links->target[number] = block;
   links->next[number] = block->incoming;
   block->incoming = reinterpret_cast<u64>(links) | number;

@@ -34,6 +34,9 @@ class BlockCache final : public CodeWatcher, private UnstableBlocks {
   // (a #PF, or #GP(0) beyond the code segment's limit or at a non-canonical address).
   Block* find(Cpu& cpu);
 
+  // The block runs next, from its start, and has not been charged: its code is emitted if it runs again.
+  void will_run(const Cpu& cpu, Block& block);
+
   // A byte of these changes: drops the blocks on the lines touched, or makes them stale.
   void code_written(HostPhys address, u64 size) override;
   // A stale block gets the operations that its bytes stand for now. False: it had to be dropped.
@@ -52,7 +55,7 @@ class BlockCache final : public CodeWatcher, private UnstableBlocks {
   void link(LinkSlots* links, unsigned number, Block* block);
 
   struct Statistics {
-    u64 blocks = 0, instructions = 0, dropped = 0, flushes = 0;
+    u64 blocks = 0, instructions = 0, dropped = 0, flushes = 0, emitted = 0;
   };
   const Statistics& statistics() const { return statistics_; }
 

@@ -39,8 +39,8 @@ void run_chain(Cpu& cpu, const Block& block) {
   const Emitter* emitter = cpu.engine->cache->emitter();
   if (!emitter) return dispatch(cpu, block.ops);
   if (block.code) return emitter->run(cpu, block);
-  // A block without emitted code (its code segment has a limit, it is observed, or it runs once) runs by its
-  // handlers. No jump finds another block then, so that the run loop is asked again after it.
+  // A block without emitted code (its code segment has a limit, it is observed, or it has not run before)
+  // runs by its handlers. No jump finds another block then, so that the run loop is asked again after it.
   cpu.engine->tag = no_tag;
   dispatch(cpu, block.ops);
 }
@@ -138,7 +138,8 @@ Block* find_block(Cpu& cpu, u64 linear) {
   if (!block) return nullptr;
   if (!block->transient && !block->crosses && !cpu.mode.limited && !block->observed) {
     refresh(cpu);  // the fetch may have changed the epoch
-    engine.jumps[jump_index(linear)] = {linear, engine.tag, block, block->code};
+    if (block->code || !engine.cache->emitter())
+      engine.jumps[jump_index(linear)] = {linear, engine.tag, block, block->code};
   }
   return block;
 }
@@ -161,6 +162,7 @@ void step(Cpu& cpu) {
       return end_run_at(cpu, 0);
   }
   if (cpu.attention || block->count > cpu.budget) return run_singly(cpu, block, linear);
+  engine.cache->will_run(cpu, *block);
   if (link && cpu.chain_end == ChainEnd::miss) engine.cache->link(link, engine.link_number, block);
   cpu.rip_base = cpu.rip - (linear & 0xfff);
   cpu.budget -= block->count;

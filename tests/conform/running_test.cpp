@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <iostream>
 
+#include "frontend/conform/running/allowance.h"
 #include "frontend/conform/running/judgement.h"
 #include "frontend/conform/running/last_runs.h"
 #include "frontend/conform/running/output_lines.h"
@@ -26,9 +27,10 @@ struct Said {
   bool ended = false;
 };
 
-Job shell(const std::string& text, Said& said, double limit = 0) {
+Job shell(const std::string& text, Said& said, double limit = 0, double grace = 0) {
   return {.words = {"sh", "-c", text},
-          .host_seconds = limit,
+          .processor_seconds = limit,
+          .grace_seconds = grace,
           .on_output = [&said](std::string_view bytes) { said.output += bytes; },
           .on_errors = [&said](std::string_view bytes) { said.errors += bytes; },
           .on_end =
@@ -156,6 +158,58 @@ TEST_CASE("a process whose time is over is killed with all that it has started")
   CHECK(said.end.signal == SIGKILL);
 }
 
+TEST_CASE("only the processor's time is used up, however long a busy host lets a process wait") {
+  Allowance waits(90, 0, 0);
+  CHECK(waits.limited());
+  for (int minute = 1; minute <= 60; ++minute) CHECK(!waits.used_up(60.0 * minute, 1.4 * minute));
+  CHECK(!waits.used_up(4000, 90));
+  CHECK(waits.used_up(4001, 90.1));
+
+  Allowance begun_late(10, 500, 300);
+  CHECK(!begun_late.used_up(510, 309));
+  CHECK(begun_late.used_up(511, 310.5));
+  CHECK(!Allowance(0, 0, 0).limited());
+}
+
+TEST_CASE("who takes none of the processor's time for as long as its limit sleeps, and is over as well") {
+  Allowance sleeps(90, 0, 0);
+  CHECK(!sleeps.used_up(90, 0.1));
+  CHECK(sleeps.used_up(91, 0.1));
+  Allowance later(90, 0, 0);
+  CHECK(!later.used_up(91, 30));
+  CHECK(!later.used_up(180, 30.1));
+  CHECK(later.used_up(182, 30.1));
+}
+
+TEST_CASE("a process that computes is ended by what it has used, one that sleeps by the clock") {
+  Processes processes;
+  Said computes, sleeps;
+  std::string error;
+  REQUIRE(processes.start(shell("while :; do :; done", computes, 0.3), error));
+  REQUIRE(processes.start(shell("sleep 1000", sleeps, 0.3), error));
+  run(processes);
+  CHECK(computes.end.overdue);
+  CHECK(computes.end.cpu_seconds >= 0.3);
+  CHECK(sleeps.end.overdue);
+  CHECK(sleeps.end.signal == SIGKILL);
+}
+
+TEST_CASE("who is asked to end may do so, and is killed if it does not") {
+  Processes processes;
+  Said ready, deaf;
+  std::string error;
+  REQUIRE(
+      processes.start(shell("trap 'echo told; exit 7' TERM; while :; do :; done", ready, 0.2, 100), error));
+  REQUIRE(processes.start(shell("trap '' TERM; while :; do :; done", deaf, 0.2, 0.2), error));
+  run(processes);
+  CHECK(ready.end.overdue);
+  CHECK(ready.end.signal == 0);
+  CHECK(ready.end.status == 7);
+  CHECK(ready.output == "told\n");
+  CHECK(deaf.end.overdue);
+  CHECK(deaf.end.signal == SIGKILL);
+}
+
 TEST_CASE("who leaves somebody behind with its pipes has ended all the same") {
   Processes processes;
   Said said;
@@ -269,7 +323,7 @@ TEST_CASE("a crash, a hang and an endless output hurt nobody else") {
   CHECK(run.tests[0].verdict == Verdict::broken);
   CHECK(run.tests[0].reason.find("signal 11") != std::string::npos);
   CHECK(run.tests[1].verdict == Verdict::broken);
-  CHECK(run.tests[1].reason.find("killed after") != std::string::npos);
+  CHECK(run.tests[1].reason.find("it was ended after") != std::string::npos);
   CHECK(run.tests[2].verdict == Verdict::broken);
   CHECK(run.tests[2].output.size() <= OutputLines::most_kept);
   CHECK(run.tests[3].verdict == Verdict::passed);

@@ -92,12 +92,12 @@ bool make_bundles(std::span<const Test> tests, const RunSettings& settings, cons
       waiting.pop_front();
       const Test& test = *test_of(tests, *result);
       const auto said = std::make_shared<std::string>();
-      const double limit = host_limit(test, settings.around);
       std::string why;
       processes.start(
           {.words = looking_words(test, settings.around, place_of(*result)),
            .itself = test.shell_words.empty() ? settings.itself : nullptr,
-           .host_seconds = limit > 0 ? slower * limit + settings.grace_seconds : 0,
+           .processor_seconds = slower * host_limit(test, settings.around),
+           .grace_seconds = settings.grace_seconds,
            .on_output =
                [said](std::string_view text) {
                  *said += text;

@@ -38,7 +38,8 @@ std::string ending_of(const Seen& seen) {
 std::optional<Opinion> disturbed(const Seen& seen) {
   if (seen.end.overdue)
     return broken(
-        fmt::format("it was killed after {:.0f} seconds of the host's time", seen.end.host_seconds));
+        fmt::format("it was ended after {:.1f} seconds of the processor's time ({:.0f} of the host's)",
+                    seen.end.cpu_seconds, seen.end.host_seconds));
   if (seen.end.signal != 0)
     return broken(
         fmt::format("the emulator was ended by signal {} ({})", seen.end.signal, strsignal(seen.end.signal)));

@@ -18,6 +18,8 @@
 #include <iostream>
 #include <limits>
 
+#include "frontend/conform/running/allowance.h"
+
 namespace ringside::conform {
 namespace {
 
@@ -26,6 +28,14 @@ constexpr int cannot_be_run = 127;
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+// Of the processor's time that a child has had; 0 if the host does not tell.
+double processor_seconds(pid_t child) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(child, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 // The descriptors of one direction; both are closed when they go.
@@ -82,6 +92,7 @@ struct Processes::Running {
   pid_t child = -1;
   Pipe output, errors;
   HostClock::time_point since = HostClock::now();
+  Allowance allowance{0, 0, 0};
   bool overdue = false;
 
   double age() const { return std::chrono::duration<double>(HostClock::now() - since).count(); }
@@ -94,6 +105,7 @@ Processes::~Processes() { kill_all(); }
 bool Processes::start(Job job, std::string& error) {
   auto made = std::make_unique<Running>();
   made->job = std::move(job);
+  made->allowance = Allowance(made->job.processor_seconds, 0, 0);
   std::vector<char*> words;
   for (std::string& word : made->job.words) words.push_back(word.data());
   words.push_back(nullptr);
@@ -132,12 +144,19 @@ void Processes::listen(Running& process) {
   }
 }
 
+void Processes::end_if_overdue(Running& process) {
+  if (!process.allowance.limited()) return;
+  const double age = process.age(), used = processor_seconds(process.child);
+  if (!process.allowance.used_up(age, used)) return;
+  const double grace = process.overdue ? 0 : process.job.grace_seconds;
+  process.overdue = true;
+  process.allowance = Allowance(grace, age, used);
+  kill(-process.child, grace > 0 ? SIGTERM : SIGKILL);
+}
+
 // True: it has ended, and everything was told.
 bool Processes::reap(Running& process) {
-  if (process.job.host_seconds > 0 && process.age() > process.job.host_seconds && !process.overdue) {
-    process.overdue = true;
-    kill(-process.child, SIGKILL);
-  }
+  end_if_overdue(process);
   int status = 0;
   rusage used{};
   if (wait4(process.child, &status, WNOHANG, &used) != process.child) return false;

@@ -15,7 +15,7 @@ namespace ringside::conform {
 struct ProcessEnd {
   int status = 0;        // its exit status, if no signal ended it
   int signal = 0;        // the one that ended it; 0: none
-  bool overdue = false;  // it was killed because its time was over
+  bool overdue = false;  // it was ended because its time was over
   double host_seconds = 0, cpu_seconds = 0;
 };
 
@@ -24,8 +24,11 @@ struct Job {
   // Where the program is this one: what it does with the words, in a child of this process, which has been
   // loaded and linked already. Its value is the exit status.
   std::function<int(const std::vector<std::string>& words)> itself;
-  std::string folder;       // where it runs; empty: here
-  double host_seconds = 0;  // after these it is killed, with all that it has started; 0: never
+  std::string folder;  // where it runs; empty: here
+  // Of the processor's time, so that a busy host takes nothing from it; who sleeps for as long is over, too.
+  // Then it is asked to end (SIGTERM) and has the second number of seconds for that, if it is not 0, before
+  // it is killed with all that it has started. 0: never.
+  double processor_seconds = 0, grace_seconds = 0;
   // Pieces of what it prints, as they come.
   std::function<void(std::string_view)> on_output, on_errors;
   std::function<void(const ProcessEnd&)> on_end;
@@ -50,6 +53,7 @@ class Processes {
  private:
   struct Running;
   void listen(Running& process);
+  void end_if_overdue(Running& process);
   bool reap(Running& process);
   int longest_wait() const;
 

@@ -193,7 +193,7 @@ void SuiteRunner::build() {
       const bool began = processes_.start(
           {.words = {"sh", "-c", key.second},
            .folder = key.first,
-           .host_seconds = build_seconds,
+           .processor_seconds = build_seconds,
            .on_output = listen,
            .on_errors = listen,
            .on_end =
@@ -311,7 +311,6 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
     words.insert(words.end(), {"--code-coverage",
                                scratch_ / fmt::format("{}-code{}", going->index, settings_.code_coverage)});
   if (error.empty()) put_environment(test, settings_.around, error);
-  const double limit = host_limit(test, settings_.around);
   const auto errors = [raw](std::string_view text) {
     raw->seen.errors += text;
     if (raw->seen.errors.size() > 2 * most_errors)
@@ -320,7 +319,8 @@ void SuiteRunner::spawn(const std::shared_ptr<Going>& going) {
   if (error.empty())
     processes_.start({.words = process_words(test, std::move(words)),
                       .itself = test.shell_words.empty() ? settings_.itself : nullptr,
-                      .host_seconds = limit > 0 ? limit + settings_.grace_seconds : 0,
+                      .processor_seconds = host_limit(test, settings_.around),
+                      .grace_seconds = settings_.grace_seconds,
                       .on_output = [raw](std::string_view bytes) { raw->lines->add(bytes); },
                       .on_errors = errors,
                       .on_end = [this, going](const ProcessEnd& end) { ended(going, end); }},

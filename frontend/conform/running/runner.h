@@ -31,7 +31,7 @@ struct RunSettings {
   std::string code_coverage;
   std::function<void(std::string_view bytes)> on_code_coverage;
   std::string bundles;  // folder for what is kept of failures; empty: nothing is
-  // A run ends by its own limit; so many of the host's seconds later it is killed.
+  // Of a run that was asked to end because its time is over, before it is killed.
   double grace_seconds = 15;
   // Who reads a test's output. nullptr: nobody, or one line in `error`.
   std::function<std::unique_ptr<ProtocolReader>(const Test& test, std::string* found, std::string& error)>

@@ -105,7 +105,6 @@ std::vector<std::string> command_of(const Test& test, const Surroundings& around
   constexpr double least = 0.001;
   if (test.limits.virtual_seconds > 0)
     add("--max-seconds", fmt::format("{:.3f}", std::max(test.limits.virtual_seconds, least)));
-  if (const double limit = host_limit(test, around); limit > 0) add("--timeout", fmt::format("{}", limit));
   add("--output-limit",
       fmt::format("{}", test.limits.output_bytes ? test.limits.output_bytes : usual_output));
   words.insert(words.end(), around.more_words.begin(), around.more_words.end());

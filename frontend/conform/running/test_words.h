@@ -16,7 +16,7 @@ struct Surroundings {
   std::string cache;                    // a folder for what outlives the call; empty: the temporary one
 };
 
-// Host seconds after which a run ends itself; 0: none.
+// Seconds of the processor's time after which a run is asked to end; 0: never.
 double host_limit(const Test& test, const Surroundings& around);
 // Where the environment is put that the guest is handed. The file's name is a part of what the guest sees, so
 // it depends on nothing but the text.

@@ -248,7 +248,7 @@ constexpr SuiteKey keys[] = {
     {"seconds", KeyShape::seconds, "limit: of the guest's own time", seconds},
     {"instructions", KeyShape::whole, "limit: of all CPUs together", instructions},
     {"output_bytes", KeyShape::whole, "limit: what the guest may print (64 MiB)", output_bytes},
-    {"host_seconds", KeyShape::seconds, "limit: of the host's time (600), for what no other limit stops",
+    {"host_seconds", KeyShape::seconds, "limit: of the processor's time (600), for what no other limit stops",
      host_seconds},
     {"expect", KeyShape::texts, "expressions that lines of the serial output match, in this order", expect},
     {"absent", KeyShape::texts, "expressions that no line of it matches", absent},

@@ -16,7 +16,7 @@ struct Limits {
   double virtual_seconds = 0;  // of the guest's own time
   u64 instructions = 0;
   u64 output_bytes = 0;
-  double host_seconds = 0;  // the only one that depends on the host
+  double host_seconds = 0;  // of the processor's time; the only one that depends on the host
 };
 
 // Whose meaning of the exit status holds.

@@ -3,6 +3,7 @@
 #
 #   ./go [run] [FLAG...]   build and run; without flags, the built-in guest, explained
 #   ./go test              build everything and run all tests
+#   ./go course [WORD...]  build, and the lessons: list, start, check, ...
 #   ./go build             build only
 #   ./go packages          install what the build and the tests need, and build nothing
 set -euo pipefail
@@ -82,7 +83,7 @@ build() {
 
 act=run
 case ${1:-} in
-  run | build | test | packages) act=$1; shift ;;
+  run | course | build | test | packages) act=$1; shift ;;
 esac
 case $act in test | packages) packages+=(gdb) ;; esac
 install_packages
@@ -93,6 +94,10 @@ case $act in
     build ringside rom-images
     [ $# -gt 0 ] || set -- explain
     exec build/ringside "$@"
+    ;;
+  course)
+    build ringside
+    exec build/ringside course "$@"
     ;;
   test) build all; ctest --test-dir build --output-on-failure "$@" ;;
 esac

@@ -105,6 +105,7 @@ kit_image(loft kit/chips loft)
 kit_image(loft-control loft/control)
 kit_suite(loft)
 efi_guest(efi_vmx)
+include(roms/course/course.cmake)
 
 # The program's library is declared after this file is read.
 cmake_language(DEFER CALL target_link_libraries program PRIVATE roms)

@@ -197,6 +197,13 @@ if(TARGET test-cli)
                        "LSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/cli/leaks.txt:print_suppressions=0;DISPLAY=;WAYLAND_DISPLAY=")
 endif()
 
+# The lessons, each built several times with the host's compiler.
+room_tests(course course)
+if(TARGET test-course)
+  target_sources(test-course PRIVATE tests/cli/program.cpp)
+  add_dependencies(test-course ringside course-files)
+endif()
+
 # The library: from within, and as others build against it.
 if(RINGSIDE_LIBRARY)
   room_tests(library library)

@@ -25,6 +25,8 @@ install(DIRECTORY ${CMAKE_BINARY_DIR}/roms/ DESTINATION share/ringside/roms FILE
         PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.bash DESTINATION share/bash-completion/completions RENAME ringside)
+# The lessons, and what is built with an exercise (frontend/course/lessons.cpp).
+install(DIRECTORY ${CMAKE_BINARY_DIR}/course/ DESTINATION share/ringside/course)
 # For find_package(ringside) of other projects: the folder is the same whatever the system calls its libraries' folder.
 include(CMakePackageConfigHelpers)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/generated/ringside-config-version.cmake COMPATIBILITY SameMajorVersion

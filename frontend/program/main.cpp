@@ -10,6 +10,7 @@
 #include "frontend/inspect/nearest.h"
 #include "frontend/inspect/vmx_report.h"
 #include "frontend/program/bundle_command.h"
+#include "frontend/program/course_command.h"
 #include "frontend/program/coverage_command.h"
 #include "frontend/program/debug_driver.h"
 #include "frontend/program/diff_command.h"
@@ -92,6 +93,7 @@ int replay(Words arguments) {
   return run(all);
 }
 int test(Words arguments) { return run_test_command(arguments, run_safely); }
+int course_of(Words arguments) { return run_course(arguments, run_safely); }
 
 struct Subcommand {
   std::string_view name, arguments, help;
@@ -112,6 +114,8 @@ constexpr Subcommand subcommands[] = {
      "FILE packs one that was recorded",
      bundle},
     {"replay", "FILE [FLAG...]", "make the run of a bundle, or of a recording, again", replay},
+    {"course", course_arguments,
+     "lessons in writing a hypervisor, which grade themselves; --help says what each word is", course_of},
     {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
     {"merge", "FILE...",
      "the results of several shards, of ringside test --json each, as one; --junit, --tap, --json, --html "

@@ -60,6 +60,7 @@ constexpr std::array<Room, 47> rooms = {{
     {"frontend/render/", 110},
     {"frontend/coverage/", 105},
     {"frontend/conform/", 115},
+    {"frontend/course/", 117},
     {"frontend/commands/", 120},
     {"frontend/gdb/", 130},
     {"frontend/sdl/", 130},

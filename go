@@ -1,7 +1,7 @@
 #!/bin/bash
 # Owns the way from a fresh Debian or Ubuntu to a running Ringside: missing packages, build, then the act.
 #
-#   ./go [run] [FLAG...]   build and run; without flags, the built-in guest, explained
+#   ./go [run] [FLAG...]   build and run; without flags, the built-in guest, explained, for which less is built
 #   ./go test              build everything and run all tests
 #   ./go course [WORD...]  build, and the lessons: list, start, check, ...
 #   ./go build             build only
@@ -81,6 +81,14 @@ build() {
   cmake --build build --target "$@" >&2
 }
 
+# What a run of these words needs. The first run, of the built-in guest, waits for no more than it shows; but what is already built is
+# kept in step with the program.
+parts_for() {
+  parts=(ringside rom-hello rom-refusals)
+  case $* in '' | explain | vmx | isa | 'isa missing' | devices | cpus | help | --help) ;; *) parts+=(whole-program) ;; esac
+  [ ! -f build/ringside-tools.so ] || parts+=(whole-program)
+}
+
 act=run
 case ${1:-} in
   run | course | build | test | packages) act=$1; shift ;;
@@ -91,12 +99,13 @@ case $act in
   packages) ;;
   build) build all ;;
   run)
-    build ringside rom-images
+    parts_for "$@"
+    build "${parts[@]}"
     [ $# -gt 0 ] || set -- explain
     exec build/ringside "$@"
     ;;
   course)
-    build ringside
+    build course-program
     exec build/ringside course "$@"
     ;;
   test) build all; ctest --test-dir build --output-on-failure "$@" ;;

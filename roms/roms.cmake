@@ -8,6 +8,7 @@ find_program(RINGSIDE_LD ld REQUIRED)
 add_library(roms STATIC)
 target_include_directories(roms PUBLIC ${CMAKE_SOURCE_DIR})
 add_custom_target(rom-images ALL)
+file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/roms ${CMAKE_BINARY_DIR}/generated/roms)
 
 # Every image has 64 KiB.
 function(rom name)
@@ -16,14 +17,12 @@ function(rom name)
   set(image ${CMAKE_BINARY_DIR}/roms/${name}.bin)
   add_custom_command(
     OUTPUT ${image}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/roms
     COMMAND ${NASM} -Werror -f bin -I ${CMAKE_SOURCE_DIR}/roms/ -o ${image} ${CMAKE_SOURCE_DIR}/roms/${name}/${name}.asm
     DEPENDS ${parts}
     COMMENT "Assembling roms/${name}")
   set(symbols ${CMAKE_BINARY_DIR}/roms/${name}.elf)
   add_custom_command(
     OUTPUT ${symbols}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/roms
     COMMAND ${NASM} -Werror -f elf64 -g -F dwarf -I ${CMAKE_SOURCE_DIR}/roms/ -o ${symbols}.o ${CMAKE_SOURCE_DIR}/roms/${name}/${name}.asm
     COMMAND ${RINGSIDE_LD} -m elf_x86_64 -e ${low} -Ttext=${low} -o ${symbols} ${symbols}.o
     DEPENDS ${parts}
@@ -54,7 +53,6 @@ function(c_guest name)
   set(source ${CMAKE_SOURCE_DIR}/roms/${name})
   add_custom_command(
     OUTPUT ${image}
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/roms
     COMMAND ${NASM} -Werror -f elf64 -g -F dwarf -o ${image}.start.o ${source}/start.asm
     COMMAND ${CMAKE_CXX_COMPILER} -x c -std=c11 -O1 -g -m64 -ffreestanding -fno-pic -fno-pie -mno-red-zone -mgeneral-regs-only
             -fno-stack-protector -fcf-protection=none -Wall -Wextra -Werror -c -o ${image}.c.o ${source}/${name}.c
@@ -77,7 +75,6 @@ function(efi_guest name)
   file(GLOB parts CONFIGURE_DEPENDS ${source}/*)
   add_custom_command(
     OUTPUT ${image}.efi ${image}.elf
-    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/roms
     COMMAND ${NASM} -Werror -f elf64 -o ${image}.header.o ${source}/header.asm
     COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -O1 -g -m64 -ffreestanding -fpic -fvisibility=hidden -fno-exceptions -fno-rtti
             -fno-jump-tables -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables

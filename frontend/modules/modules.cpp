@@ -23,19 +23,25 @@ std::string place_of(const char* file) {
 
 template <class Module>
 const Module* load(std::string& error) {
-  const std::string path = place_of(Module::file);
-  if (path.empty()) {
-    error = fmt::format("{} is neither beside the program nor in ../lib/ringside; install ringside anew",
-                        Module::file);
-    return nullptr;
-  }
-  void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  const void* const module = library ? ::dlsym(library, Module::symbol) : nullptr;
-  if (!module) error = fmt::format("{} cannot be loaded: {}", Module::file, ::dlerror());
-  return static_cast<const Module*>(module);
+  return static_cast<const Module*>(load_module(Module::file, Module::symbol, error));
 }
 
 }  // namespace
+
+const void* load_module(const char* file, const char* symbol, std::string& error) {
+  const std::string path = place_of(file);
+  if (path.empty()) {
+    error = fmt::format(
+        "{} is neither beside the program nor in ../lib/ringside; ./go build makes it, or install ringside "
+        "anew",
+        file);
+    return nullptr;
+  }
+  void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const void* const module = library ? ::dlsym(library, symbol) : nullptr;
+  if (!module) error = fmt::format("{} cannot be loaded: {}", file, ::dlerror());
+  return module;
+}
 
 const WindowModule* window_module(std::string& error) { return load<WindowModule>(error); }
 const VncModule* vnc_module(std::string& error) { return load<VncModule>(error); }

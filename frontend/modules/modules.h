@@ -1,6 +1,7 @@
-// Owns the parts of the program that are loaded when they are wanted: the window with the inspector, and the
-// VNC server. Each is a shared object of its own, because the libraries that it needs take longer to load
-// than a short guest runs. They are built with the program and belong to it: what passes between them is C++.
+// Owns the parts of the program that are loaded when they are wanted: the window with the inspector, the VNC
+// server, and what rooms above this one make a module. Each is a shared object of its own, because the
+// libraries that it needs take longer to load than a short guest runs. They are built with the program and
+// belong to it: what passes between them is C++.
 #pragma once
 
 #include <memory>
@@ -27,5 +28,7 @@ struct VncModule {
 // line in `error`: it is not there, or lacks a library.
 const WindowModule* window_module(std::string& error);
 const VncModule* vnc_module(std::string& error);
+// What the module in that file shows under that symbol.
+const void* load_module(const char* file, const char* symbol, std::string& error);
 
 }  // namespace ringside

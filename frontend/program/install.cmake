@@ -11,7 +11,7 @@ function(made_by_program file word)
     OUTPUT ${made}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/generated
     COMMAND ringside help ${word} > ${made}
-    DEPENDS ringside
+    DEPENDS ringside ${program_modules}
     COMMENT "Writing ${file}" VERBATIM)
   set(manual_files ${manual_files} ${made} PARENT_SCOPE)
 endfunction()

@@ -9,22 +9,15 @@
 
 #include "frontend/inspect/nearest.h"
 #include "frontend/inspect/vmx_report.h"
-#include "frontend/program/bundle_command.h"
 #include "frontend/program/course_command.h"
-#include "frontend/program/coverage_command.h"
-#include "frontend/program/debug_driver.h"
-#include "frontend/program/diff_command.h"
-#include "frontend/program/differ_command.h"
 #include "frontend/program/isa.h"
 #include "frontend/program/listings.h"
 #include "frontend/program/manual.h"
 #include "frontend/program/option_values.h"
-#include "frontend/program/merge_command.h"
 #include "frontend/program/options.h"
 #include "frontend/program/output.h"
 #include "frontend/program/run_driver.h"
-#include "frontend/program/test_command.h"
-#include "frontend/program/test_options.h"
+#include "frontend/program/tools.h"
 
 namespace ringside {
 namespace {
@@ -84,7 +77,6 @@ int devices(Words arguments) { return listing("devices", devices_text, arguments
 int cpus(Words arguments) { return listing("cpus", cpus_text, arguments); }
 
 int run_safely(Words arguments);
-int bundle(Words arguments) { return run_bundle(arguments, run_safely); }
 int replay(Words arguments) {
   if (arguments.empty() || arguments[0].starts_with('-'))
     return refuse("replay: which? Write ringside replay FILE, a bundle or what --record wrote");
@@ -92,8 +84,28 @@ int replay(Words arguments) {
   all.insert(all.end(), arguments.begin(), arguments.end());
   return run(all);
 }
-int test(Words arguments) { return run_test_command(arguments, run_safely); }
-int course_of(Words arguments) { return run_course(arguments, run_safely); }
+
+template <auto tool, class... More>
+int by_tools(std::string_view name, More... arguments) {
+  std::string error;
+  if (const Tools* const all = tools(error)) return (all->*tool)(arguments...);
+  say(fmt::format("{}: {}", name, error));
+  return exit_failed;
+}
+int debug(Words arguments) { return by_tools<&Tools::debug>("debug", arguments); }
+int test(Words arguments) { return by_tools<&Tools::test>("test", arguments, run_safely); }
+int course(Words arguments) { return by_tools<&Tools::course>("course", arguments, run_safely); }
+int bundle(Words arguments) { return by_tools<&Tools::bundle>("bundle", arguments, run_safely); }
+int merge(Words arguments) { return by_tools<&Tools::merge>("merge", arguments); }
+int coverage(Words arguments) { return by_tools<&Tools::coverage>("coverage", arguments); }
+int differ(Words arguments) { return by_tools<&Tools::differ>("differ", arguments); }
+int diff(Words arguments) { return by_tools<&Tools::diff>("diff", arguments); }
+// A program without its tools has no help for their flags.
+std::vector<FlagHelp> test_flags() {
+  std::string error;
+  const Tools* const all = tools(error);
+  return all ? all->test_flags() : std::vector<FlagHelp>();
+}
 
 struct Subcommand {
   std::string_view name, arguments, help;
@@ -103,8 +115,7 @@ struct Subcommand {
 constexpr Subcommand subcommands[] = {
     {"run", "[FLAG...]", "boot; without -kernel and -bios, the built-in guest. The word may be left out",
      run},
-    {"debug", "[FLAG...]", "stop and look: the debugger; ringside debug --help lists its commands",
-     run_debugger},
+    {"debug", "[FLAG...]", "stop and look: the debugger; ringside debug --help lists its commands", debug},
     {"explain", "[FLAG...]", "boot, and tell each VM entry, exit and refusal in words", explain},
     {"test", "SUITE... [FLAG...]", "run suites of tests; ringside test --help lists its flags", test,
      test_flags},
@@ -115,21 +126,21 @@ constexpr Subcommand subcommands[] = {
      bundle},
     {"replay", "FILE [FLAG...]", "make the run of a bundle, or of a recording, again", replay},
     {"course", course_arguments,
-     "lessons in writing a hypervisor, which grade themselves; --help says what each word is", course_of},
+     "lessons in writing a hypervisor, which grade themselves; --help says what each word is", course},
     {"vmx", "[FLAG...]", "what the CPU model's VMX offers, and to whom that is enough", vmx},
     {"merge", "FILE...",
      "the results of several shards, of ringside test --json each, as one; --junit, --tap, --json, --html "
      "FILE",
-     merge_results},
+     merge},
     {"coverage", "FILE...",
      "add up what --vmx-coverage wrote as JSON; -o FILE, .json and .html by the name, without it text",
-     add_coverage},
+     coverage},
     {"differ", "[--with PEER] [FLAG...]",
-     "run on both dispatchers, or on QEMU or Bochs, too, and find the first difference", run_differ},
+     "run on both dispatchers, or on QEMU or Bochs, too, and find the first difference", differ},
     {"diff", "A B [--json]",
      "what differs between two saved machines, or RECORDING,at=COUNT: registers, VMCSs, translations, "
      "memory, devices",
-     run_diff},
+     diff},
     {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
     {"devices", "", "the machine's devices", devices},
     {"cpus", "", "CPU models and features", cpus},

@@ -14,10 +14,10 @@
 #include "frontend/program/display.h"
 #include "frontend/program/inspecting.h"
 #include "frontend/program/output.h"
-#include "frontend/program/replay_difference.h"
 #include "frontend/program/session.h"
 #include "frontend/render/sheet_text.h"
 #include "frontend/program/terminal.h"
+#include "frontend/program/tools.h"
 
 namespace ringside {
 namespace {
@@ -50,8 +50,7 @@ class Run {
       signals_.watch(nullptr);
     }  // the terminal is its owner's again before anything more is said
     const int status = session_.conclude();
-    if (const auto* const difference = session_.replay_difference())
-      tell_replay_difference(session_.options(), *difference, [this] { return !signals_.caught(); });
+    if (const auto* const difference = session_.replay_difference()) tell_difference(*difference);
     return status;
   }
 
@@ -97,6 +96,13 @@ class Run {
     if (session_.explains()) session_.explain(pending_sheet(machine));
     return end("idle", fmt::format("the guest halted for ever: {}{}", why, pending_summary(machine)),
                exit_failed);
+  }
+
+  void tell_difference(const Replayer::Difference& difference) {
+    std::string error;
+    const Tools* const all = tools(error);
+    if (!all) return say(fmt::format("--replay {}: {}", session_.options().replay, error));
+    all->tell_replay_difference(session_.options(), difference, [this] { return !signals_.caught(); });
   }
 
   // So too the chain of faults.

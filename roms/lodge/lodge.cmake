@@ -7,6 +7,7 @@ function(lodge_program name address)
   endif()
   set(image ${CMAKE_BINARY_DIR}/roms/lodge-${name}.elf)
   set(folder ${CMAKE_BINARY_DIR}/roms/lodge-${name}.parts)
+  file(MAKE_DIRECTORY ${folder})
   file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/roms/kit/*.h ${CMAKE_SOURCE_DIR}/roms/kit/*/*.h ${CMAKE_SOURCE_DIR}/roms/lodge/*.h
        ${CMAKE_SOURCE_DIR}/roms/lodge/programs/*.h ${CMAKE_SOURCE_DIR}/roms/lodge/programs/*/*.h)
   set(objects)
@@ -14,7 +15,7 @@ function(lodge_program name address)
     string(REPLACE / - object ${source})
     set(object ${folder}/${object}.o)
     # The addresses are beyond what 32 bits hold, and code that is independent of its place has none of them in it.
-    add_custom_command(OUTPUT ${object} COMMAND ${CMAKE_COMMAND} -E make_directory ${folder}
+    add_custom_command(OUTPUT ${object}
                        COMMAND ${CMAKE_CXX_COMPILER} ${kit_flags} -fpie -c -o ${object} ${CMAKE_SOURCE_DIR}/roms/${source}.cpp
                        DEPENDS roms/${source}.cpp ${headers} ${kit_names} COMMENT "Building roms/lodge: ${name}" VERBATIM)
     list(APPEND objects ${object})

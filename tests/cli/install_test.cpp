@@ -94,6 +94,21 @@ TEST_CASE("the window and the VNC server are modules, which only those miss who 
   CHECK(by_shell(folder, hello).status == 0);
 }
 
+TEST_CASE("a program that loads its tools says in one line that they are missing, and runs without") {
+  const Folder folder;
+  REQUIRE(by_shell(folder, "cp " RINGSIDE_BINARY_DIR "/ringside alone").status == 0);
+  const Result alone = by_shell(folder, "./alone debug --help");
+  if (std::filesystem::exists(RINGSIDE_BINARY_DIR "/ringside-tools.so")) {
+    CHECK(alone.status == 1);
+    CHECK(alone.err.starts_with("ringside: debug: ringside-tools.so is neither beside the program nor in "));
+    CHECK(has(alone.err, "; ./go build makes it"));
+    CHECK(std::count(alone.err.begin(), alone.err.end(), '\n') == 1);
+  } else {
+    CHECK(alone.status == 0);
+  }
+  CHECK(has(by_shell(folder, "./alone explain").out, "VM exit 1: reason 18, VMCALL"));
+}
+
 TEST_CASE("another project finds the installed program, and ctest each test of its suites") {
   const Folder folder;
   const std::string prefix = folder / "prefix", project = folder / "project", build = folder / "build";

@@ -52,7 +52,7 @@ std::string explanation_of(const Grader& grader, const Test& test, const conform
   conform::Processes processes;
   const bool started = processes.start({.words = words,
                                         .itself = grader.itself,
-                                        .host_seconds = 3 * most_seconds,
+                                        .processor_seconds = 3 * most_seconds,
                                         .on_output = [](std::string_view) {},
                                         .on_errors =
                                             [&said](std::string_view text) {

@@ -80,7 +80,7 @@ bool run_all(const std::vector<Words>& calls, std::string& said, std::string& er
         if (call.said.size() < most_said) call.said += text;
       };
       if (!processes.start({.words = calls[n],
-                            .host_seconds = longest_call,
+                            .processor_seconds = longest_call,
                             .on_output = listen,
                             .on_errors = listen,
                             .on_end = [&call](const conform::ProcessEnd& end) { call.end = end; }},

@@ -35,7 +35,7 @@ void take_flag(std::vector<std::string_view>& words, std::string_view flag, std:
 }
 
 // An answer to --help is the subcommand's own.
-int help() {
+int differ_help() {
   return print(
              "ringside differ [--with PEER] [FLAG...], with the flags of a run: the same guest twice. PEER "
              "is "
@@ -86,7 +86,7 @@ int run_differ(std::span<const std::string_view> arguments) {
   take_flag(words, "--peer-cpu", peer_cpu);
   auto parsed = parse_options(words, error);
   if (!parsed) return refuse(error);
-  if (parsed->answer == Answer::help) return help();
+  if (parsed->answer == Answer::help) return differ_help();
   if (parsed->answer != Answer::run) return print(answer_text(parsed->answer)) ? exit_ok : exit_failed;
   for (const std::string& warning : std::exchange(parsed->run.warnings, {})) say("warning: " + warning);
 

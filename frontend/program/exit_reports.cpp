@@ -30,11 +30,11 @@ bool ExitReports::prepare(const RunOptions& options, Machine& machine,
   if (story) {
     story_teller_ = [this, before = std::move(before_story), words = options.explain,
                      as_json = options.explain_as_json, into_file](const Sheet& event) {
-      if (into_file) json_.put(json(event) + "\n");
+      if (into_file) json_.put(ringside::json(event) + "\n");
       if (!words) return;
       before();
       const unsigned width = terminal_size(STDERR_FILENO).width;
-      story_.put(as_json ? json(event) + "\n" : wrapped(text(event), width));
+      story_.put(as_json ? ringside::json(event) + "\n" : wrapped(text(event), width));
       story_.flush();
     };
     trace_->tell_story(story_teller_);

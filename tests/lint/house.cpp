@@ -23,7 +23,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 47> rooms = {{
+constexpr std::array<Room, 48> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},

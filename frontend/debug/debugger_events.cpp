@@ -280,10 +280,17 @@ void Debugger::Impl::entered(Cpu& cpu) {
         fmt::format("VM entry {} of VMCS {:#x}", cpu.vmx->current->entries, cpu.vmx->current->region.value));
 }
 
+// The machine's own count is that before the turn that goes on.
+u64 Debugger::Impl::retired_now() const {
+  u64 all = 0;
+  for (unsigned n = 0; n < machine.cpus(); ++n) all += retired(machine.cpu(n));
+  return all;
+}
+
 void Debugger::Impl::exited(Cpu& cpu, const ExitInfo& exit) {
   PerCpu& own = cpus[cpu.index];
   ++own.exits;
-  if (!machine.repeating()) exits_over_time.add(machine.retired());
+  if (!machine.repeating()) exits_over_time.add(retired_now());
   own.note(VmxEvent::Kind::exited, cpu.vmx->exit_count).exit = exit;
   if (tells()) witness->exited(cpu, exit);
   if (hears(Breakpoint::Kind::exit_reason, RunTo::vm_exit) || hears(Breakpoint::Kind::ept_violation))

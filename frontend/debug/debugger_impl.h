@@ -114,6 +114,7 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   }
   std::shared_ptr<const Known> keep() const;
   void give_back(const Known& known);
+  u64 retired_now() const;
   void note(Happening what);  // that somebody did to the machine, for its timeline
   void forget_stops();        // what stands where the machine was taken to is still to be met
   bool travel(u64 count);

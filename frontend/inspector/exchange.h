@@ -46,9 +46,10 @@ struct Asked {
   // the CPU is; of `stack` and others as said.
   std::string code;
   std::string memory = "rsp", walk = "rip";
-  unsigned memory_size = 8;  // of a word in bytes: 1, 2, 4 or 8
-  std::string vmcs_area;     // "controls", "host", "guest", "injection", "exit"; empty: all
-  u64 exit = 0;              // the number of the one to explain; 0: the newest
+  unsigned memory_size = 8;        // of a word in bytes: 1, 2, 4 or 8
+  std::string vmcs_area;           // "controls", "host", "guest", "injection", "exit"; empty: all
+  u64 time_from = 0, time_to = 0;  // what of the past to count exits in; both 0: all of it
+  u64 exit = 0;                    // the number of the one to explain; 0: the newest
   bool operator==(const Asked&) const = default;
 
   bool wants(View view) const { return views.test(static_cast<std::size_t>(view)); }
@@ -80,7 +81,8 @@ struct PastSeen {
   std::vector<u64> checkpoints;
   std::vector<u64> stops;  // where breakpoints, watchpoints and events stopped the machine last
   std::map<std::string, u64, std::less<>> bookmarks;
-  std::vector<u32> exits;  // in equal parts from begin to end
+  u64 exits_from = 0, exits_to = 0;
+  std::vector<u32> exits;  // in equal parts between these
 };
 
 // What the looker sees: it is never changed once it was given.

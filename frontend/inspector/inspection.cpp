@@ -131,7 +131,7 @@ Inspection::Wish Inspection::travel(const Order& order) {
   return Wish::stop;
 }
 
-PastSeen Inspection::past() const {
+PastSeen Inspection::past(const Asked& asked) const {
   PastSeen seen;
   const Timeline* const past = debugger_.timeline();
   if (!past) return seen;
@@ -143,7 +143,10 @@ PastSeen Inspection::past() const {
   for (const u64 count : stops_)
     if (count >= seen.begin && count <= seen.end) seen.stops.push_back(count);
   seen.bookmarks = debugger_.bookmarks();
-  seen.exits = debugger_.exits_over(seen.begin, seen.end, time_parts);
+  const bool all = asked.time_to <= asked.time_from;
+  seen.exits_from = all ? seen.begin : asked.time_from;
+  seen.exits_to = all ? seen.end : asked.time_to;
+  seen.exits = debugger_.exits_over(seen.exits_from, seen.exits_to, time_parts);
   return seen;
 }
 
@@ -213,7 +216,7 @@ void Inspection::answer(Stands stands) {
   made->instructions = machine.retired();
   made->seconds = machine.seconds();
   made->exits = exits_.seen();
-  made->past = past();
+  made->past = past(asked);
   made->past.passing = stands == Stands::within && last_ && machine.repeating();
   asked_ = asked;
   for (const ViewInfo& row : view_table()) {

@@ -60,7 +60,7 @@ class Inspection {
   std::shared_ptr<const Sheet> look(View view, const Asked& asked);
   bool moved();
   Wish travel(const Order& order);
-  PastSeen past() const;
+  PastSeen past(const Asked& asked) const;
 
   Debugger& debugger_;
   Symbols& symbols_;

@@ -235,6 +235,7 @@ class Conversation {
       return false;
     }
     const u64 before = session_.machine().retired();
+    const bool dragged = inspecting_.get() && inspecting_.get()->dragged();
     around(true);
     const Inspection::Wish wish = inspecting_.serve(Inspection::Stands::still);
     if (wish == Inspection::Wish::run) {
@@ -248,7 +249,8 @@ class Conversation {
     around(false);
     left_ |= wish == Inspection::Wish::quit;
     // Of somebody who drags the time line only the end is told.
-    const bool ran = session_.machine().retired() != before && !inspecting_.get()->dragged();
+    const bool moved = dragged || session_.machine().retired() != before;
+    const bool ran = moved && !inspecting_.get()->dragged();
     if (ran && wish != Inspection::Wish::run) commands.show(inspecting_.get()->last_stop());
     return ran;
   }

@@ -72,7 +72,7 @@ TEST_CASE(
   constexpr int left = 486, right = 1274, line = 90;
   program.forget();
   desktop.click_at(left, line);
-  CHECK(program.wait_for("real-address mode, 0xfffffff0"));
+  CHECK(program.wait_for(" at 0xfffffff0"));
   program.forget();
   desktop.drag(left + 100, line, right, line);
   CHECK(program.wait_for(" <vm_exit>"));

@@ -273,6 +273,25 @@ TEST_CASE(
   CHECK(v.past().bookmarks.size() == 2);
 }
 
+TEST_CASE("exits are counted where they were, also within one long run") {
+  VisorInspection v("visor", 2);
+  constexpr double seldom = 1e9;
+  v.keep_past(seldom);
+  v.exchange->set_open(true);
+  v.ask({});
+  v.debugger.run(400'000);
+  v.serve();
+  const PastSeen past = v.past();
+  const auto met = v.debugger.last_events(RunTo::vm_exit, 1'000);
+  REQUIRE(met.size() > 30);
+  std::vector<u32> exits(past.exits.size());
+  for (const Debugger::Met& one : met) ++exits[one.count * exits.size() / past.end];
+  // But for those at the border of two parts.
+  std::size_t apart = 0;
+  for (std::size_t n = 0; n < exits.size(); ++n) apart += exits[n] != past.exits[n];
+  CHECK(apart < 8);
+}
+
 TEST_CASE("in the past the exits before here are listed, and what is written there ends what is known") {
   VisorInspection v;
   v.into_the_past();

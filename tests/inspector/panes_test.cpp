@@ -181,6 +181,45 @@ TEST_CASE("the time line is clicked and dragged, and its buttons and keys go bac
   CHECK(p.machine->retired() == end);
 }
 
+TEST_CASE("the wheel shows less of the time line, around the pointer; where the machine goes is shown") {
+  Panel p(1200, 800);
+  p.into_the_past();
+  p.settle();
+  const u64 end = p.machine->retired();
+  constexpr int left = 8, right = 1192, line = 90, middle = 600;
+  const auto wheel = [&](int turns) {
+    p.move(middle, line);
+    p.settle();
+    SDL_Event event{};
+    event.type = SDL_MOUSEWHEEL;
+    event.wheel.y = turns > 0 ? 1 : -1;
+    for (int n = 0; n < std::abs(turns); ++n) CHECK(p.panes->take(event));
+    p.settle();
+  };
+  const auto past = [&] { return p.exchange->answer()->past; };
+  CHECK(past().exits_from == 0);
+  CHECK(past().exits_to == end);
+  wheel(8);
+  const u64 wide = past().exits_to - past().exits_from;
+  CHECK(wide < end / 20);
+  CHECK(past().exits_from < end / 2);
+  CHECK(past().exits_to > end / 2);
+  // A dot stands for fewer instructions now.
+  p.click(left + (right - left) / 4, line);
+  const u64 wanted = past().exits_from + wide / 4, here = p.machine->retired();
+  CHECK(here + wide / 500 > wanted);
+  CHECK(here < wanted + wide / 500);
+  p.keep("time-line-near.png");
+  p.command("goto start");
+  p.settle();
+  CHECK(past().exits_from == 0);
+  CHECK(past().exits_to == wide);
+  wheel(-9);
+  CHECK(past().exits_to == end);
+  wheel(60);
+  CHECK(past().exits_to - past().exits_from >= 64);
+}
+
 TEST_CASE("what is typed into the line of commands is one of the debugger's") {
   Panel p(800, 800);
   p.settle();

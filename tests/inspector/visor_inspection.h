@@ -13,8 +13,9 @@ struct VisorInspection : VisorMachine {
   Debugger debugger{*machine};
   Inspection inspection{debugger, symbols, exchange};
   u64 printed_to = 0;
-
   std::unique_ptr<Timeline> timeline;
+
+  using VisorMachine::VisorMachine;
 
   void keep_past(double seconds_between = 0.1) {
     std::string error;

@@ -47,6 +47,7 @@ class Desk {
   void toolbar(ImVec2 at, float width);
   void time_line(ImVec2 at, ImVec2 size);
   void back_buttons();
+  void choose_time(u64 pointed, float wheel);
   static float time_height(bool buttons);
   void status();
   void output(ImVec2 at, ImVec2 size);
@@ -71,6 +72,7 @@ class Desk {
   std::vector<std::string> history_;
   std::size_t recalled_ = 0;  // of history_; its size: the line that is being typed
   std::optional<View> wanted_tab_;
+  u64 time_here_ = 0;          // where the machine was when the time line was drawn last
   std::optional<u64> wished_;  // the count that the time line is dragged to
   bool copy_ = false, select_all_ = false;
   float code_share_ = 0.5F, left_share_ = 0.52F, right_share_ = 0.5F, desk_share_ = 0.8F;

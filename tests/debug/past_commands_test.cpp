@@ -118,19 +118,20 @@ TEST_CASE("when a guest-physical address was mapped first, by EPT; and who wrote
   CHECK(has(text, "it is not mapped"));
   CHECK(p.machine->retired() == here);
   REQUIRE(has(text, "first mapped at instruction "));
-  const auto is_mapped = [&] { return !has(p.run("x/1gx gpa 0x205000"), "not present"); };
+  // There is no current VMCS yet when the tables are made: the entries themselves are looked at.
+  const auto is_zero = [&](const char* entry) { return has(p.run(entry), ": 0000000000000000"); };
   p.run("goto first");
-  CHECK_FALSE(is_mapped());
+  CHECK(is_zero("x/1gx phys 0x22008"));
   p.run("stepi");
-  CHECK(is_mapped());
+  CHECK_FALSE(is_zero("x/1gx phys 0x22008"));
   p.run("goto end");
   CHECK(p.machine->retired() == here);
-  p.run("who ept 0x205000");
+  CHECK(has(p.run("who ept 0x205000"), "EPT PTE at phys 0x26028: 0x0"));
   p.run("goto author");
   CHECK(p.machine->retired() < here);
-  CHECK(is_mapped());
+  CHECK_FALSE(is_zero("x/1gx phys 0x26028"));
   p.run("stepi");
-  CHECK_FALSE(is_mapped());
+  CHECK(is_zero("x/1gx phys 0x26028"));
 }
 
 TEST_CASE("what is changed in the past is said, and asked where somebody can answer") {

@@ -270,3 +270,21 @@ TEST_CASE("XSAVE has the upper halves as a component of their own, in either for
   CHECK(other.ymm(0) == Words{1, 2, 0, 0});
   CHECK(other.ymm(8) == Words{5, 6, 7, 8});
 }
+
+TEST_CASE(
+    "VCVTPS2PH: a page fault of its memory comes before an exception of its numbers, which writes nothing") {
+  AvxRun run;
+  run.in_64_bit_mode();
+  run.unmap();
+  run.cpu.vector.mxcsr = 0x0f80;  // the precision exception is not masked
+  run.set(0, {0x3f800001, 0, 0, 0});
+  run.put(at::data, 0x1234);
+  const u64 data = run.cpu.gpr[RAX];
+  run.cpu.gpr[RAX] = AvxRun::end;
+  CHECK(run.faults({0xc4, 0xe3, 0x79, 0x1d, 0x00, 0x00}, Vector::PF));
+  CHECK(run.cpu.vector.mxcsr == 0x0f80);
+  run.cpu.gpr[RAX] = data;
+  CHECK(run.faults({0xc4, 0xe3, 0x79, 0x1d, 0x00, 0x00}, Vector::XM));
+  CHECK(run.cpu.vector.mxcsr == 0x0fa0);
+  CHECK(run.memory.read(HostPhys(at::data), 8) == 0x1234);
+}

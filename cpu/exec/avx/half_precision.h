@@ -18,6 +18,14 @@ inline bool vcvtph2ps(Cpu& cpu, const Op& op) {
   return commit_mxcsr(cpu, context) && Dst::write(cpu, op, bits_as<typename Dst::Value>(out));
 }
 
+// What is wrong with the place of a result comes before what is wrong with the numbers.
+template <class A, class T>
+inline bool may_write(Cpu& cpu, const Op& op, const Mem<A, T>*) {
+  u64 linear;
+  return memory_operand<A>(cpu, op, sizeof(T), AccessKind::write, linear) &&
+         probe_write(cpu, linear, sizeof(T), static_cast<SegReg>(op.seg));
+}
+
 // VCVTPS2PH: bits 0-1 of the immediate are the rounding, bit 2 takes MXCSR's instead. A register's bits above
 // the result are cleared.
 template <class Dst, class Src>
@@ -31,11 +39,10 @@ inline bool vcvtps2ph(Cpu& cpu, const Op& op) {
   const auto rounding = op.imm & 4 ? context.rounding() : static_cast<soft::Rounding>(op.imm & 3);
   for (unsigned i = 0; i < x.size(); ++i) out[i] = soft::to_half(context, x[i], rounding);
   const auto result = bits_as<typename Dst::Value>(out);
-  const u32 mxcsr = cpu.vector.mxcsr;
-  if (!commit_mxcsr(cpu, context)) return false;
   if constexpr (Dst::where == Where::mem) {
-    if (Dst::write(cpu, op, result)) return true;
-    cpu.vector.mxcsr = mxcsr;
+    const Dst* const place = nullptr;
+    return may_write(cpu, op, place) && commit_mxcsr(cpu, context) && Dst::write(cpu, op, result);
+  } else if (!commit_mxcsr(cpu, context)) {
     return false;
   } else if constexpr (sizeof result == sizeof(V128)) {
     return Dst::write(cpu, op, result);

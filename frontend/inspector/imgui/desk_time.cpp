@@ -13,7 +13,7 @@
 namespace ringside {
 namespace {
 
-constexpr float line_height = 32;
+constexpr float time_line_height = 32;
 
 // Where things are on the line.
 struct Scale {
@@ -55,7 +55,7 @@ u64 pointed_at(const PastSeen& past, const Scale& scale, float x) {
 // From the bottom, by the logarithm: one is seen beside many.
 void draw_exits(ImDrawList& list, const PastSeen& past, const Scale& scale, float high) {
   if (past.exits.empty()) return;
-  const float bottom = scale.from.y + line_height;
+  const float bottom = scale.from.y + time_line_height;
   const float most =
       std::log2(static_cast<float>(*std::max_element(past.exits.begin(), past.exits.end())) + 1);
   const auto parts = static_cast<double>(past.exits.size());
@@ -79,7 +79,7 @@ void draw_bookmarks(ImDrawList& list, const PastSeen& past, const Scale& scale) 
   const float top = scale.from.y, right = scale.from.x + scale.across;
   for (std::size_t n = 0; n < flags.size(); ++n) {
     const float x = flags[n].first, next = n + 1 < flags.size() ? flags[n + 1].first : right;
-    list.AddLine(ImVec2(x, top), ImVec2(x, top + line_height), Colours::link);
+    list.AddLine(ImVec2(x, top), ImVec2(x, top + time_line_height), Colours::link);
     list.AddTriangleFilled(ImVec2(x, top), ImVec2(x + 7, top + 4), ImVec2(x, top + 8), Colours::link);
     const float wide = ImGui::CalcTextSize(flags[n].second->c_str()).x, gap = 9;
     if (x + gap + wide < next) list.AddText(ImVec2(x + gap, top), Colours::link, flags[n].second->c_str());
@@ -88,19 +88,19 @@ void draw_bookmarks(ImDrawList& list, const PastSeen& past, const Scale& scale) 
 
 void draw_marks(const PastSeen& past, const Scale& scale, u64 here) {
   ImDrawList& list = *ImGui::GetWindowDrawList();
-  const float top = scale.from.y, bottom = top + line_height, right = scale.from.x + scale.across;
+  const float top = scale.from.y, bottom = top + time_line_height, right = scale.from.x + scale.across;
   list.PushClipRect(ImVec2(scale.from.x - 4, top), ImVec2(right + 4, bottom), true);
   list.AddRectFilled(scale.from, ImVec2(right, bottom), Colours::margin);
   list.AddRectFilled(scale.from, ImVec2(scale.at(here), bottom), Colours::current);
   for (const u64 count : past.checkpoints)
     if (scale.shows(count))
       list.AddLine(ImVec2(scale.at(count), bottom - 3), ImVec2(scale.at(count), bottom), Colours::dim);
-  draw_exits(list, past, scale, line_height * 0.45F);
+  draw_exits(list, past, scale, time_line_height * 0.45F);
   draw_bookmarks(list, past, scale);
   for (const u64 count : past.stops) {
     if (!scale.shows(count)) continue;
     constexpr float half = 4;
-    const float x = scale.at(count), middle = top + line_height * 0.5F;
+    const float x = scale.at(count), middle = top + time_line_height * 0.5F;
     list.AddTriangleFilled(ImVec2(x - half, middle - half), ImVec2(x + half, middle - half),
                            ImVec2(x, middle + half), Colours::breakpoint);
   }
@@ -128,7 +128,7 @@ std::string words_of(const PastSeen& past, u64 pointed) {
 }  // namespace
 
 float Desk::time_height(bool buttons) {
-  return line_height + 10 + (buttons ? ImGui::GetFrameHeightWithSpacing() : 0);
+  return time_line_height + 10 + (buttons ? ImGui::GetFrameHeightWithSpacing() : 0);
 }
 
 void Desk::back_buttons() {
@@ -184,7 +184,7 @@ void Desk::time_line(ImVec2 at, ImVec2 size) {
   const bool all = asked_.time_to <= asked_.time_from;
   const Scale scale{from, std::max(ImGui::GetContentRegionAvail().x - 2 * margin, 1.0F),
                     all ? past.begin : asked_.time_from, all ? past.end : asked_.time_to};
-  ImGui::InvisibleButton("time", ImVec2(scale.across + 2 * margin, line_height));
+  ImGui::InvisibleButton("time", ImVec2(scale.across + 2 * margin, time_line_height));
   const u64 pointed = pointed_at(past, scale, ImGui::GetMousePos().x);
   const bool looks = ImGui::IsItemHovered() || ImGui::IsItemActive();
   if (ImGui::IsItemActive() && pointed != wished_) {
@@ -198,7 +198,7 @@ void Desk::time_line(ImVec2 at, ImVec2 size) {
   draw_marks(past, scale, answer_->instructions);
   if (looks) {
     ImDrawList& list = *ImGui::GetWindowDrawList();
-    list.AddLine(ImVec2(scale.at(pointed), from.y), ImVec2(scale.at(pointed), from.y + line_height),
+    list.AddLine(ImVec2(scale.at(pointed), from.y), ImVec2(scale.at(pointed), from.y + time_line_height),
                  Colours::changed);
     ImGui::SetTooltip("%s", words_of(past, pointed).c_str());
   }

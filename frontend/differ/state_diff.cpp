@@ -51,6 +51,10 @@ class Diff {
       ++left_out_;
       return nullptr;
     }
+    if (sheet_.sections.empty()) {
+      sheet_.section("what is compared");
+      sheet_.row("names").say("A is ").word("one", options_.one).say(", B is ").word("other", options_.other);
+    }
     if (shown_++ == 0) {
       sheet_.section(title_);
       sheet_.row("title").say(title_ + ":");
@@ -62,9 +66,7 @@ class Diff {
     Row* const at = row("value");
     if (!at) return;
     at->say("  ").word("what", what).say(": ").word("first", left);
-    at->say(fmt::format(" in {}, ", options_.one))
-        .word("second", right)
-        .say(fmt::format(" in {}", options_.other));
+    at->say(" in A, ").word("second", right).say(" in B");
     if (!note.empty()) at->say("   ").word("note", note);
   }
   void add(std::string_view what, u64 left, u64 right, std::string_view note = {}) {
@@ -104,11 +106,17 @@ std::string bits_that_differ(std::string_view name, u64 left, u64 right) {
   const auto found =
       std::find_if(known.begin(), known.end(), [&](const auto& row) { return row.first == name; });
   if (found == known.end()) return {};
+  const std::vector<std::string> before = set_bits(found->second, left),
+                                 after = set_bits(found->second, right);
   std::string text;
-  for (const std::string& bit : set_bits(found->second, right & ~left))
-    text += fmt::format("{}+{}", text.empty() ? "" : " ", bit);
-  for (const std::string& bit : set_bits(found->second, left & ~right))
-    text += fmt::format("{}-{}", text.empty() ? "" : " ", bit);
+  const auto add = [&](char sign, const std::vector<std::string>& all,
+                       const std::vector<std::string>& others) {
+    for (const std::string& one : all)
+      if (std::find(others.begin(), others.end(), one) == others.end())
+        text += fmt::format("{}{}{}", text.empty() ? "" : " ", sign, one);
+  };
+  add('+', after, before);
+  add('-', before, after);
   return text;
 }
 
@@ -242,11 +250,7 @@ void Diff::pages() {
     at->say(bytes == 1 ? " byte differs, at " : " bytes differ, the first at ")
         .hex("first", page.value + first);
     if (bytes > 1) at->say(", the last at ").hex("last", page.value + last);
-    at->say(": ")
-        .hex("left", left[first])
-        .say(fmt::format(" in {}, ", options_.one))
-        .hex("right", right[first]);
-    at->say(fmt::format(" in {}", options_.other));
+    at->say(": ").hex("left", left[first]).say(" in A, ").hex("right", right[first]).say(" in B");
     if (const std::string name = name_of_page(page.value, first); !name.empty())
       at->say("   ").word("symbol", name);
   }

@@ -10,8 +10,8 @@
 namespace ringside {
 
 struct StateDiffOptions {
-  std::string one = "A", other = "B";  // what the two are called
-  std::size_t most_rows = 40;          // of a section; what is left out is counted
+  std::string one = "the first", other = "the second";  // what rows call A and B
+  std::size_t most_rows = 40;                           // of a section; what is left out is counted
 };
 
 // Both are of as many CPUs and as much memory. No section: nothing differs. `symbols` are of both.

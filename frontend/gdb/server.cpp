@@ -81,7 +81,7 @@ Ending GdbServer::run(u64 instructions) {
 }
 
 Ending GdbServer::run_on(u64 instructions) {
-  if (machine_.ending().why != Ending::Why::running) return machine_.ending();
+  if (machine_.ending().why != Ending::Why::running) return gone();
   const Resume resume = stub_.resume();
   // What the client asks for comes before what `monitor hold` said.
   const Timeline* const past = debugger_.timeline();
@@ -123,14 +123,10 @@ Ending GdbServer::report(const Stop& stop) {
     case Stop::Kind::ended: {
       const Ending& ending = machine_.ending();
       if (ending.why == Ending::Why::running) return {Ending::Why::idle, 0, stop.text};
-      // A multi-process server outlives its programs: an extended client may start this one again, and would
-      // start the file that it knows on the host if nobody were there.
-      if (there_ && stub_.extended() &&
-          (ending.why == Ending::Why::power_off || ending.why == Ending::Why::debug_exit)) {
-        stub_.ended(ending.status);
-        break;
-      }
-      if (ending.why != Ending::Why::shutdown || !there_) return ending;
+      // Who can go back has not seen the last of it.
+      const bool orderly = ending.why == Ending::Why::power_off || ending.why == Ending::Why::debug_exit;
+      const bool stays = ending.why == Ending::Why::shutdown || (orderly && stub_.goes_back());
+      if (!there_ || !stays) return gone();
       stub_.stopped(stop);
       break;
     }
@@ -140,6 +136,18 @@ Ending GdbServer::report(const Stop& stop) {
     case Stop::Kind::watchpoint:
     case Stop::Kind::event: stub_.stopped(stop); break;
   }
+  transport_.send(stub_.output());
+  return {};
+}
+
+// A multi-process server outlives its programs: an extended client may start this one again, and would start
+// the file that it knows on the host if nobody were there.
+Ending GdbServer::gone() {
+  const Ending& ending = machine_.ending();
+  if (!there_ || !stub_.extended() ||
+      (ending.why != Ending::Why::power_off && ending.why != Ending::Why::debug_exit))
+    return ending;
+  stub_.ended(ending.status);
   transport_.send(stub_.output());
   return {};
 }

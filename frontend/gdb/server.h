@@ -33,8 +33,8 @@ class GdbServer {
   bool machine_stopped() const { return stub_.resume().kind == Resume::Kind::stay; }
   void stop_machine() { stub_.stop_machine(); }  // before there is a client: -S
   // As Machine::run(), but that it stops where the client wants it; machine_stopped() is then true. A machine
-  // that ended by a shutdown stays to be looked at while there is a client; it is told as ended when that
-  // client wants it to go on.
+  // that ended by a shutdown, or whose past is kept, stays to be looked at while there is a client; it is
+  // told as ended when that client wants it to go on.
   Ending run(u64 instructions);
   // After Machine::reboot() and Debugger::attach().
   void rebooted() { stub_.restarted(); }
@@ -47,6 +47,7 @@ class GdbServer {
   Ending run_on(u64 instructions);
   Ending step(u64 instructions);
   Ending report(const Stop& stop);
+  Ending gone();
   std::string command(std::string_view line);
   void say(std::string_view text);
 

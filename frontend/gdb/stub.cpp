@@ -455,8 +455,11 @@ void GdbStub::stopped(const Stop& stop) {
       explained = false;
       break;
     case Stop::Kind::ended:
-      signal = 6;
       explained = false;
+      if (debugger_.machine().ending().why == Ending::Why::shutdown)
+        signal = 6;
+      else
+        reason = "replaylog:end;";
       break;
     case Stop::Kind::event: explained = false; break;
     case Stop::Kind::beginning: reason = "replaylog:begin;"; break;

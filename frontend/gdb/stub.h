@@ -44,6 +44,8 @@ class GdbStub {
   void stop_machine() { resume_ = {}; }  // as if the client had stopped it
   // The client may start the program again after its end: target extended-remote.
   bool extended() const { return extended_; }
+  // Somebody keeps the machine's past.
+  bool goes_back() const;
   // Ctrl-C came since the last call.
   bool take_interrupt() { return std::exchange(interrupt_, false); }
   // Words for the client's user, while it waits for the machine; else they are lost.
@@ -98,7 +100,6 @@ class GdbStub {
   void continue_each(Words words);
   void resume_at(Words words, bool step, bool signal);
   void go_back(std::string_view how);
-  bool goes_back() const;
   void detach();
   void want_restart();
   // The CPU that the old packets c, s and bs mean.

@@ -127,7 +127,7 @@ std::optional<RunOptions> replay_of(const std::string& recording, const RunOptio
   return std::move(parsed->run);
 }
 
-int help() {
+int bundle_help() {
   return print(
              "ringside bundle OUT --replay RECORDING [--images FOLDER]: packs a recorded run, with its "
              "images, the "
@@ -146,7 +146,7 @@ int run_bundle(std::span<const std::string_view> arguments, Itself itself) {
   Wanted wanted;
   std::string error;
   if (!take_words(arguments, wanted, error)) return refuse(error);
-  if (wanted.help) return help();
+  if (wanted.help) return bundle_help();
   auto parsed = parse_options(wanted.flags, error);
   if (!parsed) return refuse(error);
   if (parsed->answer != Answer::run) return print(answer_text(parsed->answer)) ? exit_ok : exit_failed;

@@ -223,7 +223,7 @@ static_assert(std::all_of(std::begin(acts), std::end(acts),
                           }),
               "help names each word");
 
-std::string help() {
+std::string course_help() {
   std::string text = "ringside course [WORD...] [--yes] [--csv]\n\n";
   for (const Act& act : acts)
     text += fmt::format("  {:<24} {}\n", fmt::format("{} {}", act.name, act.arguments), act.help);
@@ -241,7 +241,7 @@ int run_course(std::span<const std::string_view> words, int (*itself)(std::span<
   std::string name = "list", error;
   bool named = false;
   for (const std::string_view word : words) {
-    if (word == "--help" || word == "-h") return print(help()) ? exit_ok : exit_failed;
+    if (word == "--help" || word == "-h") return print(course_help()) ? exit_ok : exit_failed;
     if (word == "--yes") {
       call.yes = true;
     } else if (word == "--csv") {

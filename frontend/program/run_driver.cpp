@@ -247,7 +247,12 @@ bool Run::serve_gdb() {
   gdb()->poll();
   switch (gdb()->stub().take_request()) {
     case GdbStub::Request::none: return true;
-    case GdbStub::Request::kill: return !end("killed", "ended by gdb", exit_ok);
+    case GdbStub::Request::kill:
+      // What powered itself off under gdb's eyes has ended by itself, with its own status.
+      if (session_.machine().ending().why != Ending::Why::shutdown &&
+          machine_gone(session_.machine().ending()))
+        return false;
+      return !end("killed", "ended by gdb", exit_ok);
     case GdbStub::Request::restart: break;
   }
   if (!restart("gdb restarted the machine")) return false;

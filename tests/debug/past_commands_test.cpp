@@ -118,20 +118,18 @@ TEST_CASE("when a guest-physical address was mapped first, by EPT; and who wrote
   CHECK(has(text, "it is not mapped"));
   CHECK(p.machine->retired() == here);
   REQUIRE(has(text, "first mapped at instruction "));
-  // There is no current VMCS yet when the tables are made: the entries themselves are looked at.
-  const auto is_zero = [&](const char* entry) { return has(p.run(entry), ": 0000000000000000"); };
-  p.run("goto first");
-  CHECK(is_zero("x/1gx phys 0x22008"));
-  p.run("stepi");
-  CHECK_FALSE(is_zero("x/1gx phys 0x22008"));
+  // A large page first, then small ones of which this one is left out.
+  CHECK(has(p.run("goto first"), "stosq"));
+  const u64 first = p.machine->retired();
+  const std::size_t again = text.find("mapped again last before here at instruction ");
+  REQUIRE(again != std::string::npos);
   p.run("goto end");
   CHECK(p.machine->retired() == here);
-  CHECK(has(p.run("who ept 0x205000"), "EPT PTE at phys 0x26028: 0x0"));
+  CHECK(has(p.run("who ept 0x205000"), ", and became 0x0"));
   p.run("goto author");
+  CHECK(p.machine->retired() > first);
   CHECK(p.machine->retired() < here);
-  CHECK_FALSE(is_zero("x/1gx phys 0x26028"));
-  p.run("stepi");
-  CHECK(is_zero("x/1gx phys 0x26028"));
+  CHECK(std::stoull(text.substr(text.find_first_of("0123456789", again))) < p.machine->retired());
 }
 
 TEST_CASE("what is changed in the past is said, and asked where somebody can answer") {

@@ -135,13 +135,15 @@ TEST_CASE("a guest that has ended is run again from target extended-remote") {
                                   "/roms/visor.elf\n"
                                   R"(
 continue
+continue
 break run_guest
 run
 p/x $vmx
 kill
 )",
                                   "extended-remote");
-  check_says(text, {"exited", "Breakpoint 1, .*run_guest", "\\$1 = 0x1\n", "killed"});
+  check_says(text,
+             {"powered the machine off", "exited", "Breakpoint 1, .*run_guest", "\\$1 = 0x1\n", "killed"});
 }
 
 TEST_CASE("a second client is told why it is not let in") {

@@ -207,6 +207,25 @@ kill
                     "what was written at instruction 1001 makes this the present", "\\$6 = 5\n"});
 }
 
+TEST_CASE("a guest that powered the machine off stays in gdb's hands, and can be gone back in") {
+  if (!gdb_is_there()) return;
+  const std::string text = gdb_says(R"(
+continue
+reverse-stepi
+x/i $pc
+stepi
+break vm_exit
+reverse-continue
+p $vmx
+delete
+continue
+continue
+)");
+  check_says(text, {"powered the machine off", "No more reverse-execution history", "=> 0x[0-9a-f]+.*:\tout",
+                    "Breakpoint 1, .*vm_exit", "\\$1 = \\[ VMXON LAUNCHED \\]", "exited normally"});
+  check_says(gdb_says("continue\nkill\n", {"--past", "off"}), {"exited normally"});
+}
+
 TEST_CASE("without the past gdb itself says that it cannot go back") {
   if (!gdb_is_there()) return;
   check_says(gdb_says("reverse-stepi\nkill\n", {"--past", "off"}), {"does not support this command"});

@@ -1,5 +1,6 @@
-// Owns the test that gdb goes back in KVM: from an EPT violation over the VM exit into the guest, to who
-// wrote the entry, and out of the kernel's functions. The images are found as by the tests of boots.
+// Owns the tests that gdb goes back in real guests: in KVM from an EPT violation over the VM exit into the
+// guest, to who wrote the entry, and out of the kernel's functions; in a Linux on both of its CPUs. The
+// images are found as by the tests of boots.
 #include "tests/gdb/real_gdb.h"
 #include "tests/guests/kvm_symbols.h"
 
@@ -75,4 +76,36 @@ kill
                     "\\$1 = \\[ VMXON LAUNCHED \\]", "\\$2 = \\[ VMXON NON_ROOT LAUNCHED \\]",
                     "=> 0x1000:\tmov", "<clear_page_erms\\+0x", "#0 .*clear_page_erms",
                     "in mmu_topup_memory_caches", "in kvm_vcpu_ioctl", ":\tcall .*clear_page"});
+}
+
+TEST_CASE("gdb goes back on each CPU of a Linux that has two") {
+  const std::string at = guest_images("linux");
+  if (at.empty() || !gdb_is_there()) return;
+  const std::string text = gdb_on({"-smp", "2", "-m", "512", "-kernel", at + "/vmlinuz", "-initrd",
+                                   at + "/linux.cpio", "-append", "console=ttyS0,115200"},
+                                  R"(
+monitor continue 1200000000
+maintenance flush register-cache
+thread 1
+set $one = $pc
+stepi
+stepi
+reverse-stepi
+reverse-stepi
+p $pc == $one
+thread 2
+stepi
+set $two = $pc
+stepi
+reverse-stepi
+p $pc == $two
+thread 1
+watch *(long*)$rsp
+reverse-continue
+delete
+monitor who rsp
+kill
+)");
+  check_says(text,
+             {"\\$1 = 1\n", "\\$2 = 1\n", "hit Watchpoint 1", "rsp is 0xffff", "goes there, before it"});
 }

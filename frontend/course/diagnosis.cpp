@@ -50,10 +50,12 @@ constexpr General generals[] = {
      "It wrote over its own code: CR2 is the address, RIP the instruction that wrote. A pointer or an index "
      "is wrong."},
     {nullptr, "^stopped: unexpected interrupt 14 #PF", nullptr,
-     "An exception in your hypervisor, a page fault: CR2 is the address that is not mapped, RIP the "
+     "A page fault that nothing handles, in your hypervisor or in a guest that shares its IDT: CR2 is the "
+     "address that is not mapped, RIP the "
      "instruction."},
     {nullptr, "^stopped: unexpected interrupt", nullptr,
-     "An exception in your hypervisor that nothing handles; the line that begins with \"stopped\" has its "
+     "An exception that nothing handles, in your hypervisor or in a guest that shares its IDT; the line that "
+     "begins with \"stopped\" has its "
      "RIP."},
     {"max-instructions", nullptr, nullptr,
      "It does not come to its end: it hangs, in a loop of its own or entering the same guest again and "

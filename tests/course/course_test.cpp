@@ -231,8 +231,8 @@ TEST_CASE("a program may do anything, and what it did is told within its limits"
       {"for (;;) print(\"again and again\\n\");", "It prints without end."},
       {"asm volatile(\"xor %%esp, %%esp; lidt (%0); ud2\" : : \"r\"(at<u64>(0x500000)));", "A triple fault"},
       {"*at<volatile u64>(reinterpret_cast<u64>(&kit_main)) = 0;", "It wrote over its own code"},
-      {"*at<volatile u64>(0x123456789000) = 0;", "a page fault"},
-      {"asm volatile(\"ud2\");", "An exception in your hypervisor"},
+      {"*at<volatile u64>(0x123456789000) = 0;", "A page fault that nothing handles"},
+      {"asm volatile(\"ud2\");", "An exception that nothing handles"},
       {"asm volatile(\"cli; hlt\");", "It sleeps for ever"},
       {"print(\"all is well\\n\"); stop(\"or not\");", "or not"},
   };

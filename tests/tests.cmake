@@ -33,6 +33,7 @@ endif()
 # Tests whose names in their files' own namespaces are another file's of the folder as well: compiled alone.
 set_source_files_properties(
     tests/cli/bundle_test.cpp
+    tests/differ/replays_test.cpp
     tests/cli/run_test.cpp
     tests/cli/terminal_test.cpp
     tests/cli/vmx_test.cpp

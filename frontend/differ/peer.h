@@ -63,7 +63,8 @@ using OpenWire = std::function<std::unique_ptr<Wire>(std::string& error)>;
 // the wire goes away. `words` are the program, which is sought as execvp does, and its arguments.
 OpenWire process_wire(std::vector<std::string> words);
 
-// How long a peer may be silent, in the host's seconds.
+// How long a peer may be silent, in seconds of the processor's time that it has had, or of the host's if it
+// sleeps.
 constexpr double peer_patience = 60;
 
 }  // namespace ringside

@@ -10,10 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 
+#include "frontend/conform/running/allowance.h"
+#include "frontend/conform/running/process.h"
 #include "frontend/differ/peer.h"
 
 namespace ringside {
@@ -44,8 +48,16 @@ class ProcessWire final : public Wire {
   }
 
   std::optional<std::string> receive(double seconds) override {
+    using Clock = std::chrono::steady_clock;
+    constexpr double look_each = 0.1;
+    const Clock::time_point since = Clock::now();
+    conform::Allowance patience(seconds, 0, conform::processor_seconds(child_));
     pollfd wanted{line_, POLLIN, 0};
-    if (poll(&wanted, 1, static_cast<int>(seconds * 1000)) <= 0) return std::string();
+    while (poll(&wanted, 1, static_cast<int>(std::min(seconds, look_each) * 1000)) <= 0) {
+      const double age = std::chrono::duration<double>(Clock::now() - since).count();
+      if (patience.used_up(age, conform::processor_seconds(child_), conform::sleeps(child_)))
+        return std::string();
+    }
     std::array<char, 65536> bytes;
     const ssize_t got = recv(line_, bytes.data(), bytes.size(), 0);
     if (got < 0 && errno == EINTR) return std::string();

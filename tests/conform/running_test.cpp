@@ -161,24 +161,31 @@ TEST_CASE("a process whose time is over is killed with all that it has started")
 TEST_CASE("only the processor's time is used up, however long a busy host lets a process wait") {
   Allowance waits(90, 0, 0);
   CHECK(waits.limited());
-  for (int minute = 1; minute <= 60; ++minute) CHECK(!waits.used_up(60.0 * minute, 1.4 * minute));
-  CHECK(!waits.used_up(4000, 90));
-  CHECK(waits.used_up(4001, 90.1));
+  for (int minute = 1; minute <= 60; ++minute) CHECK(!waits.used_up(60.0 * minute, 1.4 * minute, false));
+  CHECK(!waits.used_up(4000, 90, false));
+  CHECK(waits.used_up(4001, 90.1, false));
+
+  Allowance starved(90, 0, 0);
+  CHECK(!starved.used_up(10'000, 0, false));
 
   Allowance begun_late(10, 500, 300);
-  CHECK(!begun_late.used_up(510, 309));
-  CHECK(begun_late.used_up(511, 310.5));
+  CHECK(!begun_late.used_up(510, 309, true));
+  CHECK(begun_late.used_up(511, 310.5, true));
   CHECK(!Allowance(0, 0, 0).limited());
 }
 
-TEST_CASE("who takes none of the processor's time for as long as its limit sleeps, and is over as well") {
-  Allowance sleeps(90, 0, 0);
-  CHECK(!sleeps.used_up(90, 0.1));
-  CHECK(sleeps.used_up(91, 0.1));
+TEST_CASE("who sleeps for as long as its limit is over as well") {
+  Allowance sleeps_at_once(90, 0, 0);
+  CHECK(!sleeps_at_once.used_up(90, 0.1, true));
+  CHECK(sleeps_at_once.used_up(91, 0.1, true));
   Allowance later(90, 0, 0);
-  CHECK(!later.used_up(91, 30));
-  CHECK(!later.used_up(180, 30.1));
-  CHECK(later.used_up(182, 30.1));
+  CHECK(!later.used_up(91, 30, true));
+  CHECK(!later.used_up(180, 30.1, true));
+  CHECK(later.used_up(182, 30.1, true));
+  Allowance awake_meanwhile(90, 0, 0);
+  CHECK(!awake_meanwhile.used_up(60, 0.1, false));
+  CHECK(!awake_meanwhile.used_up(149, 0.1, true));
+  CHECK(awake_meanwhile.used_up(151, 0.1, true));
 }
 
 TEST_CASE("a process that computes is ended by what it has used, one that sleeps by the clock") {

@@ -15,6 +15,8 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
+#include <fstream>
 #include <iostream>
 #include <limits>
 
@@ -28,14 +30,6 @@ constexpr int cannot_be_run = 127;
 
 double seconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
-
-// Of the processor's time that a child has had; 0 if the host does not tell.
-double processor_seconds(pid_t child) {
-  clockid_t clock{};
-  timespec time{};
-  if (clock_getcpuclockid(child, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
-  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 // The descriptors of one direction; both are closed when they go.
@@ -86,6 +80,22 @@ void flush_streams() {
 }
 
 }  // namespace
+
+double processor_seconds(pid_t child) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(child, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+bool sleeps(pid_t child) {
+  std::ifstream file(fmt::format("/proc/{}/stat", child));
+  std::string line;
+  std::getline(file, line);
+  // "PID (NAME) STATE ...", where a name may have parentheses.
+  const auto name_end = line.rfind(')');
+  return name_end != line.npos && line.substr(name_end, 3) == ") S";
+}
 
 struct Processes::Running {
   Job job;
@@ -147,7 +157,7 @@ void Processes::listen(Running& process) {
 void Processes::end_if_overdue(Running& process) {
   if (!process.allowance.limited()) return;
   const double age = process.age(), used = processor_seconds(process.child);
-  if (!process.allowance.used_up(age, used)) return;
+  if (!process.allowance.used_up(age, used, sleeps(process.child))) return;
   const double grace = process.overdue ? 0 : process.job.grace_seconds;
   process.overdue = true;
   process.allowance = Allowance(grace, age, used);

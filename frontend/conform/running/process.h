@@ -12,6 +12,12 @@
 
 namespace ringside::conform {
 
+// Of a child: seconds of the processor's time that it has had; 0 if the host does not tell.
+double processor_seconds(pid_t child);
+// It waits for something else than the processor, a disk or whoever has stopped it. False if the host does
+// not tell.
+bool sleeps(pid_t child);
+
 struct ProcessEnd {
   int status = 0;        // its exit status, if no signal ended it
   int signal = 0;        // the one that ended it; 0: none

@@ -67,14 +67,17 @@ struct Hand {
     return port(static_cast<u16>(0xcfc + (raw >> 48 & 3)), 1, write, value);
   }
 
-  // Every register once, in order.
+  // Every register once, in order. Of a window that is larger than any chip's registers are, and so is
+  // memory, a part from everywhere.
   std::vector<u64> look() {
+    constexpr u64 most_registers = 0x1000, sample = 1028;  // at changing places of a page
     std::vector<u64> seen;
     for (const PortSpan& span : targets.port_spans)
       for (u16 n = 0; n < span.count; ++n)
         seen.push_back(ports.port_read(static_cast<u16>(span.first + n), 1));
     for (const auto& [base, bytes] : targets.windows)
-      for (u64 n = 0; n < bytes; n += 4) seen.push_back(memory.read(base + n, 4));
+      for (u64 n = 0; n < bytes; n += n < most_registers ? 4 : sample)
+        seen.push_back(memory.read(base + n, 4));
     for (const u32 function : targets.functions) {
       for (u32 n = 0; n < 256; n += 4) {
         ports.port_write(0xcf8, 4, function | n);

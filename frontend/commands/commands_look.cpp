@@ -339,7 +339,8 @@ static std::string gdb_command(const std::string& file, const Symbols::Options& 
   if (options.sections.empty()) return fmt::format("add-symbol-file {} -o {:#x}", file, options.offset);
   std::string command = "add-symbol-file " + file;
   for (const Symbols::Section& section : options.sections)
-    command += fmt::format(" -s {} {:#x}", section.name, section.address);
+    if (section.name != ".symtab" && section.name != ".strtab")
+      command += fmt::format(" -s {} {:#x}", section.name, section.address);
   // The kernel has given it back; gdb would take it to be at 0, where a guest may run.
   constexpr u64 nowhere = 0xffff'ffff'ffff'0000;
   return command + fmt::format(" -s .init.text {:#x}", nowhere);

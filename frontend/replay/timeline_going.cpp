@@ -60,7 +60,10 @@ void Timeline::take() {
 // Time is what a person waits for: running through a gap takes no longer than this, whatever the guest does.
 // A guest that writes much has longer gaps, so that a small part of the time is spent on checkpoints.
 void Timeline::take_if_due() {
-  if (!checkpoints_ || machine_.ending().why != Ending::Why::running) return;
+  if (!checkpoints_) return;
+  // Pages are copied between two checkpoints, too.
+  if (checkpoints_->bytes() > plan_.most_bytes) thin();
+  if (machine_.ending().why != Ending::Why::running) return;
   constexpr double worth = 25, longest = 1.6;
   const double gap = std::clamp(worth * last_cost_, plan_.seconds_between, longest * plan_.seconds_between);
   const auto next = points_.upper_bound(position());

@@ -72,9 +72,9 @@ void look_at_end(const RunOptions& run, const ScratchFolder& folder, Itself itse
     call.insert(call.end(), {"-serial", n == 0 ? "file:" + (folder / "console") : std::string("null")});
   for (const SymbolFile& file : run.symbols)
     call.insert(call.end(), {"--symbols", fmt::format("{},{:#x}{}", file.path, file.offset,
-                                                      file.world == World::non_root  ? ",guest"
-                                                      : file.world == World::root ? ",root"
-                                                                                  : "")});
+                                                      file.world == World::non_root ? ",guest"
+                                                      : file.world == World::root   ? ",root"
+                                                                                    : "")});
   for (const std::string& command :
        {std::string("continue"), fmt::format("echo {}\\n", mark), std::string("where"),
         std::string("backtrace"), std::string("explain"), std::string("pending"),

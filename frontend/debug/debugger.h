@@ -89,6 +89,9 @@ class Debugger final {
   // Called when the guest has asked for a reset, with its reason. True: it was performed, and what runs goes
   // on. Without one, or if it returns false, a reset ends the machine.
   void on_reset(std::function<bool(const std::string& why)> perform);
+  // Called when all CPUs sleep and nothing of the machine's own wakes them. True: something was done that
+  // may, and what runs goes on. Without one, or if it returns false, whatever runs stops there.
+  void on_idle(std::function<bool()> revive);
 
   // -- Going back, where somebody knows the machine's past. The machine runs by that timeline from here on;
   // nullptr: by itself. It outlives its use here.
@@ -166,6 +169,9 @@ class Debugger final {
   std::optional<u64> read_register(std::string_view name) const;
   // False: no such register, or it cannot be written, or not with this value: `why` says in words.
   bool write_register(std::string_view name, u64 value, std::string& why);
+  // What a person wrote when a run was recorded; the selected CPU stays. False: it is no write, or cannot be
+  // done here.
+  bool write_again(const Happening& what);
   static std::vector<std::string> register_names();  // those without MSRs and VMCS fields, for completion
 
   // One line: "CPU 0, root, ring 0, 64-bit, 0x101234 <main+4>". `cpu`: another than the selected one.

@@ -143,6 +143,18 @@ bool Debugger::write_register(std::string_view name, u64 value, std::string& why
   return true;
 }
 
+bool Debugger::write_again(const Happening& what) {
+  if (const auto* const memory = std::get_if<MemoryWritten>(&what))
+    return write({AddressSpace::host_physical, memory->at.value}, memory->bytes) == memory->bytes.size();
+  const auto* const written = std::get_if<RegisterWritten>(&what);
+  const unsigned before = selected();
+  std::string why;
+  const bool good =
+      written != nullptr && select(written->cpu) && write_register(written->name, written->value, why);
+  select(before);
+  return good;
+}
+
 bool Debugger::set_register(std::string_view name, u64 value, std::string& why) {
   const auto found = resolve(name);
   if (!found) {

@@ -13,25 +13,14 @@
 namespace ringside {
 namespace {
 
-// Does what a person wrote, too.
-bool write_again(Machine& machine, const Happening& what) {
-  Debugger debugger(machine);
-  if (const auto* const memory = std::get_if<MemoryWritten>(&what))
-    return debugger.write({AddressSpace::host_physical, memory->at.value}, memory->bytes) ==
-           memory->bytes.size();
-  const auto* const written = std::get_if<RegisterWritten>(&what);
-  std::string why;
-  return written != nullptr && debugger.select(written->cpu) &&
-         debugger.write_register(written->name, written->value, why);
-}
-
 // One of the two, with its recording.
 class Replay {
  public:
   Replay(Side& side, const std::shared_ptr<const Recording>& recording, std::string& error)
       : side_(side), replayer_(Replayer::create(recording, side.machine, error)) {
     if (!replayer_) return;
-    replayer_->on_written([this](const Happening& what) { return write_again(side_.machine, what); });
+    replayer_->on_written(
+        [this](const Happening& what) { return Debugger(side_.machine).write_again(what); });
   }
 
   bool there() const { return replayer_ != nullptr; }

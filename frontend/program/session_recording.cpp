@@ -72,16 +72,7 @@ bool Session::begin_replay(std::string& error) {
   replayer_->on_written([this](const Happening& what) {
     // Without a timeline nobody else tells it.
     if (recorder_ && !timeline_) recorder_->add({machine_->moment(), what});
-    if (const auto* const memory = std::get_if<MemoryWritten>(&what))
-      return debugger().write({AddressSpace::host_physical, memory->at.value}, memory->bytes) ==
-             memory->bytes.size();
-    const auto* const written = std::get_if<RegisterWritten>(&what);
-    std::string why;
-    const unsigned selected = debugger().selected();
-    const bool good = written != nullptr && debugger().select(written->cpu) &&
-                      debugger().write_register(written->name, written->value, why);
-    debugger().select(selected);
-    return good;
+    return debugger().write_again(what);
   });
   return true;
 }

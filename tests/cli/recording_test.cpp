@@ -23,6 +23,21 @@ const std::string echo_until_q =
 const std::string sum =
     firmware({0xba, 0xfd, 0x03, 0xec, 0xa8, 0x01, 0x74, 0xfb, 0xba, 0xf8, 0x03, 0xec, 0x3c, 'q',
               0x74, 0x08, 0x00, 0xc3, 0x88, 0xd8, 0xee, 0xeb, 0xe9, 0x90, 0xb0, 0x00, 0xe6, 0xf4});
+// Sleeps; COM1's interrupt sends each byte back, and 'q' ends the run as above.
+const std::string sleeper = firmware({0x31, 0xc0, 0x8e, 0xd8, 0x8e, 0xd0, 0xbc, 0x00, 0x70,  // DS, SS, SP
+                                      0xc7, 0x06, 0x30, 0x00, 0x46, 0xf0,                    // vector 0CH
+                                      0xc7, 0x06, 0x32, 0x00, 0x00, 0xf0,                    //
+                                      0x66, 0xb9, 0x1b, 0x00, 0x00, 0x00, 0x0f, 0x32,        // no local APIC
+                                      0x80, 0xe4, 0xf7, 0x0f, 0x30,                          //
+                                      0xb0, 0x11, 0xe6, 0x20, 0xb0, 0x08, 0xe6, 0x21,        // the 8259
+                                      0xb0, 0x04, 0xe6, 0x21, 0xb0, 0x01, 0xe6, 0x21,        //
+                                      0xb0, 0xef, 0xe6, 0x21,                                // lets IRQ 4 in
+                                      0xba, 0xfc, 0x03, 0xb0, 0x08, 0xee,                    // OUT2
+                                      0xba, 0xf9, 0x03, 0xb0, 0x01, 0xee,       // received data interrupts
+                                      0xfb, 0xf4, 0xeb, 0xfc,                   // STI, HLT, again
+                                      0xba, 0xf8, 0x03, 0xec, 0xee, 0x3c, 'q',  // the handler
+                                      0x75, 0x04, 0xb0, 0x00, 0xe6, 0xf4,       //
+                                      0xb0, 0x20, 0xe6, 0x20, 0xcf});
 // Asks for a reset by port CF9H until that was done three times, which a byte of the CMOS RAM counts.
 const std::string resets =
     firmware({0xb0, 0x40, 0xe6, 0x70, 0xe4, 0x71, 0xfe, 0xc0, 0xe6, 0x71, 0x3c, 0x04, 0x73,
@@ -288,6 +303,24 @@ TEST_CASE("the debugger goes through a recording and stops at its end") {
       run({"debug", "--replay", session.file, "--batch", "-ex", "continue", "-ex", "print $count"});
   CHECK(has(ends.err, "the recording ends here: --max-instructions 20000: reached"));
   CHECK(has(ends.out, "20000"));
+}
+
+TEST_CASE("the debugger lets a machine that slept until something was typed go on as it was recorded") {
+  const Session session;
+  const Result first =
+      run({"-bios", session.rom(sleeper), "-device", "isa-debug-exit", "--record", session.file}, "abq");
+  CHECK(first.out == "abq");
+  CHECK(first.status == 1);
+  const Result result = run({"debug", "--replay", session.file, "--batch", "-ex", "continue", "-ex",
+                             "reverse-stepi", "-ex", "continue"});
+  CHECK(has(result.out, "abq"));
+  CHECK(!has(result.out, "every CPU waits"));
+  const std::size_t end = result.out.find("isa-debug-exit");
+  CHECK(end != std::string::npos);
+  CHECK(result.out.find("isa-debug-exit", end + 1) != std::string::npos);
+  // Without input that is recorded it stays asleep, and the debugger says so.
+  const Result asleep = run({"debug", "-bios", session.rom(sleeper), "--batch", "-ex", "continue"});
+  CHECK(has(asleep.out, "every CPU waits for an interrupt"));
 }
 
 }  // namespace ringside::cli

@@ -58,7 +58,7 @@ inline std::string gdb_says(const std::string& commands, const std::vector<std::
 inline void check_says(const std::string& text, std::initializer_list<const char*> patterns) {
   CAPTURE(text);
   for (const char* const pattern : patterns) {
-    CAPTURE(pattern);
+    CAPTURE(std::string(pattern));
     CHECK(std::regex_search(text, std::regex(pattern)));
   }
 }

@@ -78,7 +78,7 @@ x/i $pc
 kill
 )");
   check_says(text, {"breakpoint 1, handle_ept_violation \\(vcpu=0x", "#1  .* in __vmx_handle_exit",
-                    "<vmx_handle_exit\\+[0-9]+>:\tcall ", "breakpoint 2, .*vmx_vmexit",
+                    "<vmx_handle_exit\\+[0-9]+>:\tcall ", "breakpoint 2, .*vmx_(vmexit|vcpu_run)",
                     "\\$1 = \\[ VMXON LAUNCHED \\]", "\\$2 = \\[ VMXON NON_ROOT LAUNCHED \\]",
                     "\\$3 = 0x1000\n", "<clear_page_erms\\+0x", "#0 .*clear_page_erms",
                     "in mmu_topup_memory_caches", "in kvm_vcpu_ioctl", ":\tcall .*clear_page"});

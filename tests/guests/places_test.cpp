@@ -137,7 +137,7 @@ void places_of(const PlacesBoot& boot) {
 TEST_CASE("places of a Linux boot") {
   const std::string at = cli::guest_images("linux");
   if (at.empty()) return;
-  const PlacesBoot boot{at + "/vmlinuz", at + "/linux.cpio", "console=ttyS0,115200", 512, 1, 2'000'000'000};
+  const PlacesBoot boot{at + "/vmlinuz", at + "/linux.cpio", "console=ttyS0,115200", 512, 1, 3'500'000'000};
   places_of(boot);
   PlacesBoot two = boot;
   two.cpus = 2;

@@ -49,7 +49,7 @@ enum Hypercall : u64 {
   call_store_read = 25,   // guest, slot: the number
 
   // The control domain's own.
-  call_domain_create = 32,   // bytes of memory, domain_has_serial or 0: the domain's number
+  call_domain_create = 32,   // bytes of memory, bits (domain_has_serial ...): the domain's number
   call_domain_write = 33,    // domain, its address, address here, bytes: copies into its memory
   call_domain_start = 34,    // domain, entry, value of EBX and ESI: 32-bit, as PVH and Linux want it
   call_domain_destroy = 35,  // domain, which has ended
@@ -67,7 +67,8 @@ enum DomainState : u64 { domain_building = 0, domain_running = 1, domain_ended =
 // A guest's number for itself, where a hypercall wants a guest.
 constexpr u64 this_guest = 0xffff;
 
-constexpr u64 domain_has_serial = 1;  // COM1 is this domain's
+constexpr u64 domain_has_serial = 1;   // COM1 is this domain's
+constexpr u64 domain_sees_hyperv = 2;  // its hypervisor is a Hyper-V, by all that it can see
 
 // Slots of the store, by agreement: where a front end keeps its ring.
 enum Slot : u64 { slot_disk_grant = 0, slot_disk_port = 1, slot_net_grant = 2, slot_net_port = 3 };

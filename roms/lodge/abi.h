@@ -29,7 +29,7 @@ enum class Call : u64 {
 
   // Virtual machines. A process has at most one, made by create_vm, and each of its virtual CPUs is run by
   // one thread.
-  create_vm,       // 0
+  create_vm,       // what the guest is to take the hypervisor for (a Face): 0
   set_memory,      // guest-physical address, address, bytes: this part of the process's memory is the guest's
                    // there
   create_cpu,      // the number of the new virtual CPU
@@ -39,6 +39,12 @@ enum class Call : u64 {
   run_cpu,         // CPU: runs the guest until the process has something to do, as its RunPage tells
   interrupt_line,  // line, level: a line of the two 8259 in the kernel (0 to 15) becomes 0 or 1
   count,           // how many calls there are
+};
+
+enum Face : u64 {
+  face_own,     // roms/kit/hypercalls.h
+  face_vmware,  // vm/vmware.h
+  faces
 };
 
 enum Refusal : i64 {

@@ -109,8 +109,9 @@ VirtualCpu* cpu_of(Process& process, u64 number) {
   return process.machine ? virtual_cpu(*process.machine, number) : nullptr;
 }
 
-i64 create_vm(Process& process, const Arguments&) {
-  if (!process.machine) process.machine = create_machine(process);
+i64 create_vm(Process& process, const Arguments& arguments) {
+  if (arguments.a >= faces) return bad_argument;
+  if (!process.machine) process.machine = create_machine(process, static_cast<Face>(arguments.a));
   return process.machine ? i64{0} : no_room;
 }
 

@@ -8,6 +8,7 @@
 #include "roms/kit/ept.h"
 #include "roms/kit/hypercalls.h"
 #include "roms/kit/vmx.h"
+#include "roms/loft/hyperv.h"
 
 namespace loft {
 
@@ -75,6 +76,8 @@ struct Domain {
   GrantEntry* grant_table;  // the same, call_set_grant_table
   Port ports[most_ports];   // port 0 is the timer's, port 1 tells the control domain that a slot was written
   u64 slots[most_slots];    // call_store_write
+
+  HyperV hyperv;  // what it was shown, and has set up
 
   // A PC's chips, for guests that want some.
   Pic pic;

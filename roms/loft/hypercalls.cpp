@@ -89,6 +89,7 @@ i64 create(Vcpu&, const Arguments& x) {
   Domain* d = create_domain(x.a, false);
   if (!d) return refused_no_room;
   d->has_serial = x.b & domain_has_serial;
+  d->hyperv.shown = x.b & domain_sees_hyperv;
   return d->number;
 }
 
@@ -191,6 +192,7 @@ void handle_hypercall(Vcpu& v) {
   if (!from_kernel()) return inject_exception(6);
   Registers& r = v.registers;
   skip_instruction();
+  if (v.domain->hyperv.shown) return hyperv_call(v);
   for (const Row& row : rows) {
     if (row.number != r.rax) continue;
     const Arguments arguments = {r.rdi, r.rsi, r.rdx, r.rcx};

@@ -23,28 +23,20 @@ constexpr u64 leaf7_ebx = bits(1, 4, 5, 11, 12, 14, 15, 16, 17, 21, 22, 25, 26, 
                                31);           // TSC_ADJUST HLE AVX2 RTM RDT MPX RDT AVX-512* PCOMMIT PT
 constexpr u64 leaf7_ecx_shown = bits(2, 22);  // UMIP RDPID
 
-void put_letters(const char* text, u32& first, u32& second, u32& third) {
-  u32 words[3] = {};
-  memcpy(words, text, smaller<u64>(length_of(text), sizeof words));
-  first = words[0], second = words[1], third = words[2];
-}
-
 CpuidResult hypervisor_leaves(u32 leaf) {
-  CpuidResult r = {};
-  if (leaf == hypervisor_leaf) {
-    r.eax = hypervisor_leaf + 2;
-    put_letters(hypervisor_signature, r.ebx, r.ecx, r.edx);
-  } else if (leaf == hypervisor_leaf + 1) {
-    r.eax = offers_console | offers_shutdown | offers_event_channels | offers_grants | offers_memory_device;
-  } else {
-    put_letters("loft", r.ebx, r.ecx, r.edx);
+  switch (leaf - hypervisor_leaf) {
+    case 0: return letters(hypervisor_leaf + 2, hypervisor_signature);
+    case 1:
+      return {offers_console | offers_shutdown | offers_event_channels | offers_grants | offers_memory_device,
+              0, 0, 0};
+    case 2: return letters(0, "loft");
+    default: return {};
   }
-  return r;
 }
 
 CpuidResult shown(const Vcpu& v, u32 leaf, u32 subleaf) {
-  if (leaf >= hypervisor_leaf && leaf <= hypervisor_leaf + 2) return hypervisor_leaves(leaf);
-  if (leaf >= hypervisor_leaf && leaf < 0x80000000) return {};
+  if (leaf >= hypervisor_leaf && leaf < 0x80000000)
+    return v.domain->hyperv.shown ? hyperv_leaf(leaf) : hypervisor_leaves(leaf);
   CpuidResult r = cpuid(leaf, subleaf);
   switch (leaf) {
     case 0: r.eax = 0x15; break;  // so that all know how fast the time-stamp counter is
@@ -100,6 +92,12 @@ u64 make_msr_bitmap() {
 
 }  // namespace
 
+CpuidResult letters(u32 eax, const char* text) {
+  u32 words[3] = {};
+  memcpy(words, text, smaller<u64>(length_of(text), sizeof words));
+  return {eax, words[0], words[1], words[2]};
+}
+
 void answer_cpuid(Vcpu& v) {
   Registers& r = v.registers;
   const CpuidResult answer = shown(v, static_cast<u32>(r.rax), static_cast<u32>(r.rcx));
@@ -113,7 +111,12 @@ u64 msr_bitmap() {
   return bitmap;
 }
 
-bool read_msr(Vcpu&, u32 number, u64& value) {
+static bool is_synthetic(const Vcpu& v, u32 number) {
+  return v.domain->hyperv.shown && number >> 8 == hypervisor_leaf >> 8;
+}
+
+bool read_msr(Vcpu& v, u32 number, u64& value) {
+  if (is_synthetic(v, number)) return read_synthetic_msr(v, number, value);
   switch (number) {
     case IA32_APIC_BASE: value = 0xfee00000 | bit(8); return true;  // disabled; this is the boot processor
     case IA32_MISC_ENABLE: value = 1; return true;                  // fast strings
@@ -124,7 +127,8 @@ bool read_msr(Vcpu&, u32 number, u64& value) {
   }
 }
 
-bool write_msr(Vcpu&, u32 number, u64) {
+bool write_msr(Vcpu& v, u32 number, u64 value) {
+  if (is_synthetic(v, number)) return write_synthetic_msr(v, number, value);
   return number == IA32_BIOS_SIGN_ID || number == IA32_TSC_AUX || number == IA32_MISC_ENABLE;
 }
 

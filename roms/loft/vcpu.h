@@ -17,6 +17,8 @@ void start_vcpu_like(Vcpu& vcpu, Vcpu& other, u64 entry, u64 value);
 
 // What a domain's virtual CPU is told of the machine (CPUID), and its MSRs. Of the current VMCS.
 void answer_cpuid(Vcpu& vcpu);
+// A leaf with a signature of up to twelve letters in EBX, ECX and EDX.
+CpuidResult letters(u32 eax, const char* text);
 bool read_msr(Vcpu& vcpu, u32 number, u64& value);
 bool write_msr(Vcpu& vcpu, u32 number, u64 value);
 // The page of bits that says which MSRs the guest may use without an exit.

@@ -39,4 +39,24 @@ TEST_CASE("Linux is a guest of the lodge: its VMM in ring 3 plays the serial por
   }
 }
 
+TEST_CASE(
+    "Linux finds VMware below it where the lodge shows its backdoor, and takes the clock's speed from "
+    "there") {
+  const std::string at = guest_images("linux"), roms = RINGSIDE_BINARY_DIR "/roms/";
+  if (at.empty() || !std::filesystem::exists(roms + "lodge.elf")) return;
+  const Result result = run(
+      {"-nographic", "-no-reboot", "-m", "512", "--timeout", "1800", "-kernel", roms + "lodge.elf", "-initrd",
+       roms + "lodge-vmm.elf," + at + "/vmlinuz," + at + "/linux.cpio", "-append",
+       "lodge-vmm vmlinuz mem=256 initrd=linux.cpio as=vmware -- console=ttyS0 work=0 off=reboot reboot=t"});
+  INFO(result.out.substr(0, 4000));
+  CHECK(result.status == 0);
+  for (const std::string_view line :
+       {"vmware: hypercall mode: 0x00", "Hypervisor detected: VMware",
+        "vmware: TSC freq read from hypervisor : 2000.000 MHz", "tsc: Detected 2000.000 MHz processor",
+        "Booting paravirtualized kernel on VMware hypervisor", "GUEST-OFF"}) {
+    CAPTURE(line);
+    CHECK(has(result.out, line));
+  }
+}
+
 }  // namespace ringside::cli

@@ -29,4 +29,24 @@ TEST_CASE("Linux is a domain of the loft, on one CPU and on two, and does its wo
   }
 }
 
+TEST_CASE(
+    "Linux finds Hyper-V below it where a domain of the loft is made so, and reads the time from its page") {
+  const std::string at = guest_images("linux"), roms = RINGSIDE_BINARY_DIR "/roms/";
+  if (at.empty() || !std::filesystem::exists(roms + "loft.elf")) return;
+  const Result result = run(
+      {"-nographic", "-no-reboot", "-m", "512", "--timeout", "1800", "-kernel", roms + "loft.elf", "-initrd",
+       roms + "loft-control.elf," + at + "/vmlinuz memory=256 serial hyperv console=ttyS0 work=0," + at +
+           "/linux.cpio ramdisk",
+       "--expect", "^GUEST-READY", "--expect", "^clocksource .*$"});
+  INFO(result.out.substr(0, 4000));
+  CHECK(result.status == 0);
+  for (const std::string_view line :
+       {"Hypervisor detected: Microsoft Hyper-V", "Hyper-V: privilege flags low 0xa62",
+        "Hyper-V: Host Build 1.0", "tsc: Detected 2000.000 MHz processor",
+        "Booting paravirtualized kernel on Hyper-V", "Switched to clocksource hyperv_clocksource_tsc_page"}) {
+    CAPTURE(line);
+    CHECK(has(result.out, line));
+  }
+}
+
 }  // namespace ringside::cli

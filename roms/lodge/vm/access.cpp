@@ -3,6 +3,7 @@
 #include "roms/lodge/process.h"
 #include "roms/lodge/vm/exits.h"
 #include "roms/lodge/vm/vmcs.h"
+#include "roms/lodge/vm/vmware.h"
 
 namespace lodge {
 namespace {
@@ -87,6 +88,7 @@ bool handle_port(VirtualCpu& cpu) {
   RunPage& page = *cpu.page;
   if (string) return page.why = RunExit::failed, true;
   skip_instruction();
+  if (cpu.machine->face == face_vmware && knock_at_backdoor(cpu, port, bytes)) return false;
   if (bytes == 1 && try_chips(cpu, port, write)) return false;
   page.why = RunExit::port;
   page.write = write;

@@ -22,6 +22,8 @@ constexpr u8 invalid_opcode = 6, general_protection = 13;
 bool handle_port(VirtualCpu& cpu);
 bool handle_ept_violation(VirtualCpu& cpu);
 // policy.cpp
+// A leaf of CPUID with a signature of twelve letters in EBX, ECX and EDX.
+CpuidResult letters(u32 eax, const char (&text)[13]);
 bool handle_cpuid(VirtualCpu& cpu);
 bool handle_rdmsr(VirtualCpu& cpu);
 bool handle_wrmsr(VirtualCpu& cpu);

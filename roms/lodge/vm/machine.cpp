@@ -29,12 +29,13 @@ void ring_pit(void* machine) {
 
 }  // namespace
 
-VirtualMachine* create_machine(Process& process) {
+VirtualMachine* create_machine(Process& process, Face face) {
   for (VirtualMachine& machine : machines) {
     if (machine.used) continue;
     machine = {};
     machine.used = true;
     machine.process = &process;
+    machine.face = face;
     machine.ept.create();
     machine.msr_bitmap = make_msr_bitmap();
     machine.tsc_offset = 0 - rdtsc();

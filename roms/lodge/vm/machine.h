@@ -54,6 +54,7 @@ constexpr u64 most_slots = 8, most_cpus = 4;
 struct VirtualMachine {
   bool used;
   Process* process;
+  Face face;
   Ept ept;
   u64 slot_count;
   MemorySlot slots[most_slots];
@@ -67,7 +68,7 @@ struct VirtualMachine {
 };
 
 // What the system calls do. Each answers 0 or a number, or a Refusal.
-VirtualMachine* create_machine(Process& process);
+VirtualMachine* create_machine(Process& process, Face face);
 void destroy_machine(VirtualMachine& machine);
 i64 add_memory_slot(VirtualMachine& machine, const MemorySlot& slot);
 i64 add_virtual_cpu(VirtualMachine& machine);

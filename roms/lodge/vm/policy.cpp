@@ -7,6 +7,7 @@
 #include "roms/kit/hypercalls.h"
 #include "roms/lodge/vm/exits.h"
 #include "roms/lodge/vm/vmcs.h"
+#include "roms/lodge/vm/vmware.h"
 
 namespace lodge {
 namespace {
@@ -42,15 +43,8 @@ constexpr Leaf leaves[] = {
     {0x80000008, all, 0, 0, 0},      // widths of addresses
 };
 
-CpuidResult letters(u32 eax, const char (&text)[13]) {
-  CpuidResult r = {eax, 0, 0, 0};
-  memcpy(&r.ebx, text, 4);
-  memcpy(&r.ecx, text + 4, 4);
-  memcpy(&r.edx, text + 8, 4);
-  return r;
-}
-
-CpuidResult policy(u32 leaf, u32 subleaf) {
+CpuidResult policy(const VirtualCpu& cpu, u32 leaf, u32 subleaf) {
+  if (cpu.machine->face == face_vmware && leaf >> 16 == hypervisor_leaf >> 16) return vmware_leaf(leaf);
   switch (leaf) {
     case hypervisor_leaf: return letters(hypervisor_leaf + 2, hypervisor_signature);
     case hypervisor_leaf + 1: return {offers_console | offers_shutdown | offers_memory_device, 0, 0, 0};
@@ -88,9 +82,17 @@ const ConstantMsr* constant(u32 msr) {
 
 }  // namespace
 
+CpuidResult letters(u32 eax, const char (&text)[13]) {
+  CpuidResult r = {eax, 0, 0, 0};
+  memcpy(&r.ebx, text, 4);
+  memcpy(&r.ecx, text + 4, 4);
+  memcpy(&r.edx, text + 8, 4);
+  return r;
+}
+
 bool handle_cpuid(VirtualCpu& cpu) {
   Registers& r = cpu.registers;
-  const CpuidResult result = policy(static_cast<u32>(r.rax), static_cast<u32>(r.rcx));
+  const CpuidResult result = policy(cpu, static_cast<u32>(r.rax), static_cast<u32>(r.rcx));
   r.rax = result.eax;
   r.rbx = result.ebx;
   r.rcx = result.ecx;

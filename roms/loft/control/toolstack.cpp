@@ -1,6 +1,6 @@
 // Owns the making of guests: memory, program, start information, start. Words of the module's command line:
-// memory=MBYTES (8), weight=N (256), and serial
-// for who has the machine's serial port.
+// memory=MBYTES (8), weight=N (256), serial for who has the machine's serial port, and hyperv for who is to
+// find a Hyper-V.
 #include "roms/kit/guest_image.h"
 #include "roms/kit/print.h"
 #include "roms/loft/control/control.h"
@@ -27,8 +27,9 @@ bool make_guest(Guest& guest, const Module& module, const Module* ramdisk) {
   guest.words = module.command_line;
   const u8* file = at<u8>(module.first);
   const u64 bytes = module.last - module.first, memory_bytes = number_on(guest.words, "memory", 8) << 20;
-  const i64 number =
-      hypercall(call_domain_create, memory_bytes, word_on(guest.words, "serial") ? domain_has_serial : 0);
+  const u64 wishes = (word_on(guest.words, "serial") ? domain_has_serial : 0) |
+                     (word_on(guest.words, "hyperv") ? domain_sees_hyperv : 0);
+  const i64 number = hypercall(call_domain_create, memory_bytes, wishes);
   if (number < 0) return fail(guest, "wants more memory than there is");
   guest.number = static_cast<u64>(number);
   const char* why = nullptr;

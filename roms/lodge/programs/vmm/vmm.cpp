@@ -1,6 +1,6 @@
-// Owns the virtual-machine monitor, a program in ring 3 as any other: "FILE [mem=MBYTES] [initrd=FILE] [--
-// COMMAND LINE OF THE GUEST]". It makes a machine with the kernel's calls, and then turns in a loop: run the
-// guest, and do what the run page asks for.
+// Owns the virtual-machine monitor, a program in ring 3 as any other: "FILE [mem=MBYTES] [initrd=FILE]
+// [as=vmware] [-- COMMAND LINE OF THE GUEST]". It makes a machine with the kernel's calls, and then turns in
+// a loop: run the guest, and do what the run page asks for.
 #include "roms/lodge/programs/vmm/guest.h"
 
 #include <names.h>
@@ -14,6 +14,7 @@ Guest guest = {};
 struct Words {
   char file[64], initrd[64];
   u64 mbytes = 128;
+  Face face = face_own;
   const char* command_line = "";
 };
 
@@ -40,6 +41,7 @@ Words words_of(const char* line) {
       return words;
     }
     if (starts_with(line, "mem=")) words.mbytes = number_in(line + 4);
+    if (starts_with(line, "as=vmware")) words.face = face_vmware;
     if (starts_with(line, "initrd=")) copy_word(words.initrd, line + 7);
   }
   return words;
@@ -53,8 +55,8 @@ u64 must(i64 answer, const char* what) {
   return static_cast<u64>(answer);
 }
 
-void make_machine(u64 mbytes) {
-  must(call(Call::create_vm), "create_vm");
+void make_machine(u64 mbytes, Face face) {
+  must(call(Call::create_vm, face), "create_vm");
   guest.bytes = mbytes << 20;
   guest.memory = map(guest.bytes);
   must(call(Call::set_memory, 0, address_of(guest.memory), guest.bytes), "set_memory");
@@ -91,7 +93,7 @@ void tell_end() {
 void program(const char* arguments) {
   using namespace lodge;
   const Words words = words_of(arguments);
-  make_machine(words.mbytes);
+  make_machine(words.mbytes, words.face);
   load_guest(guest, words.file, words.initrd, words.command_line);
   start_serial(guest);
   while (!guest.ended) run_once();

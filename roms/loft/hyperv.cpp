@@ -1,0 +1,115 @@
+// Owns what Hyper-V answers: its leaves, its MSRs, its pages, and the one hypercall that is worth something
+// here.
+#include "roms/loft/hyperv.h"
+
+#include "roms/kit/clock.h"
+#include "roms/kit/hypercalls.h"
+#include "roms/loft/vcpu.h"
+
+namespace loft {
+namespace {
+
+enum Msr : u32 {
+  HV_X64_MSR_GUEST_OS_ID = 0x40000000,
+  HV_X64_MSR_HYPERCALL = 0x40000001,
+  HV_X64_MSR_VP_INDEX = 0x40000002,
+  HV_X64_MSR_TIME_REF_COUNT = 0x40000020,
+  HV_X64_MSR_REFERENCE_TSC = 0x40000021,
+  HV_X64_MSR_TSC_FREQUENCY = 0x40000022,
+  HV_X64_MSR_APIC_FREQUENCY = 0x40000023,
+  HV_X64_MSR_VP_ASSIST_PAGE = 0x40000073,
+};
+
+constexpr u64 in_use = 1;
+
+// Time is counted in units of 100 ns, as the time-stamp counter times this, divided by 2^64. In two steps,
+// because 10,000 times 2^64 is a number of 78 bits.
+u64 scale() {
+  const u64 ticks = ticks_a_millisecond(), units = 10'000;
+  const u64 high = (units << 32) / ticks, rest = (units << 32) % ticks;
+  return high << 32 | (rest << 32) / ticks;
+}
+u64 reference_time() { return static_cast<u64>(static_cast<unsigned __int128>(rdtsc()) * scale() >> 64); }
+
+// A page that says how to make the time of the time-stamp counter: a guest that has it never asks again. A
+// sequence of 0 would say that the counter cannot be trusted.
+struct ReferencePage {
+  u32 sequence, reserved;
+  u64 scale;
+  i64 offset;
+};
+
+bool fill_reference_page(Domain& d, u64 page) {
+  const ReferencePage contents = {1, 0, scale(), 0};
+  return !(page & in_use) || write_memory(d, page & ~(page_bytes - 1), &contents, sizeof contents);
+}
+
+// Which instruction makes a hypercall is the hypervisor's to say: the guest calls this page.
+bool fill_hypercall_page(Domain& d, u64 page) {
+  constexpr u8 code[] = {0x0f, 0x01, 0xc1, 0xc3};  // VMCALL; RET
+  return !(page & in_use) || write_memory(d, page & ~(page_bytes - 1), code, sizeof code);
+}
+
+}  // namespace
+
+CpuidResult hyperv_leaf(u32 leaf) {
+  switch (leaf - hypervisor_leaf) {
+    case 0: return letters(hypervisor_leaf + 5, "Microsoft Hv");
+    case 1: return {0x31237648, 0, 0, 0};  // "Hv#1": the interface is the one that everybody knows
+    case 2:
+      return {1, 1 << 16, 0, 0};  // build 1 of version 1.0
+    // EAX, what may be asked: the reference counter, the hypercall's MSRs, the number of the virtual
+    // processor, the reference page, the frequencies. EDX: the frequencies' MSRs are there.
+    case 3: return {bit(1) | bit(5) | bit(6) | bit(9) | bit(11), 0, 0, bit(8)};
+    case 4: return {0, ~0u, 0, 0};         // nothing is recommended; a spinlock need never ask for help
+    case 5: return {most_vcpus, 0, 0, 0};  // limits
+    default: return {};
+  }
+}
+
+bool read_synthetic_msr(Vcpu& v, u32 number, u64& value) {
+  const HyperV& h = v.domain->hyperv;
+  switch (number) {
+    case HV_X64_MSR_GUEST_OS_ID: value = h.guest_os_id; return true;
+    case HV_X64_MSR_HYPERCALL: value = h.hypercall_page; return true;
+    case HV_X64_MSR_VP_INDEX: value = v.number; return true;
+    case HV_X64_MSR_TIME_REF_COUNT: value = reference_time(); return true;
+    case HV_X64_MSR_REFERENCE_TSC: value = h.reference_page; return true;
+    case HV_X64_MSR_TSC_FREQUENCY: value = ticks_a_millisecond() * 1000; return true;
+    case HV_X64_MSR_APIC_FREQUENCY: value = 0; return true;  // no domain has a local APIC
+    case HV_X64_MSR_VP_ASSIST_PAGE: value = h.assist_page; return true;
+    default: return false;
+  }
+}
+
+bool write_synthetic_msr(Vcpu& v, u32 number, u64 value) {
+  Domain& d = *v.domain;
+  HyperV& h = d.hyperv;
+  switch (number) {
+    case HV_X64_MSR_GUEST_OS_ID: h.guest_os_id = value; return true;
+    // Who has not said what it is gets no page.
+    case HV_X64_MSR_HYPERCALL:
+      if (!h.guest_os_id) value &= ~in_use;
+      if (!fill_hypercall_page(d, value)) return false;
+      h.hypercall_page = value;
+      return true;
+    case HV_X64_MSR_REFERENCE_TSC:
+      if (!fill_reference_page(d, value)) return false;
+      h.reference_page = value;
+      return true;
+    // For virtual APICs and nested hypervisors, which are not here: the guest may have its page.
+    case HV_X64_MSR_VP_ASSIST_PAGE: h.assist_page = value; return true;
+    default: return false;
+  }
+}
+
+void hyperv_call(Vcpu& v) {
+  constexpr u64 notify_long_spin_wait = 8, success = 0, invalid_code = 2;
+  Registers& r = v.registers;
+  const u64 call = r.rcx & 0xffff;
+  // Somebody spins for a lock whose owner has no CPU: let others run, the owner among them.
+  if (call == notify_long_spin_wait) v.credit = 0;
+  r.rax = call == notify_long_spin_wait ? success : invalid_code;
+}
+
+}  // namespace loft

@@ -66,6 +66,12 @@ std::string explanation_of(const Grader& grader, const Test& test, const conform
   return said;
 }
 
+// A lesson on several CPUs is looked at on as many.
+std::string flags_of(const Test& test) {
+  const auto at = std::find(test.words.begin(), test.words.end(), "-smp");
+  return test.words.end() - at < 2 ? "" : fmt::format("-smp {} ", at[1]);
+}
+
 }  // namespace
 
 bool Grade::passed() const {
@@ -112,6 +118,7 @@ bool grade(const Grader& grader, const Lesson& lesson, const std::string& folder
     if (test && conform::counts_as_failure(result.verdict)) {
       graded.explained = explanation_of(grader, *test, settings.around);
       graded.says = diagnose(lesson, result, graded.explained);
+      graded.flags = flags_of(*test);
     }
     graded.result = std::move(result);
     grade.tests.push_back(std::move(graded));

@@ -88,7 +88,7 @@ std::string failure_text(const course::GradedTest& test, const std::string& imag
   if (const auto told = last_explained(test.explained); !told.empty())
     text += "      ringside explain says:\n" + quote(told);
   for (const std::string& one : test.says) text += wrapped("      -> ", one);
-  return text + fmt::format("      Look:  ringside debug -kernel {}\n", image);
+  return text + fmt::format("      Look:  ringside debug {}-kernel {}\n", test.flags, image);
 }
 
 }  // namespace

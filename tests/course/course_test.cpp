@@ -182,6 +182,8 @@ TEST_CASE("every lesson's start is built and fails, and its solution passes") {
     CHECK(begun.status == 1);
     CHECK(has(begun.out, "FAILED"));
     CHECK(!has(begun.out, "not built"));
+    const bool on_two = has(read_file(lesson.folder + "/suite.toml"), "\nsmp = 2\n");
+    CHECK(has(begun.out, "ringside debug -smp 2 -kernel ") == on_two);
     CHECK(!has(begun.out, "warning:"));
     solve(home, lesson, folder);
     const Result solved = ringside_course({"check", number(lesson)});

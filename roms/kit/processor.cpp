@@ -118,17 +118,17 @@ void prepare_boot_processor() {
   prepare(0, address_of(kit_stack_top));
 }
 
-void start_processors(void (*entry)()) {
+void start_processors(void (*entry)(), u64 longest) {
   other_entry = entry;
   memcpy(at<void>(trampoline_address), kit_trampoline, static_cast<u64>(kit_trampoline_end - kit_trampoline));
   send_init_to_others();
-  wait_nanoseconds(10'000'000);
+  wait_nanoseconds(longest);
   for (int twice = 0; twice < 2; ++twice) {
     send_start_up_to_others(trampoline_address / page_bytes);
     wait_nanoseconds(200'000);
   }
-  // Nobody tells how many there are: those that came within 10 ms are all.
-  for (u32 seen = 0; seen != processors_ready; wait_nanoseconds(10'000'000)) seen = processor_count();
+  // Nobody tells how many there are: those that came within that time are all.
+  for (u32 seen = 0; seen != processors_ready; wait_nanoseconds(longest)) seen = processor_count();
 }
 
 }  // namespace kit

@@ -40,8 +40,9 @@ void prepare_boot_processor();
 
 // Starts all other CPUs, by INIT and two start-up IPIs (the manual's "MP Initialization Protocol"): each
 // calls `entry` on a stack of its own, with interrupts disabled. Returns when all have their number. Needs
-// start_clock().
-void start_processors(void (*entry)());
+// start_clock(). `longest` is how many nanoseconds an INIT and the way of a CPU to its number may take; 10 ms
+// are the protocol's, and processors of this century are done much sooner.
+void start_processors(void (*entry)(), u64 longest = 10'000'000);
 
 // What the CPU and interrupts.asm leave on the stack.
 struct InterruptFrame {

@@ -283,7 +283,7 @@ void kit_main(const BootInformation&) {
   enable_local_apic();
   put_code();
   enter_vmx_operation();
-  start_processors(second_cpu);
+  start_processors(second_cpu, 200'000);
   if (processor_count() != 2) stop("this lesson wants two CPUs: -smp 2");
   all_are_started = true;
   while (!second_is_ready) pause();

@@ -40,7 +40,7 @@ void look_for_the_secret() {
 // The guest sees its own memory from guest-physical 0 on, and the info page.
 void map_guest() {
   ept.create();
-  //[ two pages too many, or one and a right. Which? Repair the lines that follow
+  //[ what stands here gives away one page too many, and one right too many
   for (u64 n = 0; n < guest_pages; ++n) ept.map_page(n * page_bytes, memory + n * page_bytes, EptRights::all);
   ept.map_page(info_address, info, EptRights::read);
   //| for (u64 n = 0; n <= guest_pages; ++n) ept.map_page(n * page_bytes, memory + n * page_bytes, EptRights::all);

@@ -119,6 +119,28 @@ std::vector<Mistake> mistakes_of(const course::Lesson& lesson) {
   return mistakes;
 }
 
+// Is the line a mark of a hole, of one of these kinds?
+bool is_mark(const std::string& line, std::string_view kinds) {
+  const auto at = line.find_first_not_of(' ');
+  if (at == line.npos) return false;
+  const std::size_t leader = line.compare(at, 2, "//") == 0 ? 2 : line[at] == ';' ? 1 : 0;
+  return leader > 0 && at + leader < line.size() && kinds.find(line[at + leader]) != kinds.npos;
+}
+
+// The exercise with one hole only, number `left` from 0 on; empty: there is no such hole.
+std::string with_one_hole(const std::string& source, int left) {
+  std::istringstream stream(source);
+  std::string one, text, error;
+  int hole = -1;
+  for (std::string line; std::getline(stream, line);) {
+    if (is_mark(line, "[")) ++hole;
+    if (hole == left || !is_mark(line, "[:|]")) one += line + "\n";
+  }
+  if (hole < left) return "";
+  REQUIRE_MESSAGE(course::cut("x", one, course::Version::exercise, text, error), error);
+  return text;
+}
+
 // What is said of a program that is the first lesson's file in place of the exercise.
 Result check_program(const Home& home, const std::string& text) {
   const course::Lesson& lesson = home.lessons().front();
@@ -219,6 +241,34 @@ TEST_CASE("each classic mistake is answered with its hint") {
         return one.name == mistake.diagnosis && has(said, "-> " + words_of(one.say));
       }));
     }
+  }
+}
+
+TEST_CASE("a hole that is left alone is found, and something is said of it") {
+  if (!has_toolchain()) return;
+  const Home home;
+  for (const course::Lesson& lesson : home.lessons()) {
+    CAPTURE(lesson.name);
+    const std::string folder = home / lesson.name;
+    solve(home, lesson, folder);
+    int holes = 0;
+    for (const std::string& file : lesson.files) {
+      CAPTURE(file);
+      const std::string solution = read_file(folder + "/" + file);
+      for (int hole = 0;; ++hole) {
+        CAPTURE(hole);
+        const std::string text = with_one_hole(read_file(lesson.folder + "/" + file), hole);
+        if (text.empty()) break;
+        ++holes;
+        write_file(folder + "/" + file, text);
+        const Result result = ringside_course({"check", number(lesson), folder});
+        CAPTURE(result.out);
+        CHECK(result.status == 1);
+        CHECK(has(result.out, "      -> "));
+      }
+      write_file(folder + "/" + file, solution);
+    }
+    CHECK(holes >= 3);
   }
 }
 

@@ -29,6 +29,7 @@ void set_fixed_bits() {
 // The region for VMXON and that of a VMCS begin alike. What else is in them is the processor's.
 u64 make_region() {
   const u64 region = allocate_page();
+  for (u64 n = 0; n < page_bytes / 4; ++n) at<u32>(region)[n] = 1;  // the page had another owner before
   //[ write the VMCS revision identifier, bits 30:0 of IA32_VMX_BASIC, into the first 4 bytes
   *at<u32>(region) = static_cast<u32>(rdmsr(IA32_VMX_BASIC)) & 0x7fffffff;
   //]
@@ -65,6 +66,13 @@ void leave_vmx_operation() {
   //]
 }
 
+// A VMCS is entered by VMLAUNCH for the first time, and by VMRESUME from then on. What says VMRESUME of the current one?
+bool was_never_launched() {
+  bool carry, zero;
+  asm volatile("vmresume" : "=@ccc"(carry), "=@ccz"(zero) : : "memory");
+  return zero && vmread(VM_INSTRUCTION_ERROR) == instruction_error::vmresume_not_launched;
+}
+
 // All ones: none.
 u64 current_vmcs() {
   u64 vmcs = 0;
@@ -84,6 +92,7 @@ void kit_main(const BootInformation&) {
   const u64 first = make_vmcs(), second = make_vmcs();
   switch_to(first);
   check("the first VMCS is current", current_vmcs(), first);
+  check("it is clear: it was never launched", was_never_launched(), true);
   vmwrite(GUEST_RIP, 0x1111);
   switch_to(second);
   check("the second VMCS is current", current_vmcs(), second);

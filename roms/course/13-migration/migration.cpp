@@ -41,7 +41,7 @@ void make_memory(Ept& ept, u64 (&host)[pages]) {
 // ---- The log ---------------------------------------------------------------------------------------------------------
 
 u32 secondary_controls() {
-  u32 controls = secondary_control::ept;
+  u32 controls = secondary_control::ept | secondary_control::vpid;
   //[ the control that makes the processor log each page whose dirty flag in EPT it sets
   controls |= secondary_control::pml;
   //]
@@ -118,6 +118,7 @@ void kit_main(const BootInformation&) {
   make_memory(source_ept, source);
   make_memory(target_ept, target);
   vmwrite(EPT_POINTER, pointer_with_flags(source_ept));
+  vmwrite(VIRTUAL_PROCESSOR_ID, 1);  // with it, what the processor remembers outlives exits
   start_log();
   write_64_bit_guest(guest, make_stack());
   Registers registers = {};

@@ -134,7 +134,6 @@ class Debugger final {
   // it is not known so far, or it was broken off; the machine is somewhere in its past.
   bool travel(u64 count);
   bool travel_before(u64 cpu_count);  // to before the selected CPU's instruction that made its count this
-  bool travel_to_checkpoint_before(u64 count);
   bool travel_back(const Timeline::Place& place);  // to where nothing that stands there is met again
   // Runs on. `each`: observers are asked before every instruction, which is slow.
   bool run_unseen(u64 instructions, bool each = false);

@@ -483,14 +483,6 @@ bool Debugger::travel_before(u64 cpu_count) {
   impl_->selected = mine;
   return there;
 }
-bool Debugger::travel_to_checkpoint_before(u64 count) {
-  Impl& i = *impl_;
-  const bool before = std::exchange(i.travelling, true);
-  const bool there = i.timeline && i.timeline->go_to_checkpoint_before(count);
-  i.travelling = before;
-  i.forget_stops();
-  return there;
-}
 bool Debugger::travel_back(const Timeline::Place& place) {
   const bool there = impl_->timeline && impl_->go_back_to(place);
   impl_->finish({Stop::Kind::step, impl_->selected});

@@ -160,7 +160,7 @@ class Bochs:
 
 BOCHSRC = """\
 romimage: file=/usr/share/bochs/BIOS-bochs-latest
-cpu: model=corei7_haswell_4770, count=1, ips=100000000, reset_on_triple_fault=0
+cpu: model=corei7_icelake_u, count=1, ips=100000000, reset_on_triple_fault=0
 vga: extension=vbe, update_freq=1
 ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14
 ata0-master: type=cdrom, path="{iso}", status=inserted

@@ -43,8 +43,21 @@ start:
 
   mov eax, offset pml4
   mov cr3, eax
+  mov eax, 1
+  cpuid
   mov eax, 0x620            // PAE, OSFXSR, OSXMMEXCPT
+  bt ecx, 28                // AVX
+  jnc 4f
+  or eax, 0x40000           // OSXSAVE
   mov cr4, eax
+  xor ecx, ecx
+  xor edx, edx
+  mov eax, 7                // x87, SSE, AVX
+  xsetbv
+  jmp 5f
+4:
+  mov cr4, eax
+5:
   mov ecx, 0xc0000080       // IA32_EFER: SCE, LME
   xor edx, edx
   mov eax, 0x101

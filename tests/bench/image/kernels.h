@@ -19,5 +19,8 @@ constexpr u64 arena_bytes = 80ull << 20;
 
 extern const Kernel pure_kernels[];  // no privileges: the same sums natively
 extern const u64 pure_kernel_count;
+extern const Kernel wide_kernels[];  // likewise; for processors that have what `has_wide` asks for
+extern const u64 wide_kernel_count;
+bool has_wide(const Kernel& kernel);
 
 }  // namespace bench

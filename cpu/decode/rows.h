@@ -174,9 +174,9 @@ constexpr bool binds_nothing(Operand o) { return o == Operand::vv || o == Operan
 // Which operand is a body's second class.
 constexpr unsigned second_class(Operand second) { return binds_nothing(second) ? 2 : 1; }
 
-enum class RowGroup : u8;      // cpu/decode/groups.h
-enum class Inline : u8;        // cpu/decode/inline_class.h
-enum class InlineVector : u8;  // likewise
+enum class RowGroup : u8;       // cpu/decode/groups.h
+enum class Inline : u8;         // cpu/decode/inline_class.h
+enum class InlineVector : u16;  // likewise
 
 // What the tag `emit` says: the operation as the emitter knows it. Without the tag it calls the handler.
 struct RowEmit {

@@ -20,7 +20,9 @@ const unsigned rip = offsetof(Cpu, rip);
 const unsigned chain_end = offsetof(Cpu, chain_end);
 const unsigned cr0 = offsetof(Cpu, cr0);
 const unsigned cr4 = offsetof(Cpu, cr4);
+const unsigned xcr0 = offsetof(Cpu, xcr0);
 const unsigned xmm = offsetof(Cpu, vector) + offsetof(VectorState, xmm);
+const unsigned upper = offsetof(Cpu, vector) + offsetof(VectorState, upper);
 const unsigned mxcsr = offsetof(Cpu, vector) + offsetof(VectorState, mxcsr);
 const unsigned segment = offsetof(Cpu, segment);
 }  // namespace cpu_offset
@@ -185,7 +187,7 @@ void Assembler::locate(const Op& op, const Shape& shape, Use use, unsigned size)
     add(edx, in_cpu(segment + offsetof(Segment, base), 4));
   }
   if (shape.aligned) {
-    test(dl, 15);
+    test(dl, shape.length - 1);
     miss_if(host_nz);
   }
   check(use, size);

@@ -6,6 +6,7 @@
 #include <xbyak/xbyak_util.h>
 
 #include <array>
+#include <bitset>
 #include <vector>
 
 #include "cpu/exec/core/block.h"
@@ -43,6 +44,18 @@ class Assembler : public Xbyak::CodeGenerator {
   void call_host(const void* function);
   void call_handler(const Op& op);
 
+  // -- What the host can do.
+  bool can_write(const Shape& shape) const;
+  // Whether an operation raises floating-point exceptions, and may or has to run with the guest's MXCSR.
+  enum class Numbers : u8 { none, either, by_host };
+  Numbers numbers_of(const Shape& shape) const;
+  // Loads the guest's MXCSR. The site of the jump taken if not all of its exceptions are masked.
+  u32 enter_numbers();
+  void leave_numbers();
+  // The same without keeping track, for what is out of the way.
+  void load_mxcsr();
+  void store_mxcsr();
+
   // -- One operation, inline. The shape says that it can be.
   void inline_plain(const Op& op, const Shape& shape, bool flags_needed);
   // Leaves the new RIP in r8, with all checks done and the stack moved.
@@ -76,7 +89,10 @@ class Assembler : public Xbyak::CodeGenerator {
   };
   Kept kept_, found_;
   // The block has shown that XMM registers may be used: nothing inside a block changes that.
-  bool sse_ready_ = false;
+  bool sse_ready_ = false, avx_ready_ = false;
+  u32 upper_clear_ = 0;    // a bit for each vector register whose upper half is known to be 0
+  bool numbers_ = false;   // the host's MXCSR is the guest's
+  u32 default_mxcsr_ = 0;  // where that of the host's own code lies
 
   // A TLB miss: out of the way, the operation's handler does all of it.
   struct Cold {
@@ -87,6 +103,7 @@ class Assembler : public Xbyak::CodeGenerator {
     u32 resume = 0;
     bool with_flags = false;  // resume with the guest's flags in the host's
     bool branch = false;      // goes on where the handler says
+    bool numbers = false;     // the host's MXCSR is the guest's
     // A floating-point result of zero goes a way of its own, out of the hot one, before it asks the handler.
     struct Zero {
       u32 site = 0, resume = 0;  // 0: none
@@ -145,6 +162,22 @@ class Assembler : public Xbyak::CodeGenerator {
   void vector_convert(const Op& op, const Shape& shape);
   void load_source(const Op& op, const Shape& shape, unsigned size);
   Xbyak::Address xmm_at(u8 number, unsigned size) const;
+  void vector_ready(const Shape& shape);
+  // wide.cpp
+  void wide(const Op& op, const Shape& shape, bool flags_needed);
+  void wide_move(const Op& op, const Shape& shape);
+  void wide_test(const Op& op, const Shape& shape, bool flags_needed);
+  Xbyak::Address half_at(unsigned number, unsigned half) const;
+  Xbyak::Address vector_at(const Xbyak::RegExp& place, unsigned size) const;
+  void clear_upper(const Op& op, const Shape& shape);
+  // The first operand becomes what is in the first XMM register, and in the second.
+  void set_vector(const Op& op, const Shape& shape, unsigned halves);
+  static std::bitset<8> host_parts();
+  const std::bitset<8> host_ = host_parts();  // by HostPart
+  // bits.cpp
+  void bits(const Op& op, const Shape& shape, bool flags_needed);
+  void save_counted(Number result, unsigned size);
+  static bool host_has_bits(Inline what);
   // exact.cpp: what a result leaves to be told of it. The first operand is in the guest's register (an
   // integer: in rcx), the second in the second XMM register, the result in the first. Goes on if PE need not
   // be looked at, or if the result is exact. Clobbers rax and XMM registers from the third on. A product
@@ -170,7 +203,7 @@ extern const std::array<u8, 0x1102> aux_of_flags;
 
 // Where things lie in a Cpu.
 namespace cpu_offset {
-extern const unsigned result, aux, budget, data, rip, chain_end, cr0, cr4, xmm, mxcsr, segment;
+extern const unsigned result, aux, budget, data, rip, chain_end, cr0, cr4, xcr0, xmm, upper, mxcsr, segment;
 }
 
 }  // namespace ringside

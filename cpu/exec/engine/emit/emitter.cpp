@@ -6,6 +6,7 @@
 #if RINGSIDE_EMITTED_DISPATCH
 #include "cpu/decode/lower.h"
 #include "cpu/exec/engine/emit/assembler.h"
+#include "cpu/exec/sse/soft_float.h"
 
 namespace ringside {
 namespace {
@@ -13,6 +14,8 @@ namespace {
 constexpr std::size_t code_bytes = 32u << 20;
 constexpr std::size_t most_block_bytes = 32u << 10;
 constexpr unsigned most_operations = 64;
+// As many operations on scalars are worth a load and a store of the host's MXCSR.
+constexpr unsigned worthwhile_numbers = 3;
 
 // What code calls on its ways out. All return to the stub that goes back to the run loop.
 template <unsigned slot>
@@ -28,12 +31,9 @@ void end_over_budget(Cpu& cpu, const Op* op) {
   end_chain(cpu, cpu.instruction_rip(*op), ChainEnd::budget);
 }
 void end_dropped(Cpu& cpu, const Op* op) { end_chain(cpu, cpu.instruction_rip(*op), ChainEnd::miss); }
-// An unstable block, which has been charged. The operation of the block that runs next, or what ends the
-// chain.
-constexpr u32 runs_until_stable = 256;
-const Op* run_unstable(Cpu& cpu, const Op* op, UnstableBlocks& blocks) {
-  BlockHead& head = reinterpret_cast<BlockHead*>(const_cast<Op*>(op))[-1];
-  if (++head.runs == runs_until_stable && !head.block->stale) blocks.make_stable(*head.block);
+// An operation of a block that has been charged, and the rest of the block, by handlers. The operation of the
+// block that runs next, or nullptr when the chain has ended.
+const Op* run_rest(Cpu& cpu, const Op* op) {
   for (;;) {
     const Handler handler = op->handler;
     const Op* const next = handler(cpu, op);
@@ -42,6 +42,14 @@ const Op* run_unstable(Cpu& cpu, const Op* op, UnstableBlocks& blocks) {
     if (next != op + 1 && !again) return next;
     op = next;
   }
+}
+// An unstable block, which has been charged. The operation of the block that runs next, or what ends the
+// chain.
+constexpr u32 runs_until_stable = 256;
+const Op* run_unstable(Cpu& cpu, const Op* op, UnstableBlocks& blocks) {
+  BlockHead& head = reinterpret_cast<BlockHead*>(const_cast<Op*>(op))[-1];
+  if (++head.runs == runs_until_stable && !head.block->stale) blocks.make_stable(*head.block);
+  return run_rest(cpu, op);
 }
 // An operation of kind boundary has come back. Where to go on, as the run loop would if it were asked: `code`
 // charges its block itself; nullptr: the run loop has to be asked.
@@ -74,7 +82,8 @@ struct Emitter::Impl : Assembler {
 
   using RunCode = void (*)(Cpu*, const void* code, TlbView*, JumpEntry*, u64 tag);
   RunCode run_code = nullptr;
-  u32 to_run_loop = 0, over_budget = 0, unstable = 0, dropped = 0, charged_dropped = 0, jump_missing = 0;
+  u32 to_run_loop = 0, over_budget = 0, unstable = 0, dropped = 0, charged_dropped = 0, jump_missing = 0,
+      rest = 0;
   u32 missing[2] = {0, 0};
   u32 stubs_end = 0;
 
@@ -102,6 +111,11 @@ struct Emitter::Impl : Assembler {
     u64 offset;
   };
   std::vector<CrossPage> cross_page_;
+  struct Unmasked {
+    u32 site;
+    const Op* op;
+  };
+  std::vector<Unmasked> unmasked_;
   bool bits64_ = false;
 };
 
@@ -139,6 +153,14 @@ void Emitter::Impl::make_stubs(UnstableBlocks& blocks) {
   test(rax, rax);
   jump_if(4, to_run_loop);
   jmp(qword[rax - sizeof(BlockHead)]);
+  rest = here();
+  mov(rdi, rbx);
+  call_host(address_of(run_rest));
+  test(rax, rax);
+  jump_if(4, to_run_loop);
+  jmp(qword[rax - sizeof(BlockHead)]);
+  default_mxcsr_ = here();
+  dd(Mxcsr::initial);
   charged_dropped = here();
   mov(rsi, rax);
   jump(over_budget);
@@ -161,14 +183,23 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   cold_.clear();
   missing_.clear();
   cross_page_.clear();
+  unmasked_.clear();
   fresh_ = Fresh();
-  sse_ready_ = false;
+  sse_ready_ = avx_ready_ = numbers_ = false;
+  upper_clear_ = 0;
   kept_ = found_ = Kept();
   bits64_ = mode.bits64;
   const unsigned count = block.count;
   Shape shapes[most_operations];
   bool flags_needed[most_operations];
-  for (unsigned n = 0; n < count; ++n) shapes[n] = shape_of(block.ops[n], mode);
+  unsigned numbers = 0;
+  for (unsigned n = 0; n < count; ++n) {
+    shapes[n] = shape_of(block.ops[n], mode);
+    if (!can_write(shapes[n])) shapes[n] = Shape();
+    const Numbers of = numbers_of(shapes[n]);
+    numbers += of == Numbers::by_host ? worthwhile_numbers : of == Numbers::either ? 1 : 0;
+  }
+  const bool by_host = numbers >= worthwhile_numbers;
   // Flags that nobody sees are not stored: the next operation that sets them all can neither read them nor
   // end the block.
   bool needed = true;
@@ -189,18 +220,26 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
   LinkSlots& links = *reinterpret_cast<LinkSlots*>(block.ops + count + (ends_plain ? 1 : 0));
   for (unsigned n = 0; n + 1 < count || (n < count && ends_plain); ++n) {
     if (shapes[n].what == Inline::call_handler) {
+      leave_numbers();
       call_handler(block.ops[n]);
       test(rax, rax);
       jump_if(4, to_run_loop);
       fresh_ = Fresh();
+      upper_clear_ = 0;
       continue;
     }
-    if (shapes[n].memory) cold_.emplace_back().op = &block.ops[n];
+    if (by_host && !numbers_ && numbers_of(shapes[n]) != Numbers::none)
+      unmasked_.push_back({enter_numbers(), &block.ops[n]});
+    if (shapes[n].memory) {
+      cold_.emplace_back().op = &block.ops[n];
+      cold_.back().numbers = numbers_;
+    }
     inline_plain(block.ops[n], shapes[n], flags_needed[n]);
     if (!shapes[n].memory) continue;
     cold_.back().resume = here();
     if (cold_.back().count == 0) cold_.pop_back();
   }
+  leave_numbers();
   if (ends_plain) {
     const Op& end = block.ops[count];
     successor(end, 0, end.offset < page_bytes, end.offset, links);
@@ -335,13 +374,20 @@ void Emitter::Impl::cold_paths() {
     mov(rsi, reinterpret_cast<u64>(m.op));
     jump(missing[m.slot]);
   }
+  for (const Unmasked& u : unmasked_) {
+    patch(u.site, here());
+    mov(rsi, reinterpret_cast<u64>(u.op));
+    jump(rest);
+  }
   for (unsigned which = 0; which < cold_.size(); ++which) {
     zero_aside(which);
     const Cold& cold = cold_[which];
     for (unsigned n = 0; n < cold.count; ++n) patch(cold.sites[n], here());
+    if (cold.numbers) store_mxcsr();
     call_handler(*cold.op);
     test(rax, rax);
     jump_if(4, to_run_loop);
+    if (cold.numbers) load_mxcsr();
     if (cold.branch) {
       jmp(qword[rax - sizeof(BlockHead)]);
       continue;

@@ -40,6 +40,24 @@ void Assembler::inline_plain(const Op& op, const Shape& shape, bool flags_needed
     case Inline::sar: shift(op, shape, flags_needed); break;
     case Inline::rol:
     case Inline::ror: rotate(op, shape, flags_needed); break;
+    case Inline::bsf:
+    case Inline::bsr:
+    case Inline::tzcnt:
+    case Inline::lzcnt:
+    case Inline::popcnt:
+    case Inline::andn:
+    case Inline::bextr:
+    case Inline::blsi:
+    case Inline::blsmsk:
+    case Inline::blsr:
+    case Inline::bzhi:
+    case Inline::mulx:
+    case Inline::pdep:
+    case Inline::pext:
+    case Inline::rorx:
+    case Inline::sarx:
+    case Inline::shlx:
+    case Inline::shrx: bits(op, shape, flags_needed); break;
     case Inline::vector: vector(op, shape, flags_needed); break;
     case Inline::imul_register:
     case Inline::imul_immediate: multiply(op, shape, flags_needed); break;

@@ -69,6 +69,24 @@ constexpr InlineRule rules[] = {
     {Inline::ror, Fits::constant_count},
     {Inline::imul_register, Fits::wide, false, true},
     {Inline::imul_immediate, Fits::wide, false, true},
+    {Inline::bsf, Fits::wide, false, true},
+    {Inline::bsr, Fits::wide, false, true},
+    {Inline::tzcnt, Fits::wide, false, true},
+    {Inline::lzcnt, Fits::wide, false, true},
+    {Inline::popcnt, Fits::wide, false, true},
+    {Inline::andn, Fits::wide, false, true},
+    {Inline::bextr, Fits::wide, false, true},
+    {Inline::blsi, Fits::wide, false, true},
+    {Inline::blsmsk, Fits::wide, false, true},
+    {Inline::blsr, Fits::wide, false, true},
+    {Inline::bzhi, Fits::wide, false, true},
+    {Inline::mulx, Fits::wide},
+    {Inline::pdep, Fits::wide},
+    {Inline::pext, Fits::wide},
+    {Inline::rorx, Fits::wide},
+    {Inline::sarx, Fits::wide},
+    {Inline::shlx, Fits::wide},
+    {Inline::shrx, Fits::wide},
     {Inline::push, Fits::stack_registers, false, false, true},
     {Inline::pop, Fits::stack_registers, false, false, true},
     {Inline::leave, Fits::stack, false, false, true},
@@ -96,13 +114,20 @@ struct RowShape {
   bool by_cl = false;
   bool aligned = false;
   bool gpr = false;
+  bool vex = false;
+  bool separate_first = false;
+  u8 length = 16;  // of a vector; 0: by the size
 };
 
 // Bytes of a token's memory, or of what it takes of a register; 0 for those that depend on the size.
 u8 bytes_of(Operand o) {
   switch (o) {
-    case Operand::rm8: return 1;
-    case Operand::rm16: return 2;
+    case Operand::rm8:
+    case Operand::m8:
+    case Operand::xm8: return 1;
+    case Operand::rm16:
+    case Operand::m16:
+    case Operand::xm16: return 2;
     case Operand::xm32:
     case Operand::m32:
     case Operand::rm32: return 4;
@@ -120,14 +145,18 @@ u8 bytes_of(Operand o) {
 RowShape make_row_shape(const RowInfo& row) {
   RowShape s;
   s.by_cl = row.operands[1] == Operand::cl;
+  s.vex = row.attrs & RowAttr::vex;
+  s.separate_first = binds_nothing(row.operands[1]);
   if (row.emit.what != Inline::vector) {
     s.source_size = bytes_of(row.operands[1]);
     return s;
   }
-  for (const Operand o : {row.operands[0], row.operands[1]}) {
+  if (row.sizes & Sizes::xy) s.length = 0;
+  for (const Operand o : row.operands) {
     if (const u8 bytes = bytes_of(o)) s.source_size = bytes;
-    s.gpr |= o == Operand::rm32 || o == Operand::rm64;
-    s.aligned |= o == Operand::m128 || o == Operand::xm128;
+    s.gpr |= o == Operand::r32 || o == Operand::rm32 || o == Operand::rm64;
+    s.aligned |= o == Operand::m128 || o == Operand::xm128 || o == Operand::ma || o == Operand::vma;
+    if (o == Operand::ymm) s.length = 32;
   }
   return s;
 }
@@ -187,6 +216,12 @@ Shape shape_of(const Op& op, const Cpu::Mode& mode) {
   s.by_cl = of_row.by_cl;
   s.aligned = of_row.aligned;
   s.gpr = of_row.gpr;
+  s.vex = of_row.vex;
+  s.separate_first = of_row.separate_first;
+  s.length = of_row.length ? of_row.length : static_cast<u8>(16 << (op.variant & 3));
+  if (s.what == Inline::vector && s.source_size == 0) s.source_size = s.length;
+  s.bits64 = mode.bits64;
+  if (s.vex && !mode.protected_mode) return {};
   if (!fits(rule.fits, s, op, mode)) return {};
   // LEA reads no memory. CL may be 0, and then a shift leaves the flags.
   s.memory = rule.may_end_block || (is_memory(s.form) && s.what != Inline::lea);

@@ -23,9 +23,13 @@ struct Shape {
   Form form = Form::N;
   bool memory = false;    // may miss the TLB, and then may end the block
   bool aligned = false;   // the memory operand must be, or #GP
-  InlineVector vector{};  // which of the operations on XMM registers
-  bool gpr = false;       // one side of an XMM operation is general-purpose
-  bool by_cl = false;     // a shift's count
+  InlineVector vector{};  // which of the operations on vector registers
+  u8 length = 16;         // bytes of those registers
+  bool vex = false;
+  bool separate_first = false;  // the first source is in r1 and the second in r2
+  bool bits64 = false;          // 64-bit mode
+  bool gpr = false;             // one side of a vector operation is general-purpose
+  bool by_cl = false;           // a shift's count
   bool reads_flags = false;
   bool writes_flags = false;  // all six
 

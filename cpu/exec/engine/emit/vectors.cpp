@@ -1,4 +1,4 @@
-// Owns the code of inline operations on XMM registers.
+// Owns the code of inline operations on XMM registers as far as SSE2, for any host.
 //
 // Registers are loaded and stored whole, as far as that is possible: the host forwards a store to a later
 // load of the same or a smaller piece, and waits where the load is larger.
@@ -12,6 +12,7 @@
 #if RINGSIDE_EMITTED_DISPATCH
 #include "cpu/exec/engine/emit/assembler.h"
 #include "cpu/exec/engine/emit/host_names.h"
+#include "cpu/exec/engine/emit/wide.h"
 #include "cpu/exec/sse/soft_float.h"
 
 namespace ringside {
@@ -189,7 +190,7 @@ constexpr Operation operations[] = {
 constexpr bool operations_in_order() {
   for (unsigned n = 0; n < std::size(operations); ++n)
     if (operations[n].operation != static_cast<V>(n)) return false;
-  return std::size(operations) == inline_vector_count;
+  return std::size(operations) == static_cast<unsigned>(last_of_sse2) + 1;
 }
 static_assert(operations_in_order());
 
@@ -257,13 +258,9 @@ u32 Assembler::need_normal_result(unsigned size) {
 }
 
 void Assembler::vector(const Op& op, const Shape& shape, bool flags_needed) {
-  if (!sse_ready_) {
-    test(in_cpu(cpu_offset::cr0, 4), static_cast<u32>(Cr0::EM | Cr0::TS));
-    miss_if(host_nz);
-    test(in_cpu(cpu_offset::cr4, 4), static_cast<u32>(Cr4::OSFXSR));
-    miss_if(host_z);
-    sse_ready_ = true;
-  }
+  vector_ready(shape);
+  if (shape.vex || shape.vector > last_of_sse2 || (numbers_ && wide_of(shape.vector).number))
+    return wide(op, shape, flags_needed);
   switch (operation_of(shape).what) {
     case What::arithmetic:
     case What::root:

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_map>
 #include <unordered_set>
 
+#include "frontend/differ/before_step.h"
 #include "frontend/differ/own_side.h"
+#include "frontend/differ/places.h"
 #include "frontend/inspect/where.h"
 #include "vmx/capabilities.h"
 
@@ -16,17 +17,9 @@ namespace ringside {
 namespace {
 
 constexpr u64 first_stretch = 2000, longest_stretch = 1'000'000;
-constexpr u64 fine_steps = 400;  // not worth a search by halves
-constexpr u64 most_hits = 100;
-constexpr u64 no_address = ~u64{0};  // of a CPU that is halted: where a peer is then is not seen
-
-// Where both can be sent: the code at `address` is reached for the `hits`-th time since the point before; or
-// the peer takes so many steps of its own.
-struct Point {
-  u64 address = 0, hits = 0;
-  u64 steps = 0;  // of the own side
-  bool by_steps = false, asleep = false;
-};
+constexpr u64 fine_steps = 400;           // not worth a search by halves
+constexpr u64 longest_wait = 4'000'000;   // steps in a loop; who has not left it then waits for ever
+constexpr double doubtful_patience = 10;  // seconds, for a place where the peer may never come
 
 class Alongside {
  public:
@@ -35,11 +28,12 @@ class Alongside {
     own_.debugger().use_symbols(symbols);
   }
 
-  Comparison run(u64 most, bool direct, const std::function<bool()>& goes_on) {
+  Comparison run(u64 most, bool direct, std::optional<u64> from, const std::function<bool()>& goes_on) {
     result_.unit = "steps";
-    if (begin(direct)) {
+    goes_on_ = goes_on;
+    if (begin(direct, from)) {
       u64 stretch = first_stretch;
-      while (!done_ && steps_ < most && (!goes_on || goes_on())) {
+      while (!done_ && steps_ < most && goes_on_now()) {
         // Where the peer's word was taken, it will have to be again soon.
         const std::size_t taken = times_taken_;
         compare_stretch(std::min(stretch, most - steps_));
@@ -55,10 +49,16 @@ class Alongside {
   // What is in the general registers before the first instruction is the CPU's signature, and what else a
   // model puts there. A kernel that is started directly here is started by firmware there, which leaves
   // memory and segments as it likes.
-  bool begin(bool direct) {
+  bool begin(bool direct, std::optional<u64> from) {
     std::vector<PeerRegister> now;
     if (!peer_.start()) return fail();
-    if (direct) {
+    if (from && own_.debugger().run_until({AddressSpace::linear, *from}).kind == Stop::Kind::ended) {
+      result_.failure = fmt::format("--from {}: the guest ends without coming there: {}", named(*from),
+                                    own_.machine().ending().reason);
+      done_ = true;
+      return false;
+    }
+    if (direct || from) {
       points_.push_back({own_.address(), 1, 0});
       if (peer_.run_to(own_.address(), 1) != Peer::Went::there) return fail();
       if (!own_.take_memory(peer_)) return fail();
@@ -79,6 +79,7 @@ class Alongside {
     return false;
   }
 
+  bool goes_on_now() const { return !goes_on_ || goes_on_(); }
   bool interrupted() const { return own_.interrupted() || interrupted_there_; }
 
   // -- Stretches.
@@ -86,27 +87,98 @@ class Alongside {
   void compare_stretch(u64 most) {
     const OwnSide::Place start = own_.here();
     std::vector<u64> trace{own_.address()};
-    while (trace.size() <= most && own_.step()) trace.push_back(own_.asleep() ? no_address : own_.address());
+    bool ended = false;
+    while (trace.size() <= most && !ended) ended = !add_step(trace);
+    std::optional<WaitingLoop> loop;
+    Point point = choose_point(trace, 0, trace.size());
+    if (point.steps <= fine_steps && !ended && (loop = waiting_loop(trace))) {
+      const u64 before_loop = trace.size() - loop->steps;
+      if (before_loop > fine_steps) {
+        // First what leads to it.
+        loop.reset();
+        trace.resize(before_loop);
+        point = choose_point(trace, 0, trace.size());
+      } else {
+        point = leave_loop(*loop, trace);
+      }
+    }
     own_.go_to(start);
-    const Point point = choose(trace, 0, trace.size());
     if (point.steps <= fine_steps) {
       step_through(std::min<u64>(trace.size(), fine_steps));
+      if (loop && !done_) wait_for_ever(*loop);
       return;
     }
-    if (meet(point)) {
+    behind_loop_ = loop;
+    const bool met = meet(point);
+    behind_loop_.reset();
+    if (met) {
       keep(point);
       return;
     }
     if (!result_.failure.empty()) return;
     search(start, trace, point.steps);
   }
+  bool add_step(std::vector<u64>& trace) {
+    if (!own_.step()) return false;
+    trace.push_back(own_.asleep() ? no_address : own_.address());
+    return true;
+  }
+
+  // A guest that waits in a loop comes to few places, and there as often as its device or its clock wants.
+  // The first place behind the loop is one for both. Without one the point's steps are 0.
+  Point leave_loop(const WaitingLoop& loop, std::vector<u64>& trace) {
+    const std::unordered_set<u64> known(trace.begin(), trace.end());
+    constexpr std::size_t ask_each = 10'000;
+    while (trace.size() < longest_wait && add_step(trace)) {
+      const u64 now = trace.back();
+      if (now != no_address && !known.contains(now) && (now < loop.first || now > loop.last))
+        return {now, 1, trace.size() - 1, false, false, own_.entered_handler()};
+      if (trace.size() % ask_each == 0 && !goes_on_now()) break;
+    }
+    return {};
+  }
+  // Both wait in the loop, and what has brought them there was the same.
+  void wait_for_ever(const WaitingLoop& loop) {
+    done_ = true;
+    result_.remarks.push_back(
+        fmt::format("there the guest waits in a loop of {} instructions at {}, and had not left it after "
+                    "{} steps more; it asks {}. If it goes on elsewhere, compare behind the loop with "
+                    "--from ADDRESS",
+                    loop.instructions, named(loop.first), longest_wait, asked_in(loop)));
+  }
+  std::string named(u64 address) const {
+    const std::string text = symbols_ ? symbols_->text(address) : std::string();
+    return text.empty() ? fmt::format("{:#x}", address) : fmt::format("{:#x} <{}>", address, text);
+  }
+  // What a guest that waits asks in the loop: the own side goes round it for that, and comes back.
+  std::string asked_in(const WaitingLoop& loop) {
+    const OwnSide::Place place = own_.here();
+    std::string asked;
+    for (u64 n = 0; asked.empty() && n < 2 * loop.instructions; ++n) {
+      const Before now = before_step(own_, symbols_);
+      if (now.may.results)
+        asked = now.may.why;
+      else if (now.operand && !now.operand_is_ram)
+        asked = fmt::format("{:#x}, which is no RAM", *now.operand);
+      else if (now.waits)
+        asked = "for an interrupt";
+      if (!own_.step()) break;
+    }
+    for (u64 n = 0; asked.empty() && n < 2 * loop.instructions; ++n) {
+      const Before now = before_step(own_, symbols_);
+      if (now.operand) asked = fmt::format("RAM at {:#x}, which somebody else is to write", *now.operand);
+      if (!own_.step()) break;
+    }
+    own_.go_to(place);
+    return asked;
+  }
 
   // Both stand at `start`, or were there, and are not the same after `apart` steps.
   void search(OwnSide::Place start, const std::vector<u64>& trace, u64 apart) {
     u64 same = 0;
-    while (apart - same > fine_steps) {
+    while (apart - same > fine_steps && goes_on_now()) {
       const u64 half = same + (apart - same) / 2;
-      const Point point = choose(trace, same, half + 1);
+      const Point point = choose_point(trace, same, half + 1);
       if (point.steps == 0) break;
       own_.go_to(start);
       if (!replay()) return;
@@ -143,45 +215,32 @@ class Alongside {
     if (!peer_.registers(now)) return fail();
     if (!own_.differing(now).empty()) {
       own_.take(now, 0, true);
-      ++taken_["registers that were others when the peer ran once more"];
+      took("registers that were others when the peer ran once more");
     }
     return true;
   }
 
-  // The best point of trace[from + 1] to trace[end - 1], counted from `from`: late, and not reached too often
-  // before. Without one its steps are 0.
-  static Point choose(const std::vector<u64>& trace, u64 from, u64 end) {
-    std::unordered_map<u64, u64> hits;
-    std::unordered_set<u64> unfit = {no_address};
-    if (from + 1 < trace.size()) unfit.insert(trace[from + 1]);
-    for (u64 n = from + 1; n < end && n < trace.size(); ++n) {
-      ++hits[trace[n]];
-      if (trace[n] == trace[n - 1]) unfit.insert(trace[n]);
-    }
-    Point best;
-    u64 fewest = most_hits + 1;
-    const u64 earliest = from + 1 + (end - from) / 2;
-    for (u64 n = end; n-- > earliest;) {
-      if (n >= trace.size() || unfit.contains(trace[n])) continue;
-      u64& count = hits[trace[n]];
-      if (count < fewest) {
-        fewest = count;
-        best = {trace[n], count, n - from};
-      }
-      --count;
-    }
-    return best;
-  }
-
   // Sends both to the point. False: they are not the same there, or the peer does not come there.
   bool meet(const Point& point) {
+    const std::string asked = behind_loop_ && !point.in_handler ? asked_in(*behind_loop_) : std::string();
+    const std::vector<u64> before = own_.general_registers();
     for (u64 n = 0; n < point.steps; ++n) own_.step();
+    peer_.let_patience(doubtful_patience);
     const Peer::Went went = peer_.run_to(point.address, point.hits);
+    peer_.let_patience(peer_patience);
     if (went != Peer::Went::there) return false;
     std::vector<PeerRegister> now;
     std::vector<DifferentValue> differ;
     if (!peer_.registers(now)) return fail();
+    if (point.in_handler) return take_interrupt(now, differ) ? differ.empty() : fail();
     differ = own_.differing(now);
+    if (!differ.empty() && !asked.empty()) {
+      // What a loop has counted that runs until a device or a clock says so.
+      own_.take_changed(now, before);
+      differ = own_.differing(now);
+      took(fmt::format("registers behind a loop at {}, which runs another number of rounds; it asks {}",
+                       named(behind_loop_->first), asked));
+    }
     if (differ.empty() && !interrupted() && !own_.compare_pages(peer_, differ)) return fail();
     return differ.empty();
   }
@@ -192,37 +251,6 @@ class Alongside {
 
   // -- Steps.
 
-  struct Before {
-    u64 address = 0, rip = 0, rsp = 0, rcx = 0, flags = 0;
-    std::string where;
-    DisassembledInstruction insn;
-    MayDiffer may;
-    std::optional<u64> operand;  // physical
-    bool operand_is_ram = true;
-    bool waits = false;  // for an interrupt, halted
-  };
-
-  Before before_step() {
-    Before now;
-    const Cpu& cpu = own_.cpu();
-    now.address = own_.address();
-    now.rip = cpu.rip;
-    now.rsp = cpu.gpr[RSP];
-    now.rcx = cpu.gpr[RCX];
-    now.flags = cpu.eflags();
-    now.waits = own_.asleep();
-    now.where = where_line(cpu, symbols_);
-    now.insn = next_instruction(cpu, symbols_);
-    now.may = may_differ(cpu, now.insn);
-    if (const auto linear = memory_operand(cpu)) {
-      if (const auto place = own_.debugger().translate({AddressSpace::linear, *linear})) {
-        now.operand = place->value;
-        now.operand_is_ram = own_.is_ram(place->value, 1) || place->value < 0x100000;
-      }
-    }
-    return now;
-  }
-
   // `most` steps of both from where they are the same, or as far as they are.
   void step_through(u64 most) {
     const OwnSide::Place start = own_.here();
@@ -232,8 +260,11 @@ class Alongside {
     std::vector<u64> trace{own_.address()};
     std::vector<DifferentValue> differ;
     bool goes_on = true;
+    constexpr u64 ask_each = 64;
     for (u64 n = 0; n < most && goes_on; ++n) {
-      Before before = before_step();
+      if (n % ask_each == 0 && !goes_on_now()) return;
+      Before before = before_step(own_, symbols_);
+      if (interrupted() && !take_memory_read(before)) return;
       goes_on = own_.step();
       // A peer does not say when it is halted: both go on to where an interrupt has woken them.
       if (goes_on && before.insn.mnemonic == "hlt" && own_.asleep()) {
@@ -244,7 +275,8 @@ class Alongside {
         last_ = before;
         break;
       }
-      if (!step_peer(before) || !same_after(before)) return;
+      if (own_.entered_handler() ? !same_in_handler(before) : !step_peer(before) || !same_after(before))
+        return;
       ++steps_;
       trace.push_back(own_.address());
     }
@@ -291,8 +323,81 @@ class Alongside {
     return peer_.run_to(address, 1, asleep);
   }
 
+  // Handlers of interrupts have run at other times, so that the guest may read there what it did not write
+  // here yet: a loop that waits for it goes round as often as the peer's. False: the peer has failed.
+  bool take_memory_read(const Before& before) {
+    if (!before.operand || !own_.is_ram(*before.operand, 1)) return true;
+    const u64 bytes = std::min<u64>(16, page_bytes - *before.operand % page_bytes);
+    const auto taken = own_.take_bytes(peer_, *before.operand, bytes);
+    if (!taken) return fail();
+    if (*taken) {
+      took(
+          "RAM that differed before it was read, because an interrupt had come at another time: its handler "
+          "wrote it, or what it interrupted",
+          named(before.address));
+    }
+    return true;
+  }
+
+  // The own side was interrupted, stands behind the first instruction of the handler, and would not have come
+  // back from it: from there on both are compared again. The peer may have been interrupted elsewhere.
+  bool same_in_handler(const Before& before) {
+    peer_.let_patience(doubtful_patience);
+    const Peer::Went went = peer_runs(own_.address(), true);
+    peer_.let_patience(peer_patience);
+    if (went == Peer::Went::there) return same_at_handler(before);
+    part(before, {{"an interrupt", fmt::format("its handler runs, before {}", named(own_.address())),
+                   went == Peer::Went::ended ? "none came before the machine's end" : "none comes"}});
+    return false;
+  }
+  bool same_at_handler(const Before& before) {
+    std::vector<PeerRegister> now;
+    std::vector<DifferentValue> differ;
+    if (!peer_.registers(now) || !take_interrupt(now, differ)) return fail();
+    if (differ.empty()) return true;
+    part(before, std::move(differ));
+    return false;
+  }
+  // Both stand behind the handler's first instruction. Where the interrupt came is the peer's word: what the
+  // interrupted code had in its registers, and what was pushed. False: the peer has failed.
+  bool take_interrupt(const std::vector<PeerRegister>& now, std::vector<DifferentValue>& differ) {
+    interrupted_there_ = true;
+    const std::size_t all = own_.differing(now).size();
+    own_.take(now, Eflags::arithmetic, true);
+    differ = own_.differing(now);
+    bool other = differ.size() != all;
+    constexpr u64 longest_frame = 56;  // and what one instruction may push
+    const Cpu& cpu = own_.cpu();
+    const u64 base = cpu.mode.bits64 ? 0 : cpu.segment[SS].base;
+    if (const auto place = own_.debugger().translate({AddressSpace::linear, base + cpu.gpr[RSP]})) {
+      const u64 bytes = std::min(longest_frame, page_bytes - place->value % page_bytes);
+      const auto taken = own_.take_bytes(peer_, place->value, bytes);
+      if (!taken) return false;
+      other = other || *taken;
+    }
+    if (other) took("where an interrupt came, whose handler does not come back");
+    return true;
+  }
+  // The peer has been interrupted and stands in the handler. True: the own side will come there, too, and not
+  // back; it stands there now. False: it stands where it stood.
+  bool comes_to_handler(u64 rip) {
+    constexpr u64 most_ahead = 20'000, most_inside = 4;
+    const OwnSide::Place place = own_.here();
+    for (u64 n = 0; n < most_ahead && own_.step(); ++n) {
+      if (!own_.entered_handler()) continue;
+      if (own_.handler() == rip) return peer_steps() == Peer::Went::there;
+      for (u64 inside = 0; inside < most_inside && own_.cpu().rip != rip; ++inside) own_.step();
+      if (own_.cpu().rip == rip) return true;
+      break;
+    }
+    own_.go_to(place);
+    return false;
+  }
+
   bool step_peer(const Before& before) {
-    Peer::Went went = before.waits ? peer_runs(own_.address(), true) : peer_steps();
+    // A single step of QEMU's over PAUSE takes the instruction behind it, too.
+    const bool overshoots = before.insn.mnemonic == "pause" && own_.address() != before.address;
+    Peer::Went went = before.waits || overshoots ? peer_runs(own_.address(), true) : peer_steps();
     constexpr u64 most_rounds = 40;
     const bool repeats = before.insn.mnemonic.starts_with("rep");
     for (u64 round = 0; repeats && went == Peer::Went::there && own_.address() != before.address; ++round) {
@@ -308,9 +413,12 @@ class Alongside {
   std::optional<u64> peer_rip() {
     std::vector<PeerRegister> now;
     if (!peer_.registers(now)) return std::nullopt;
-    for (const PeerRegister& one : now)
+    return rip_of(now);
+  }
+  static u64 rip_of(const std::vector<PeerRegister>& registers) {
+    for (const PeerRegister& one : registers)
       if (one.name == "rip") return one.value;
-    return std::nullopt;
+    return no_address;
   }
 
   // Whether an interrupt has come there, or only here: its handler is to be run through there, too.
@@ -330,6 +438,7 @@ class Alongside {
     const bool elsewhere =
         std::any_of(differ.begin(), differ.end(), [](const auto& v) { return v.what == "rip"; });
     if (elsewhere && interrupted_there(before, now)) {
+      if (comes_to_handler(rip_of(now))) return same_at_handler(before);
       if (peer_runs(own_.address()) == Peer::Went::lost) return fail();
       now.clear();
       if (!peer_.registers(now)) return fail();
@@ -350,8 +459,7 @@ class Alongside {
       const std::size_t all = differ.size();
       differ = own_.differing(now);
       if (differ.size() != all) {
-        ++taken_[may.results ? may.why : "undefined flags"];
-        ++times_taken_;
+        took(may.results ? may.why : "undefined flags");
       }
     }
     if (differ.empty() && before.insn.writes_memory && before.operand && before.operand_is_ram) {
@@ -379,8 +487,7 @@ class Alongside {
     // QEMU does not push RF for faults, so that hardly a guest would be the same for long.
     if (!differ.empty() && own_.took_exception() &&
         own_.take_resume_flag(place->value, differ, peer_, bytes)) {
-      ++taken_["RF in the flags that an exception pushes"];
-      ++times_taken_;
+      took("RF in the flags that an exception pushes");
     }
     return true;
   }
@@ -389,17 +496,12 @@ class Alongside {
   void end_of_own() {
     done_ = true;
     const Ending& ending = own_.machine().ending();
-    if (own_.lost_in_handler()) {
-      result_.failure = fmt::format(
-          "the handler of an interrupt has not come back to where it was called: {} steps were the same, and "
-          "nothing is known of what followed; compare a guest without interrupts, or use --max-instructions "
-          "{}",
-          steps_, steps_);
-      return;
-    }
     result_.ending = ending.reason;
     // A CPU that waits for ever would be waited for.
-    if (ending.why == Ending::Why::idle) return;
+    if (ending.why == Ending::Why::running || ending.why == Ending::Why::idle) {
+      result_.ending = "the guest halts, and nothing is there that could wake it";
+      return;
+    }
     const Peer::Went went = peer_.step();
     if (went == Peer::Went::lost) fail();
     // The other's board may have no such device.
@@ -427,10 +529,24 @@ class Alongside {
     }
   }
 
+  // The peer's word was taken. `where`: worth being told for the first time.
+  void took(const std::string& why, std::string where = {}) {
+    Taken& taken = taken_[why];
+    if (taken.times == 0) {
+      taken.steps = steps_;
+      taken.first = std::move(where);
+    }
+    ++taken.times;
+    ++times_taken_;
+  }
   void tell_remarks() {
-    for (const auto& [why, count] : taken_)
+    for (const auto& [why, taken] : taken_) {
       result_.remarks.push_back(
-          fmt::format("not judged, the peer's word was taken: {}, {} times", why, count));
+          fmt::format("not judged, the peer's word was taken: {}, {} times", why, taken.times));
+      // What an interrupt explains may hide what it does not.
+      if (!taken.first.empty())
+        result_.remarks.back() += fmt::format(", first after {} steps at {}", taken.steps, taken.first);
+    }
     if (interrupted())
       result_.remarks.emplace_back(
           "interrupts came: from the first on RAM was compared at instructions only");
@@ -440,20 +556,26 @@ class Alongside {
   Peer& peer_;
   const Symbols* symbols_;
   Comparison result_;
+  std::function<bool()> goes_on_;
   std::vector<Point> points_;  // by which the peer comes to where both were the same for the last time
   u64 steps_ = 0;              // that were the same
   bool done_ = false, interrupted_there_ = false;
-  std::optional<u64> watched_;  // a physical address that is compared after each step
-  Before last_;                 // of the step in which the own side ended
-  std::map<std::string, u64> taken_;
+  std::optional<WaitingLoop> behind_loop_;  // that the stretch which is compared has left
+  std::optional<u64> watched_;              // a physical address that is compared after each step
+  Before last_;                             // of the step in which the own side ended
+  struct Taken {
+    u64 times = 0, steps = 0;
+    std::string first;
+  };
+  std::map<std::string, Taken> taken_;
   std::size_t times_taken_ = 0;
 };
 
 }  // namespace
 
 Comparison run_alongside(Machine& machine, Peer& peer, u64 most, const Symbols* symbols, bool direct,
-                         const std::function<bool()>& goes_on) {
-  return Alongside(machine, peer, symbols).run(most, direct, goes_on);
+                         const std::function<bool()>& goes_on, std::optional<u64> from) {
+  return Alongside(machine, peer, symbols).run(most, direct, from, goes_on);
 }
 
 }  // namespace ringside

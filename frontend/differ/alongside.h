@@ -20,8 +20,12 @@ namespace ringside {
 //
 // `direct`: the machine has started a kernel without firmware. The peer is run to the kernel's entry, the
 // machine takes its low memory, what is loaded, and registers from there, and a register that differs still
-// is not judged before it has been the same once.
+// is not judged before it has been the same once. So it is with `from`, a linear address, where the
+// comparison begins when the code there is reached for the first time.
+//
+// A guest that waits in a loop for a device or a clock goes round it another number of times with each
+// emulator. They are compared behind it, and what the loop has counted is taken over from the peer.
 Comparison run_alongside(Machine& machine, Peer& peer, u64 most, const Symbols* symbols, bool direct,
-                         const std::function<bool()>& goes_on = {});
+                         const std::function<bool()>& goes_on = {}, std::optional<u64> from = {});
 
 }  // namespace ringside

@@ -195,11 +195,11 @@ class BochsPeer final : public Peer {
         --prompts;
       }
       if (prompts == 0) return heard;
-      auto more = wire_->receive(peer_patience);
+      auto more = wire_->receive(patience_);
       if (!more) {
         hang_up();
       } else if (more->empty() || heard.size() > most) {
-        error_ = fmt::format("Bochs has not answered for {} seconds", peer_patience);
+        error_ = fmt::format("Bochs has not answered for {} seconds", patience_);
         wire_.reset();
       } else {
         heard += *more;
@@ -215,14 +215,18 @@ class BochsPeer final : public Peer {
   bool hung_up_ = false;
 };
 
+// Debian's package bochs is content with either of vgabios and seabios, and refers to the first.
+constexpr std::array<const char*, 2> video_roms = {"/usr/share/bochs/VGABIOS-lgpl-latest",
+                                                   "/usr/share/seabios/vgabios-isavga.bin"};
+
 // The configuration as a file in memory, which Bochs reads by its name in /proc.
-std::string configuration(const MachineConfig& machine, std::string_view cpu) {
+std::string configuration(const MachineConfig& machine, std::string_view cpu, std::string_view video) {
   const u64 mebibytes = machine.ram_bytes >> 20;
   return fmt::format(
       "config_interface: textconfig\n"
       "display_library: rfb, options=\"timeout=0\"\n"
       "romimage: file={}\n"
-      "vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n"
+      "vgaromimage: file={}\n"
       "cpu: model={}, count=1, ips=100000000, reset_on_triple_fault=0, ignore_bad_msrs=0\n"
       "memory: guest={}, host={}\n"
       "clock: sync=none, time0=1700000000\n"
@@ -232,7 +236,7 @@ std::string configuration(const MachineConfig& machine, std::string_view cpu) {
       "speaker: enabled=0\n"
       "log: /dev/null\n"
       "panic: action=fatal\nerror: action=ignore\ninfo: action=ignore\ndebug: action=ignore\n",
-      machine.boot.bios, cpu.empty() ? "corei7_icelake_u" : cpu, mebibytes, mebibytes);
+      machine.boot.bios, video, cpu.empty() ? "corei7_icelake_u" : cpu, mebibytes, mebibytes);
 }
 
 }  // namespace
@@ -252,11 +256,20 @@ std::vector<PeerRegister> bochs_registers(std::string_view printed) {
 
 std::unique_ptr<Peer> bochs_peer(OpenWire open) { return std::make_unique<BochsPeer>(std::move(open)); }
 
-std::unique_ptr<Peer> bochs_peer(const MachineConfig& machine, std::string_view cpu) {
-  const std::string text = configuration(machine, cpu);
+std::unique_ptr<Peer> bochs_peer(const MachineConfig& machine, std::string_view cpu, std::string& error) {
+  const auto video = std::find_if(video_roms.begin(), video_roms.end(),
+                                  [](const char* path) { return access(path, R_OK) == 0; });
+  if (video == video_roms.end()) {
+    error = fmt::format("--with bochs: Bochs does not run without {}; apt install vgabios", video_roms[0]);
+    return nullptr;
+  }
+  const std::string text = configuration(machine, cpu, *video);
   // It stays open for as long as the program runs: each start of the peer reads it.
   const int file = memfd_create("bochsrc", MFD_CLOEXEC);
-  if (file >= 0 && write(file, text.data(), text.size()) < 0) return nullptr;
+  if (file < 0 || write(file, text.data(), text.size()) < 0) {
+    error = "--with bochs: its configuration cannot be written into a file in memory";
+    return nullptr;
+  }
   return bochs_peer(process_wire({"bochs", "-q", "-f", fmt::format("/proc/{}/fd/{}", getpid(), file)}));
 }
 

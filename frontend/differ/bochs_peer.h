@@ -11,8 +11,9 @@
 
 namespace ringside {
 
-// Bochs with the machine's ROM, RAM and a CPU of Bochs' own; empty: the one that has most.
-std::unique_ptr<Peer> bochs_peer(const MachineConfig& machine, std::string_view cpu);
+// Bochs with the machine's ROM, RAM and a CPU of Bochs' own; empty: the one that has most. nullptr: one line
+// in `error` says what Bochs lacks.
+std::unique_ptr<Peer> bochs_peer(const MachineConfig& machine, std::string_view cpu, std::string& error);
 // Anything that speaks as Bochs' debugger does.
 std::unique_ptr<Peer> bochs_peer(OpenWire open);
 

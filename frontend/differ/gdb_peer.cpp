@@ -145,7 +145,7 @@ class GdbPeer final : public Peer {
   }
 
   // The next packet that the stub sends.
-  std::optional<std::string> hear(double patience) {
+  std::optional<std::string> hear() {
     // An answer is one packet; so much without an end of one is none.
     constexpr std::size_t most = 4 * longest_packet;
     std::size_t heard = 0;
@@ -158,11 +158,11 @@ class GdbPeer final : public Peer {
         if (acknowledge_) wire_->send("+");
         return std::move(item->body);
       }
-      auto more = wire_->receive(patience);
+      auto more = wire_->receive(patience_);
       if (!more) {
         gone();
       } else if (more->empty()) {
-        error_ = fmt::format("{} has not answered for {} seconds", name_, patience);
+        error_ = fmt::format("{} has not answered for {} seconds", name_, patience_);
         wire_.reset();
       } else {
         arrived_ = std::move(*more);
@@ -174,12 +174,12 @@ class GdbPeer final : public Peer {
   }
   std::optional<std::string> ask(std::string_view body) {
     if (!say(body)) return std::nullopt;
-    return hear(peer_patience);
+    return hear();
   }
 
   Went resume(std::string_view packet) {
     if (!say(packet)) return Went::lost;
-    while (const auto answer = hear(peer_patience)) {
+    while (const auto answer = hear()) {
       if (answer->starts_with('T') || answer->starts_with('S')) return Went::there;
       if (answer->starts_with('W') || answer->starts_with('X')) return Went::ended;
       if (!answer->starts_with('O')) break;

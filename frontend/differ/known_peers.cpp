@@ -95,7 +95,7 @@ std::unique_ptr<Peer> known_peer(std::string_view name, const MachineConfig& mac
     error = "--with bochs: Bochs is given a ROM and nothing else; write -bios FILE, or --with qemu";
     return nullptr;
   }
-  return bochs_peer(machine, cpu);
+  return bochs_peer(machine, cpu, error);
 }
 
 }  // namespace ringside

@@ -63,10 +63,32 @@ void OwnSide::adapt_revision() {
                   {reinterpret_cast<const u8*>(&first), sizeof first});
 }
 
+// The handler is left where the interrupted code goes on. False: it is not, and the machine stands where the
+// handler begins. Whether it is must not depend on what was seen before: steps are counted.
+bool OwnSide::run_handler_through(u64 back) {
+  constexpr unsigned most_returns = 1000;
+  constexpr u64 most_instructions = 2'000'000;
+  const Place at_entry = here();
+  u64 left = most_instructions;
+  debugger_.on_allowance([&left](u64 slice) {
+    const u64 given = std::min(slice, left);
+    left -= given;
+    return given;
+  });
+  bool comes = true;
+  for (unsigned n = 0; comes && n < most_returns && address() != back; ++n) {
+    const Stop stop = debugger_.run_until({AddressSpace::linear, back});
+    comes = stop.kind != Stop::Kind::ended && stop.kind != Stop::Kind::limit;
+  }
+  debugger_.on_allowance({});
+  if (!comes) go_to(at_entry);
+  return comes;
+}
+
 bool OwnSide::step() {
   adapt_revision();
   const u64 before = address();
-  interrupts_->exception_came = lost_in_handler_ = false;
+  interrupts_->exception_came = entered_handler_ = false;
   const u64 code_base = before - cpu().rip;
   do {
     const u64 interrupts = interrupts_->count;
@@ -84,12 +106,11 @@ bool OwnSide::step() {
       if (address() == before && next_instruction(cpu(), nullptr).mnemonic.starts_with("rep")) continue;
       return true;
     }
-    // The handler is left where the interrupted code goes on.
-    constexpr unsigned most_returns = 1000;
-    const u64 back = code_base + interrupts_->from;
-    for (unsigned n = 0; n < most_returns && address() != back; ++n) {
-      lost_in_handler_ = debugger_.run_until({AddressSpace::linear, back}).kind == Stop::Kind::ended;
-      if (lost_in_handler_) return false;
+    if (!run_handler_through(code_base + interrupts_->from)) {
+      entered_handler_ = true;
+      handler_ = cpu().rip;
+      // Bochs meets no breakpoint at a handler's first instruction.
+      return debugger_.step(1, Debugger::Rounds::together).kind != Stop::Kind::ended;
     }
   } while (address() == before);
   return true;
@@ -159,6 +180,23 @@ void OwnSide::take(const std::vector<PeerRegister>& peer, u64 flags, bool take_g
   }
 }
 
+std::vector<u64> OwnSide::general_registers() {
+  std::vector<u64> values;
+  for (const std::string_view name : general) values.push_back(debugger_.read_register(name).value_or(0));
+  return values;
+}
+
+void OwnSide::take_changed(const std::vector<PeerRegister>& peer, const std::vector<u64>& before) {
+  const std::vector<u64> now = general_registers();
+  std::vector<PeerRegister> changed;
+  for (const PeerRegister& one : peer) {
+    const auto at = std::find(general.begin(), general.end(), one.name);
+    const auto n = static_cast<std::size_t>(at - general.begin());
+    if (one.name == "eflags" || (at != general.end() && now[n] != before[n])) changed.push_back(one);
+  }
+  take(changed, Eflags::arithmetic, true);
+}
+
 void OwnSide::pass_over(const std::vector<PeerRegister>& peer) {
   for (const DifferentValue& value : differing(peer)) passed_over_.insert(value.what);
 }
@@ -217,6 +255,16 @@ bool OwnSide::compare_bytes(Peer& peer, u64 physical, u64 bytes, std::vector<Dif
   debugger_.read({AddressSpace::host_physical, physical}, own);
   if (!peer.memory(physical, theirs)) return false;
   compare_words(physical, own, theirs, differ);
+  return true;
+}
+
+std::optional<bool> OwnSide::take_bytes(Peer& peer, u64 physical, u64 bytes) {
+  if (!is_ram(physical, bytes) || regions_.contains(physical & ~(page_bytes - 1))) return false;
+  std::vector<u8> own(bytes), theirs(bytes);
+  debugger_.read({AddressSpace::host_physical, physical}, own);
+  if (!peer.memory(physical, theirs)) return std::nullopt;
+  if (own == theirs) return false;
+  debugger_.write({AddressSpace::host_physical, physical}, theirs);
   return true;
 }
 

@@ -26,12 +26,13 @@ class OwnSide {
   Debugger& debugger() { return debugger_; }
 
   // False: the machine has ended. All rounds of a repeated string instruction are one step; handlers of
-  // interrupts are run through.
+  // interrupts are run through. One that does not come back to where it was called is not: then the step ends
+  // behind its first instruction.
   bool step();
-  bool interrupted() const;     // ever
-  bool took_exception() const;  // in the latest step
-  // The machine has ended while the handler of an interrupt was run through: it never came back.
-  bool lost_in_handler() const { return lost_in_handler_; }
+  bool entered_handler() const { return entered_handler_; }  // in the latest step
+  u64 handler() const { return handler_; }                   // RIP of its first instruction, the latest one's
+  bool interrupted() const;                                  // ever
+  bool took_exception() const;                               // in the latest step
 
   // The peer's VMCS revision identifier, which the guest has read there and writes into its VMXON region and
   // its VMCSs. Before an instruction that is given such a region it becomes this machine's own, and the
@@ -49,6 +50,10 @@ class OwnSide {
 
   // Those registers in which the peer is right to be asked and that differ: in the CPU's present mode.
   std::vector<DifferentValue> differing(const std::vector<PeerRegister>& peer);
+  // The general registers, in an order of its own.
+  std::vector<u64> general_registers();
+  // The peer's word is taken for those that were others before, and for the arithmetic flags.
+  void take_changed(const std::vector<PeerRegister>& peer, const std::vector<u64>& before);
   // The peer's word is taken for these registers.
   void take(const std::vector<PeerRegister>& peer, u64 flags, bool general);
 
@@ -57,6 +62,8 @@ class OwnSide {
   // In these bytes of a stack, where an image of the flags differs in RF alone, the peer's word is taken.
   // True: it was somewhere.
   bool take_resume_flag(u64 physical, std::vector<DifferentValue>& differ, Peer& peer, u64 bytes);
+  // These bytes of RAM become the peer's; whether they were others. nullopt: the peer has failed.
+  std::optional<bool> take_bytes(Peer& peer, u64 physical, u64 bytes);
   // Registers that differ now are not judged before they have been the same.
   void pass_over(const std::vector<PeerRegister>& peer);
   const std::set<std::string>& passed_over() const { return passed_over_; }
@@ -76,11 +83,13 @@ class OwnSide {
   std::map<u64, u64> pages_;              // by their addresses: sums of what was the same
   std::set<std::string> passed_over_;
   void adapt_revision();
+  bool run_handler_through(u64 back);
 
   u64 first_different_ = 0;
   std::optional<u32> peer_revision_;
   std::set<u64> regions_;  // pages of VMXON regions and VMCSs
-  bool lost_in_handler_ = false;
+  bool entered_handler_ = false;
+  u64 handler_ = 0;
 };
 
 }  // namespace ringside

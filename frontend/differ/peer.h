@@ -13,6 +13,10 @@
 
 namespace ringside {
 
+// How long a peer may be silent, in seconds of the processor's time that it has had, or of the host's if it
+// sleeps.
+constexpr double peer_patience = 60;
+
 // What a peer says of a register that both have.
 struct PeerRegister {
   std::string name;  // the debugger's: "rax", "fs.base", "xmm0.h", "st0.e"
@@ -41,9 +45,13 @@ class Peer {
   virtual bool memory(u64 physical, std::span<u8> out) = 0;
 
   const std::string& error() const { return error_; }
+  // How long the peer may be silent from now on, in seconds as peer_patience has them. Who is not sure that
+  // it ever comes to a place does not wait for it as long as for an answer.
+  void let_patience(double seconds) { patience_ = seconds; }
 
  protected:
   std::string error_;
+  double patience_ = peer_patience;
 };
 
 // The bytes of a conversation with a peer.
@@ -62,9 +70,5 @@ using OpenWire = std::function<std::unique_ptr<Wire>(std::string& error)>;
 // A process that is talked to by its standard input and output, and killed with all that it has started when
 // the wire goes away. `words` are the program, which is sought as execvp does, and its arguments.
 OpenWire process_wire(std::vector<std::string> words);
-
-// How long a peer may be silent, in seconds of the processor's time that it has had, or of the host's if it
-// sleeps.
-constexpr double peer_patience = 60;
 
 }  // namespace ringside

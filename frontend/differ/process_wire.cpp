@@ -71,7 +71,8 @@ class ProcessWire final : public Wire {
     const off_t from = std::max<off_t>(0, size - static_cast<off_t>(bytes.size()));
     const ssize_t got = pread(complaints_, bytes.data(), bytes.size(), from);
     std::string_view text(bytes.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
-    while (text.ends_with('\n')) text.remove_suffix(1);
+    // Bochs frames what it says with lines of "=".
+    while (text.ends_with('\n') || text.ends_with('=')) text.remove_suffix(1);
     const std::size_t line = text.rfind('\n');
     return std::string(line == text.npos ? text : text.substr(line + 1));
   }

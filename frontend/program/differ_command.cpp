@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "frontend/differ/alongside.h"
 #include "frontend/differ/known_peers.h"
@@ -44,7 +45,9 @@ int differ_help() {
              "is "
              "a CPU model of theirs). Where they part, the instruction and what differs are told, and the "
              "exit "
-             "status is 1. --max-instructions and --timeout limit it.\n")
+             "status is 1. --max-instructions and --timeout limit it; with --from ADDRESS, or a symbol's "
+             "name, "
+             "the comparison with qemu or bochs begins where the guest comes there for the first time.\n")
              ? exit_ok
              : exit_failed;
 }
@@ -61,7 +64,19 @@ int conclude(const Comparison& result, std::string_view one, std::string_view ot
   return exit_failed;
 }
 
-int differ_from_peer(const RunOptions& options, std::string_view name, std::string_view cpu) {
+// "0x7c00", or a symbol of the guest's.
+std::optional<u64> address_of(std::string_view text, const Symbols& symbols) {
+  u64 value = 0;
+  const bool hexadecimal = text.starts_with("0x");
+  const std::string_view digits = text.substr(hexadecimal ? 2 : 0);
+  const auto [end, failure] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), value, hexadecimal ? 16 : 10);
+  if (failure == std::errc() && end == digits.data() + digits.size()) return value;
+  return symbols.address(text);
+}
+
+int differ_from_peer(const RunOptions& options, std::string_view name, std::string_view cpu,
+                     std::optional<std::string_view> from) {
   std::string error;
   const auto peer = known_peer(name, options.machine, cpu, error);
   if (!peer) return refuse(error);
@@ -71,8 +86,15 @@ int differ_from_peer(const RunOptions& options, std::string_view name, std::stri
   Session own(std::move(alike));
   if (!own.prepare(error)) return own.refuse(error);
   const u64 most = options.max_instructions ? options.max_instructions : ~u64{0};
-  return conclude(run_alongside(own.machine(), *peer, most, &own.symbols(), options.machine.boot.direct(),
-                                [&own] { return !own.limit_reached(); }),
+  std::optional<u64> begin;
+  if (from && !(begin = address_of(*from, own.symbols())))
+    return refuse(
+        fmt::format("--from {}: no symbol of the guest has this name; write an address as 0x7c00, or load "
+                    "symbols",
+                    *from));
+  return conclude(run_alongside(
+                      own.machine(), *peer, most, &own.symbols(), options.machine.boot.direct(),
+                      [&own] { return !own.limit_reached(); }, begin),
                   "Ringside", title(name));
 }
 
@@ -84,13 +106,18 @@ int run_differ(std::span<const std::string_view> arguments) {
   std::string_view peer = "reference", peer_cpu;
   take_flag(words, "--with", peer);
   take_flag(words, "--peer-cpu", peer_cpu);
+  std::string_view from;
+  take_flag(words, "--from", from);
   auto parsed = parse_options(words, error);
   if (!parsed) return refuse(error);
   if (parsed->answer == Answer::help) return differ_help();
   if (parsed->answer != Answer::run) return print(answer_text(parsed->answer)) ? exit_ok : exit_failed;
   for (const std::string& warning : std::exchange(parsed->run.warnings, {})) say("warning: " + warning);
 
-  if (peer != "reference") return differ_from_peer(parsed->run, peer, peer_cpu);
+  if (peer != "reference")
+    return differ_from_peer(parsed->run, peer, peer_cpu, from.empty() ? std::nullopt : std::optional(from));
+  if (!from.empty())
+    return refuse("--from: two dispatchers are compared from the start; leave it out, or add --with qemu");
   Session first(unseen(parsed->run, Dispatcher::emitted)), second(unseen(parsed->run, Dispatcher::reference));
   if (!first.prepare(error)) return first.refuse(error);
   if (!second.prepare(error)) return second.refuse(error);

@@ -165,22 +165,6 @@ TEST_CASE("a peer whose clock is another one when it runs again is not judged by
   CHECK(result.parting->values[0].what.find("physical") != std::string::npos);
 }
 
-TEST_CASE("the handler of an interrupt that never comes back is not taken for the guest's end") {
-  const auto lost = [] {
-    Guest g;
-    g.store(Guest::apic + 0xf0, 0x1ff).store(Guest::apic + 0x3e0, 0xb).store(Guest::apic + 0x320, 0x40);
-    g.store(Guest::apic + 0x380, 100).sti().forever();
-    g.put(Guest::handler(0x40), 0xf4fa, 2);  // cli; hlt
-    return std::move(g.machine);
-  };
-  const auto own = lost();
-  const auto peer = gdb_peer("the peer", fake_wire({lost, 0, {}}));
-  const Comparison result = run_alongside(*own, *peer, 1'000'000, nullptr, false);
-  CHECK(!result.parting);
-  CHECK(result.ending == "");
-  CHECK(result.failure.starts_with("the handler of an interrupt has not come back to where it was called: "));
-}
-
 // Its processor's own revision is another one: what the guest reads of it, and what it then takes for a VMCS.
 TEST_CASE("a hypervisor is compared with a peer whose VMCSs have another revision") {
   constexpr u32 foreign = 0x11;

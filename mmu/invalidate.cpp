@@ -157,7 +157,7 @@ void Mmu::drop_write_tags(HostPhys page) {
 bool Mmu::watched(u64 page, const PagePlace& place) const {
   const auto is = [](auto of) { return [=](auto w) { return w.page() == of.page(); }; };
   return std::any_of(watched_.begin(), watched_.end(), is(LinAddr(page))) ||
-         std::any_of(watched_frames_.begin(), watched_frames_.end(), is(place.host)) ||
+         std::binary_search(watched_frames_.begin(), watched_frames_.end(), place.host.page()) ||
          (walk_state_.stage != nullptr &&
           std::any_of(watched_guest_frames_.begin(), watched_guest_frames_.end(), is(place.guest)));
 }
@@ -171,17 +171,24 @@ void Mmu::set_watched_pages(std::span<const LinAddr> pages) {
 }
 
 void Mmu::set_watched_frames(std::span<const HostPhys> frames, std::span<const GuestPhys> guest_frames) {
-  watched_frames_.assign(frames.begin(), frames.end());
+  // Who looks at everything names all of memory: frames are looked for, not gone through.
+  watched_frames_.clear();
+  for (const HostPhys frame : frames) watched_frames_.push_back(frame.page());
+  std::sort(watched_frames_.begin(), watched_frames_.end());
   watched_guest_frames_.assign(guest_frames.begin(), guest_frames.end());
   any_watched_ = watches_frames() || !watched_.empty();
+  std::vector<u64> hosts;
   for (const HostPhys frame : watched_frames_) {
     PhysicalMemory::Page page;
-    if (!memory_.page(frame, page)) continue;  // a device's has no tags
-    const u64 host = reinterpret_cast<u64>(page.bytes);
-    for (auto& context : contexts_) {
-      context->drop_fast_if(
-          [=](const PagePlace&, const TlbEntry& entry) { return entry.tag + entry.addend == host; });
-    }
+    if (memory_.page(frame, page))  // a device's has no tags
+      hosts.push_back(reinterpret_cast<u64>(page.bytes));
+  }
+  std::sort(hosts.begin(), hosts.end());
+  for (auto& context : contexts_) {
+    if (hosts.empty()) break;
+    context->drop_fast_if([&](const PagePlace&, const TlbEntry& entry) {
+      return std::binary_search(hosts.begin(), hosts.end(), entry.tag + entry.addend);
+    });
   }
   for (const GuestPhys frame : watched_guest_frames_) {
     for (auto& context : contexts_) {

@@ -99,6 +99,7 @@ int bundle(Words arguments) { return by_tools<&Tools::bundle>("bundle", argument
 int merge(Words arguments) { return by_tools<&Tools::merge>("merge", arguments); }
 int coverage(Words arguments) { return by_tools<&Tools::coverage>("coverage", arguments); }
 int differ(Words arguments) { return by_tools<&Tools::differ>("differ", arguments); }
+int compare(Words arguments) { return by_tools<&Tools::compare>("compare", arguments); }
 int diff(Words arguments) { return by_tools<&Tools::diff>("diff", arguments); }
 // A program without its tools has no help for their flags.
 std::vector<FlagHelp> test_flags() {
@@ -141,6 +142,9 @@ constexpr Subcommand subcommands[] = {
      "what differs between two saved machines, or RECORDING,at=COUNT: registers, VMCSs, translations, "
      "memory, devices",
      diff},
+    {"compare", "SUBJECT... [FLAG...]",
+     "a guest's work under several hypervisors, measured to the instruction; --help lists the flags",
+     compare},
     {"isa", "[missing]", "which instructions are there, by extension; missing: which are not", isa},
     {"devices", "", "the machine's devices", devices},
     {"cpus", "", "CPU models and features", cpus},

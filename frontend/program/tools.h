@@ -25,6 +25,7 @@ struct Tools {
   int (*coverage)(Words);
   int (*differ)(Words);
   int (*diff)(Words);
+  int (*compare)(Words);
   std::vector<FlagHelp> (*test_flags)();
   decltype(&ringside::tell_replay_difference) tell_replay_difference;
 };

@@ -23,7 +23,7 @@ struct Room {
   std::string_view prefix;
   int rank;
 };
-constexpr std::array<Room, 48> rooms = {{
+constexpr std::array<Room, 49> rooms = {{
     {"cpu/arch/", 0},
     {"mmu/", 10},
     {"devices/bus/", 10},
@@ -68,6 +68,7 @@ constexpr std::array<Room, 48> rooms = {{
     {"frontend/inspector/imgui/", 135},
     {"frontend/vnc/", 132},
     {"frontend/differ/", 135},
+    {"frontend/compare/", 136},
     {"frontend/modules/", 138},
     {"frontend/program/", 140},
     {"frontend/library/", 144},

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <tuple>
 #include <utility>
@@ -92,8 +93,10 @@ Figure unit_cost(const Result& result, const std::string& name,
   const Piece* const often = result.often ? find(result.often->measured, name) : nullptr;
   if (!often || often->units <= once->units)
     return static_cast<double>(number(*once)) / static_cast<double>(once->units);
-  return (static_cast<double>(number(*often)) - static_cast<double>(number(*once))) /
-         static_cast<double>(often->units - once->units);
+  const double more = static_cast<double>(number(*often)) - static_cast<double>(number(*once));
+  const double each = more / static_cast<double>(often->units - once->units);
+  constexpr double shown = 0.05;  // less is shown as nothing, without a sign
+  return std::abs(each) < shown ? 0 : each;
 }
 
 void add_work(Maker& maker) {
@@ -194,7 +197,8 @@ void add_reasons(Maker& maker) {
       std::sort(numbers.begin(), numbers.end());
       return numbers;
     };
-    maker.row(id + ".exits", label, "exits",
+    maker.heading(label);
+    maker.row(id + ".exits", "  exits", "exits",
               [&](const Result& r) { return static_cast<double>(of_reason(r).size()); });
     maker.row(id + ".median", "  instructions, median", "instructions",
               [&](const Result& r) { return Maker::quantile(of_reason(r), 0.5); });

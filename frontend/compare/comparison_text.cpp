@@ -61,10 +61,10 @@ std::string isolation_text(const Subject& subject, const IsolationMap& map) {
     text += fmt::format("{:<{}}", fitted(map.domains[who].name, name_width), name_width);
     for (const Reach& reach : map.reach[who]) {
       std::string cell = "-";
-      if (reach.writes) cell = "rw " + pages_text(reach.writes);
-      if (reach.reads > reach.writes)
-        cell = reach.writes ? cell + ", r " + pages_text(reach.reads - reach.writes)
-                            : "r " + pages_text(reach.reads);
+      if (reach.reads) cell = "r " + pages_text(reach.reads);
+      if (reach.writes)
+        cell = reach.writes == reach.reads ? "rw " + pages_text(reach.reads)
+                                           : cell + " w " + pages_text(reach.writes);
       text += fmt::format(" {:>{}}", fitted(cell, width), width);
     }
     text += "\n";

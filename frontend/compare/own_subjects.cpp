@@ -35,6 +35,35 @@ control = ["{roms}/loft-control.elf"]
 guest = ["{roms}/tiny.elf"]
 kernel_is = "the loft, a hypervisor"
 control_is = "the control domain"
+
+[[subject]]
+name = "kvm"
+title = "type 2: Debian's KVM in Linux, QEMU its VMM (TINY=roms/tiny.elf tests/guests/kvm.sh)"
+flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",
+         "-append", "console=ttyS0 tag=L1 tiny={times}"]
+begin = ["^TINY-START", "^tiny: started by"]
+piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^tiny: all is well"
+fail = "^tiny: FAILED|^L1-OFF"
+most_instructions = 20_000_000_000
+guest = ["{roms}/tiny.elf"]
+kernel_is = "Debian's Linux with KVM"
+user_is = "QEMU and busybox, processes"
+
+[[subject]]
+name = "xen-pvh"
+title = "type 1: Debian's Xen, a PVH guest, dom0 a PV guest at CPL 3 (TINY=roms/tiny.elf tests/guests/xen.sh)"
+flags = ["-m", "1024", "-no-reboot", "-kernel", "{guests}/xen/xen",
+         "-append", "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M guest_loglvl=all",
+         "-initrd", "{guests}/xen/vmlinuz-dom0 console=hvc0 tag=DOM0 tiny={times},{guests}/xen/xen.cpio"]
+begin = ["^TINY-START", "tiny: started by"]
+piece = "tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "tiny: all is well"
+fail = "tiny: FAILED|^DOM0-OFF"
+most_instructions = 20_000_000_000
+guest = ["{roms}/tiny.elf"]
+kernel_is = "Debian's Xen"
+user_is = "dom0, its kernel and its processes"
 )toml";
 }
 

@@ -21,6 +21,13 @@ struct MultibootModule {
 
 const char* text_at(u64 address) { return address ? at<const char>(address) : ""; }
 
+// The command line may lie in memory that is given away soon: right behind the image, say.
+const char* kept(const char* line) {
+  static char copy[1024];
+  for (u64 n = 0; n + 1 < sizeof copy && line[n]; ++n) copy[n] = line[n];
+  return copy;
+}
+
 void read_multiboot(const Multiboot& from, BootInformation& to) {
   to.loader = "multiboot";
   to.command_line = text_at(from.flags & bit(2) ? from.command_line : 0);
@@ -63,6 +70,7 @@ BootInformation read_boot_information(u64 address) {
     read_start_information(*at<StartInformation>(address), boot);
   else
     read_multiboot(*at<Multiboot>(address), boot);
+  boot.command_line = kept(boot.command_line);
   return boot;
 }
 

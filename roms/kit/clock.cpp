@@ -8,9 +8,12 @@ namespace {
 
 u64 start, ticks;  // of a millisecond
 
-// Channel 2 of the PIT, which port 61H starts and watches, counts 1,193,182 in a second.
+// Channel 2 of the PIT, which port 61H starts and watches, counts 1,193,182 in a second. Some guests have no
+// PIT: for them a nanosecond is a tick.
 u64 measured_by_pit() {
   constexpr u16 counts = 11932;  // 10 ms
+  constexpr u64 guessed = 1'000'000;
+  if (in8(0x61) == 0xff) return guessed;
   out8(0x61, (in8(0x61) & ~3u) | 1);
   out8(0x43, 0xb0);  // channel 2, two bytes, mode 0: the output rises at the end
   out8(0x42, counts & 0xff);

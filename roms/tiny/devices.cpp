@@ -1,4 +1,5 @@
 // Owns the workloads that leave the guest: the timer, ports, a device in memory, hypercalls, events.
+#include "roms/kit/apic.h"
 #include "roms/kit/hypercalls.h"
 #include "roms/kit/instructions.h"
 #include "roms/kit/pages.h"
@@ -9,7 +10,7 @@ namespace tiny {
 namespace {
 
 constexpr u8 irq_base = 0x20, event_vector = 0x40;
-volatile u64 ticks, upcalls;
+volatile u64 ticks, rung, upcalls;
 SharedPage* shared;
 
 void on_tick(InterruptFrame&) {
@@ -46,6 +47,21 @@ void on_event(InterruptFrame&) {
 
 }  // namespace
 
+// CPUID leaves every guest: no control can forbid that.
+bool identifications(u64 count) {
+  const u32 highest = cpuid(0).eax;
+  bool good = true;
+  for (u64 n = 0; n < count; ++n) good &= cpuid(0).eax == highest;
+  return good;
+}
+
+bool absent_ports(u64 count) {
+  constexpr u16 absent = 0x5f0;
+  bool good = true;
+  for (u64 n = 0; n < count; ++n) good &= in8(absent) == 0xff;
+  return good;
+}
+
 bool timer_ticks(u64 count) {
   set_handler(irq_base, on_tick);
   ticks = 0;
@@ -54,6 +70,23 @@ bool timer_ticks(u64 count) {
   while (ticks < count) wait_for_interrupt();
   out8(0x21, 0xff);
   return ticks == count;
+}
+
+// One after the other, each asleep until its interrupt.
+bool alarms(u64 count) {
+  constexpr u8 alarm_vector = 0x50;
+  constexpr u64 nanoseconds = 100'000;
+  enable_local_apic();
+  set_handler(alarm_vector, [](InterruptFrame&) {
+    rung = rung + 1;
+    end_of_interrupt();
+  });
+  rung = 0;
+  for (u64 n = 1; n <= count; ++n) {
+    set_timer(alarm_vector, nanoseconds);
+    while (rung < n) wait_for_interrupt();
+  }
+  return rung == count;
 }
 
 bool port_accesses(u64 count) {

@@ -15,6 +15,8 @@ struct Below {
   char name[13] = {};
 };
 extern Below below;
+// A bit of Workload::needs that is no Offer: the CPU has a local APIC.
+constexpr u32 has_local_apic = 1u << 31;
 
 // A workload does its work `count` times and tells whether all was as it must be.
 struct Workload {
@@ -27,7 +29,10 @@ struct Workload {
 
 bool system_calls(u64 count);
 bool page_faults(u64 count);
+bool identifications(u64 count);
+bool absent_ports(u64 count);
 bool timer_ticks(u64 count);
+bool alarms(u64 count);
 bool port_accesses(u64 count);
 bool memory_accesses(u64 count);
 bool hypercalls(u64 count);

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes the nested guest: Debian's cloud kernel with KVM (L1), which runs kvmtest, a hypervisor of our own, and then Debian's
 # QEMU with a second Linux in it (L2).
-#   tests/guests/kvm.sh FOLDER  ->  FOLDER/vmlinuz, FOLDER/kvm.cpio, and FOLDER/kvm.iso where grub-mkrescue is
+#   [TINY=build/roms/tiny.elf] tests/guests/kvm.sh FOLDER  ->  FOLDER/vmlinuz, FOLDER/kvm.cpio, and FOLDER/kvm.iso where grub-mkrescue is
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 begin_image apt-get apt-cache dpkg-deb cpio readelf "${CXX:-g++}" -- "$@"
 
@@ -29,6 +29,7 @@ for rom in qboot.rom linuxboot_dma.bin pvh.bin kvmvapic.bin; do
 done
 add_libraries "$tree" libgcc-s1 libglib2.0-0 libpcre2-8-0 libpixman-1-0 libfdt1 zlib1g
 cp "$out/vmlinuz" "$work/l2.cpio" "$tree/boot/"
+tiny_guest "$tree/boot"
 cp "$guests_dir/kvm_stage.sh" "$tree/stage.sh"
 reproducible_cpio "$tree" "$out/kvm.cpio"
 

@@ -4,6 +4,7 @@
 #   exits=1               the kernel counts L2's exits by reason
 #   l2work=1              L2 runs the workload too
 #   l2=0                  no L2: kvmtest only
+#   tiny=N                the tiny guest alone, which does its work N times, if the image has it
 module_words() { tr ' ' '\n' </proc/cmdline | sed -n "s/^$1\.//p" | tr '\n' ' '; }
 load() {
   # shellcheck disable=SC2046
@@ -21,6 +22,14 @@ for name in ept unrestricted_guest vpid flexpriority enable_apicv preemption_tim
   [ ! -r "$file" ] || echo "kvm_$vendor.$name=$(cat "$file")"
 done
 echo "KVM-LOADED $(since)"
+
+if [ -n "${tiny:-}" ]; then
+  # The tiny guest, by itself: what `ringside compare` measures. It has nothing to switch itself off with.
+  echo "TINY-START $(since)"
+  qemu -L /usr/share/qemu -machine microvm,accel=kvm,kernel-irqchip=on,acpi=off,rtc=on,pit=on,pic=on,x-option-roms=off -cpu host -m 32 \
+    -nodefaults -no-user-config -display none -no-reboot -serial stdio -kernel /boot/tiny.elf -append "times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=alarms}" </dev/null 2>&1
+  leave
+fi
 kvmtest
 echo "kvmtest ended with $? $(since)"
 

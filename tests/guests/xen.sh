@@ -2,7 +2,7 @@
 # Makes the Xen guest: Debian's Xen 4.17, Debian's kernel as dom0 with busybox and the xl toolstack, and virtual machines
 # (domU) that boot the cloud kernel: PVH, which needs VMX with EPT, and PV, which needs nothing.
 # With HVM=1 a third one, HVM, boots a CD of the cloud kernel by SeaBIOS and GRUB, with QEMU in dom0 as its device model.
-#   [HVM=1] tests/guests/xen.sh FOLDER  ->  FOLDER/xen and FOLDER/xen.gz, FOLDER/vmlinuz-dom0, FOLDER/xen.cpio, and FOLDER/xen.iso where grub-mkrescue is
+#   [HVM=1] [TINY=build/roms/tiny.elf] tests/guests/xen.sh FOLDER  ->  FOLDER/xen and FOLDER/xen.gz, FOLDER/vmlinuz-dom0, FOLDER/xen.cpio, and FOLDER/xen.iso where grub-mkrescue is
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
 begin_image apt-get apt-cache dpkg-deb cpio readelf -- "$@"
 version=4.17
@@ -103,6 +103,7 @@ library=$(unpacked libgcc-s1)
 cp -L "$library/lib/x86_64-linux-gnu/libgcc_s.so.1" "$tree/lib/x86_64-linux-gnu/"
 cp "$domu"/boot/vmlinuz-* "$tree/boot/vmlinuz-domu"
 cp "$work/domu.cpio" "$tree/boot/"
+tiny_guest "$tree/boot"
 cp "$guests_dir/xen_stage.sh" "$tree/stage.sh"
 reproducible_cpio "$tree" "$out/xen.cpio"
 

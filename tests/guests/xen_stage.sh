@@ -1,5 +1,7 @@
 # The Xen guest's part of init, in dom0: the toolstack starts, and each virtual machine runs to its end. Sourced by init.sh.
-# Parameter on dom0's command line: domus="pvh pv", which of them.
+# Parameters on dom0's command line:
+#   domus="pvh pv"  which of them
+#   tiny=N          the tiny guest alone, which does its work N times, if the image has it
 export PATH=$PATH:/usr/bin:/usr/lib/xen-4.17/bin
 mkdir -p /dev/pts /run/xen /run/xenstored
 mount -t devpts none /dev/pts
@@ -26,6 +28,15 @@ xenconsoled --log=guest --log-dir=/var/log/xen/console --pid-file=/run/xenconsol
 echo "XL-READY $(since)"
 xl info | grep -E 'virt_caps|xen_caps|free_memory|cpu_mhz'
 
+if [ -n "${tiny:-}" ]; then
+  # The tiny guest, by itself: what `ringside compare` measures. It has no timer and prints to Xen's log.
+  printf '%s\n' 'name = "tiny"' 'type = "pvh"' 'kernel = "/boot/tiny.elf"' 'memory = 32' 'vcpus = 1' 'on_crash = "destroy"' \
+    "extra = \"times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=alarms}\"" >/etc/xen/tiny.cfg
+  echo "TINY-START $(since)"
+  xl create /etc/xen/tiny.cfg
+  sleep 20
+  leave
+fi
 over() { grep -q -- "$mark-OFF" "$log" || ! xl list $type; }
 for type in ${domus:-$(cat /domus 2>/dev/null || echo pvh pv)}; do
   mark=$(echo $type | tr a-z A-Z)

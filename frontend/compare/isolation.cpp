@@ -15,8 +15,8 @@ namespace {
 
 // A bit for each page of RAM.
 struct Pages {
-  std::vector<bool> reads, writes;
-  explicit Pages(std::size_t pages = 0) : reads(pages), writes(pages) {}
+  std::vector<bool> reads, writes, runs;
+  explicit Pages(std::size_t pages = 0) : reads(pages), writes(pages), runs(pages) {}
 };
 
 class Tables {
@@ -24,44 +24,39 @@ class Tables {
   Tables(Machine& machine, const std::vector<bool>& ram) : machine_(machine), ram_(ram) {}
 
   // `user`: what CPL 3 reaches; else what less does.
-  Pages by_cr3(u64 cr3, bool user) {
+  void by_cr3(u64 cr3, bool user, Pages& found) {
     const Cpu& cpu = machine_.cpu(0);
-    Pages found(ram_.size());
-    if (!(cpu.efer & Efer::LMA) && !cpu.non_root) return found;  // 32-bit hypervisors are none of ours
-    constexpr u64 all = PageEntry::RW | PageEntry::US;
+    if (!(cpu.efer & Efer::LMA)) return;  // 32-bit hypervisors are none of ours
+    constexpr u64 both = PageEntry::RW | PageEntry::US;
+    constexpr u64 all = both | PageEntry::XD;  // a set XD means that all above let it run
     tables_ = 0;
-    walk_table(
-        cr3 & frame, cpu.non_root || !(cpu.cr4 & Cr4::LA57) ? 4 : 5, all,
-        [&](u64 entry, u64 rights) {
-          Step step;
-          step.goes_on = entry & PageEntry::P;
-          step.rights = rights & entry & all;
-          step.large = entry & PageEntry::PS;
-          step.reads = !user || (step.rights & PageEntry::US);
-          // A supervisor writes where CR0.WP and the entries let it, and can clear CR0.WP.
-          step.writes = step.reads && (!user || (step.rights & PageEntry::RW));
-          return step;
-        },
-        found);
-    return found;
+    const auto read = [user](u64 entry, u64 rights) {
+      Step step;
+      step.goes_on = entry & PageEntry::P;
+      step.rights = rights & ((entry & both) | (~entry & PageEntry::XD));
+      step.large = entry & PageEntry::PS;
+      step.reads = !user || (step.rights & PageEntry::US);
+      // Who runs at CPL 0 can clear CR0.WP.
+      step.writes = step.reads && (!user || (step.rights & PageEntry::RW));
+      step.runs = step.reads && (step.rights & PageEntry::XD) && (user || !(step.rights & PageEntry::US));
+      return step;
+    };
+    walk_table(cr3 & frame, cpu.cr4 & Cr4::LA57 ? 5 : 4, all, read, found);
   }
-  Pages by_ept(u64 eptp) {
-    Pages found(ram_.size());
+  void by_ept(u64 eptp, Pages& found) {
     tables_ = 0;
     constexpr u64 all = EptEntry::R | EptEntry::W | EptEntry::X;
-    walk_table(
-        eptp & frame, Eptp::levels(eptp), all,
-        [&](u64 entry, u64 rights) {
-          Step step;
-          step.rights = rights & entry & all;
-          step.goes_on = entry & all;
-          step.large = entry & EptEntry::page;
-          step.reads = step.rights & (EptEntry::R | EptEntry::X);
-          step.writes = step.rights & EptEntry::W;
-          return step;
-        },
-        found);
-    return found;
+    const auto read = [](u64 entry, u64 rights) {
+      Step step;
+      step.rights = rights & entry & all;
+      step.goes_on = entry & all;
+      step.large = entry & EptEntry::page;
+      step.reads = step.rights & EptEntry::R;
+      step.writes = step.rights & EptEntry::W;
+      step.runs = step.rights & EptEntry::X;
+      return step;
+    };
+    walk_table(eptp & frame, Eptp::levels(eptp), all, read, found);
   }
 
  private:
@@ -69,7 +64,7 @@ class Tables {
   // Tables that point at themselves map everything, many times.
   static constexpr unsigned most_tables = 300'000;
   struct Step {
-    bool goes_on = false, large = false, reads = false, writes = false;
+    bool goes_on = false, large = false, reads = false, writes = false, runs = false;
     u64 rights = 0;
   };
   using Read = std::function<Step(u64 entry, u64 rights)>;
@@ -91,6 +86,7 @@ class Tables {
         if (!ram_[page]) continue;
         if (step.reads) found.reads[page] = true;
         if (step.writes) found.writes[page] = true;
+        if (step.runs) found.runs[page] = true;
       }
     }
   }
@@ -118,11 +114,13 @@ IsolationMap isolation_map(Machine& machine, std::vector<Domain> domains) {
   Tables tables(machine, ram);
   std::vector<Pages> maps;
   for (const Domain& domain : domains) {
-    switch (domain.kind) {
-      case Domain::Kind::hypervisor: maps.push_back(tables.by_cr3(domain.root, false)); break;
-      case Domain::Kind::process: maps.push_back(tables.by_cr3(domain.root, true)); break;
-      case Domain::Kind::control:
-      case Domain::Kind::guest: maps.push_back(tables.by_ept(domain.root)); break;
+    Pages& found = maps.emplace_back(ram.size());
+    for (const u64 root : domain.roots) {
+      const bool guest = domain.kind == Domain::Kind::control || domain.kind == Domain::Kind::guest;
+      if (guest)
+        tables.by_ept(root, found);
+      else
+        tables.by_cr3(root, domain.kind == Domain::Kind::process, found);
     }
   }
   // What is whose.
@@ -147,6 +145,10 @@ IsolationMap isolation_map(Machine& machine, std::vector<Domain> domains) {
         reach.writes += maps[who].writes[page];
       }
     }
+  }
+  for (std::size_t n = 0; n < domains.size(); ++n) {
+    if (domains[n].kind == Domain::Kind::hypervisor)
+      map.executable += static_cast<u64>(std::count(maps[n].runs.begin(), maps[n].runs.end(), true));
   }
   map.domains = std::move(domains);
   return map;

@@ -21,6 +21,8 @@ struct Reach {
 struct IsolationMap {
   std::vector<Domain> domains;
   std::vector<std::vector<Reach>> reach;  // [who][whose]
+  // Pages that the hypervisor's own page tables let run at CPL 0: what must not go wrong there at the least.
+  u64 executable = 0;
 };
 
 IsolationMap isolation_map(Machine& machine, std::vector<Domain> domains);

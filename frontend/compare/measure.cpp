@@ -2,6 +2,7 @@
 #include "frontend/compare/measure.h"
 
 #include <algorithm>
+#include <array>
 #include <numeric>
 
 namespace ringside::compare {
@@ -198,30 +199,46 @@ void Measure::exited(Cpu& cpu, const ExitInfo& exit) {
   ++measured_.causes[{exit.reason, exit_detail(cpu, exit), rip}];
 }
 
-std::vector<Domain> Measure::domains() const {
-  std::vector<Domain> all = {{Domain::Kind::hypervisor, "hypervisor", machine_.cpu(0).cr3, false}};
-  if (!entry_spaces_.empty()) all[0].root = entry_spaces_.front();
+// The top table of a process that has ended is memory like any other. Those of living ones have the kernel's
+// part in common.
+bool Measure::lives(u64 cr3) const {
+  constexpr u64 frame = bit_range(12, 51), compared = frame | PageEntry::P | PageEntry::RW;
+  std::array<u64, 512> kernel{}, own{};
+  for (const u64 space : entry_spaces_) {
+    machine_.memory().read_block(HostPhys(space & frame), kernel.data(), page_bytes);
+    machine_.memory().read_block(HostPhys(cr3 & frame), own.data(), page_bytes);
+    for (std::size_t n = 0; n < own.size(); ++n)
+      if ((own[n] & PageEntry::P) && (own[n] & compared) == (kernel[n] & compared)) return true;
+  }
+  return false;
+}
+
+std::vector<Domain> Measure::domains(const std::string& users) const {
+  std::vector<Domain> all = {{Domain::Kind::hypervisor, "hypervisor", {machine_.cpu(0).cr3}}};
+  if (!entry_spaces_.empty()) all[0].roots = {entry_spaces_.front()};
   unsigned guests = 0;
   for (const Guest& guest : guests_) {
-    const bool met = std::any_of(all.begin(), all.end(), [&](const Domain& d) {
-      return d.kind != Domain::Kind::hypervisor && d.root == guest.eptp;
-    });
+    const bool met =
+        std::any_of(all.begin() + 1, all.end(), [&](const Domain& d) { return d.roots[0] == guest.eptp; });
     if (guest.eptp == 0 || met) continue;  // one of its other virtual CPUs
     if (guest.control)
-      all.push_back({Domain::Kind::control, "control", guest.eptp, false});
+      all.push_back({Domain::Kind::control, "control", {guest.eptp}});
     else
-      all.push_back({Domain::Kind::guest, "guest " + std::to_string(++guests), guest.eptp, false});
+      all.push_back({Domain::Kind::guest, "guest " + std::to_string(++guests), {guest.eptp}});
   }
-  unsigned number = 0;
+  Domain others{Domain::Kind::process, users.empty() ? "other processes" : users, {}};
   for (const u64 process : processes_) {
     // With page-table isolation a process has two CR3s, which bit 12 tells apart.
     const bool runs = std::any_of(entry_spaces_.begin(), entry_spaces_.end(), [&](u64 space) {
       return space == process || (space | page_bytes) == process;
     });
-    ++number;
-    all.push_back(
-        {Domain::Kind::process, runs ? "VMM process" : "process " + std::to_string(number), process, runs});
+    if (!lives(process)) continue;
+    if (runs && users.empty())
+      all.push_back({Domain::Kind::process, "VMM process", {process}});
+    else
+      others.roots.push_back(process);
   }
+  if (!others.roots.empty()) all.push_back(std::move(others));
   return all;
 }
 

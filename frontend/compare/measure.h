@@ -51,9 +51,10 @@ class Measure final : private CpuObserver, private VmxObserver {
   void piece(std::string name, u64 units, std::string units_are);
 
   const Measured& measured() const { return measured_; }
-  // The hypervisor, the guests that were entered, and the processes that ran, in the order of their first
-  // appearance.
-  std::vector<Domain> domains() const;
+  // The hypervisor, the guests that were entered, and the processes that ran: those whose page tables were in
+  // use at VM entries, and all others as one. `users`: the name of all that ran at CPL 3 as one; empty: as
+  // said. A process that has ended since is not among them.
+  std::vector<Domain> domains(const std::string& users) const;
 
  private:
   struct Seat {
@@ -80,6 +81,7 @@ class Measure final : private CpuObserver, private VmxObserver {
   void asserted(Seat& seat);
   void close(Seat& seat);
   void note_switch(const Cpu& cpu, Seat& seat);
+  bool lives(u64 cr3) const;
 
   bool stops_before(Cpu& cpu, LinAddr linear, HostPhys physical) override;
   bool watches(const Cpu& cpu, const ObservedAccess& access) const override;

@@ -53,12 +53,11 @@ struct Piece {
   Switches switches;
 };
 
-// A guest, by its VMCS, or a process, by its page tables.
+// A guest, by its EPT, or processes, by their page tables.
 struct Domain {
   enum class Kind : u8 { hypervisor, control, guest, process } kind = Kind::guest;
   std::string name;
-  u64 root = 0;             // the EPT pointer; CR3
-  bool runs_guest = false;  // a process whose page tables were in use at a VM entry
+  std::vector<u64> roots;  // EPT pointers, or values of CR3
 };
 
 struct Measured {

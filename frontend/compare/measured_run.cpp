@@ -96,7 +96,7 @@ class MarkedRun {
     if (subject_.piece.empty()) measure_.piece("whole", 1, "");
     if (measure_.measured().pieces.empty())
       return fail(error, "came, but no line before it ended a piece of work", "piece", subject_.piece);
-    result.isolation = isolation_map(machine_, measure_.domains());
+    result.isolation = isolation_map(machine_, measure_.domains(subject_.users_are));
     result.measured = measure_.measured();
     return true;
   }

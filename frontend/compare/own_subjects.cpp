@@ -64,6 +64,7 @@ most_instructions = 20_000_000_000
 guest = ["{roms}/tiny.elf"]
 kernel_is = "Debian's Xen"
 user_is = "dom0, its kernel and its processes"
+users_are = "dom0"
 )toml";
 }
 

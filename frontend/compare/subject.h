@@ -25,6 +25,9 @@ struct Subject {
   // in the guest that is measured.
   std::vector<std::string> kernel, user, control, guest;
   std::string kernel_is, user_is, control_is;  // in a few words: "the lodge", "its VMM, a process"
+  // All that runs at CPL 3 in root operation is one domain of the isolation map, of this name: a PV guest of
+  // Xen's and its processes, say. Empty: each process stands for itself.
+  std::string users_are;
   // So many of the virtual CPUs, the first that are entered, are a trusted guest's: a control domain's.
   unsigned control_cpus = 0;
   u64 most_instructions = 2'000'000'000;  // after which it is given up

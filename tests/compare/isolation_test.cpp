@@ -41,10 +41,10 @@ class Written {
     put(host_tables + 8, host_tables | 3);
   }
   IsolationMap map() {
-    return isolation_map(*guest_.machine, {{Domain::Kind::hypervisor, "hypervisor", host_tables, false},
-                                           {Domain::Kind::guest, "A", ept_a | 0x1e, false},
-                                           {Domain::Kind::guest, "B", ept_b | 0x1e, false},
-                                           {Domain::Kind::process, "P", page_tables, false}});
+    return isolation_map(*guest_.machine, {{Domain::Kind::hypervisor, "hypervisor", {host_tables}},
+                                           {Domain::Kind::guest, "A", {ept_a | 0x1e}},
+                                           {Domain::Kind::guest, "B", {ept_b | 0x1e}},
+                                           {Domain::Kind::process, "P", {page_tables}}});
   }
   void put(u64 at, u64 value) { guest_.put(at, value); }
 

@@ -24,6 +24,7 @@ class Maker {
   explicit Maker(const std::vector<Result>& results) : results_(results) {}
 
   Group& group(std::string id, std::string title, std::string selected) {
+    heading_.clear();
     return made_.groups.emplace_back(Group{std::move(id), std::move(title), std::move(selected), {}});
   }
   // Above the next row.
@@ -124,8 +125,8 @@ void add_work(Maker& maker) {
       {"switches", "world switches", [](const Piece& p) { return p.switches.all(); }},
       {"kernel", "instructions in root, CPL 0", [](const Piece& p) { return p.part[kernel]; }},
       {"user", "instructions in root, CPL 3", [](const Piece& p) { return p.part[user]; }},
-      {"control", "instructions of a trusted guest", [](const Piece& p) { return p.part[control]; }},
-      {"guest", "instructions of the guest itself", [](const Piece& p) { return p.guest; }}};
+      {"control", "instr. of a trusted guest", [](const Piece& p) { return p.part[control]; }},
+      {"guest", "instructions of the guest", [](const Piece& p) { return p.guest; }}};
   for (const auto& [name, units] : names) {
     maker.heading(units.empty() ? name : fmt::format("{}: {}", name, units));
     for (const auto& [id, label, number] : rows) {
@@ -137,6 +138,50 @@ void add_work(Maker& maker) {
             return unit_cost(r, name, number);
           },
           1);
+    }
+  }
+}
+
+// What the work takes without a feature, beside the subject that has it.
+void add_features(Maker& maker) {
+  const std::vector<Result>& results = maker.results();
+  const auto other = [&](const Result& result) -> const Result* {
+    const auto found = std::find_if(results.begin(), results.end(), [&](const Result& one) {
+      return !result.subject.instead_of.empty() && one.subject.name == result.subject.instead_of;
+    });
+    return found == results.end() ? nullptr : &*found;
+  };
+  std::string pairs;
+  std::vector<std::string> names;
+  for (const Result& result : results) {
+    const Result* const base = other(result);
+    if (!base) continue;
+    pairs += fmt::format("{}{} of {}", pairs.empty() ? "" : ", ", result.subject.name, base->subject.name);
+    for (const Piece& piece : result.once.measured.pieces) {
+      if (std::find(names.begin(), names.end(), piece.name) == names.end()) names.push_back(piece.name);
+    }
+  }
+  if (pairs.empty()) return;
+  maker.group(
+      "features", "Cost of a feature",
+      fmt::format(
+          "What a unit of work takes where a feature is not used, in percent of what it takes where it is: "
+          "{}. Both as above; a unit that takes nothing with the feature has no such figure.",
+          pairs));
+  const std::tuple<const char*, const char*, std::function<u64(const Piece&)>> rows[] = {
+      {"exits", "VM exits", [](const Piece& p) { return p.exits + p.control_exits; }},
+      {"outside", "instr. outside the guest", outside}};
+  for (const std::string& name : names) {
+    maker.heading(name);
+    for (const auto& [id, label, number] : rows) {
+      maker.row(fmt::format("{}.{}", name, id), fmt::format("  {}", label), "% of the other's",
+                [&, &number = number](const Result& r) -> Figure {
+                  const Result* const base = other(r);
+                  if (!base) return {};
+                  const Figure with = unit_cost(*base, name, number), without = unit_cost(r, name, number);
+                  if (!with || !without || *with < 1) return {};
+                  return 100 * *without / *with;
+                });
     }
   }
 }
@@ -342,6 +387,7 @@ void add_surface(Maker& maker) {
 Comparison compare(const std::vector<Result>& results) {
   Maker maker(results);
   add_work(maker);
+  add_features(maker);
   add_exit(maker);
   add_reasons(maker);
   add_causes(maker);

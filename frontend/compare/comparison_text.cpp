@@ -10,7 +10,7 @@
 namespace ringside::compare {
 namespace {
 
-constexpr unsigned columns = 80, label_width = 34;
+constexpr unsigned columns = 80, label_width = 32;
 constexpr unsigned narrowest = 8, widest = 12;
 
 std::string figure_text(const Row& row, std::size_t n) {

@@ -23,21 +23,20 @@ class Tables {
  public:
   Tables(Machine& machine, const std::vector<bool>& ram) : machine_(machine), ram_(ram) {}
 
-  // `user`: what CPL 3 reaches; else what less does.
-  void by_cr3(u64 cr3, bool user, Pages& found) {
+  // `user`: what CPL 3 reaches; else what less does. `bound`: who runs there cannot change CR0.WP.
+  void by_cr3(u64 cr3, bool user, bool bound, Pages& found) {
     const Cpu& cpu = machine_.cpu(0);
     if (!(cpu.efer & Efer::LMA)) return;  // 32-bit hypervisors are none of ours
     constexpr u64 both = PageEntry::RW | PageEntry::US;
     constexpr u64 all = both | PageEntry::XD;  // a set XD means that all above let it run
     tables_ = 0;
-    const auto read = [user](u64 entry, u64 rights) {
+    const auto read = [user, bound](u64 entry, u64 rights) {
       Step step;
       step.goes_on = entry & PageEntry::P;
       step.rights = rights & ((entry & both) | (~entry & PageEntry::XD));
       step.large = entry & PageEntry::PS;
       step.reads = !user || (step.rights & PageEntry::US);
-      // Who runs at CPL 0 can clear CR0.WP.
-      step.writes = step.reads && (!user || (step.rights & PageEntry::RW));
+      step.writes = step.reads && (!bound || (step.rights & PageEntry::RW));
       step.runs = step.reads && (step.rights & PageEntry::XD) && (user || !(step.rights & PageEntry::US));
       return step;
     };
@@ -116,11 +115,11 @@ IsolationMap isolation_map(Machine& machine, std::vector<Domain> domains) {
   for (const Domain& domain : domains) {
     Pages& found = maps.emplace_back(ram.size());
     for (const u64 root : domain.roots) {
-      const bool guest = domain.kind == Domain::Kind::control || domain.kind == Domain::Kind::guest;
-      if (guest)
-        tables.by_ept(root, found);
+      const bool process = domain.kind == Domain::Kind::process;
+      if (process || domain.shadow || domain.kind == Domain::Kind::hypervisor)
+        tables.by_cr3(root, process, process || domain.shadow, found);
       else
-        tables.by_cr3(root, domain.kind == Domain::Kind::process, found);
+        tables.by_ept(root, found);
     }
   }
   // What is whose.

@@ -155,12 +155,16 @@ void Measure::entered(Cpu& cpu) {
   const u64 region = vmcs.region.value;
   auto known = std::find_if(guests_.begin(), guests_.end(),
                             [&](const Guest& guest) { return guest.region == region; });
-  const u64 eptp = cpu.vmx->controls.has(VmxControl::ept) ? vmcs[Field::EPT_POINTER] : 0;
-  if (known == guests_.end()) known = guests_.insert(known, {region, 0, guests_.size() < control_cpus_});
-  known->eptp = eptp;
+  if (known == guests_.end()) {
+    const bool control = guests_.size() < control_cpus_;
+    known = guests_.insert(known, {.region = region, .control = control});
+  }
+  known->shadow = !cpu.vmx->controls.has(VmxControl::ept);
+  known->root = vmcs[known->shadow ? Field::GUEST_CR3 : Field::EPT_POINTER];
   Seat& seat = *seats_[cpu.index];
   seat.control = known->control;
   if (!measuring_) return;
+  known->met = true;
   close(seat);
   ++now_.switches.entries;
   // What was asserted meant the hypervisor alone, if the guest goes on without an interrupt.
@@ -204,7 +208,9 @@ void Measure::exited(Cpu& cpu, const ExitInfo& exit) {
 bool Measure::lives(u64 cr3) const {
   constexpr u64 frame = bit_range(12, 51), compared = frame | PageEntry::P | PageEntry::RW;
   std::array<u64, 512> kernel{}, own{};
-  for (const u64 space : entry_spaces_) {
+  std::vector<u64> spaces = entry_spaces_;
+  if (spaces.empty()) spaces.push_back(machine_.cpu(0).cr3);
+  for (const u64 space : spaces) {
     machine_.memory().read_block(HostPhys(space & frame), kernel.data(), page_bytes);
     machine_.memory().read_block(HostPhys(cr3 & frame), own.data(), page_bytes);
     for (std::size_t n = 0; n < own.size(); ++n)
@@ -219,12 +225,12 @@ std::vector<Domain> Measure::domains(const std::string& users) const {
   unsigned guests = 0;
   for (const Guest& guest : guests_) {
     const bool met =
-        std::any_of(all.begin() + 1, all.end(), [&](const Domain& d) { return d.roots[0] == guest.eptp; });
-    if (guest.eptp == 0 || met) continue;  // one of its other virtual CPUs
+        std::any_of(all.begin() + 1, all.end(), [&](const Domain& d) { return d.roots[0] == guest.root; });
+    if (!guest.met || guest.root == 0 || met) continue;  // one of its other virtual CPUs
     if (guest.control)
-      all.push_back({Domain::Kind::control, "control", {guest.eptp}});
+      all.push_back({Domain::Kind::control, "control", {guest.root}, guest.shadow});
     else
-      all.push_back({Domain::Kind::guest, "guest " + std::to_string(++guests), {guest.eptp}});
+      all.push_back({Domain::Kind::guest, "guest " + std::to_string(++guests), {guest.root}, guest.shadow});
   }
   Domain others{Domain::Kind::process, users.empty() ? "other processes" : users, {}};
   for (const u64 process : processes_) {

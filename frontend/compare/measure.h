@@ -72,7 +72,9 @@ class Measure final : private CpuObserver, private VmxObserver {
     bool to_come = false;  // it was, and no guest's handler has been entered since
   };
   struct Guest {
-    u64 region = 0, eptp = 0;
+    u64 region = 0, root = 0;  // its EPT pointer, or with shadow page tables its CR3
+    bool shadow = false;
+    bool met = false;  // since start(): others may have ended long ago
     bool control = false;
   };
 

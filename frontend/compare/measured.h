@@ -58,6 +58,7 @@ struct Domain {
   enum class Kind : u8 { hypervisor, control, guest, process } kind = Kind::guest;
   std::string name;
   std::vector<u64> roots;  // EPT pointers, or values of CR3
+  bool shadow = false;     // a guest without EPT: its root is the CR3 that the hypervisor gave it
 };
 
 struct Measured {

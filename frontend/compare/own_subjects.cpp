@@ -65,6 +65,118 @@ guest = ["{roms}/tiny.elf"]
 kernel_is = "Debian's Xen"
 user_is = "dom0, its kernel and its processes"
 users_are = "dom0"
+
+[[subject]]
+name = "kvm-no-ept"
+instead_of = "kvm"
+title = "as kvm, with shadow page tables"
+flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",
+         "-append", "console=ttyS0 tag=L1 tiny={times} kvm_intel.ept=0"]
+begin = ["^TINY-START", "^tiny: started by"]
+piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^tiny: all is well"
+fail = "^tiny: FAILED|^L1-OFF"
+most_instructions = 20_000_000_000
+guest = ["{roms}/tiny.elf"]
+kernel_is = "Debian's Linux with KVM"
+user_is = "QEMU and busybox, processes"
+
+[[subject]]
+name = "kvm-no-vpid"
+instead_of = "kvm"
+title = "as kvm, without VPID"
+flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",
+         "-append", "console=ttyS0 tag=L1 tiny={times} kvm_intel.vpid=0"]
+begin = ["^TINY-START", "^tiny: started by"]
+piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^tiny: all is well"
+fail = "^tiny: FAILED|^L1-OFF"
+most_instructions = 20_000_000_000
+guest = ["{roms}/tiny.elf"]
+kernel_is = "Debian's Linux with KVM"
+user_is = "QEMU and busybox, processes"
+
+[[subject]]
+name = "kvm-no-apicv"
+instead_of = "kvm"
+title = "as kvm, without APIC virtualization"
+flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",
+         "-append", "console=ttyS0 tag=L1 tiny={times} kvm_intel.enable_apicv=0"]
+begin = ["^TINY-START", "^tiny: started by"]
+piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^tiny: all is well"
+fail = "^tiny: FAILED|^L1-OFF"
+most_instructions = 20_000_000_000
+guest = ["{roms}/tiny.elf"]
+kernel_is = "Debian's Linux with KVM"
+user_is = "QEMU and busybox, processes"
+
+[[subject]]
+name = "lodge-linux"
+title = "as lodge, but Debian's Linux is the guest, from its start to its first process's first line"
+flags = ["-m", "768", "-no-reboot", "-kernel", "{roms}/lodge.elf",
+         "-initrd", "{roms}/lodge-vmm.elf,{guests}/linux/vmlinuz,{guests}/linux/linux.cpio",
+         "-append", "lodge-vmm vmlinuz mem=256 initrd=linux.cpio -- console=ttyS0 work=0 off=reboot reboot=t"]
+begin = ["^lodge: 1 CPU"]
+end = "^GUEST-READY"
+most_instructions = 20_000_000_000
+repeats = false
+kernel = ["{roms}/lodge.elf"]
+user = ["{roms}/lodge-vmm.elf"]
+kernel_is = "the lodge, an operating system"
+user_is = "its VMM, a process"
+
+[[subject]]
+name = "loft-linux"
+title = "as loft, but Debian's Linux is the guest, from its start to its first process's first line"
+flags = ["-m", "512", "-no-reboot", "-kernel", "{roms}/loft.elf", "-initrd",
+         "{roms}/loft-control.elf,{guests}/linux/vmlinuz memory=256 serial console=ttyS0 work=0,{guests}/linux/linux.cpio ramdisk"]
+begin = ["^d0: domain 1 is"]
+end = "GUEST-READY"
+most_instructions = 20_000_000_000
+repeats = false
+control_cpus = 1
+kernel = ["{roms}/loft.elf"]
+control = ["{roms}/loft-control.elf"]
+kernel_is = "the loft, a hypervisor"
+control_is = "the control domain"
+
+[[subject]]
+name = "kvm-linux"
+title = "as kvm, but Debian's Linux is the guest, from its start to its first process's first line"
+flags = ["-m", "1024", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio", "-append", "console=ttyS0 tag=L1"]
+begin = ["^L2-START"]
+end = "^L2-READY"
+most_instructions = 20_000_000_000
+repeats = false
+kernel_is = "Debian's Linux with KVM"
+user_is = "QEMU and busybox, processes"
+
+[[subject]]
+name = "xen-pvh-linux"
+title = "as xen-pvh, but Debian's Linux is the guest, from its start to its first process's first line"
+flags = ["-m", "1024", "-no-reboot", "-kernel", "{guests}/xen/xen", "-append", "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M",
+         "-initrd", "{guests}/xen/vmlinuz-dom0 console=hvc0 tag=DOM0 domus=pvh,{guests}/xen/xen.cpio"]
+begin = ["^pvh: created"]
+end = "^PVH-READY"
+most_instructions = 20_000_000_000
+repeats = false
+kernel_is = "Debian's Xen"
+user_is = "dom0, its kernel and its processes"
+users_are = "dom0"
+
+[[subject]]
+name = "xen-pv-linux"
+title = "Debian's Xen, a PV guest: no VM exits, it runs at CPL 3 as dom0 does; from its start to its first process's first line"
+flags = ["-m", "1024", "-no-reboot", "-kernel", "{guests}/xen/xen", "-append", "console=com1 com1=115200,8n1 dom0_mem=512M,max:512M",
+         "-initrd", "{guests}/xen/vmlinuz-dom0 console=hvc0 tag=DOM0 domus=pv,{guests}/xen/xen.cpio"]
+begin = ["^pv: created"]
+end = "^PV-READY"
+most_instructions = 20_000_000_000
+repeats = false
+kernel_is = "Debian's Xen"
+user_is = "dom0 and the guest, their kernels and processes"
+users_are = "dom0 and guest"
 )toml";
 }
 

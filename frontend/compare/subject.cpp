@@ -39,11 +39,11 @@ class SubjectReader {
  private:
   bool key(const std::string& name, const TomlValue& value, Subject& s) {
     const std::pair<std::string_view, std::string*> texts[] = {
-        {"name", &s.name},          {"title", &s.title},
-        {"piece", &s.piece},        {"end", &s.end},
-        {"fail", &s.fail},          {"kernel_is", &s.kernel_is},
-        {"user_is", &s.user_is},    {"control_is", &s.control_is},
-        {"users_are", &s.users_are}};
+        {"name", &s.name},           {"title", &s.title},
+        {"piece", &s.piece},         {"end", &s.end},
+        {"fail", &s.fail},           {"kernel_is", &s.kernel_is},
+        {"user_is", &s.user_is},     {"control_is", &s.control_is},
+        {"users_are", &s.users_are}, {"instead_of", &s.instead_of}};
     for (const auto& [own, to] : texts) {
       if (own == name) return text(value, *to);
     }

@@ -25,6 +25,7 @@ struct Subject {
   // in the guest that is measured.
   std::vector<std::string> kernel, user, control, guest;
   std::string kernel_is, user_is, control_is;  // in a few words: "the lodge", "its VMM, a process"
+  std::string instead_of;  // the subject from which this one differs by one feature; empty: none
   // All that runs at CPL 3 in root operation is one domain of the isolation map, of this name: a PV guest of
   // Xen's and its processes, say. Empty: each process stands for itself.
   std::string users_are;

@@ -47,6 +47,7 @@ class Written {
                                            {Domain::Kind::process, "P", {page_tables}}});
   }
   void put(u64 at, u64 value) { guest_.put(at, value); }
+  Machine& machine() { return *guest_.machine; }
 
  private:
   Guest guest_;
@@ -69,6 +70,23 @@ TEST_CASE("what two tables map is within the reach of both, by the rights on the
   for (const unsigned who : {1u, 2u, 3u}) CHECK(reach(who, 0) == Reach{0, 0});
   CHECK(reach(0, 1) == Reach{514, 514});
   CHECK(reach(0, 0).reads == 2048 - 514 - 1);  // without A's pages, and 300000H of B's
+}
+
+TEST_CASE("a guest on shadow page tables has both privileges, and is bound by the right to write") {
+  Written written;
+  const IsolationMap map =
+      isolation_map(written.machine(), {{Domain::Kind::hypervisor, "hypervisor", {host_tables}},
+                                        {Domain::Kind::guest, "shadowed", {page_tables}, true}});
+  CHECK(map.reach[1][1] == Reach{3, 2});
+}
+
+TEST_CASE("what the hypervisor may run is counted without what XD forbids, anywhere on the way") {
+  Written written;
+  CHECK(written.map().executable == 2048);
+  written.put(host_tables + 0x2008, u64{1} << 63 | u64{1} << 21 | 0x83);
+  CHECK(written.map().executable == 2048 - 512);
+  written.put(host_tables, u64{1} << 63 | (host_tables + 0x1000) | 3);
+  CHECK(written.map().executable == 1);  // the table that points at itself
 }
 
 TEST_CASE("a page that is taken away is out of reach") {

@@ -6,6 +6,7 @@
 #include "roms/kit/chips/pit.h"
 #include "roms/kit/chips/uart.h"
 #include "roms/kit/ept.h"
+#include "roms/kit/fpu.h"
 #include "roms/kit/hypercalls.h"
 #include "roms/kit/vmx.h"
 #include "roms/loft/hyperv.h"
@@ -45,9 +46,9 @@ struct Vcpu {
   u32 processor;  // where it ran last
   u64 flushed;    // the domain's `unmappings` that its TLB entries on that CPU have seen
 
-  u64 wake_time;                             // call_set_timer; 0: none
-  u64 msrs[5];                               // those of switch.cpp
-  u8 fpu[512] __attribute__((aligned(16)));  // as FXSAVE leaves it
+  u64 wake_time;  // call_set_timer; 0: none
+  u64 msrs[5];    // those of switch.cpp
+  GuestFpu fpu;
 };
 
 constexpr u32 most_vcpus = 4, most_ports = 64, most_slots = 16;

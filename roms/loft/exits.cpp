@@ -12,6 +12,11 @@ namespace {
 // The exit has acknowledged the interrupt: the local APIC holds it in service until the handler ends it.
 void on_external_interrupt(Vcpu&) { call_handler(static_cast<u8>(vmread(VM_EXIT_INTERRUPTION_INFORMATION))); }
 
+// Only with lazy-fpu: the guest wants its registers, or it has set CR0.TS itself.
+void on_exception(Vcpu& v) {
+  if (!lend_fpu(v.fpu)) inject_exception(device_not_available);
+}
+
 // The window is open: the next entry delivers what waits.
 void on_interrupt_window(Vcpu&) {}
 
@@ -64,14 +69,14 @@ void follow_paging(u64 cr0) {
 // Only a MOV that would change a bit of the guest/host masks comes here (the manual's "Exit Qualification for
 // Control-Register Accesses").
 void on_control_register(Vcpu& v) {
-  const u64 q = vmread(EXIT_QUALIFICATION), number = q & 15;
-  const bool is_mov_to = (q >> 4 & 3) == 0;
-  if (!is_mov_to || (number != 0 && number != 4))
+  const u64 q = vmread(EXIT_QUALIFICATION), number = q & 15, access = q >> 4 & 3;
+  const bool is_mov_to = access == 0, is_clts = access == 2, is_lmsw = access == 3;
+  if (is_clts) return clear_task_switched(v.fpu), skip_instruction();
+  if (!(is_mov_to || is_lmsw) || (number != 0 && number != 4))
     return give_up(v, "an access to a control register that nobody expected");
-  const u64 value = general_register(v, q >> 8 & 15);
+  const u64 value = is_lmsw ? after_lmsw(q >> 16) : general_register(v, q >> 8 & 15);
   if (number == 0) {
-    vmwrite(CR0_READ_SHADOW, value);
-    vmwrite(GUEST_CR0, value | CR0::NE);
+    set_guest_cr0(value);
     follow_paging(value);
     skip_instruction();
     return;
@@ -94,6 +99,7 @@ struct Row {
 };
 constexpr Row rows[] = {
     {exit_reason::external_interrupt, on_external_interrupt},
+    {exit_reason::exception_or_nmi, on_exception},
     {exit_reason::triple_fault, on_triple_fault},
     {exit_reason::interrupt_window, on_interrupt_window},
     {exit_reason::cpuid, on_cpuid},

@@ -7,6 +7,7 @@
 #include "roms/kit/pages.h"
 #include "roms/kit/print.h"
 #include "roms/kit/processor.h"
+#include "roms/kit/variants.h"
 #include "roms/loft/schedule.h"
 #include "roms/loft/serial.h"
 #include "roms/loft/vcpu.h"
@@ -61,6 +62,10 @@ void build_control_domain(const BootInformation& boot) {
 void kit_main(const kit::BootInformation& boot) {
   using namespace loft;
   print("loft: a hypervisor that owns the machine\n");
+  // The first word is the program's own name, as a multiboot loader gives it.
+  const char* words = boot.command_line;
+  while (*words && *words != ' ') ++words;
+  choose_variants(words, length_of(words), "no-vpid lazy-fpu");
   if (!boot.module_count)
     stop("no module: the first one is the control domain (-initrd \"loft-control.elf,tiny.elf\")");
   start_clock();

@@ -5,6 +5,7 @@
 #include "roms/kit/clock.h"
 #include "roms/kit/print.h"
 #include "roms/kit/processor.h"
+#include "roms/kit/variants.h"
 #include "roms/loft/events.h"
 #include "roms/loft/exits.h"
 #include "roms/loft/schedule.h"
@@ -30,22 +31,19 @@ void on_timer(InterruptFrame&) {
 void on_kick(InterruptFrame&) { end_of_interrupt(); }
 
 // MSRs that the processor uses for the guest and no VMCS field holds. The hypervisor itself uses none of
-// them, so they stay the guest's through all exits, until another virtual CPU comes.
+// them, so they stay the guest's through all exits, until another virtual CPU comes. The same is true for the
+// registers of FPU and SSE (kit/fpu.h).
 constexpr u32 switched_msrs[5] = {IA32_STAR, IA32_LSTAR, IA32_CSTAR, IA32_FMASK, IA32_KERNEL_GS_BASE};
-
-// The same for the registers of FPU and SSE: this program is compiled without them.
-void save_fpu(Vcpu& v) { asm volatile("fxsave64 %0" : "=m"(v.fpu)); }
-void load_fpu(const Vcpu& v) { asm volatile("fxrstor64 %0" : : "m"(v.fpu)); }
 
 void switch_to(Vcpu& v) {
   if (Failure f = vmptrld(v.vmcs)) stop("VMPTRLD failed: ", f);
   // The host's state is this CPU's, and the virtual CPU may have run on another one before.
   write_host_state();
   for (u32 n = 0; n < 5; ++n) wrmsr(switched_msrs[n], v.msrs[n]);
-  load_fpu(v);
+  arrive(v.fpu);
   // What this CPU's TLB knows under this VPID is of the last time here: since then the guest may have changed
   // its tables elsewhere.
-  if (v.processor != this_processor().number)
+  if (v.processor != this_processor().number && !variants.no_vpid)
     if (Failure f = invvpid(Invalidation::single_context, static_cast<u16>(vmread(VIRTUAL_PROCESSOR_ID))))
       stop("INVVPID failed: ", f);
   if (v.processor != this_processor().number) v.flushed = ~0ul;  // and EPT's part of it by the next entry
@@ -55,7 +53,7 @@ void switch_to(Vcpu& v) {
 // VMCLEAR: the VMCS may be loaded on another CPU next, which must find all of it in memory.
 void switch_from(Vcpu& v) {
   for (u32 n = 0; n < 5; ++n) v.msrs[n] = rdmsr(switched_msrs[n]);
-  save_fpu(v);
+  leave(v.fpu);
   if (Failure f = vmclear(v.vmcs)) stop("VMCLEAR failed: ", f);
   v.launched = false;
 }

@@ -2,6 +2,7 @@
 // Structures".
 #include "roms/kit/pages.h"
 #include "roms/kit/print.h"
+#include "roms/kit/variants.h"
 #include "roms/loft/vcpu.h"
 
 namespace loft {
@@ -33,7 +34,7 @@ void write_controls(Vcpu& v) {
   // EPT: the guest's page tables are its own business. VPID: entries and exits leave the TLB alone.
   // Unrestricted guest: it may begin without paging. RDTSCP and INVPCID are #UD without their controls,
   // though CPUID shows them.
-  const u32 secondary = secondary_control::ept | secondary_control::vpid |
+  const u32 secondary = secondary_control::ept | (variants.no_vpid ? 0 : secondary_control::vpid) |
                         secondary_control::unrestricted_guest | secondary_control::rdtscp |
                         secondary_control::invpcid;
   vmwrite(SECONDARY_CONTROLS, control_value(secondary, IA32_VMX_PROCBASED_CTLS2, "secondary"));
@@ -49,7 +50,7 @@ void write_controls(Vcpu& v) {
   vmwrite(MSR_BITMAP, msr_bitmap());
   vmwrite(EPT_POINTER, v.domain->ept.pointer());
   // Every virtual CPU has a VPID of its own; 0 is the host's.
-  vmwrite(VIRTUAL_PROCESSOR_ID, 1 + v.domain->number * most_vcpus + v.number);
+  if (!variants.no_vpid) vmwrite(VIRTUAL_PROCESSOR_ID, 1 + v.domain->number * most_vcpus + v.number);
   // No exception leaves the guest: it has an IDT.
   vmwrite(EXCEPTION_BITMAP, 0);
   vmwrite(PAGE_FAULT_ERROR_CODE_MASK, 0);
@@ -83,8 +84,7 @@ void write_control_registers(u64 cr0, u64 cr3, u64 cr4) {
   // VMX wants CR0.NE and CR4.VMXE to be 1; a guest that does not want them sees what it wrote: the bits are
   // ours, with a shadow.
   vmwrite(CR0_GUEST_HOST_MASK, CR0::NE);
-  vmwrite(CR0_READ_SHADOW, cr0);
-  vmwrite(GUEST_CR0, cr0 | CR0::NE);
+  set_guest_cr0(cr0);
   vmwrite(GUEST_CR3, cr3);
   vmwrite(CR4_GUEST_HOST_MASK, CR4::VMXE | CR4::OSXSAVE | CR4::SMXE | CR4::LA57 | CR4::PKE);
   vmwrite(CR4_READ_SHADOW, cr4 & ~CR4::VMXE);
@@ -109,9 +109,7 @@ void write_rest(u64 entry) {
 
 void begin(Vcpu& v) {
   if (Failure f = vmclear(v.vmcs)) stop("VMCLEAR failed: ", f);
-  memset(v.fpu, 0, sizeof v.fpu);
-  *reinterpret_cast<u16*>(v.fpu) = 0x37f;        // the FPU's control word after FNINIT
-  *reinterpret_cast<u32*>(v.fpu + 24) = 0x1f80;  // MXCSR after a reset
+  reset_fpu(v.fpu);
   v.ready_since = 0;
   v.processor = ~0u;
   v.state = VcpuState::ready;
@@ -137,7 +135,7 @@ void start_vcpu(Vcpu& v, u64 entry, u64 value) {
 
 void start_vcpu_like(Vcpu& v, Vcpu& other, u64 entry, u64 value) {
   // The other one runs: its VMCS is the current one.
-  const u64 cr0 = vmread(GUEST_CR0), cr3 = vmread(GUEST_CR3), cr4 = vmread(GUEST_CR4),
+  const u64 cr0 = guest_cr0(), cr3 = vmread(GUEST_CR3), cr4 = vmread(GUEST_CR4),
             efer = vmread(GUEST_IA32_EFER);
   const u64 gdt = vmread(GUEST_GDTR_BASE), gdt_limit = vmread(GUEST_GDTR_LIMIT);
   const u64 idt = vmread(GUEST_IDTR_BASE), idt_limit = vmread(GUEST_IDTR_LIMIT);

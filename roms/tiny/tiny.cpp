@@ -20,6 +20,7 @@ constexpr Workload workloads[] = {
     {"faults", "page faults that map a page", 64, 0, page_faults},
     {"cpuid", "times that it asks who the CPU is", 200, 0, identifications},
     {"absent", "reads of a port that nobody has", 100, 0, absent_ports},
+    {"fpu", "switches of SSE registers, by CR0.TS and #NM", 20, 0, register_switches},
     {"timer", "ticks of the PIT", 10, 0, timer_ticks},
     {"alarms", "alarms of the local APIC's timer", 10, has_local_apic, alarms},
     {"ports", "writes and reads of a port", 100, offers_memory_device, port_accesses},

@@ -31,6 +31,7 @@ bool system_calls(u64 count);
 bool page_faults(u64 count);
 bool identifications(u64 count);
 bool absent_ports(u64 count);
+bool register_switches(u64 count);
 bool timer_ticks(u64 count);
 bool alarms(u64 count);
 bool port_accesses(u64 count);

@@ -211,6 +211,22 @@ TEST_CASE("elements that are masked out cause no faults at a page's end") {
   }
 }
 
+// "VMASKMOV": the offset of the operand has the address size; its elements lie behind it, wherever that is.
+TEST_CASE("elements of an operand that begins below 64 KBytes do not wrap") {
+  for (const Dispatcher dispatcher : {Dispatcher::emitted, Dispatcher::reference}) {
+    AvxRun m(dispatcher);
+    m.protected_mode();
+    m.enable();
+    m.cpu.gpr[RBX] = 0xfff8;
+    m.put(0, ~u64{0});
+    m.put(0xfff8, 0x0000000200000001);
+    m.set(2, {both_signs, set_sign >> 32, 0, 0});
+    static_assert(at::code == 0x10000);
+    CHECK(m.does({0x67, 0xc4, 0xe2, 0x6d, 0x2c, 0x0f}));  // VMASKMOVPS YMM1, YMM2, [BX]
+    CHECK(m.ymm(1) == Words{0x0000000200000001, 0x6de2c467, 0, 0});
+  }
+}
+
 TEST_CASE("a gather that faults keeps what it has and goes on from there") {
   AvxRun m;
   m.in_64_bit_mode();

@@ -27,12 +27,11 @@ bool load_element(Cpu& cpu, const Op& op, u64 offset, unsigned element, u64& val
 }  // namespace
 
 bool load_elements(Cpu& cpu, const Op& op, const u8* mask, u8* values, unsigned element, unsigned count) {
+  // As of any operand, the first byte's offset has the address size; those behind it do not wrap.
   const u64 from = effective_address<Legacy>(cpu, op);
   for (unsigned i = 0; i < count; ++i) {
     u64 value = 0;
-    if (chosen(mask, element, i) &&
-        !load_element(cpu, op, inside_address_size(op, from + element * i), element, value))
-      return false;
+    if (chosen(mask, element, i) && !load_element(cpu, op, from + element * i, element, value)) return false;
     std::memcpy(values + element * i, &value, element);
   }
   return true;
@@ -45,8 +44,7 @@ bool store_elements(Cpu& cpu, const Op& op, const u8* mask, const u8* values, un
   std::array<u64, 8> linear;
   for (unsigned i = 0; i < count; ++i) {
     if (!chosen(mask, element, i)) continue;
-    const u64 offset = inside_address_size(op, to + element * i);
-    if (!linearize(cpu, seg, offset, element, AccessKind::write, linear[i]) ||
+    if (!linearize(cpu, seg, to + element * i, element, AccessKind::write, linear[i]) ||
         !probe_write(cpu, linear[i], element, seg))
       return false;
   }

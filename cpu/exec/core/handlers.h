@@ -249,14 +249,16 @@ constexpr void fill_size(Expansion& handlers, unsigned size_log2) {
 
 template <class Body, Kind kind, u8 attrs, class T, Operand O0, Operand O1, unsigned P1>
 constexpr void fill_policies(Expansion& handlers, unsigned size_log2) {
-  fill_size<Body, kind, attrs, Flat, T, O0, O1, P1>(handlers, size_log2);
-  if constexpr (attrs & RowAttr::stack || may_be_memory(O0) || may_be_memory(O1)) {
-    fill_size<Body, kind, attrs, Legacy, T, O0, O1, P1>(handlers, size_log2);
-  } else {
-    for (unsigned form = 0; form < 8; ++form) {
-      const u8 flat = variant_of(size_log2, static_cast<Form>(form), false);
-      if (handlers.there[flat]) handlers.put(flat | 32, handlers.fast[flat], handlers.checked[flat]);
-    }
+  constexpr bool differ = attrs & RowAttr::stack || may_be_memory(O0) || may_be_memory(O1);
+  // Of rows with a VEX prefix there are many, and where they are hot they are emitted: a third of their
+  // functions is not worth compiling.
+  constexpr bool both = differ && !(attrs & RowAttr::vex);
+  using First = std::conditional_t<differ && !both, Legacy, Flat>;
+  fill_size<Body, kind, attrs, First, T, O0, O1, P1>(handlers, size_log2);
+  if constexpr (both) fill_size<Body, kind, attrs, Legacy, T, O0, O1, P1>(handlers, size_log2);
+  for (unsigned form = 0; form < 8 && !both; ++form) {
+    const u8 there = variant_of(size_log2, static_cast<Form>(form), !First::flat);
+    if (handlers.there[there]) handlers.put(there ^ 32, handlers.fast[there], handlers.checked[there]);
   }
 }
 

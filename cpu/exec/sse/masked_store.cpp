@@ -8,12 +8,13 @@ bool store_masked(Cpu& cpu, const Op& op, const u8* bytes, const u8* mask, unsig
   const SegReg seg = static_cast<SegReg>(op.seg);
   std::array<u64, 16> linear;
   const auto chosen = [&](unsigned i) { return (mask[i] & 0x80) != 0; };
+  // As of any operand, the first byte's offset has the address size; those behind it do not wrap.
+  u64 to = cpu.gpr[RDI];
+  if (op.attrs & OpAttr::address16) to &= 0xffff;
+  if (op.attrs & OpAttr::address32) to &= 0xffffffff;
   for (unsigned i = 0; i < count; ++i) {
     if (!chosen(i)) continue;
-    u64 offset = cpu.gpr[RDI] + i;
-    if (op.attrs & OpAttr::address16) offset &= 0xffff;
-    if (op.attrs & OpAttr::address32) offset &= 0xffffffff;
-    if (!linearize(cpu, seg, offset, 1, AccessKind::write, linear[i]) || !probe_write(cpu, linear[i], 1, seg))
+    if (!linearize(cpu, seg, to + i, 1, AccessKind::write, linear[i]) || !probe_write(cpu, linear[i], 1, seg))
       return false;
   }
   for (unsigned i = 0; i < count; ++i) {

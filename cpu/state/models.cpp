@@ -31,7 +31,7 @@ constexpr u64 skylake_client = broadwell | feature_mask(F::xsavec, F::xsaves, F:
 constexpr u64 skylake = skylake_client | feature_mask(F::clwb, F::pku);
 constexpr u64 icelake =
     skylake | feature_mask(F::umip, F::rdpid, F::wbnoinvd, F::fsrm, F::sha, F::gfni, F::vaes, F::vpclmulqdq);
-constexpr u64 sapphire_rapids = icelake | feature_mask(F::serialize, F::movdiri, F::waitpkg);
+constexpr u64 sapphire_rapids = icelake | feature_mask(F::serialize, F::movdiri, F::movdir64b, F::waitpkg);
 // Everything that has an instruction behind it: what "+feature" may ask for. A test holds it against the
 // rows.
 constexpr u64 all_features = sapphire_rapids | x86_64_v3;

@@ -304,3 +304,32 @@ TEST_CASE(
   CHECK(run.cpu.vector.mxcsr == 0x0fa0);
   CHECK(run.memory.read(HostPhys(at::data), 8) == 0x1234);
 }
+
+TEST_CASE("MOVDIR64B: 64 bytes from anywhere to an aligned place in ES") {
+  AvxRun m;
+  m.in_64_bit_mode();
+  const u64 from = at::data + 3;
+  for (u64 n = 0; n < 8; ++n) m.put(from + 8 * n, 0x1111111111111111 * (n + 1));
+  const auto arrived = [&](u64 to) {
+    for (u64 n = 0; n < 8; ++n)
+      if (m.get(to + 8 * n) != 0x1111111111111111 * (n + 1)) return false;
+    return m.get(to + 64) == 0;
+  };
+  m.cpu.gpr[RBX] = from;
+  m.cpu.gpr[RAX] = at::data + 0x440;
+  CHECK(m.does({0x66, 0x0f, 0x38, 0xf8, 0x03}));  // movdir64b rax, [rbx]
+  CHECK(arrived(at::data + 0x440));
+  m.cpu.gpr[RAX] = at::data + 0x4a0;  // not aligned
+  CHECK(m.faults({0x66, 0x0f, 0x38, 0xf8, 0x03}, Vector::GP));
+  CHECK(m.get(at::data + 0x4a0) == 0);
+  m.in_64_bit_mode();
+  m.cpu.gpr[RAX] = 0x0000800000000000;  // not canonical
+  CHECK(m.faults({0x66, 0x0f, 0x38, 0xf8, 0x03}, Vector::GP));
+  // With 67H the register has 32 bits; the prefix for FS moves the source only.
+  m.in_64_bit_mode();
+  m.cpu.segment[FS].base = 0x1000;
+  m.cpu.gpr[RBX] = from - 0x1000;
+  m.cpu.gpr[RAX] = 0xabc00000000 + at::data + 0x600;
+  CHECK(m.does({0x64, 0x67, 0x66, 0x0f, 0x38, 0xf8, 0x03}));
+  CHECK(arrived(at::data + 0x600));
+}

@@ -72,6 +72,8 @@ const std::multimap<Feature, std::string_view> isa_sets = {
     {Feature::fxsr, "FXSAVE64"},
     {Feature::rdtscp, "RDTSCP"},
     {Feature::serialize, "SERIALIZE"},
+    {Feature::movdiri, "MOVDIR"},
+    {Feature::movdir64b, "MOVDIR"},
     {Feature::base, "I86"},
     {Feature::base, "I186"},
     {Feature::base, "I286PROTECTED"},

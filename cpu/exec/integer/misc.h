@@ -23,6 +23,26 @@ inline bool flush_line(Cpu& cpu, const Op& op) {
          probe_read(cpu, linear, 1, static_cast<SegReg>(op.seg));
 }
 
+// MOVDIR64B: 64 bytes, read first, then stored as one to an aligned place in ES that no prefix overrides. The
+// destination's register has the size of an address.
+template <class Dst, class Src>
+inline bool movdir64b(Cpu& cpu, const Op& op) {
+  constexpr unsigned bytes = 64;
+  std::array<u8, bytes> line;
+  u64 from, to;
+  typename Dst::Value offset;
+  if (!Src::linear(cpu, op, bytes, AccessKind::read, from) ||
+      !load_bytes(cpu, from, line.data(), bytes, static_cast<SegReg>(op.seg)))
+    return false;
+  Dst::read(cpu, op, offset);
+  if (!linearize(cpu, ES, offset, bytes, AccessKind::write, to)) return false;
+  if (to & (bytes - 1)) {
+    cpu.raise(Vector::GP, 0);
+    return false;
+  }
+  return store_bytes(cpu, to, line.data(), bytes, ES);
+}
+
 inline bool sahf(Cpu& cpu, const Op&) {
   constexpr u64 taken = Eflags::SF | Eflags::ZF | Eflags::AF | Eflags::PF | Eflags::CF;
   cpu.flags.set_image((cpu.flags.image() & ~taken) | (cpu.reg<u8>(reg::high_byte(RAX)) & taken));

@@ -74,8 +74,6 @@ TEST_CASE("two hypervisors are compared to the instruction, the same in two runs
     CHECK(figure(all, "work", "ports.exits", subject) == near(2));
     CHECK(figure(all, "work", "memory.exits", subject) == near(2));
     CHECK(figure(all, "work", "syscalls.exits", subject) == near(0));
-    // Ten ticks are of "timer", and each switch of SSE registers waits for one.
-    CHECK(figure(all, "latency", "samples", subject) == 10 + 20);
     CHECK(figure(all, "exit", "instructions.median", subject) > 100);
     CHECK(figure(all, "exit", "instructions.worst", subject) >=
           figure(all, "exit", "instructions.median", subject));
@@ -83,6 +81,9 @@ TEST_CASE("two hypervisors are compared to the instruction, the same in two runs
     CHECK(figure(all, "surface", "kernel.lines", subject) <
           figure(all, "surface", "kernel.lines.all", subject));
   }
+  // Both have the ticks of the PIT, each an interrupt, and perhaps other interrupts that the guest asks for.
+  CHECK(figure(all, "latency", "samples", "lodge") >= 10);
+  CHECK(figure(all, "latency", "samples", "lodge") == figure(all, "latency", "samples", "loft"));
   // A port of the lodge's VMM is in a process: two system calls more on the way. The loft has it in itself.
   CHECK(figure(all, "work", "ports.switches", "lodge") == near(8));
   CHECK(figure(all, "work", "ports.switches", "loft") == near(4));

@@ -37,6 +37,40 @@ kernel_is = "the loft, a hypervisor"
 control_is = "the control domain"
 
 [[subject]]
+name = "loft-no-vpid"
+instead_of = "loft"
+title = "as loft, without VPID"
+flags = ["-m", "64", "-kernel", "{roms}/loft.elf", "-append", "no-vpid",
+         "-initrd", "{roms}/loft-control.elf,{roms}/tiny.elf times={times}"]
+begin = ["^d1: tiny: started by"]
+piece = "^d1: tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^d1: tiny: all is well"
+fail = "^d1: tiny: FAILED"
+control_cpus = 1
+kernel = ["{roms}/loft.elf"]
+control = ["{roms}/loft-control.elf"]
+guest = ["{roms}/tiny.elf"]
+kernel_is = "the loft, a hypervisor"
+control_is = "the control domain"
+
+[[subject]]
+name = "loft-lazy-fpu"
+instead_of = "loft"
+title = "as loft, with SSE registers that are switched when they are used"
+flags = ["-m", "64", "-kernel", "{roms}/loft.elf", "-append", "lazy-fpu",
+         "-initrd", "{roms}/loft-control.elf,{roms}/tiny.elf times={times}"]
+begin = ["^d1: tiny: started by"]
+piece = "^d1: tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^d1: tiny: all is well"
+fail = "^d1: tiny: FAILED"
+control_cpus = 1
+kernel = ["{roms}/loft.elf"]
+control = ["{roms}/loft-control.elf"]
+guest = ["{roms}/tiny.elf"]
+kernel_is = "the loft, a hypervisor"
+control_is = "the control domain"
+
+[[subject]]
 name = "kvm"
 title = "type 2: Debian's KVM in Linux, QEMU its VMM (TINY=roms/tiny.elf tests/guests/kvm.sh)"
 flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",

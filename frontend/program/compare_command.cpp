@@ -34,7 +34,7 @@ constexpr std::string_view compare_help =
     "  --guests FOLDER                        images of real systems, which tests/guests/*.sh make\n"
     "  --list, --example                      the subjects that there are; as a file\n";
 
-struct Wanted {
+struct CompareOptions {
   std::vector<std::string> subjects;
   compare::Places places;
   std::string csv, json, html;
@@ -42,7 +42,7 @@ struct Wanted {
 };
 
 // False: `error`.
-bool read_words(std::span<const std::string_view> words, Wanted& asked, std::string& error) {
+bool read_words(std::span<const std::string_view> words, CompareOptions& asked, std::string& error) {
   const std::pair<std::string_view, std::string*> valued[] = {{"csv", &asked.csv},
                                                               {"json", &asked.json},
                                                               {"html", &asked.html},
@@ -94,7 +94,7 @@ std::string own_roms() {
   return "roms";
 }
 
-bool find_subjects(const Wanted& asked, std::vector<Subject>& chosen, std::string& error) {
+bool find_subjects(const CompareOptions& asked, std::vector<Subject>& chosen, std::string& error) {
   std::vector<Subject> known;
   if (!compare::read_subjects(compare::own_subjects(), known, error)) return false;
   for (const std::string& name : asked.subjects) {
@@ -192,7 +192,7 @@ std::string list_text() {
 }  // namespace
 
 int run_compare(std::span<const std::string_view> words) {
-  Wanted asked;
+  CompareOptions asked;
   std::string error;
   if (!read_words(words, asked, error)) return refuse(error, exit_usage);
   if (asked.help) return print(compare_help) ? exit_ok : exit_failed;

@@ -35,6 +35,11 @@ std::string csv_cell(const std::string& text) {
   return cell + "\"";
 }
 
+// The letter keeps spreadsheets from reading 16 digits, or 12e3456, as a number.
+std::string cell_of_sources(const LessonProgress& progress) {
+  return progress.sources.empty() ? "" : "s" + progress.sources;
+}
+
 }  // namespace
 
 std::string progress_file() {
@@ -94,13 +99,30 @@ std::string state_of(const LessonProgress& progress) {
   return progress.folder.empty() ? "" : "started";
 }
 
+std::string moodle_csv(std::span<const Lesson> lessons, const Progress& progress,
+                       const std::string& student) {
+  std::string head = "student", row = csv_cell(student);
+  for (const Lesson& lesson : lessons) {
+    head += fmt::format(",Lesson {}", lesson.number);
+    const auto found = progress.lessons.find(lesson.name);
+    const LessonProgress own = found == progress.lessons.end() ? LessonProgress() : found->second;
+    if (own.passed)
+      row += ",100";
+    else if (own.checks > 0)
+      row += fmt::format(",{}", own.tests == 0 ? 0 : 100 * own.passed_tests / own.tests);
+    else
+      row += ",";  // no grade
+  }
+  return head + "\n" + row + "\n";
+}
+
 std::string progress_csv(std::span<const Lesson> lessons, const Progress& progress) {
   std::string text = "lesson,title,state,tests,passed,checks,hints,day,sources\n";
   for (const Lesson& lesson : lessons) {
     const auto found = progress.lessons.find(lesson.name);
     const LessonProgress own = found == progress.lessons.end() ? LessonProgress() : found->second;
     text += fmt::format("{},{},{},{},{},{},{},{},{}\n", lesson.name, csv_cell(lesson.title), state_of(own),
-                        own.tests, own.passed_tests, own.checks, own.hints, own.day, own.sources);
+                        own.tests, own.passed_tests, own.checks, own.hints, own.day, cell_of_sources(own));
   }
   return text;
 }

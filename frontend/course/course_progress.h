@@ -15,7 +15,7 @@ struct LessonProgress {
   unsigned tests = 0, passed_tests = 0;  // of the last check
   bool passed = false;                   // some check passed
   std::string day;                       // of the first check that passed, YYYY-MM-DD
-  std::string sources;                   // a number for the files that passed: the same for the same files
+  std::string sources;                   // a name for the files that passed: the same for the same files
 };
 
 struct Progress {
@@ -34,5 +34,9 @@ bool save_progress(const Progress& progress, std::string& error);
 std::string state_of(const LessonProgress& progress);
 // A head and a row for each lesson: lesson,title,state,tests,passed,checks,hints,day,sources.
 std::string progress_csv(std::span<const Lesson> lessons, const Progress& progress);
+// What Moodle's "Import grades from CSV file" reads: a head, and one row, `student` and a grade from 0 to 100
+// for each lesson; a cell is empty where nothing was checked. Rows of several students go behind each other,
+// below one head.
+std::string moodle_csv(std::span<const Lesson> lessons, const Progress& progress, const std::string& student);
 
 }  // namespace ringside::course

@@ -80,4 +80,13 @@ std::string number_of_sources(const Lesson& lesson, const std::string& folder) {
   return conform::name_of(all);
 }
 
+bool is_solution(const Lesson& lesson, const std::string& folder) {
+  return std::all_of(lesson.files.begin(), lesson.files.end(), [&](const std::string& file) {
+    std::string source, solution, theirs, none;
+    return read_text((fs::path(lesson.folder) / file).string(), source, none) &&
+           cut(file, source, Version::solution, solution, none) &&
+           read_text((fs::path(folder) / file).string(), theirs, none) && theirs == solution;
+  });
+}
+
 }  // namespace ringside::course

@@ -28,4 +28,7 @@ std::string lesson_in(const std::string& folder);
 // A number for the lesson's files in the folder.
 std::string number_of_sources(const Lesson& lesson, const std::string& folder);
 
+// Whether the files to fill are the lesson's own solution, byte by byte.
+bool is_solution(const Lesson& lesson, const std::string& folder);
+
 }  // namespace ringside::course

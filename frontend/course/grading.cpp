@@ -89,8 +89,8 @@ bool grade(const Grader& grader, const Lesson& lesson, const std::string& folder
     sources.push_back((fs::path(folder) / file).string());
     std::error_code none;
     if (fs::is_regular_file(sources.back(), none)) continue;
-    error = fmt::format("course: {}: there is no such file; ringside course reset {} brings it back",
-                        sources.back(), lesson.number);
+    error = fmt::format("course: {}: there is no such file; ringside course reset {} {} brings it back",
+                        sources.back(), lesson.number, folder);
     return false;
   }
   const fs::path build = fs::path(folder) / "build";

@@ -173,8 +173,11 @@ bool find_toolchain(Toolchain& toolchain, std::string& error) {
                                                         {toolchain.linker, "binutils" + behind}};
   for (const auto& [program, package] : wanted) {
     if (is_program(program)) continue;
-    error = fmt::format("course: there is no {}, with which exercises are built; sudo apt install {}",
-                        program, package);
+    error = program == toolchain.compiler && program != before + "g++"
+                ? fmt::format("course: CXX names {}, which is not there; unset CXX, and g++ builds exercises",
+                              program)
+                : fmt::format("course: there is no {}, with which exercises are built; sudo apt install {}",
+                              program, package);
     return false;
   }
   return true;

@@ -34,6 +34,7 @@ struct Call {
   course::Progress progress;
   std::vector<std::string> words;  // behind the act, without flags
   bool yes = false, csv = false;
+  std::string student;  // of --moodle
   int (*itself)(std::span<const std::string_view>) = nullptr;
 };
 
@@ -90,10 +91,11 @@ void keep(const Call& call) {
 }
 
 int list(Call& call) {
-  return print(call.csv ? course::progress_csv(call.lessons, call.progress)
-                        : lessons_text(call.lessons, call.progress))
-             ? exit_ok
-             : exit_failed;
+  const std::string text = !call.student.empty()
+                               ? course::moodle_csv(call.lessons, call.progress, call.student)
+                           : call.csv ? course::progress_csv(call.lessons, call.progress)
+                                      : lessons_text(call.lessons, call.progress);
+  return print(text) ? exit_ok : exit_failed;
 }
 
 int put(Call& call, const Lesson& lesson, const std::string& folder, course::Version version) {
@@ -114,7 +116,7 @@ int start(Call& call) {
   call.progress.last = lesson->name;
   call.progress.lessons[lesson->name].folder = fs::absolute(folder, none).lexically_normal().string();
   keep(call);
-  return print(started_text(*lesson, folder)) ? exit_ok : exit_failed;
+  return print(started_text(*lesson, folder, call.course, call.program)) ? exit_ok : exit_failed;
 }
 
 int solution(Call& call) {
@@ -160,13 +162,15 @@ int check(Call& call) {
       static_cast<unsigned>(std::count_if(grade.tests.begin(), grade.tests.end(), [](const auto& test) {
         return !conform::counts_as_failure(test.result.verdict);
       }));
-  if (grade.passed() && !own.passed) {
+  const bool copied = grade.passed() && course::is_solution(*lesson, folder);
+  if (copied) own.passed_tests = 0;
+  if (grade.passed() && !copied && !own.passed) {
     own.passed = true;
     own.day = today();
     own.sources = course::number_of_sources(*lesson, folder);
   }
   keep(call);
-  const bool told = print(grade_text(*lesson, grade, own, isatty(STDOUT_FILENO)));
+  const bool told = print(grade_text(*lesson, grade, own, copied, isatty(STDOUT_FILENO)));
   return told && grade.passed() ? exit_ok : exit_failed;
 }
 
@@ -214,7 +218,7 @@ constexpr Act acts[] = {
     {"reset", "[N [FOLDER]]", "the exercise as it was; asks before it writes over yours", reset, 2},
     {"answers", "[N]", "the answers to the lesson's two questions", answers, 1},
     {"solution", "N FOLDER", "a solution, to read when yours passes", solution, 2},
-    {"progress", "[--csv]", "the same as list; --csv for a teacher's table", list, 0},
+    {"progress", "[--csv | --moodle STUDENT]", "the same as list, or as a teacher's table", list, 0},
 };
 
 static_assert(std::all_of(std::begin(acts), std::end(acts),
@@ -224,13 +228,18 @@ static_assert(std::all_of(std::begin(acts), std::end(acts),
               "help names each word");
 
 std::string course_help() {
-  std::string text = "ringside course [WORD...] [--yes] [--csv]\n\n";
+  std::string text = "ringside course [WORD...] [--yes] [--csv] [--moodle STUDENT]\n\n";
   for (const Act& act : acts)
-    text += fmt::format("  {:<24} {}\n", fmt::format("{} {}", act.name, act.arguments), act.help);
+    text += fmt::format("  {:<37} {}\n", fmt::format("{} {}", act.name, act.arguments), act.help);
   return text +
          "\nN is a lesson's number. Without it: the lesson of this folder, else the last one. --yes answers "
          "yes when\n"
-         "files of yours would be written over.\n";
+         "files of yours would be written over. --csv: a row for each lesson. --moodle: a heading, and a row "
+         "with "
+         "this\n"
+         "student's grades from 0 to 100; STUDENT is an ID number, an address or a name by which Moodle "
+         "knows "
+         "the person.\n";
 }
 
 }  // namespace
@@ -239,13 +248,20 @@ int run_course(std::span<const std::string_view> words, int (*itself)(std::span<
   Call call;
   call.itself = itself;
   std::string name = "list", error;
-  bool named = false;
+  bool named = false, wants_student = false;
   for (const std::string_view word : words) {
+    if (wants_student) {
+      call.student = word;
+      wants_student = word.empty();
+      continue;
+    }
     if (word == "--help" || word == "-h") return print(course_help()) ? exit_ok : exit_failed;
     if (word == "--yes") {
       call.yes = true;
     } else if (word == "--csv") {
       call.csv = true;
+    } else if (word == "--moodle") {
+      wants_student = true;
     } else if (word.starts_with("-")) {
       return refuse(fmt::format("course {}: there is no such flag; ringside course --help lists all", word));
     } else if (!named) {
@@ -255,6 +271,8 @@ int run_course(std::span<const std::string_view> words, int (*itself)(std::span<
       call.words.emplace_back(word);
     }
   }
+  if (wants_student)
+    return refuse("course --moodle: whose grades? write the student's ID number, address or name behind it");
   std::vector<std::string_view> names;
   for (const Act& act : acts) names.push_back(act.name);
   const auto act =

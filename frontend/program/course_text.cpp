@@ -2,15 +2,18 @@
 #include "frontend/program/course_text.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
 #include <sstream>
 #include <vector>
 
 namespace ringside {
 namespace {
 
-constexpr std::size_t most_lines_printed = 6, most_lines_explained = 16, widest = 150, text_width = 100;
+constexpr std::size_t most_lines_printed = 12, most_lines_explained = 16, widest = 150, text_width = 100;
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
@@ -34,6 +37,44 @@ std::string quote(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) text += fmt::format("      | {}\n", plain(line));
   return text;
+}
+
+// What the program printed: from the line before the first failure on, because the failures behind it often
+// follow from that one; without a failure the last lines.
+std::string quote_printed(const std::string& output) {
+  std::vector<std::string> lines = lines_of(output);
+  if (lines.empty()) return "      It printed nothing.\n";
+  const auto failure = std::find_if(lines.begin(), lines.end(), [](const std::string& line) {
+    return line.starts_with("WRONG") || line.starts_with("stopped");
+  });
+  if (lines.size() <= most_lines_printed) return "      It printed:\n" + quote(lines);
+  if (failure == lines.end()) {
+    lines.erase(lines.begin(), lines.end() - static_cast<std::ptrdiff_t>(most_lines_printed));
+    return "      It printed last:\n" + quote(lines);
+  }
+  lines.erase(lines.begin(), failure == lines.begin() ? failure : failure - 1);
+  if (lines.size() > most_lines_printed) {
+    // How it ended is worth knowing, too.
+    constexpr std::ptrdiff_t first = most_lines_printed - 3, last = 2;
+    const auto left_out = lines.end() - lines.begin() - first - last;
+    lines.erase(lines.begin() + first, lines.end() - last);
+    lines.insert(lines.begin() + first, fmt::format("... ({} lines more)", left_out));
+  }
+  return "      It printed, from the first failure on:\n" + quote(lines);
+}
+
+// Why the test failed, without the words of suites: students do not see the suite. Empty: what is quoted says
+// it.
+std::string reason_of(const conform::TestResult& result) {
+  const std::string& reason = result.reason;
+  if (result.ending == "max-instructions")
+    return "It did not end: its instructions are limited, and it used them up.";
+  if (result.ending == "output-limit")
+    return "It did not end: its output is limited, and it went beyond that.";
+  if (reason.ends_with(", which must not come")) return "";
+  if (!reason.starts_with("no line")) return plain(reason);
+  return result.ending == "power-off" ? "It ended before all of the lesson's checks were made."
+                                      : "It did not come to its end.";
 }
 
 // Broken at blanks; the first line stands behind `head`.
@@ -77,18 +118,16 @@ std::vector<std::string> last_explained(const std::string& explained) {
 }
 
 std::string failure_text(const course::GradedTest& test, const std::string& image) {
-  std::string text = fmt::format("      {}\n", plain(test.result.reason));
-  std::vector<std::string> printed = lines_of(test.result.output);
-  if (printed.size() > most_lines_printed)
-    printed.erase(printed.begin(), printed.end() - static_cast<std::ptrdiff_t>(most_lines_printed));
-  if (printed.empty())
-    text += "      It printed nothing.\n";
-  else
-    text += "      It printed last:\n" + quote(printed);
+  const std::string reason = reason_of(test.result);
+  std::string text = reason.empty() ? "" : fmt::format("      {}\n", reason);
+  text += quote_printed(test.result.output);
   if (const auto told = last_explained(test.explained); !told.empty())
     text += "      ringside explain says:\n" + quote(told);
   for (const std::string& one : test.says) text += wrapped("      -> ", one);
-  return text + fmt::format("      Look:  ringside debug {}-kernel {}\n", test.flags, image);
+  return text + fmt::format(
+                    "      All of it:  ringside -nographic {0}-kernel {1}\n"
+                    "      Look:       ringside debug {0}-kernel {1}\n",
+                    test.flags, image);
 }
 
 }  // namespace
@@ -109,18 +148,45 @@ std::string lessons_text(std::span<const course::Lesson> lessons, const course::
                     passed, lessons.size());
 }
 
-std::string started_text(const course::Lesson& lesson, const std::string& folder) {
+namespace {
+
+// The texts say "ringside". In a checkout that is no command before somebody says where it is.
+std::string how_to_call(const std::string& program) {
+  const char* const path = std::getenv("PATH");
+  std::istringstream folders(path ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (access((folder + "/ringside").c_str(), X_OK) == 0) return "";
+  }
+  return fmt::format("This shell does not know ringside yet:\n  export PATH=\"{}:$PATH\"\n",
+                     std::filesystem::path(program).parent_path().string());
+}
+
+}  // namespace
+
+std::string started_text(const course::Lesson& lesson, const std::string& folder, const std::string& course,
+                         const std::string& program) {
+  // The others are there to be read.
+  std::vector<std::string> to_fill;
+  for (const std::string& file : lesson.files) {
+    std::string text, none;
+    const bool read = course::read_text((std::filesystem::path(folder) / file).string(), text, none);
+    if (read && text.find("YOUR CODE") != text.npos) to_fill.push_back(file);
+  }
   return fmt::format(
-      "Lesson {0}, {1}, is in {2}.\n"
-      "  read   {2}/lesson.md\n"
-      "  watch  ringside course watch {0}\n"
-      "  fill   the places marked YOUR CODE in {3}\n"
-      "  check  ringside course check {0}\n",
-      lesson.number, lesson.title, folder, fmt::join(lesson.files, ", "));
+             "Lesson {0}, {1}, is in {2}.\n"
+             "  read   {2}/lesson.md\n"
+             "  watch  ringside course watch {0}\n"
+             "  fill   the places marked YOUR CODE in {3}\n"
+             "  check  ringside course check {0}\n"
+             "Look up:\n"
+             "  {4}/roms/kit  functions for instructions (instructions.h, vmx.h) and more, in each header\n"
+             "  {4}/names.h   the manual's names: VMCS fields, controls, exit reasons, MSRs\n",
+             lesson.number, lesson.title, folder, fmt::join(to_fill, ", "), course) +
+         how_to_call(program);
 }
 
 std::string grade_text(const course::Lesson& lesson, const course::Grade& grade,
-                       const course::LessonProgress& own, bool colour) {
+                       const course::LessonProgress& own, bool copied, bool colour) {
   std::string text = fmt::format("Lesson {}, {}\n", lesson.number, lesson.title);
   if (!grade.said.empty()) text += grade.said;
   if (!grade.built)
@@ -141,6 +207,7 @@ std::string grade_text(const course::Lesson& lesson, const course::Grade& grade,
     return text + "\n";
   }
   text += "All passed.\n";
+  if (copied) text += "These files are the lesson's own solution, so they are not noted as passed by you.\n";
   if (!lesson.questions.empty())
     text += "Two questions before you go on (ringside course answers has the answers):\n";
   for (const course::Question& question : lesson.questions) text += wrapped("  ? ", question.text);

@@ -212,12 +212,28 @@ TEST_CASE("every lesson's start is built and fails, and its solution passes") {
     CAPTURE(solved.out);
     CHECK(solved.status == 0);
     CHECK(has(solved.out, "All passed."));
+    CHECK(has(solved.out, "the lesson's own solution"));
     CHECK(!has(solved.out, "warning:"));
   }
+  // What passes is noted if it is the student's own.
+  const course::Lesson& first = home.lessons().front();
+  const std::string file = home / first.name + "/" + first.files.front();
+  CHECK(has(ringside_course({"progress", "--csv"}).out, ",0 of 1,1,0,2,0,,\n"));
+  write_file(file, read_file(file) + "// mine\n");
+  const Result own = ringside_course({"check", number(first)});
+  CHECK(own.status == 0);
+  CHECK(!has(own.out, "the lesson's own solution"));
   const std::string table = ringside_course({"progress", "--csv"}).out;
   CHECK(std::count(table.begin(), table.end(), '\n') == static_cast<long>(home.lessons().size() + 1));
   for (const course::Lesson& lesson : home.lessons()) CHECK(has(table, lesson.name + ","));
-  CHECK(has(table, ",passed,1,1,2,0,20"));
+  CHECK(has(table, ",passed,1,1,3,0,20"));
+  const auto name = table.rfind(",s");  // no spreadsheet takes it for a number
+  REQUIRE(name != table.npos);
+  CHECK(table.find_first_not_of("0123456789abcdef", name + 2) == name + 18);
+  const std::string grades = ringside_course({"progress", "--moodle", "Eve, the 2nd"}).out;
+  CHECK(grades.starts_with("student,Lesson 1,Lesson 2,"));
+  CHECK(has(grades, "\n\"Eve, the 2nd\",100,0,0,"));
+  CHECK(std::count(grades.begin(), grades.end(), '\n') == 2);
 }
 
 TEST_CASE("each classic mistake is answered with its hint") {
@@ -295,6 +311,17 @@ TEST_CASE("a program may do anything, and what it did is told within its limits"
     CHECK(result.status == 1);
     CHECK(has(words_of(result.out), one.said));
   }
+  const Result short_cut = check_program(home, program("check(\"that\", 1, 1); end();"));
+  CAPTURE(short_cut.out);
+  CHECK(short_cut.status == 1);
+  CHECK(has(short_cut.out, "It ended before all of the lesson's checks were made."));
+  const Result early =
+      check_program(home, program("print(\"first\\n\"); check(\"that\", 1, 2);\n"
+                                  "for (u64 n = 0; n < 40; ++n) check(\"this\", n, n); stop(\"here\");"));
+  CAPTURE(early.out);
+  CHECK(has(early.out, "from the first failure on:\n      | first\n      | WRONG: that"));
+  CHECK(has(early.out, "      | ... (32 lines more)\n      | ok: this\n      | stopped: here\n"));
+  CHECK(!has(early.out, "| lesson 1: begins"));
   const Result large = check_program(home, "char room[100 << 20];\n" + program("room[0] = 1; end();"));
   CAPTURE(large.out);
   CHECK(large.status == 1);
@@ -309,7 +336,12 @@ TEST_CASE("nothing of the student's is written over without asking") {
   const Home home;
   const course::Lesson& lesson = home.lessons().front();
   const std::string folder = home / "mine", file = folder + "/" + lesson.files.front();
-  REQUIRE(ringside_course({"start", number(lesson), folder}).status == 0);
+  const Result started = ringside_course({"start", number(lesson), folder});
+  REQUIRE(started.status == 0);
+  CHECK(has(started.out, "YOUR CODE in " + lesson.files.front() + "\n"));  // and in no file without a hole
+  CHECK(has(started.out, course_folder + "/names.h"));
+  CHECK(fs::exists(course_folder + "/names.h"));
+  CHECK(has(started.out, "export PATH=") != has(std::getenv("PATH"), RINGSIDE_BINARY_DIR));
   const std::string exercise = read_file(file);
   CHECK(has(exercise, "YOUR CODE"));
   CHECK(ringside_course({"start", number(lesson), folder}).status == 0);  // nothing would be lost
@@ -345,11 +377,16 @@ TEST_CASE("what is wrong with the words, the folder or the tools is one line") {
   one_line(ringside_course({"--cvs"}), "no such flag");
   const std::string folder = home / "empty";
   fs::create_directory(folder);
-  one_line(ringside_course({"check", number(lesson), folder}), "there is no such file");
+  one_line(ringside_course({"check", number(lesson), folder}),
+           "there is no such file; ringside course reset " + number(lesson) + " " + folder);
+  one_line(ringside_course({"progress", "--moodle"}), "whose grades?");
   const std::string path = std::getenv("PATH");
   setenv("PATH", folder.c_str(), 1);
   one_line(ringside_course({"check", number(lesson), folder}), "sudo apt install ");
   setenv("PATH", path.c_str(), 1);
+  setenv("CXX", "no-such-compiler", 1);
+  one_line(ringside_course({"check", number(lesson), folder}), "unset CXX");
+  unsetenv("CXX");
   CHECK(has(ringside_course({"hint", number(lesson)}).out, "1 of "));
   CHECK(has(ringside_course({"hint", number(lesson)}).out, "2 of "));
   CHECK(has(ringside_course({"answers", number(lesson)}).out, "?"));

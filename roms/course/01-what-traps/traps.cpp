@@ -23,7 +23,7 @@ struct Probe {
 
 // All of them look at, or change, what belongs to the operating system.
 Probe probes[] = {
-    //[ say of each instruction whether it traps in ring 3: true or false. The first one is right
+    //[ a machine of 1974 would trap all of them. Which ones does this CPU let through? Make those false. The first line is right
     {"CLI", probe_cli, true},
     {"HLT", probe_hlt, true},
     {"IN", probe_in, true},
@@ -37,11 +37,11 @@ Probe probes[] = {
     {"POPF that clears IF", probe_popf, false},
     {"CPUID", probe_cpuid, false},
     //| {"CLI", probe_cli, true},
-    //| {"HLT", probe_hlt, false},
-    //| {"IN", probe_in, false},
-    //| {"LGDT", probe_lgdt, false},
-    //| {"MOV CR3", probe_mov_cr3, false},
-    //| {"RDMSR", probe_rdmsr, false},
+    //| {"HLT", probe_hlt, true},
+    //| {"IN", probe_in, true},
+    //| {"LGDT", probe_lgdt, true},
+    //| {"MOV CR3", probe_mov_cr3, true},
+    //| {"RDMSR", probe_rdmsr, true},
     //| {"SGDT", probe_sgdt, true},
     //| {"SMSW", probe_smsw, true},
     //| {"STR", probe_str, true},
@@ -65,7 +65,7 @@ void run_probes() {
     trapped = false;
     run_in_ring_3(probe.code, stack_top);
     print(probe.name, trapped ? " traps\n" : " does not trap\n");
-    check("that was your answer", probe.traps, trapped);
+    check("your answer", probe.traps, trapped);
   }
 }
 
@@ -115,7 +115,7 @@ void run_guest_kernel() {
   //: the machine, by which it knows that it is a guest (false)?
   guest_is_deceived = false;
   //]
-  check("that was your answer to the last question", guest_is_deceived, !(guest_saw & RFLAGS::IF));
+  check("your answer to the last question", guest_is_deceived, !(guest_saw & RFLAGS::IF));
 }
 
 }  // namespace

@@ -17,6 +17,7 @@ constexpr u64 present = 1, writable = 2, large = 1 << 7, address_mask = 0x000fff
 constexpr u64 code_first = 1ul << 20;  // where image.ld puts the program
 
 bool all_is_well = true;
+u64 checks = 0;
 
 // The page of 2 MBytes that holds the program becomes 512 small ones; those with code and constants are not writable. CR0.WP
 // is 1, so that ring 0 has to keep to it.
@@ -57,6 +58,7 @@ void begin(unsigned lesson) {
 }
 
 bool check(const char* what, u64 found, u64 wanted) {
+  ++checks;
   if (found == wanted) {
     print("ok: ", what, "\n");
     return true;
@@ -67,7 +69,10 @@ bool check(const char* what, u64 found, u64 wanted) {
 }
 
 void end() {
-  print(all_is_well ? "all is well\n" : "not all is well\n");
+  if (all_is_well)
+    print("all is well, ", checks, " checks\n");
+  else
+    print("not all is well\n");
   power_off(all_is_well ? 0 : 1);
 }
 

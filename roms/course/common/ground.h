@@ -15,7 +15,8 @@ void begin(unsigned lesson);
 // What is checked, in a line "ok: ..." or "WRONG: ...". `found` and `wanted` are numbers for the second.
 bool check(const char* what, u64 found, u64 wanted);
 
-// Ends the machine. The last line says that all is well, if all checks were.
+// Ends the machine. The last line says that all is well, if all checks were, and how many there were: the lesson's suite knows the number,
+// so that a program which leaves checks out does not pass.
 [[noreturn]] void end();
 
 // A VMCS region that is clear, and current.

@@ -21,7 +21,8 @@ add_custom_target(manual ALL DEPENDS ${manual_files})
 
 install(TARGETS ringside)
 # The program looks for a firmware image there (frontend/program/embedded.cpp).
-install(DIRECTORY ${CMAKE_BINARY_DIR}/roms/ DESTINATION share/ringside/roms FILES_MATCHING PATTERN "*.bin" PATTERN "*.elf" PATTERN "suite.toml"
+install(DIRECTORY ${CMAKE_BINARY_DIR}/roms/ DESTINATION share/ringside/roms FILES_MATCHING PATTERN "*.parts" EXCLUDE
+        PATTERN "*.bin" PATTERN "*.elf" PATTERN "suite.toml"
         PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 install(FILES ${CMAKE_BINARY_DIR}/generated/ringside.bash DESTINATION share/bash-completion/completions RENAME ringside)
@@ -42,4 +43,6 @@ set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_PACKAGE_SECTION otherosfs)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+# With these `ringside course` builds exercises; nothing else needs them.
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "g++, nasm, binutils")
 include(CPack)

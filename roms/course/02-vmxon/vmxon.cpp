@@ -38,7 +38,7 @@ u64 make_region() {
 
 u64 make_vmcs() {
   const u64 vmcs = make_region();
-  //[ VMCLEAR it, and stop in words if that fails: what the page holds is no VMCS before
+  //[ VMCLEAR it, and stop in words if that fails: until then the page holds no VMCS
   if (Failure failure = vmclear(vmcs)) stop("VMCLEAR failed: ", failure);
   //]
   return vmcs;
@@ -53,7 +53,7 @@ void switch_to(u64 vmcs) {
 
 // From here on the processor knows nothing of it: the page may be moved to another CPU, or given back.
 void put_away(u64 vmcs) {
-  //[ the instruction that does so
+  //[ the instruction that takes it away from the processor; stop in words if that fails
   if (Failure failure = vmclear(vmcs)) stop("VMCLEAR failed: ", failure);
   //| (void)vmcs;
   //]
@@ -66,14 +66,14 @@ void leave_vmx_operation() {
   //]
 }
 
-// A VMCS is entered by VMLAUNCH for the first time, and by VMRESUME from then on. What says VMRESUME of the current one?
+// A VMCS is entered by VMLAUNCH for the first time, and by VMRESUME from then on. What does VMRESUME say of the current one?
 bool was_never_launched() {
   bool carry, zero;
   asm volatile("vmresume" : "=@ccc"(carry), "=@ccz"(zero) : : "memory");
   return zero && vmread(VM_INSTRUCTION_ERROR) == instruction_error::vmresume_not_launched;
 }
 
-// All ones: none.
+// All ones: none is.
 u64 current_vmcs() {
   u64 vmcs = 0;
   asm volatile("vmptrst %0" : "=m"(vmcs));

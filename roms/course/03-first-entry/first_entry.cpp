@@ -23,7 +23,7 @@ void guest() {
 // What brings the CPU back, and in which mode each side runs.
 void write_the_controls() {
   u32 exits = 0, entries = 0;
-  //[ this hypervisor runs in 64-bit mode: the VM-exit control for that. So does the guest: the VM-entry control
+  //[ this hypervisor runs in 64-bit mode: the VM-exit control for that. So does the guest: the VM-entry control for that
   exits = exit_control::host_address_space_size;
   entries = entry_control::ia32e_mode_guest;
   //]

@@ -117,7 +117,7 @@ Found walk(u64 linear) {
   bool writable = true;
   for (unsigned shift = 39;; shift -= 9) {
     u64* entries = nullptr;
-    //[ where the hypervisor sees this table, whose address the guest told
+    //[ where the hypervisor sees this table, whose address is the guest's
     entries = at<u64>(host_of(table));
     //| entries = at<u64>(table);
     //]

@@ -43,20 +43,19 @@ struct General {
 };
 constexpr General generals[] = {
     {nullptr, nullptr, "^lesson [0-9]+: begins",
-     "It never came to kit_main, where the lesson prints \"begins\": what runs before that is the kit's, so "
-     "look at "
-     "variables of yours that are initialized by code, and at files that are too large."},
+     "It never came to kit_main, where the lesson prints \"begins\". What runs before that is the kit's, so "
+     "look for variables of yours that do not fit into the machine's 64 MBytes of memory, or for a kit_main "
+     "that does not call begin() first."},
     {nullptr, "^stopped: unexpected interrupt 14 #PF.* error code 0x3,", nullptr,
-     "It wrote over its own code: CR2 is the address, RIP the instruction that wrote. A pointer or an index "
-     "is wrong."},
+     "It wrote over its own code: CR2 is the address, RIP the instruction that wrote; \"list *0x...\" with "
+     "this RIP, in the debugger, shows its line. A pointer or an index is wrong."},
     {nullptr, "^stopped: unexpected interrupt 14 #PF", nullptr,
      "A page fault that nothing handles, in your hypervisor or in a guest that shares its IDT: CR2 is the "
-     "address that is not mapped, RIP the "
-     "instruction."},
+     "address that is not mapped, RIP the instruction; \"list *0x...\" with this RIP, in the debugger, shows "
+     "its line."},
     {nullptr, "^stopped: unexpected interrupt", nullptr,
-     "An exception that nothing handles, in your hypervisor or in a guest that shares its IDT; the line that "
-     "begins with \"stopped\" has its "
-     "RIP."},
+     "An exception that nothing handles, in your hypervisor or in a guest that shares its IDT. The line that "
+     "begins with \"stopped\" has its RIP; \"list *0x...\" with this RIP, in the debugger, shows the line."},
     {"max-instructions", nullptr, nullptr,
      "It does not come to its end: it hangs, in a loop of its own or entering the same guest again and "
      "again."},

@@ -66,10 +66,18 @@ std::string explanation_of(const Grader& grader, const Test& test, const conform
   return said;
 }
 
-// A lesson on several CPUs is looked at on as many.
+// What the person's own run needs to be the test's: its words, but for the image, which is told, and the
+// usual memory.
 std::string flags_of(const Test& test) {
-  const auto at = std::find(test.words.begin(), test.words.end(), "-smp");
-  return test.words.end() - at < 2 ? "" : fmt::format("-smp {} ", at[1]);
+  std::string flags;
+  for (std::size_t n = 0; n < test.words.size(); ++n) {
+    const bool known = test.words[n] == "-kernel" || test.words[n] == "-m";
+    if (known)
+      ++n;
+    else
+      flags += test.words[n] + " ";
+  }
+  return flags;
 }
 
 }  // namespace

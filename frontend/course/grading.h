@@ -13,7 +13,7 @@ namespace ringside::course {
 struct GradedTest {
   conform::TestResult result;
   std::string explained;  // of a failure: what `ringside explain` says of the last thing that went wrong
-  std::string flags;      // of a failure: what the debugger needs besides the image, as "-smp 2 "; or empty
+  std::string flags;      // of a failure: what a run needs besides the image, as "-smp 2 "; or empty
   std::vector<std::string> says;  // the diagnoses that hold, the lesson's before those of any program
 };
 

@@ -206,6 +206,9 @@ TEST_CASE("every lesson's start is built and fails, and its solution passes") {
     CHECK(!has(begun.out, "not built"));
     const bool on_two = has(read_file(lesson.folder + "/suite.toml"), "\nsmp = 2\n");
     CHECK(has(begun.out, "ringside debug -smp 2 -kernel ") == on_two);
+    // A test with flags of its own is looked at with them.
+    const bool open = has(read_file(lesson.folder + "/suite.toml"), "\"--feature-control\", \"open\"");
+    CHECK(has(begun.out, "ringside -nographic --feature-control open -kernel ") == open);
     CHECK(!has(begun.out, "warning:"));
     solve(home, lesson, folder);
     const Result solved = ringside_course({"check", number(lesson)});

@@ -113,7 +113,6 @@ std::vector<std::string> last_explained(const std::string& explained) {
   if (block.empty() && !lines.empty())
     block.assign(lines.end() - static_cast<std::ptrdiff_t>(std::min<std::size_t>(2, lines.size())),
                  lines.end());
-  if (block.size() > most_lines_explained) block.resize(most_lines_explained);
   return block;
 }
 
@@ -121,8 +120,14 @@ std::string failure_text(const course::GradedTest& test, const std::string& imag
   const std::string reason = reason_of(test.result);
   std::string text = reason.empty() ? "" : fmt::format("      {}\n", reason);
   text += quote_printed(test.result.output);
-  if (const auto told = last_explained(test.explained); !told.empty())
+  if (auto told = last_explained(test.explained); !told.empty()) {
+    const std::size_t more = told.size() > most_lines_explained ? told.size() - most_lines_explained : 0;
+    told.resize(told.size() - more);
     text += "      ringside explain says:\n" + quote(told);
+    if (more > 0)
+      text += fmt::format("      | ... ({} lines more: ringside explain -nographic {}-kernel {})\n", more,
+                          test.flags, image);
+  }
   for (const std::string& one : test.says) text += wrapped("      -> ", one);
   return text + fmt::format(
                     "      All of it:  ringside -nographic {0}-kernel {1}\n"

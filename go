@@ -7,6 +7,7 @@
 #   ./go build             build only
 #   ./go packages          install what the build and the tests need, and build nothing
 set -euo pipefail
+caller=$PWD
 cd "$(dirname "$0")"
 
 packages=(
@@ -106,7 +107,10 @@ case $act in
     ;;
   course)
     build course-program
-    exec build/ringside course "$@"
+    # A student's folder belongs where the student is.
+    program=$PWD/build/ringside
+    cd "$caller"
+    exec "$program" course "$@"
     ;;
   test) build all; ctest --test-dir build --output-on-failure "$@" ;;
 esac

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <vector>
 
+#include "frontend/conform/suites/shell_words.h"
+
 namespace ringside {
 namespace {
 
@@ -116,7 +118,8 @@ std::vector<std::string> last_explained(const std::string& explained) {
   return block;
 }
 
-std::string failure_text(const course::GradedTest& test, const std::string& image) {
+std::string failure_text(const course::GradedTest& test, const std::string& path) {
+  const std::string image = conform::quoted(path);
   const std::string reason = reason_of(test.result);
   std::string text = reason.empty() ? "" : fmt::format("      {}\n", reason);
   text += quote_printed(test.result.output);

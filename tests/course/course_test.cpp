@@ -392,6 +392,12 @@ TEST_CASE("what is wrong with the words, the folder or the tools is one line") {
   setenv("CXX", "no-such-compiler", 1);
   one_line(ringside_course({"check", number(lesson), folder}), "unset CXX");
   unsetenv("CXX");
+  // What is to be pasted into a shell is quoted.
+  const std::string wide = home / "a b";
+  REQUIRE(ringside_course({"start", number(lesson), wide}).status == 0);
+  if (has_toolchain())
+    CHECK(has(ringside_course({"check", number(lesson), wide}).out,
+              "debug -kernel '" + wide + "/build/lesson.elf'\n"));
   CHECK(has(ringside_course({"hint", number(lesson)}).out, "1 of "));
   CHECK(has(ringside_course({"hint", number(lesson)}).out, "2 of "));
   CHECK(has(ringside_course({"answers", number(lesson)}).out, "?"));

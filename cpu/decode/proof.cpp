@@ -25,6 +25,7 @@ std::string_view beyond_programs(const RowInfo& row) {
     case Judge::differs_by_maker: return "undefined in IA-32e mode on one maker's processors";
     case Judge::debug_exception: return "debug exceptions, which a hypervisor below the host may alter";
     case Judge::rights_of_test: return "rights to the test's own memory";
+    case Judge::plain_address: return "an address in an operand that looks like a number";
     case Judge::of_group:
     case Judge::programs: break;
   }

@@ -81,6 +81,7 @@ enum class Judge : u8 {
   differs_by_maker,
   debug_exception,  // which a hypervisor below the host may alter
   rights_of_test,   // rights to the test's own memory
+  plain_address,  // a general-purpose register that holds an address, with nothing in the encoding to say so
 };
 
 }  // namespace ringside

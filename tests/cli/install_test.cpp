@@ -96,8 +96,9 @@ TEST_CASE("the window and the VNC server are modules, which only those miss who 
 
 TEST_CASE("a program that loads its tools says in one line that they are missing, and runs without") {
   const Folder folder;
-  REQUIRE(by_shell(folder, "cp " RINGSIDE_BINARY_DIR "/ringside alone").status == 0);
-  const Result alone = by_shell(folder, "./alone debug --help");
+  const std::string program = folder / "alone";
+  REQUIRE(by_shell(folder, "cp " RINGSIDE_BINARY_DIR "/ringside " + program).status == 0);
+  const Result alone = by_shell(folder, program + " debug --help");
   if (std::filesystem::exists(RINGSIDE_BINARY_DIR "/ringside-tools.so")) {
     CHECK(alone.status == 1);
     CHECK(alone.err.starts_with("ringside: debug: ringside-tools.so is neither beside the program nor in "));
@@ -106,7 +107,7 @@ TEST_CASE("a program that loads its tools says in one line that they are missing
   } else {
     CHECK(alone.status == 0);
   }
-  const Result explained = by_shell(folder, "./alone explain");
+  const Result explained = by_shell(folder, program + " explain");
   CHECK(explained.status == 0);
   CHECK(has(explained.err, "VM exit 1: "));
 }

@@ -128,7 +128,7 @@ TEST_CASE("no tag is dead: each operation, privilege, format and reason is some 
   CHECK(vectors.size() == inline_vector_count);
   CHECK(privileges.size() == static_cast<unsigned>(Privilege::smm) + 1);
   CHECK(formats.size() == static_cast<unsigned>(InformationFormat::field) + 1);
-  CHECK(judges.size() == static_cast<unsigned>(Judge::rights_of_test) + 1);
+  CHECK(judges.size() == static_cast<unsigned>(Judge::plain_address) + 1);
 }
 
 TEST_CASE(

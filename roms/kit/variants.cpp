@@ -36,6 +36,15 @@ const Name* name_at(const char* text) {
   return nullptr;
 }
 
+// The word that stands at the text's begin, as far as it is short enough to be meant.
+struct FirstWord {
+  explicit FirstWord(const char* text) {
+    for (u64 n = 0; n < sizeof letters - 1 && text[n] && text[n] != ' ' && text[n] != ';'; ++n)
+      letters[n] = text[n];
+  }
+  char letters[32] = {};
+};
+
 bool is_among(const char* word, const char* known) {
   for (bool at_begin = true; *known; at_begin = *known++ == ' ')
     if (at_begin && is_first_word(known, word)) return true;
@@ -54,7 +63,7 @@ void choose_variants(const char* text, u64 letters, const char* known) {
     }
     const Name* name = name_at(text);
     if (!name || !is_among(name->word, known))
-      stop("this hypervisor has no variant \"", text, "\"; it has: ", known);
+      stop("this hypervisor has no variant \"", FirstWord(text).letters, "\"; it has: ", known);
     *name->chosen = true;
     print("variant ", name->word, ": ", name->what, "\n");
     text += length_of(name->word);

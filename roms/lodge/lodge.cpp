@@ -1,11 +1,12 @@
 // Owns the begin of the kernel: what is prepared in which order, and the programs of the command line, "NAME
-// ARGUMENTS; NAME ARGUMENTS".
+// ARGUMENTS; NAME ARGUMENTS", before which variants may stand (roms/kit/variants.h).
 #include "roms/kit/apic.h"
 #include "roms/kit/boot.h"
 #include "roms/kit/clock.h"
 #include "roms/kit/pages.h"
 #include "roms/kit/print.h"
 #include "roms/kit/processor.h"
+#include "roms/kit/variants.h"
 #include "roms/kit/vmx.h"
 #include "roms/lodge/calls.h"
 #include "roms/lodge/process.h"
@@ -17,7 +18,7 @@ namespace {
 void prepare_cpu() {
   allow_system_calls();
   enter_vmx_operation();
-  write_cr0(read_cr0() | CR0::TS);  // x87 and SSE are for guests alone: see load_fpu in vm/vmcs.cpp
+  write_cr0(read_cr0() | CR0::TS);  // x87 and SSE are for guests alone: see kit/fpu.h
 }
 
 void run_other_cpu() {
@@ -33,7 +34,10 @@ void start_one(const char* begin, u64 letters) {
   for (; n < letters && begin[n] != ' ' && n < sizeof name - 1; ++n) name[n] = begin[n];
   while (n < letters && begin[n] == ' ') ++n;
   memcpy(arguments, begin + n, smaller<u64>(letters - n, sizeof arguments - 1));
-  if (name[0]) start_program(name, arguments);
+  if (names_variant(name))
+    choose_variants(begin, letters, "no-vpid lazy-fpu no-unrestricted-guest no-ept");
+  else if (name[0])
+    start_program(name, arguments);
 }
 
 // The first word is the kernel's own name, as a multiboot loader gives it.

@@ -4,6 +4,7 @@
 #include "roms/lodge/vm/exits.h"
 #include "roms/lodge/vm/vmcs.h"
 #include "roms/lodge/vm/vmware.h"
+#include "roms/lodge/vm/walk.h"
 
 namespace lodge {
 namespace {
@@ -38,24 +39,6 @@ bool try_chips(VirtualCpu& cpu, u16 port, bool write) {
   return true;
 }
 
-// The physical address that the guest's own page tables give; ~0: none. Only what 64-bit guests and those
-// without paging use is there.
-u64 guest_physical(VirtualCpu& cpu, u64 linear) {
-  constexpr u64 address_mask = 0x000ffffffffff000, present = 1, large = 1 << 7;
-  if (!(vmread(GUEST_CR0) & CR0::PG)) return linear & 0xffffffff;
-  if (!(vmread(GUEST_IA32_EFER) & EFER::LMA)) return ~0ul;
-  u64 table = vmread(GUEST_CR3) & address_mask;
-  for (unsigned shift = 39;; shift -= 9) {
-    const u64 page = guest_page(*cpu.machine, table);
-    if (!page) return ~0ul;
-    const u64 entry = at<u64>(page)[linear >> shift & 511], inside = (1ul << shift) - 1;
-    if (!(entry & present)) return ~0ul;
-    if (shift == 12 || (shift < 39 && entry & large))
-      return (entry & address_mask & ~inside) | (linear & inside);
-    table = entry & address_mask;
-  }
-}
-
 unsigned mode_of_guest() {
   constexpr u64 code_64 = 1 << 13, code_32 = 1 << 14;  // L and D/B of the access rights
   const u64 rights = vmread(GUEST_CS_ACCESS_RIGHTS);
@@ -67,8 +50,9 @@ MemoryMove move_at_rip(VirtualCpu& cpu) {
   u8 code[15] = {};
   const u64 linear = vmread(GUEST_CS_BASE) + vmread(GUEST_RIP);
   for (u64 n = 0; n < sizeof code;) {
-    const u64 physical = guest_physical(cpu, linear + n), inside = physical % page_bytes;
-    const u64 page = physical == ~0ul ? 0 : guest_page(*cpu.machine, physical);
+    const Walk found = walk(cpu, linear + n);
+    const u64 inside = found.physical % page_bytes;
+    const u64 page = found.present ? guest_page(*cpu.machine, found.physical) : 0;
     if (!page) break;  // what is missing is 0; a shorter instruction may still be whole
     const u64 part = smaller(sizeof code - n, page_bytes - inside);
     memcpy(code + n, at<u8>(page + inside), part);
@@ -103,11 +87,14 @@ bool handle_port(VirtualCpu& cpu) {
 // device of the process.
 bool handle_ept_violation(VirtualCpu& cpu) {
   const u64 guest = vmread(GUEST_PHYSICAL_ADDRESS);
+  const u64 host = guest_page(*cpu.machine, guest);
+  if (!host) return access_device(cpu, guest);
+  cpu.machine->ept.map_page(guest & ~(page_bytes - 1), host & ~(page_bytes - 1), EptRights::all);
+  return false;
+}
+
+bool access_device(VirtualCpu& cpu, u64 guest) {
   RunPage& page = *cpu.page;
-  if (const u64 host = guest_page(*cpu.machine, guest)) {
-    cpu.machine->ept.map_page(guest & ~(page_bytes - 1), host & ~(page_bytes - 1), EptRights::all);
-    return false;
-  }
   page.address = guest;
   const MemoryMove move = move_at_rip(cpu);
   if (!move.known) return page.why = RunExit::failed, true;

@@ -2,6 +2,7 @@
 #include "roms/lodge/vm/exits.h"
 
 #include "roms/kit/print.h"
+#include "roms/lodge/vm/control_registers.h"
 #include "roms/lodge/vm/vmcs.h"
 
 namespace lodge {
@@ -29,6 +30,16 @@ bool handle_hlt(VirtualCpu& cpu) {
   return false;
 }
 
+// Of all exceptions only those of the variants leave the guest, and NMIs, which are the host's.
+bool handle_exception(VirtualCpu& cpu) {
+  const u64 information = vmread(VM_EXIT_INTERRUPTION_INFORMATION);
+  constexpr u64 type = 7 << 8, hardware_exception = 3 << 8;
+  if ((information & type) != hardware_exception) return false;
+  if ((information & 0xff) == page_fault) return handle_page_fault(cpu);
+  if (!lend_fpu(cpu.fpu)) inject_exception(cpu, device_not_available, false);
+  return false;
+}
+
 bool handle_vmcall(VirtualCpu& cpu) {
   skip_instruction();
   RunPage& page = *cpu.page;
@@ -42,14 +53,14 @@ bool handle_vmcall(VirtualCpu& cpu) {
   return back(cpu, RunExit::hypercall);
 }
 
-// The guest changes a bit of CR0 that is the host's. PG decides together with EFER.LME whether the guest is
-// in IA-32e mode (the manual's "Initializing IA-32e Mode"); the CPU keeps LMA itself only where MOV to CR0
+// The guest changes a bit that is the host's. PG decides together with EFER.LME whether the guest is in
+// IA-32e mode (the manual's "Initializing IA-32e Mode"); the CPU keeps LMA itself only where MOV to CR0
 // causes no exit.
-bool move_to_cr0(u64 value) {
-  const u64 before = vmread(GUEST_IA32_EFER);
-  const bool long_mode = value & CR0::PG && before & EFER::LME;
-  set_guest_cr0(value);
-  set_guest_efer(long_mode ? before | EFER::LMA : before & ~EFER::LMA);
+bool change(VirtualCpu& cpu, ControlRegisters r) {
+  const bool long_mode = r.cr0 & CR0::PG && r.efer & EFER::LME;
+  r.efer = long_mode ? r.efer | EFER::LMA : r.efer & ~EFER::LMA;
+  if (!set_control_registers(cpu, r)) return back(cpu, RunExit::failed);
+  forget_translations(cpu);
   skip_instruction();
   return false;
 }
@@ -59,13 +70,23 @@ bool handle_control_register(VirtualCpu& cpu) {
   const u64 qualification = vmread(EXIT_QUALIFICATION);
   const unsigned control_register = qualification & 15, access = qualification >> 4 & 3,
                  register_number = qualification >> 8 & 15;
-  constexpr unsigned move_to = 0, move_from = 1;
-  if (control_register == 0 && access == move_to) return move_to_cr0(read_register(cpu, register_number));
-  if (control_register == 8 && access == move_from) write_register(cpu, register_number, 0);
-  if (control_register == 8) return skip_instruction(), false;
-  // CR4: a feature that CPUID denies.
-  inject_exception(cpu, general_protection, true);
-  return false;
+  constexpr unsigned move_from = 1, clts = 2, lmsw = 3;
+  ControlRegisters r = control_registers(cpu);
+  if (access == clts) return clear_task_switched(cpu.fpu), skip_instruction(), false;
+  if (access == move_from) {  // only CR3 and CR8 leave the guest
+    write_register(cpu, register_number, control_register == 3 ? r.cr3 : 0);
+    return skip_instruction(), false;
+  }
+  const u64 value = access == lmsw ? after_lmsw(qualification >> 16) : read_register(cpu, register_number);
+  switch (control_register) {
+    case 0: r.cr0 = value; return change(cpu, r);
+    case 3: r.cr3 = value; return change(cpu, r);
+    case 4:
+      if (value & denied_cr4) return inject_exception(cpu, general_protection, true), false;
+      r.cr4 = value;
+      return change(cpu, r);
+    default: return skip_instruction(), false;  // CR8
+  }
 }
 
 bool refuse(VirtualCpu& cpu) {
@@ -87,10 +108,11 @@ struct Answer {
 };
 constexpr Answer answers[] = {
     {exit_reason::external_interrupt, handle_interrupt},
-    {exit_reason::exception_or_nmi, handle_window},  // an NMI of the host's, which has no use for it
+    {exit_reason::exception_or_nmi, handle_exception},
     {exit_reason::interrupt_window, handle_window},
     {exit_reason::io_instruction, handle_port},
     {exit_reason::ept_violation, handle_ept_violation},
+    {exit_reason::invlpg, handle_invlpg},
     {exit_reason::hlt, handle_hlt},
     {exit_reason::cpuid, handle_cpuid},
     {exit_reason::rdmsr, handle_rdmsr},
@@ -140,9 +162,22 @@ void skip_instruction(u64 length) {
 }
 void skip_instruction() { skip_instruction(vmread(VM_EXIT_INSTRUCTION_LENGTH)); }
 
-void inject_exception(VirtualCpu& cpu, u8 vector, bool error_code) {
+void inject_exception(VirtualCpu& cpu, u8 vector, bool has_error_code, u32 error_code) {
   constexpr u32 valid = 1u << 31, hardware_exception = 3 << 8, deliver_error_code = 1 << 11;
-  cpu.event = {valid | hardware_exception | (error_code ? deliver_error_code : 0) | vector, 0, 0};
+  cpu.event = {valid | hardware_exception | (has_error_code ? deliver_error_code : 0) | vector, error_code,
+               0};
+}
+
+// The manual's "Conditions for Generating a Double Fault", for a second exception that is #PF.
+bool inject_on_top(VirtualCpu& cpu, u8 vector, u32 error_code) {
+  constexpr u32 valid = 1u << 31, type = 7 << 8, hardware_exception = 3 << 8;
+  constexpr u64 contributory = bit(0) | bit(10) | bit(11) | bit(12) | bit(13) | bit(page_fault);
+  const u32 before = cpu.event.information;
+  const bool two = before & valid && (before & type) == hardware_exception;
+  if (two && (before & 0xff) == double_fault) return back(cpu, RunExit::shutdown);
+  const bool both = two && contributory >> (before & 31) & 1;
+  inject_exception(cpu, both ? double_fault : vector, true, both ? 0 : error_code);
+  return false;
 }
 
 bool handle_exit(VirtualCpu& cpu) {

@@ -4,7 +4,9 @@
 
 #include "roms/kit/clock.h"
 #include "roms/kit/pages.h"
+#include "roms/kit/variants.h"
 #include "roms/lodge/process.h"
+#include "roms/lodge/vm/control_registers.h"
 #include "roms/lodge/vm/vmcs.h"
 
 namespace lodge {
@@ -38,6 +40,7 @@ VirtualMachine* create_machine(Process& process, Face face) {
     machine.face = face;
     machine.ept.create();
     machine.msr_bitmap = make_msr_bitmap();
+    if (variants.no_unrestricted_guest) make_identity_table(machine);
     machine.tsc_offset = 0 - rdtsc();
     machine.pit_alarm.ring = ring_pit;
     machine.pit_alarm.argument = &machine;
@@ -50,11 +53,13 @@ VirtualMachine* create_machine(Process& process, Face face) {
 void destroy_machine(VirtualMachine& machine) {
   cancel_alarm(machine.pit_alarm);
   for (u64 n = 0; n < machine.cpu_count; ++n) {
+    machine.cpus[n].shadow.destroy();
     free_page(machine.cpus[n].vmcs);
     free_page(machine.cpus[n].msr_lists);
     free_page(address_of(machine.cpus[n].page));
   }
   free_page(machine.msr_bitmap);
+  if (machine.identity_table) free_page(machine.identity_table);
   machine.ept.destroy();
   machine.used = false;
 }
@@ -96,6 +101,7 @@ i64 add_virtual_cpu(VirtualMachine& machine) {
   cpu.page = at<RunPage>(allocate_page());
   cpu.page_address = map_shared_page(*machine.process, address_of(cpu.page));
   if (!cpu.page_address) return free_page(address_of(cpu.page)), no_room;
+  if (variants.no_ept) cpu.shadow.create();
   make_vmcs(cpu);
   return static_cast<i64>(machine.cpu_count++);
 }

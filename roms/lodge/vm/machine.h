@@ -5,10 +5,12 @@
 #include "roms/kit/chips/pic.h"
 #include "roms/kit/chips/pit.h"
 #include "roms/kit/ept.h"
+#include "roms/kit/fpu.h"
 #include "roms/kit/mov.h"
 #include "roms/kit/vmx.h"
 #include "roms/lodge/abi.h"
 #include "roms/lodge/scheduler.h"
+#include "roms/lodge/vm/shadow.h"
 
 namespace lodge {
 
@@ -45,8 +47,12 @@ struct VirtualCpu {
   Unfinished unfinished;
   MemoryMove move;  // of Unfinished::memory
   Registers registers;
-  u64 cr2;                  // the VMCS has no field for it
-  alignas(16) u8 fpu[512];  // FXSAVE's image
+  u64 cr2;  // the VMCS has no field for it
+  GuestFpu fpu;
+  // Of the variants no-unrestricted-guest and no-ept: what the guest has, while the processor has something
+  // else.
+  u64 cr3, efer;
+  Shadow shadow;
 };
 
 constexpr u64 most_slots = 8, most_cpus = 4;
@@ -60,8 +66,9 @@ struct VirtualMachine {
   MemorySlot slots[most_slots];
   u64 cpu_count;
   VirtualCpu cpus[most_cpus];
-  u64 msr_bitmap;  // physical
-  u64 tsc_offset;  // the guest's time-stamp counter began at 0
+  u64 msr_bitmap;      // physical
+  u64 identity_table;  // physical, of the variant no-unrestricted-guest; 0: none
+  u64 tsc_offset;      // the guest's time-stamp counter began at 0
   Pic pic;
   Pit pit;
   Alarm pit_alarm;

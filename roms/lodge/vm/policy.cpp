@@ -5,6 +5,7 @@
 // whose registers nobody saves; the local APIC, PCID, machine checks and MTRRs, which somebody would have to
 // emulate; VMX.
 #include "roms/kit/hypercalls.h"
+#include "roms/lodge/vm/control_registers.h"
 #include "roms/lodge/vm/exits.h"
 #include "roms/lodge/vm/vmcs.h"
 #include "roms/lodge/vm/vmware.h"
@@ -101,19 +102,41 @@ bool handle_cpuid(VirtualCpu& cpu) {
   return false;
 }
 
-bool handle_rdmsr(VirtualCpu& cpu) {
-  Registers& r = cpu.registers;
-  const ConstantMsr* row = constant(static_cast<u32>(r.rcx));
-  if (!row) return inject_exception(cpu, general_protection, true), false;
-  r.rax = static_cast<u32>(row->value);
-  r.rdx = row->value >> 32;
+// EFER leaves the guest only where must_page() is true. LMA is not the guest's to write, and LME not while it
+// has paging.
+bool write_efer(VirtualCpu& cpu, u64 value) {
+  constexpr u64 known = EFER::SCE | EFER::LME | EFER::LMA | EFER::NXE;
+  ControlRegisters r = control_registers(cpu);
+  const u64 changed = r.efer ^ value;
+  if (value & ~known || (changed & EFER::LME && r.cr0 & CR0::PG))
+    return inject_exception(cpu, general_protection, true), false;
+  r.efer = (value & ~EFER::LMA) | (r.efer & EFER::LMA);
+  set_control_registers(cpu, r);
+  forget_translations(cpu);
   skip_instruction();
   return false;
 }
 
+bool give_msr(VirtualCpu& cpu, u64 value) {
+  cpu.registers.rax = static_cast<u32>(value);
+  cpu.registers.rdx = value >> 32;
+  skip_instruction();
+  return false;
+}
+
+bool handle_rdmsr(VirtualCpu& cpu) {
+  const u32 msr = static_cast<u32>(cpu.registers.rcx);
+  if (msr == IA32_EFER) return give_msr(cpu, control_registers(cpu).efer);
+  const ConstantMsr* row = constant(msr);
+  if (!row) return inject_exception(cpu, general_protection, true), false;
+  return give_msr(cpu, row->value);
+}
+
 bool handle_wrmsr(VirtualCpu& cpu) {
-  if (!constant(static_cast<u32>(cpu.registers.rcx)))
-    return inject_exception(cpu, general_protection, true), false;
+  const Registers& r = cpu.registers;
+  const u32 msr = static_cast<u32>(r.rcx);
+  if (msr == IA32_EFER) return write_efer(cpu, r.rdx << 32 | static_cast<u32>(r.rax));
+  if (!constant(msr)) return inject_exception(cpu, general_protection, true), false;
   skip_instruction();
   return false;
 }

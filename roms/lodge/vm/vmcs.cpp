@@ -3,7 +3,10 @@
 
 #include "roms/kit/pages.h"
 #include "roms/kit/print.h"
+#include "roms/kit/variants.h"
 #include "roms/lodge/process.h"
+#include "roms/lodge/vm/control_registers.h"
+#include "roms/lodge/vm/exits.h"
 
 namespace lodge {
 namespace {
@@ -43,13 +46,14 @@ void write_controls(const VirtualCpu& cpu) {
   // two.
   const u32 primary = hlt_exiting | unconditional_io_exiting | cr8_load_exiting | cr8_store_exiting |
                       monitor_exiting | mwait_exiting | rdpmc_exiting | msr_bitmaps | tsc_offsetting |
-                      secondary_controls;
+                      secondary_controls | (variants.no_ept ? invlpg_exiting : 0);
   vmwrite(PRIMARY_CONTROLS, control_value(primary, IA32_VMX_TRUE_PROCBASED_CTLS, "primary"));
-  // EPT: the guest's physical memory. VPID: the TLB keeps guest and host apart, and VM entries and exits need
-  // not empty it. Unrestricted guest: without paging, and in real mode, the guest runs as it is. RDTSCP is
-  // #UD in a guest that is not allowed it.
-  const u32 secondary = secondary_control::ept | secondary_control::vpid |
-                        secondary_control::unrestricted_guest | secondary_control::rdtscp;
+  // Each of the first three has a variant without it. EPT: the guest's physical memory. VPID: the TLB keeps
+  // guest and host apart, and VM entries and exits need not empty it. Unrestricted guest: without paging, and
+  // in real mode, the guest runs as it is. RDTSCP is #UD in a guest that is not allowed it.
+  const u32 secondary = (variants.no_ept ? 0 : secondary_control::ept) |
+                        (variants.no_vpid ? 0 : secondary_control::vpid) |
+                        (must_page() ? 0 : secondary_control::unrestricted_guest) | secondary_control::rdtscp;
   vmwrite(SECONDARY_CONTROLS, control_value(secondary, IA32_VMX_PROCBASED_CTLS2, "secondary"));
   // A 64-bit host. Acknowledge: the exit brings the interrupt's vector along, because the kernel runs with
   // interrupts disabled and would not take it from its IDT. PAT and EFER are each side's own.
@@ -61,15 +65,16 @@ void write_controls(const VirtualCpu& cpu) {
   const u32 entry = entry_control::load_debug_controls | entry_control::load_pat | entry_control::load_efer;
   vmwrite(VM_ENTRY_CONTROLS, control_value(entry, IA32_VMX_TRUE_ENTRY_CTLS, "VM-entry"));
 
-  vmwrite(EXCEPTION_BITMAP,
-          0);  // the guest's exceptions are its own business: page faults, too, thanks to EPT
+  // The guest's exceptions are its own business: page faults, too, thanks to EPT.
+  vmwrite(EXCEPTION_BITMAP, variants.no_ept ? bit(page_fault) : 0);
+  vmwrite(PAGE_FAULT_ERROR_CODE_MASK, 0);
+  vmwrite(PAGE_FAULT_ERROR_CODE_MATCH, 0);
   vmwrite(CR3_TARGET_COUNT, 0);
   vmwrite(MSR_BITMAP, cpu.machine->msr_bitmap);
-  vmwrite(EPT_POINTER, cpu.machine->ept.pointer());
-  vmwrite(VIRTUAL_PROCESSOR_ID, cpu.vpid);
+  if (!variants.no_ept) vmwrite(EPT_POINTER, cpu.machine->ept.pointer());
+  if (!variants.no_vpid) vmwrite(VIRTUAL_PROCESSOR_ID, cpu.vpid);
   vmwrite(TSC_OFFSET, cpu.machine->tsc_offset);
-  vmwrite(CR0_GUEST_HOST_MASK, owned_cr0);
-  vmwrite(CR4_GUEST_HOST_MASK, owned_cr4);
+  write_masks();
 }
 
 void write_msr_lists(const VirtualCpu& cpu) {
@@ -125,31 +130,13 @@ Segment read_segment(unsigned n) {
           static_cast<u16>(vmread(GUEST_ES_SELECTOR + 2 * n))};
 }
 
-// The kernel and its programs use no x87 and no SSE, and CR0.TS makes sure of it. So the registers stay a
-// guest's from its thread's begin on a CPU to its end there, and not only from an entry to an exit.
-void load_fpu(VirtualCpu& cpu) {
-  write_cr0(read_cr0() & ~CR0::TS);
-  asm volatile("fxrstor64 %0" : : "m"(cpu.fpu));
-  write_cr0(read_cr0() | CR0::TS);
-}
-
-void save_fpu(VirtualCpu& cpu) {
-  write_cr0(read_cr0() & ~CR0::TS);
-  asm volatile("fxsave64 %0" : "=m"(cpu.fpu));
-  write_cr0(read_cr0() | CR0::TS);
-}
-
 }  // namespace
 
 void make_vmcs(VirtualCpu& cpu) {
   unload_virtual_cpu();
   cpu.vmcs = make_vmx_region();
   cpu.msr_lists = allocate_page();
-  // As FNINIT and a reset leave them: all exceptions masked.
-  constexpr u16 control_word = 0x37f;
-  constexpr u32 mxcsr = 0x1f80;
-  memcpy(cpu.fpu, &control_word, sizeof control_word);
-  memcpy(cpu.fpu + 24, &mxcsr, sizeof mxcsr);
+  reset_fpu(cpu.fpu);
   must(vmclear(cpu.vmcs), "VMCLEAR");
   must(vmptrld(cpu.vmcs), "VMPTRLD");
   write_controls(cpu);
@@ -169,20 +156,20 @@ void load_virtual_cpu(VirtualCpu& cpu) {
   cpu.launched = false;
   write_host_state();
   write_host_rest(cpu);
-  load_fpu(cpu);
+  arrive(cpu.fpu);
   // What this CPU's TLB remembers of the guest is from before it ran elsewhere, or of another guest with the
   // same VPID.
   const u32 me = this_processor().number + 1;
   if (cpu.tlb_of == me) return;
   cpu.tlb_of = me;
-  must(invvpid(Invalidation::single_context, cpu.vpid), "INVVPID");
-  must(invept(Invalidation::single_context, cpu.machine->ept.pointer()), "INVEPT");
+  forget_translations(cpu);
+  if (!variants.no_ept) must(invept(Invalidation::single_context, cpu.machine->ept.pointer()), "INVEPT");
 }
 
 void unload_virtual_cpu() {
   Cpu& here = this_cpu();
   if (!here.loaded) return;
-  save_fpu(*here.loaded);
+  leave(here.loaded->fpu);
   must(vmclear(here.loaded->vmcs), "VMCLEAR");
   here.loaded = nullptr;
 }
@@ -195,26 +182,10 @@ u64 make_msr_bitmap() {
     at<u8>(page)[part + (msr >= 0xc0000000 ? 1024 : 0) + (msr & 0x1fff) / 8] &=
         static_cast<u8>(~(1 << msr % 8));
   };
-  for (const u32 msr : guests_msrs) allow(msr, 0), allow(msr, 2048);
+  for (const u32 msr : guests_msrs)
+    if (msr != IA32_EFER || !must_page()) allow(msr, 0), allow(msr, 2048);
   allow(IA32_TIME_STAMP_COUNTER, 0);  // with the offset, as RDTSC; a write would be the host's
   return page;
-}
-
-void set_guest_cr0(u64 value) {
-  vmwrite(CR0_READ_SHADOW, value);
-  vmwrite(GUEST_CR0, (value & ~owned_cr0) |
-                         CR0::NE);  // VMX operation wants NE; caches stay on, whatever the guest believes
-}
-
-void set_guest_cr4(u64 value) {
-  vmwrite(CR4_READ_SHADOW, value);
-  vmwrite(GUEST_CR4, (value & ~owned_cr4) | CR4::VMXE);
-}
-
-void set_guest_efer(u64 value) {
-  vmwrite(GUEST_IA32_EFER, value);
-  const u64 controls = vmread(VM_ENTRY_CONTROLS) & ~static_cast<u64>(entry_control::ia32e_mode_guest);
-  vmwrite(VM_ENTRY_CONTROLS, controls | (value & EFER::LMA ? entry_control::ia32e_mode_guest : 0));
 }
 
 u64 read_register(VirtualCpu& cpu, unsigned number) {
@@ -237,10 +208,7 @@ i64 set_state(VirtualCpu& cpu, const CpuState& state) {
   vmwrite(GUEST_RIP, state.rip);
   vmwrite(GUEST_RSP, state.rsp);
   vmwrite(GUEST_RFLAGS, state.rflags | 2);
-  set_guest_cr0(state.cr0);
-  vmwrite(GUEST_CR3, state.cr3);
-  set_guest_cr4(state.cr4);
-  set_guest_efer(state.efer);
+  if (!set_control_registers(cpu, {state.cr0, state.cr3, state.cr4, state.efer})) return bad_argument;
   for (unsigned n = 0; n < 8; ++n) write_segment(n, (&state.es)[n]);
   return 0;
 }
@@ -252,10 +220,11 @@ i64 get_state(VirtualCpu& cpu, CpuState& state) {
   state.rip = vmread(GUEST_RIP);
   state.rsp = vmread(GUEST_RSP);
   state.rflags = vmread(GUEST_RFLAGS);
-  state.cr0 = (vmread(GUEST_CR0) & ~owned_cr0) | (vmread(CR0_READ_SHADOW) & owned_cr0);
-  state.cr3 = vmread(GUEST_CR3);
-  state.cr4 = (vmread(GUEST_CR4) & ~owned_cr4) | (vmread(CR4_READ_SHADOW) & owned_cr4);
-  state.efer = vmread(GUEST_IA32_EFER);
+  const ControlRegisters registers = control_registers(cpu);
+  state.cr0 = registers.cr0;
+  state.cr3 = registers.cr3;
+  state.cr4 = registers.cr4;
+  state.efer = registers.efer;
   for (unsigned n = 0; n < 8; ++n) (&state.es)[n] = read_segment(n);
   return 0;
 }

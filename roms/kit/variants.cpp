@@ -20,7 +20,7 @@ constexpr Name names[] = {
     {"no-unrestricted-guest", &variants.no_unrestricted_guest,
      "guests without paging run on identity tables"},
     {"no-ept", &variants.no_ept, "the processor walks shadows of the guests' page tables"},
-    {"inside", &variants.inside, "a driver that could be elsewhere is in the hypervisor"},
+    {"inside", &variants.inside, "a device that could be elsewhere is in the hypervisor"},
 };
 
 // Whether the word stands at the text's begin.

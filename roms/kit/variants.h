@@ -12,7 +12,7 @@ struct Variants {
   bool lazy_fpu;               // x87 and SSE registers are switched when a guest uses them
   bool no_unrestricted_guest;  // CR0.PE and CR0.PG are 1 whenever a guest runs
   bool no_ept;                 // shadow paging; the manual allows no unrestricted guest without EPT
-  bool inside;                 // the driver that has a process or a domain of its own is in the hypervisor
+  bool inside;                 // a device that has a process or a domain of its own is in the hypervisor
 };
 
 // All false until the command line was read; they do not change later.

@@ -35,7 +35,7 @@ void start_one(const char* begin, u64 letters) {
   while (n < letters && begin[n] == ' ') ++n;
   memcpy(arguments, begin + n, smaller<u64>(letters - n, sizeof arguments - 1));
   if (names_variant(name))
-    choose_variants(begin, letters, "no-vpid lazy-fpu no-unrestricted-guest no-ept");
+    choose_variants(begin, letters, "no-vpid lazy-fpu no-unrestricted-guest no-ept inside");
   else if (name[0])
     start_program(name, arguments);
 }

@@ -4,6 +4,7 @@
 #include "roms/kit/pages.h"
 #include "roms/kit/print.h"
 #include "roms/kit/processor.h"
+#include "roms/loft/disk.h"
 #include "roms/loft/events.h"
 #include "roms/loft/switch.h"
 #include "roms/loft/vcpu.h"
@@ -70,6 +71,7 @@ void destroy_domain(Domain& d) {
   });
   for (Vcpu& v : d.vcpus)
     if (v.vmcs) free_page(v.vmcs);
+  remove_disk(d);
   d.ept.destroy();
   d.exists = false;
 }

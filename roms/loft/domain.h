@@ -8,6 +8,7 @@
 #include "roms/kit/ept.h"
 #include "roms/kit/fpu.h"
 #include "roms/kit/hypercalls.h"
+#include "roms/kit/ring.h"
 #include "roms/kit/vmx.h"
 #include "roms/loft/hyperv.h"
 
@@ -51,7 +52,7 @@ struct Vcpu {
   GuestFpu fpu;
 };
 
-constexpr u32 most_vcpus = 4, most_ports = 64, most_slots = 16;
+constexpr u32 most_vcpus = 4, most_ports = 64, most_slots = 16, disk_pages = 16;
 
 // A domain's end of an event channel.
 struct Port {
@@ -77,6 +78,11 @@ struct Domain {
   GrantEntry* grant_table;  // the same, call_set_grant_table
   Port ports[most_ports];   // port 0 is the timer's, port 1 tells the control domain that a slot was written
   u64 slots[most_slots];    // call_store_write
+
+  // Of the variant "inside".
+  DiskRing* disk_ring;  // in its memory; nullptr: it has no disk
+  u32 disk_port;
+  u64 disk[disk_pages];  // pages of the hypervisor's; 0: never written
 
   HyperV hyperv;  // what it was shown, and has set up
 

@@ -47,6 +47,21 @@ void unmap(Mapping& m) {
     __atomic_fetch_and(&owner.grant_table[m.number].flags, static_cast<u16>(~grant_in_use), __ATOMIC_SEQ_CST);
 }
 
+// What an entry of the owner's table grants to domain `user`.
+i64 look_up_grant(Domain& owner, u64 number, u64 user, bool writable, u64& host) {
+  if (!owner.grant_table || number >= entries_in_table) return refused_not_there;
+  // The owner writes to its table as it likes, also now: one copy is what is checked and what is used.
+  const u64 word = __atomic_load_n(reinterpret_cast<u64*>(&owner.grant_table[number]), __ATOMIC_RELAXED);
+  const GrantEntry entry = {static_cast<u16>(word), static_cast<u16>(word >> 16),
+                            static_cast<u32>(word >> 32)};
+  if (!(entry.flags & grant_valid) || entry.guest != user) return refused_not_allowed;
+  if (writable && !(entry.flags & grant_writable)) return refused_not_allowed;
+  // Only the owner's own RAM: what it sees of others by grants is not its to give.
+  const u64 page = static_cast<u64>(entry.page) * page_bytes;
+  host = page < owner.memory_bytes ? owner.ept.host_address(page) : 0;
+  return host ? 0 : refused_bad_argument;
+}
+
 }  // namespace
 
 i64 set_grant_table(Domain& d, u64 address) {
@@ -57,19 +72,17 @@ i64 set_grant_table(Domain& d, u64 address) {
   return 0;
 }
 
+u64 granted_page(Domain& owner, u64 number, u64 user, bool writable) {
+  u64 host = 0;
+  return look_up_grant(owner, number, user, writable, host) < 0 ? 0 : host;
+}
+
 i64 map_grant(Domain& d, u64 owner_number, u64 number, u64 address, bool writable) {
   Domain* owner = find_domain(owner_number, d);
-  if (!owner || !owner->grant_table || number >= entries_in_table) return refused_not_there;
-  // The owner writes to its table as it likes, also now: one copy is what is checked and what is used.
-  const u64 word = __atomic_load_n(reinterpret_cast<u64*>(&owner->grant_table[number]), __ATOMIC_RELAXED);
-  const GrantEntry entry = {static_cast<u16>(word), static_cast<u16>(word >> 16),
-                            static_cast<u32>(word >> 32)};
-  if (!(entry.flags & grant_valid) || entry.guest != d.number) return refused_not_allowed;
-  if (writable && !(entry.flags & grant_writable)) return refused_not_allowed;
-  // Only the owner's own RAM: what it sees of others by grants is not its to give.
-  const u64 page = static_cast<u64>(entry.page) * page_bytes;
-  const u64 host = page < owner->memory_bytes ? owner->ept.host_address(page) : 0;
-  if (!host || address % page_bytes || address < d.memory_bytes || address >= memory_device)
+  if (!owner) return refused_not_there;
+  u64 host = 0;
+  if (const i64 refused = look_up_grant(*owner, number, d.number, writable, host)) return refused;
+  if (address % page_bytes || address < d.memory_bytes || address >= memory_device)
     return refused_bad_argument;
   Mapping* m = free_mapping();
   if (!m || find(d, address)) return refused_no_room;

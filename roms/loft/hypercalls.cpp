@@ -1,6 +1,8 @@
 // Owns the hypercalls: a table from their numbers to what is done, and who may ask.
 #include "roms/kit/clock.h"
 #include "roms/kit/print.h"
+#include "roms/kit/variants.h"
+#include "roms/loft/disk.h"
 #include "roms/loft/events.h"
 #include "roms/loft/exits.h"
 #include "roms/loft/grants.h"
@@ -55,7 +57,11 @@ i64 set_timer_call(Vcpu& v, const Arguments& x) {
 i64 shared_page(Vcpu& v, const Arguments& x) { return set_shared_page(*v.domain, x.a, x.b); }
 i64 event_allocate(Vcpu& v, const Arguments& x) { return allocate_port(*v.domain, x.a); }
 i64 event_bind(Vcpu& v, const Arguments& x) { return bind_port(*v.domain, x.a, x.b); }
-i64 event_send(Vcpu& v, const Arguments& x) { return send_event(*v.domain, x.a); }
+i64 event_send(Vcpu& v, const Arguments& x) {
+  if (!is_disk_port(*v.domain, x.a)) return send_event(*v.domain, x.a);
+  serve_disk(*v.domain);
+  return 0;
+}
 i64 grant_table(Vcpu& v, const Arguments& x) { return set_grant_table(*v.domain, x.a); }
 i64 grant_map(Vcpu& v, const Arguments& x) { return map_grant(*v.domain, x.a, x.b, x.c, x.d); }
 i64 grant_unmap(Vcpu& v, const Arguments& x) { return unmap_grant(*v.domain, x.a); }
@@ -63,7 +69,10 @@ i64 grant_unmap(Vcpu& v, const Arguments& x) { return unmap_grant(*v.domain, x.a
 i64 store_write(Vcpu& v, const Arguments& x) {
   if (x.a >= most_slots) return refused_bad_argument;
   v.domain->slots[x.a] = x.b;
-  set_pending(domain(0), 1);
+  if (variants.inside)
+    connect_disk(*v.domain);
+  else
+    set_pending(domain(0), 1);
   return 0;
 }
 

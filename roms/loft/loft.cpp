@@ -65,7 +65,7 @@ void kit_main(const kit::BootInformation& boot) {
   // The first word is the program's own name, as a multiboot loader gives it.
   const char* words = boot.command_line;
   while (*words && *words != ' ') ++words;
-  choose_variants(words, length_of(words), "no-vpid lazy-fpu");
+  choose_variants(words, length_of(words), "no-vpid lazy-fpu inside");
   if (!boot.module_count)
     stop("no module: the first one is the control domain (-initrd \"loft-control.elf,tiny.elf\")");
   start_clock();

@@ -1,5 +1,7 @@
 // Owns the guest's accesses to devices: ports and memory that is not there. What the kernel has no chip for
 // becomes the process's.
+#include "roms/kit/hypercalls.h"
+#include "roms/kit/variants.h"
 #include "roms/lodge/process.h"
 #include "roms/lodge/vm/exits.h"
 #include "roms/lodge/vm/vmcs.h"
@@ -61,6 +63,22 @@ MemoryMove move_at_rip(VirtualCpu& cpu) {
   return decode_move(code, mode_of_guest());
 }
 
+// The variant "inside": a device that is otherwise the VMM's (programs/vmm/devices.cpp). What the run page
+// asks for is done here, and nobody has to go to ring 3 and back.
+bool answer_inside(VirtualCpu& cpu) {
+  RunPage& page = *cpu.page;
+  const bool in_memory = page.why == RunExit::memory;
+  const bool here = in_memory ? page.address == memory_device : page.port == port_device;
+  if (!variants.inside || !here || page.bytes != 4) return false;
+  u32& its_register = cpu.machine->inside_registers[in_memory];
+  if (page.write)
+    its_register = static_cast<u32>(page.data);
+  else
+    page.data = its_register + 1;
+  finish(cpu);
+  return true;
+}
+
 }  // namespace
 
 // The manual's "Exit Qualification for I/O Instructions".
@@ -80,7 +98,7 @@ bool handle_port(VirtualCpu& cpu) {
   page.port = port;
   page.data = write ? masked(cpu.registers.rax, bytes) : 0;
   if (!write) cpu.unfinished = Unfinished::port;
-  return true;
+  return !answer_inside(cpu);
 }
 
 // A page that the guest has not touched yet is asked of the process's memory; where there is no memory lies a
@@ -104,10 +122,9 @@ bool access_device(VirtualCpu& cpu, u64 guest) {
   page.data = move.write ? value_of(move, read_register(cpu, move.register_number)) : 0;
   skip_instruction(
       move.length);  // its length is not in the VMCS: an EPT violation may come from no instruction at all
-  if (move.write) return true;
-  cpu.unfinished = Unfinished::memory;
+  if (!move.write) cpu.unfinished = Unfinished::memory;
   cpu.move = move;
-  return true;
+  return !answer_inside(cpu);
 }
 
 void finish(VirtualCpu& cpu) {

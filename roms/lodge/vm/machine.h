@@ -66,9 +66,10 @@ struct VirtualMachine {
   MemorySlot slots[most_slots];
   u64 cpu_count;
   VirtualCpu cpus[most_cpus];
-  u64 msr_bitmap;      // physical
-  u64 identity_table;  // physical, of the variant no-unrestricted-guest; 0: none
-  u64 tsc_offset;      // the guest's time-stamp counter began at 0
+  u64 msr_bitmap;           // physical
+  u64 identity_table;       // physical, of the variant no-unrestricted-guest; 0: none
+  u32 inside_registers[2];  // of the variant "inside": a device's by ports, and its register in memory
+  u64 tsc_offset;           // the guest's time-stamp counter began at 0
   Pic pic;
   Pit pit;
   Alarm pit_alarm;

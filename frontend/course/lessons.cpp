@@ -42,9 +42,11 @@ class Reader {
 
   bool read_keys(const TomlValue& document, Lesson& lesson) {
     for (const auto& [name, value] : document.members) {
-      if (name == "title"   ? !text(value, lesson.title)
-          : name == "files" ? !texts(value, lesson.files)
-          : name == "hints" ? !texts(value, lesson.hints)
+      if (name == "title"         ? !text(value, lesson.title)
+          : name == "files"       ? !texts(value, lesson.files)
+          : name == "hints"       ? !texts(value, lesson.hints)
+          : name == "watch"       ? !watch(value, lesson.watch)
+          : name == "watch_flags" ? !texts(value, lesson.watch_flags)
           : name == "diagnosis"
               ? !each(value,
                       [&](const TomlValue& one) { return diagnosis(one, lesson.diagnoses.emplace_back()); })
@@ -58,6 +60,12 @@ class Reader {
     return true;
   }
 
+  bool watch(const TomlValue& value, Watch& to) {
+    if (value.kind != Kind::text || (value.text != "visor" && value.text != "lesson"))
+      return fail(value, "what is watched is \"visor\" or \"lesson\"");
+    to = value.text == "visor" ? Watch::visor : Watch::lesson;
+    return true;
+  }
   bool text(const TomlValue& value, std::string& to) {
     if (value.kind != Kind::text) return fail(value, "a text stands here");
     to = value.text;

@@ -23,6 +23,9 @@ struct Question {
   std::string text, answer;
 };
 
+// What the script watch.txt is run on.
+enum class Watch { visor, lesson };  // the guest that is built in; the lesson's own program
+
 struct Lesson {
   unsigned number = 0;
   std::string name;                // of its folder: "03-first-entry"
@@ -30,6 +33,8 @@ struct Lesson {
   std::string title;               // "The first entry"
   std::vector<std::string> files;  // those with holes
   std::vector<std::string> hints;  // from the gentle one to the plain one
+  Watch watch = Watch::visor;
+  std::vector<std::string> watch_flags;  // more of the machine: "-smp", "2"
   std::vector<Diagnosis> diagnoses;
   std::vector<Question> questions;
 };

@@ -17,6 +17,7 @@
 #include "frontend/course/course_progress.h"
 #include "frontend/course/folders.h"
 #include "frontend/course/grading.h"
+#include "frontend/course/watching.h"
 #include "frontend/inspect/nearest.h"
 #include "frontend/program/course_text.h"
 #include "frontend/program/options.h"
@@ -194,8 +195,16 @@ int answers(Call& call) {
 int watch(Call& call) {
   const Lesson* const lesson = chosen(call);
   if (!lesson) return exit_usage;
-  std::string script = (fs::path(lesson->folder) / "watch.txt").string();
-  std::vector<std::string> all = {call.program, "debug", "-x", script};
+  const std::string script = (fs::path(lesson->folder) / "watch.txt").string();
+  std::vector<std::string> all = {call.program, "debug"}, flags;
+  std::string said, error;
+  if (!course::watched_machine(*lesson, call.course, call.words.size() > 1 ? call.words[1] : "", flags, said,
+                               error)) {
+    tell(said);
+    return fail(error);
+  }
+  all.insert(all.end(), flags.begin(), flags.end());
+  all.insert(all.end(), {"-x", script});
   if (!isatty(STDIN_FILENO)) all.emplace_back("--batch");
   std::vector<char*> words;
   for (std::string& word : all) words.push_back(word.data());
@@ -212,7 +221,7 @@ struct Act {
 constexpr Act acts[] = {
     {"list", "", "the lessons, and how far you are; this is what ringside course alone does, too", list, 0},
     {"start", "N [FOLDER]", "copy lesson N's text and exercise into a folder of yours", start, 2},
-    {"watch", "[N]", "something to see in the debugger before you begin", watch, 1},
+    {"watch", "[N [FOLDER]]", "something to see in the debugger; FOLDER: on your own program", watch, 2},
     {"check", "[N [FOLDER]]", "build your files, run them, and say what is wrong", check, 2},
     {"hint", "[N]", "the next of the lesson's hints", hint, 1},
     {"reset", "[N [FOLDER]]", "the exercise as it was; asks before it writes over yours", reset, 2},

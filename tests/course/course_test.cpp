@@ -185,11 +185,47 @@ TEST_CASE("every lesson has what a lesson needs, and its script runs") {
     const std::string text = read_file(lesson.folder + "/lesson.md");
     CHECK(has(text, "# Lesson " + number(lesson) + ": " + lesson.title));
     CHECK(has(text, ".svg)"));
+    if (lesson.watch == course::Watch::lesson && !has_toolchain()) continue;
     const Result watched = ringside_course({"watch", number(lesson)});
     CHECK(watched.status == 0);
     CHECK(watched.err == "");
     CHECK(has(watched.out, "----"));
   }
+}
+
+TEST_CASE("what is watched is the lesson's own program where the lesson says so, or the student's") {
+  if (!has_toolchain()) return;
+  const Home home;
+  // What only the solved program shows, if its script is about the thing itself.
+  const std::pair<unsigned, std::string_view> shown[] = {
+      {6, "PTE        at 0x"},
+      {11, "vector 0x61; external interrupt"},
+      {12, "0900:0000 at 0x9000"},
+      {14, "(anonymous namespace)::l1()"},
+      {15, "why: the bit of MSR 0xc0000082 is 1 in the write bitmap for high MSRs"},
+  };
+  for (const auto& [lesson, text] : shown) {
+    CAPTURE(lesson);
+    const Result watched = ringside_course({"watch", std::to_string(lesson)});
+    CAPTURE(watched.out);
+    CHECK(has(watched.out, "lesson " + std::to_string(lesson) + ": begins\n"));
+    CHECK(has(watched.out, text));
+    CHECK(!has(watched.out, "\nok: all"));
+  }
+  // The exercise as it is at the start: the attacker goes through the border, and the script finds no exit
+  // there.
+  const std::string folder = home / "mine";
+  REQUIRE(ringside_course({"start", "15", folder}).status == 0);
+  const Result mine = ringside_course({"watch", "15", folder});
+  CHECK(has(mine.out, "lesson 15: begins\n"));
+  CHECK(!has(mine.out, shown[4].second));
+  fs::remove(folder + "/attacker.asm");
+  const Result without = ringside_course({"watch", "15", folder});
+  CHECK(without.status == 1);
+  CHECK(has(without.err, "attacker.asm: there is no such file; ringside course reset 15"));
+  const Result visor = ringside_course({"watch", "3", folder});
+  CHECK(visor.status == 1);
+  CHECK(has(visor.err, "lesson 3 is shown on the guest that is built in"));
 }
 
 TEST_CASE("every lesson's start is built and fails, and its solution passes") {

@@ -40,6 +40,34 @@ TEST_CASE("Linux is a guest of the lodge: its VMM in ring 3 plays the serial por
 }
 
 TEST_CASE(
+    "Linux is a guest of the lodge's variants: without VPID and with lazily switched registers, without "
+    "unrestricted guests, and by shadow paging") {
+  const std::string at = guest_images("linux"), roms = RINGSIDE_BINARY_DIR "/roms/";
+  if (at.empty() || !std::filesystem::exists(roms + "lodge.elf")) return;
+  for (const std::string words : {"no-vpid lazy-fpu", "no-unrestricted-guest", "no-ept"}) {
+    CAPTURE(words);
+    const Result result =
+        run({"-nographic", "-no-reboot", "-m", "512", "--timeout", "1800", "-kernel", roms + "lodge.elf",
+             "-initrd", roms + "lodge-vmm.elf," + at + "/vmlinuz," + at + "/linux.cpio", "-append",
+             words + "; lodge-vmm vmlinuz mem=256 initrd=linux.cpio -- console=ttyS0 work=0 "
+                     "off=reboot reboot=t"});
+    INFO(result.out.substr(result.out.size() - std::min<std::size_t>(result.out.size(), 2000)));
+    CHECK(result.status == 0);
+    const bool page_faults = has(result.out, " exits by Exception"),
+               invlpg = has(result.out, " exits by INVLPG"),
+               violations = has(result.out, " exits by EPT violation");
+    CHECK(page_faults == (words != "no-unrestricted-guest"));
+    CHECK(invlpg == (words == "no-ept"));
+    CHECK(violations == (words != "no-ept"));
+    for (const std::string_view line :
+         {"GUEST-READY", "GUEST-OFF", "vmm: the guest has ended: triple fault"}) {
+      CAPTURE(line);
+      CHECK(has(result.out, line));
+    }
+  }
+}
+
+TEST_CASE(
     "Linux finds VMware below it where the lodge shows its backdoor, and takes the clock's speed from "
     "there") {
   const std::string at = guest_images("linux"), roms = RINGSIDE_BINARY_DIR "/roms/";

@@ -29,6 +29,19 @@ TEST_CASE("Linux is a domain of the loft, on one CPU and on two, and does its wo
   }
 }
 
+TEST_CASE("Linux does its work without VPID and with lazily switched registers, on two CPUs") {
+  const std::string at = guest_images("linux"), roms = RINGSIDE_BINARY_DIR "/roms/";
+  if (at.empty() || !std::filesystem::exists(roms + "loft.elf")) return;
+  const Result result = run({"-nographic", "-no-reboot", "-m", "512", "-smp", "2", "--timeout", "1800",
+                             "-kernel", roms + "loft.elf", "-append", "no-vpid lazy-fpu", "-initrd",
+                             roms + "loft-control.elf," + at + "/vmlinuz memory=256 serial console=ttyS0," +
+                                 at + "/linux.cpio ramdisk",
+                             "--expect", "^GUEST-READY", "--expect", "^WORK-DONE"});
+  INFO(result.out.substr(result.out.size() - std::min<std::size_t>(result.out.size(), 2000)));
+  INFO(result.err);
+  CHECK(result.status == 0);
+}
+
 TEST_CASE(
     "Linux finds Hyper-V below it where a domain of the loft is made so, and reads the time from its page") {
   const std::string at = guest_images("linux"), roms = RINGSIDE_BINARY_DIR "/roms/";

@@ -79,6 +79,7 @@ bool set_control_registers(VirtualCpu& cpu, const ControlRegisters& r) {
   set_bits(VM_ENTRY_CONTROLS, entry_control::ia32e_mode_guest, real.efer & EFER::LMA);
   set_bits(PRIMARY_CONTROLS, primary_control::cr3_load_exiting | primary_control::cr3_store_exiting,
            owns_cr3());
+  forget_translations(cpu);
   return true;
 }
 

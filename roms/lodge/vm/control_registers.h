@@ -11,7 +11,8 @@ struct ControlRegisters {
 
 // As the guest reads them.
 ControlRegisters control_registers(const VirtualCpu& cpu);
-// false: a mode that this variant of the kernel has no way to run.
+// As after a MOV to one of them, the processor remembers nothing of the guest's linear addresses. false: a
+// mode that this variant of the kernel has no way to run.
 bool set_control_registers(VirtualCpu& cpu, const ControlRegisters& registers);
 
 // Bits of CR0 and CR4 that are the host's for ever: the guest reads their value in the read shadow, and a
@@ -28,7 +29,7 @@ bool must_page();
 // A page of such tables, which EPT shows the guest at an address where it has nothing else.
 void make_identity_table(VirtualMachine& machine);
 
-// What the processor remembers of the guest's linear addresses is out of date, as after a MOV to CR3.
+// What the processor remembers of the guest's linear addresses is out of date.
 void forget_translations(VirtualCpu& cpu);
 
 }  // namespace lodge

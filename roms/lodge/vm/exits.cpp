@@ -60,7 +60,6 @@ bool change(VirtualCpu& cpu, ControlRegisters r) {
   const bool long_mode = r.cr0 & CR0::PG && r.efer & EFER::LME;
   r.efer = long_mode ? r.efer | EFER::LMA : r.efer & ~EFER::LMA;
   if (!set_control_registers(cpu, r)) return back(cpu, RunExit::failed);
-  forget_translations(cpu);
   skip_instruction();
   return false;
 }

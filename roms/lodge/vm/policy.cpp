@@ -112,7 +112,6 @@ bool write_efer(VirtualCpu& cpu, u64 value) {
     return inject_exception(cpu, general_protection, true), false;
   r.efer = (value & ~EFER::LMA) | (r.efer & EFER::LMA);
   set_control_registers(cpu, r);
-  forget_translations(cpu);
   skip_instruction();
   return false;
 }

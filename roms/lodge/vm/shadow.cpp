@@ -13,7 +13,7 @@ namespace {
 constexpr u64 present = 1, may_write = 2, user = 4, dirty = 1 << 6, no_execute = 1ul << 63;
 constexpr u64 address_mask = 0x000ffffffffff000;
 constexpr u32 code_present = 1, code_write = 2, code_user = 4;
-constexpr u64 most_tables = 1024;
+constexpr u64 most_tables = 1024, least_memory = 512 << 10;  // less than page_at leaves for tables
 
 // What the shadow has for a page of the guest's. The guest may write to it only once its own dirty flag is 1:
 // else the first write has to come here, because nobody else would set that flag.
@@ -27,6 +27,14 @@ u64 shadow_of(const Walk& found, u64 host, bool write) {
   // lose the page until they touch it.
   if (write && !found.writable) entry = (entry | may_write) & ~user;
   return entry;
+}
+
+u64& entry_of(VirtualCpu& cpu, u64 linear) {
+  if (cpu.shadow.is_full()) {
+    cpu.shadow.empty();
+    forget_translations(cpu);
+  }
+  return cpu.shadow.entry(linear);
 }
 
 // The guest shall see the fault as if there were no hypervisor. Bit 0 of the code says what its own tables
@@ -48,7 +56,6 @@ void Shadow::destroy() {
 }
 
 u64& Shadow::entry(u64 linear) {
-  if (tables_ > most_tables) empty();
   u64 table = root_;
   for (unsigned level = levels_; level > 1; --level) {
     u64& next = at<u64>(table)[linear >> (3 + 9 * level) & 511];
@@ -78,7 +85,11 @@ void Shadow::empty(unsigned levels) {
   levels_ = levels;
 }
 
-void Shadow::forget(u64 linear) { entry(linear) = 0; }
+// A few are left in any case, because one instruction may need several pages at once.
+bool Shadow::is_full() const {
+  constexpr u64 few_tables = 32;
+  return tables_ > most_tables || (tables_ > few_tables && free_memory() < least_memory);
+}
 
 bool handle_page_fault(VirtualCpu& cpu) {
   const u64 linear = vmread(EXIT_QUALIFICATION);
@@ -92,7 +103,7 @@ bool handle_page_fault(VirtualCpu& cpu) {
   if (!host) return access_device(cpu, found.physical);
   if (write && found.entry) *found.entry |= dirty;
   const u64 wanted = shadow_of(found, host, write);
-  u64& entry = cpu.shadow.entry(linear);
+  u64& entry = entry_of(cpu, linear);
   // All is there, and the processor does not allow it: by SMEP, SMAP or NX, which it knows better than a
   // handler.
   if (entry == wanted) return inject_page_fault(cpu, linear, code, true);
@@ -101,7 +112,7 @@ bool handle_page_fault(VirtualCpu& cpu) {
 }
 
 bool handle_invlpg(VirtualCpu& cpu) {
-  cpu.shadow.forget(vmread(EXIT_QUALIFICATION));
+  entry_of(cpu, vmread(EXIT_QUALIFICATION)) = 0;
   forget_translations(cpu);
   skip_instruction();
   return false;

@@ -23,14 +23,14 @@ class Shadow {
 
   // What CR3 has to be.
   u64 root() const { return root_; }
-  // The entry of the last level for an address, with the tables above it. If there are too many of them, all
-  // are given back before: a guest that touches a page here and a page there would have the kernel's memory.
+  // The entry of the last level for an address, with the tables above it.
   u64& entry(u64 linear);
+  // So many tables are there, or so little memory is left, that all should be given back: else a guest that
+  // touches a page here and a page there would have the kernel's memory.
+  bool is_full() const;
   // Nothing is in it. 4 levels are those of 64-bit mode, 3 are PAE's.
   void empty(unsigned levels);
   void empty() { empty(levels_); }
-  // INVLPG.
-  void forget(u64 linear);
 
  private:
   void free_tables(u64 table, unsigned level);

@@ -13,6 +13,11 @@ namespace ringside {
 
 void tell_replay_difference(const RunOptions& options, const Replayer::Difference& difference,
                             const std::function<bool()>& goes_on) {
+  if (difference.unlike == 0)
+    return say(fmt::format(
+        "--replay {}: no instruction has run yet: the machine itself is another. The Ringside that "
+        "recorded replays it",
+        options.replay));
   say(fmt::format("--replay {}: looking for the first instruction that differs", options.replay));
   Session first(unseen(options, Dispatcher::emitted)), second(unseen(options, Dispatcher::reference));
   std::string error;

@@ -201,6 +201,13 @@ TEST_CASE("a run that is not as it was recorded says where, and the first instru
   CHECK(has(result.err, "both do the same there, and not what was recorded"));
   CHECK(has(result.err, "--record CLOSER,every=5,from=20000,to=25000, and replay"));
 
+  // A machine that is another before its first instruction is not searched for one.
+  session.folder.write("recording", with_another_rbx(good, 0));
+  const Result another = replay(session);
+  CHECK(another.status == 1);
+  CHECK(has(another.err, "no instruction has run yet: the machine itself is another"));
+  CHECK(!has(another.err, "looking for"));
+
   // The one who recorded looks closer, and finds the very instruction.
   session.folder.write("recording", good);
   const std::string closer = session.folder / "closer";

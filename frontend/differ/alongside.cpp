@@ -20,6 +20,8 @@ constexpr u64 first_stretch = 2000, longest_stretch = 1'000'000;
 constexpr u64 fine_steps = 400;           // not worth a search by halves
 constexpr u64 longest_wait = 4'000'000;   // steps in a loop; who has not left it then waits for ever
 constexpr double doubtful_patience = 10;  // seconds, for a place where the peer may never come
+// Such a place at the end of a stretch: it is nearer, if no loop is before it.
+constexpr double nearby_patience = 2, steps_a_second = 100'000;
 
 class Alongside {
  public:
@@ -31,6 +33,7 @@ class Alongside {
   Comparison run(u64 most, bool direct, std::optional<u64> from, const std::function<bool()>& goes_on) {
     result_.unit = "steps";
     goes_on_ = goes_on;
+    peer_.ask_while_waiting(goes_on);
     if (begin(direct, from)) {
       u64 stretch = first_stretch;
       while (!done_ && steps_ < most && goes_on_now()) {
@@ -74,8 +77,12 @@ class Alongside {
     return true;
   }
   bool fail() {
-    result_.failure = peer_.error();
     done_ = true;
+    if (goes_on_now())
+      result_.failure = peer_.error();
+    else if (waits_for_)
+      result_.remarks.push_back(
+          fmt::format("there was no time left: the peer was on its way to {}", named(*waits_for_)));
     return false;
   }
 
@@ -115,7 +122,7 @@ class Alongside {
       keep(point);
       return;
     }
-    if (!result_.failure.empty()) return;
+    if (done_) return;
     search(start, trace, point.steps);
   }
   bool add_step(std::vector<u64>& trace) {
@@ -186,7 +193,7 @@ class Alongside {
         keep(point);
         start = own_.here();
         same += point.steps;
-      } else if (result_.failure.empty()) {
+      } else if (!done_) {
         apart = same + point.steps;
       } else {
         return;
@@ -225,9 +232,13 @@ class Alongside {
     const std::string asked = behind_loop_ && !point.in_handler ? asked_in(*behind_loop_) : std::string();
     const std::vector<u64> before = own_.general_registers();
     for (u64 n = 0; n < point.steps; ++n) own_.step();
-    peer_.let_patience(doubtful_patience);
+    const double nearby = nearby_patience + static_cast<double>(point.steps) / steps_a_second;
+    peer_.let_patience(behind_loop_ ? doubtful_patience : std::min(nearby, doubtful_patience));
+    waits_for_ = point.address;
     const Peer::Went went = peer_.run_to(point.address, point.hits);
     peer_.let_patience(peer_patience);
+    if (went == Peer::Went::lost && !goes_on_now()) return fail();
+    waits_for_.reset();
     if (went != Peer::Went::there) return false;
     std::vector<PeerRegister> now;
     std::vector<DifferentValue> differ;
@@ -320,7 +331,10 @@ class Alongside {
   }
   Peer::Went peer_runs(u64 address, bool asleep = false) {
     points_.push_back({address, 1, 0, false, asleep});
-    return peer_.run_to(address, 1, asleep);
+    waits_for_ = address;
+    const Peer::Went went = peer_.run_to(address, 1, asleep);
+    if (went != Peer::Went::lost) waits_for_.reset();
+    return went;
   }
 
   // Handlers of interrupts have run at other times, so that the guest may read there what it did not write
@@ -346,6 +360,7 @@ class Alongside {
     const Peer::Went went = peer_runs(own_.address(), true);
     peer_.let_patience(peer_patience);
     if (went == Peer::Went::there) return same_at_handler(before);
+    if (went == Peer::Went::lost && !goes_on_now()) return fail();
     part(before, {{"an interrupt", fmt::format("its handler runs, before {}", named(own_.address())),
                    went == Peer::Went::ended ? "none came before the machine's end" : "none comes"}});
     return false;
@@ -569,6 +584,7 @@ class Alongside {
   };
   std::map<std::string, Taken> taken_;
   std::size_t times_taken_ = 0;
+  std::optional<u64> waits_for_;  // where the peer is sent, as long as it has not come
 };
 
 }  // namespace

@@ -195,7 +195,7 @@ class BochsPeer final : public Peer {
         --prompts;
       }
       if (prompts == 0) return heard;
-      auto more = wire_->receive(patience_);
+      auto more = wire_->receive(patience_, goes_on_);
       if (!more) {
         hang_up();
       } else if (more->empty() || heard.size() > most) {

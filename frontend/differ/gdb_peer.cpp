@@ -158,7 +158,7 @@ class GdbPeer final : public Peer {
         if (acknowledge_) wire_->send("+");
         return std::move(item->body);
       }
-      auto more = wire_->receive(patience_);
+      auto more = wire_->receive(patience_, goes_on_);
       if (!more) {
         gone();
       } else if (more->empty()) {

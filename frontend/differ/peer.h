@@ -14,7 +14,7 @@
 namespace ringside {
 
 // How long a peer may be silent, in seconds of the processor's time that it has had, or of the host's if it
-// sleeps.
+// sleeps or dozes.
 constexpr double peer_patience = 60;
 
 // What a peer says of a register that both have.
@@ -48,10 +48,13 @@ class Peer {
   // How long the peer may be silent from now on, in seconds as peer_patience has them. Who is not sure that
   // it ever comes to a place does not wait for it as long as for an answer.
   void let_patience(double seconds) { patience_ = seconds; }
+  // Asked again and again while the peer is silent; false: enough, it is lost.
+  void ask_while_waiting(std::function<bool()> goes_on) { goes_on_ = std::move(goes_on); }
 
  protected:
   std::string error_;
   double patience_ = peer_patience;
+  std::function<bool()> goes_on_;
 };
 
 // The bytes of a conversation with a peer.
@@ -59,8 +62,9 @@ class Wire {
  public:
   virtual ~Wire() = default;
   virtual bool send(std::string_view bytes) = 0;  // false: nobody is there
-  // What has come, as soon as something has; empty: nothing did in this time. nullopt: nobody is there.
-  virtual std::optional<std::string> receive(double seconds) = 0;
+  // What has come, as soon as something has; empty: nothing did in this time, or `goes_on`, which is asked
+  // while nothing comes, said that it is enough. nullopt: nobody is there.
+  virtual std::optional<std::string> receive(double seconds, const std::function<bool()>& goes_on = {}) = 0;
   // The last line of what the peer complained of; may be empty.
   virtual std::string complaint() const { return {}; }
 };

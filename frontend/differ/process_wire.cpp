@@ -14,16 +14,28 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
-#include "frontend/conform/running/allowance.h"
 #include "frontend/conform/running/process.h"
+#include "frontend/differ/patience.h"
 #include "frontend/differ/peer.h"
 
 namespace ringside {
 namespace {
 
 constexpr int not_to_be_run = 127;
+
+// Each of its threads waits for something else than the processor: QEMU's first one does so while another
+// runs the guest.
+bool all_sleep(pid_t child) {
+  std::error_code none;
+  bool all = conform::sleeps(child);
+  for (const auto& entry : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", child), none))
+    all = all && conform::sleeps(static_cast<pid_t>(std::atoi(entry.path().filename().c_str())));
+  return all;
+}
 
 class ProcessWire final : public Wire {
  public:
@@ -47,15 +59,17 @@ class ProcessWire final : public Wire {
     return true;
   }
 
-  std::optional<std::string> receive(double seconds) override {
+  std::optional<std::string> receive(double seconds, const std::function<bool()>& goes_on) override {
     using Clock = std::chrono::steady_clock;
     constexpr double look_each = 0.1;
-    const Clock::time_point since = Clock::now();
-    conform::Allowance patience(seconds, 0, conform::processor_seconds(child_));
+    const auto seconds_now = [] {
+      return std::chrono::duration<double>(Clock::now().time_since_epoch()).count();
+    };
+    Patience patience(seconds, seconds_now(), conform::processor_seconds(child_));
     pollfd wanted{line_, POLLIN, 0};
     while (poll(&wanted, 1, static_cast<int>(std::min(seconds, look_each) * 1000)) <= 0) {
-      const double age = std::chrono::duration<double>(Clock::now() - since).count();
-      if (patience.used_up(age, conform::processor_seconds(child_), conform::sleeps(child_)))
+      if (goes_on && !goes_on()) return std::string();
+      if (patience.used_up(seconds_now(), conform::processor_seconds(child_), all_sleep(child_)))
         return std::string();
     }
     std::array<char, 65536> bytes;

@@ -234,6 +234,31 @@ TEST_CASE("a peer that fails is told in one line") {
   }
 }
 
+// As QEMU does whose guest has halted in a handler that the own side never enters.
+TEST_CASE("a peer that never comes where it is sent ends the comparison when the time is over") {
+  const auto own = hello();
+  const auto peer = gdb_peer("the peer", fake_wire({hello, 0, {}, true}));
+  int asked = 0;
+  const auto goes_on = [&asked] { return ++asked < 1000; };
+  const Comparison result = run_alongside(*own, *peer, ~u64{0}, nullptr, false, goes_on);
+  CHECK(result.failure == "");
+  CHECK(result.ending == "");
+  CHECK_MESSAGE(!result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
+  CHECK(result.instructions == 0);
+  CHECK(asked < 1100);
+  REQUIRE(!result.remarks.empty());
+  CHECK(result.remarks[0].starts_with("there was no time left: the peer was on its way to 0x"));
+}
+
+// Without such an end it is only late: what the steps say is found.
+TEST_CASE("a peer that never comes where it is sent is followed step by step") {
+  const FakePeer harmed{hello, 333, [](Machine& m) { m.cpu(0).cr2 ^= 0x10; }, true};
+  const Comparison result = compare(fake_wire(harmed));
+  CHECK(result.failure == "");
+  REQUIRE_MESSAGE(result.parting, text(comparison_sheet(result, "Ringside", "the peer")));
+  CHECK(result.parting->alike == 332);
+}
+
 TEST_CASE("peers by name are refused in one line") {
   std::string error;
   CHECK(!known_peer("simics", hello_config(), "", error));

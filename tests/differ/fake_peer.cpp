@@ -22,11 +22,18 @@ class FakeWire final : public Wire {
   bool send(std::string_view bytes) override {
     for (const char c : bytes) {
       const auto item = reader_.take(static_cast<u8>(c));
-      if (item && item->kind == PacketReader::Item::Kind::packet) output_ += frame(answer(item->body));
+      if (!item || item->kind != PacketReader::Item::Kind::packet) continue;
+      if (peer_.never_comes && item->body == "c") continue;
+      output_ += frame(answer(item->body));
     }
     return true;
   }
-  std::optional<std::string> receive(double) override { return std::exchange(output_, {}); }
+  std::optional<std::string> receive(double, const std::function<bool()>& goes_on) override {
+    // Who is asleep for ever is waited for as long as whoever waits likes.
+    while (output_.empty() && goes_on && goes_on()) {
+    }
+    return std::exchange(output_, {});
+  }
 
  private:
   std::string answer(std::string_view body) {
@@ -100,7 +107,7 @@ class BabblingWire final : public Wire {
  public:
   explicit BabblingWire(std::string answer) : answer_(std::move(answer)) {}
   bool send(std::string_view) override { return true; }
-  std::optional<std::string> receive(double) override { return answer_; }
+  std::optional<std::string> receive(double, const std::function<bool()>&) override { return answer_; }
 
  private:
   std::string answer_;
@@ -110,7 +117,7 @@ class AbsentWire final : public Wire {
  public:
   explicit AbsentWire(bool silent) : silent_(silent) {}
   bool send(std::string_view) override { return silent_; }
-  std::optional<std::string> receive(double) override {
+  std::optional<std::string> receive(double, const std::function<bool()>&) override {
     return silent_ ? std::optional<std::string>("") : std::nullopt;
   }
   std::string complaint() const override { return "no such machine"; }

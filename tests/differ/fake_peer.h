@@ -16,6 +16,7 @@ struct FakePeer {
   static constexpr u64 each_step = ~u64{0};
   u64 harm_at = 0;
   std::function<void(Machine&)> harm;
+  bool never_comes = false;  // it is silent when it is to go on, as one whose CPU sleeps
 };
 // Opens the wire to a stub whose machine is made anew each time.
 OpenWire fake_wire(FakePeer peer);

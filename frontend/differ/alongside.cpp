@@ -4,12 +4,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <unordered_set>
 
 #include "frontend/differ/before_step.h"
 #include "frontend/differ/own_side.h"
 #include "frontend/differ/places.h"
+#include "frontend/differ/taken_words.h"
 #include "frontend/inspect/where.h"
 #include "vmx/capabilities.h"
 
@@ -17,11 +17,13 @@ namespace ringside {
 namespace {
 
 constexpr u64 first_stretch = 2000, longest_stretch = 1'000'000;
+constexpr unsigned most_passes = 16;  // over the same steps, each with an eye on another byte
+constexpr std::string_view ram_of_others =
+    "RAM that the instruction there did not write: a handler, a device (DMA) or code interrupted elsewhere";
 constexpr u64 fine_steps = 400;           // not worth a search by halves
 constexpr u64 longest_wait = 4'000'000;   // steps in a loop; who has not left it then waits for ever
 constexpr double doubtful_patience = 10;  // seconds, for a place where the peer may never come
-// Such a place at the end of a stretch: it is nearer, if no loop is before it.
-constexpr double nearby_patience = 2, steps_a_second = 100'000;
+constexpr double nearby_patience = 2, steps_a_second = 100'000;  // if no loop is before it
 
 class Alongside {
  public:
@@ -38,9 +40,9 @@ class Alongside {
       u64 stretch = first_stretch;
       while (!done_ && steps_ < most && goes_on_now()) {
         // Where the peer's word was taken, it will have to be again soon.
-        const std::size_t taken = times_taken_;
+        const std::size_t taken = taken_.times();
         compare_stretch(std::min(stretch, most - steps_));
-        stretch = times_taken_ != taken ? fine_steps : std::min(stretch * 2, longest_stretch);
+        stretch = taken_.times() != taken ? fine_steps : std::min(stretch * 2, longest_stretch);
       }
     }
     result_.instructions = steps_;
@@ -217,7 +219,7 @@ class Alongside {
         return fail();
       }
     }
-    if (times_taken_ == 0) return true;
+    if (taken_.times() == 0) return true;
     std::vector<PeerRegister> now;
     if (!peer_.registers(now)) return fail();
     if (!own_.differing(now).empty()) {
@@ -252,8 +254,12 @@ class Alongside {
       took(fmt::format("registers behind a loop at {}, which runs another number of rounds; it asks {}",
                        named(behind_loop_->first), asked));
     }
-    if (differ.empty() && !interrupted() && !own_.compare_pages(peer_, differ)) return fail();
-    return differ.empty();
+    if (differ.empty() && !own_.compare_pages(peer_, differ)) return fail();
+    // Behind such a loop, and where handlers have run at other times, RAM tells as little.
+    if (differ.empty() || asked.empty() || !interrupted() || !own_.differing(now).empty())
+      return differ.empty();
+    took(std::string(ram_of_others), named(behind_loop_->first));
+    return own_.take_pages(peer_) || fail();
   }
   void keep(const Point& point) {
     points_.push_back(point);
@@ -291,9 +297,12 @@ class Alongside {
       ++steps_;
       trace.push_back(own_.address());
     }
-    if (!interrupted() && !own_.compare_pages(peer_, differ)) {
-      fail();
-      return;
+    if (!own_.compare_pages(peer_, differ)) fail();
+    if (done_) return;
+    if (!differ.empty() && interrupted() && ++passes_ > most_passes) {
+      took(std::string(ram_of_others), named(own_.address()));
+      if (!own_.take_pages(peer_)) fail();
+      differ.clear();
     }
     if (!differ.empty() && watched_) {
       part({}, std::move(differ));
@@ -304,9 +313,11 @@ class Alongside {
       steps_ = steps;
       own_.go_to(start);
       if (replay()) step_through(most);
-    } else if (goes_on) {
+    } else if (goes_on && !done_) {
+      passes_ = 0;
+      watched_.reset();
       note_point(trace, points);
-    } else {
+    } else if (!done_) {
       end_of_own();
     }
   }
@@ -482,7 +493,17 @@ class Alongside {
       if (!own_.compare_bytes(peer_, *before.operand, bytes, differ)) return fail();
     }
     if (differ.empty() && !compare_pushed(before.rsp, differ)) return fail();
-    if (differ.empty() && watched_ && !own_.compare_bytes(peer_, *watched_, 1, differ)) return fail();
+    if (differ.empty() && watched_) {
+      if (!own_.compare_bytes(peer_, *watched_, 1, differ)) return fail();
+      if (!differ.empty() && interrupted()) {
+        took(std::string(ram_of_others), before.where);
+        watched_.reset();
+        if (!own_.take_pages(peer_)) return fail();
+        differ.clear();
+      }
+      for (DifferentValue& value : differ)
+        value.what += ", which is no operand of this instruction: a device (DMA), or a store astray";
+    }
     if (differ.empty()) return true;
     part(before, std::move(differ));
     return false;
@@ -544,27 +565,11 @@ class Alongside {
     }
   }
 
-  // The peer's word was taken. `where`: worth being told for the first time.
-  void took(const std::string& why, std::string where = {}) {
-    Taken& taken = taken_[why];
-    if (taken.times == 0) {
-      taken.steps = steps_;
-      taken.first = std::move(where);
-    }
-    ++taken.times;
-    ++times_taken_;
-  }
+  void took(const std::string& why, std::string where = {}) { taken_.took(why, steps_, std::move(where)); }
   void tell_remarks() {
-    for (const auto& [why, taken] : taken_) {
-      result_.remarks.push_back(
-          fmt::format("not judged, the peer's word was taken: {}, {} times", why, taken.times));
-      // What an interrupt explains may hide what it does not.
-      if (!taken.first.empty())
-        result_.remarks.back() += fmt::format(", first after {} steps at {}", taken.steps, taken.first);
-    }
+    taken_.tell(result_.remarks);
     if (interrupted())
-      result_.remarks.emplace_back(
-          "interrupts came: from the first on RAM was compared at instructions only");
+      result_.remarks.emplace_back("interrupts came: RAM that their handlers wrote was not compared");
   }
 
   OwnSide own_;
@@ -576,14 +581,10 @@ class Alongside {
   u64 steps_ = 0;              // that were the same
   bool done_ = false, interrupted_there_ = false;
   std::optional<WaitingLoop> behind_loop_;  // that the stretch which is compared has left
-  std::optional<u64> watched_;              // a physical address that is compared after each step
-  Before last_;                             // of the step in which the own side ended
-  struct Taken {
-    u64 times = 0, steps = 0;
-    std::string first;
-  };
-  std::map<std::string, Taken> taken_;
-  std::size_t times_taken_ = 0;
+  unsigned passes_ = 0;
+  std::optional<u64> watched_;  // a physical address that is compared after each step
+  Before last_;                 // of the step in which the own side ended
+  TakenWords taken_;
   std::optional<u64> waits_for_;  // where the peer is sent, as long as it has not come
 };
 

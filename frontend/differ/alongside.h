@@ -15,8 +15,8 @@ namespace ringside {
 // that fails is the result's failure.
 //
 // Missed is: RAM that only the peer has changed; a difference that has gone again before the next comparison.
-// What interrupts change in memory is not judged: after the first one here RAM is compared no more but at the
-// instructions.
+// What handlers of interrupts write is not judged, and what is different after the first interrupt without an
+// instruction that wrote it becomes the peer's.
 //
 // `direct`: the machine has started a kernel without firmware. The peer is run to the kernel's entry, the
 // machine takes its low memory, what is loaded, and registers from there, and a register that differs still

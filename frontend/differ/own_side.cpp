@@ -69,6 +69,7 @@ bool OwnSide::run_handler_through(u64 back) {
   constexpr unsigned most_returns = 1000;
   constexpr u64 most_instructions = 2'000'000;
   const Place at_entry = here();
+  const PageBytes before = pages_now();
   u64 left = most_instructions;
   debugger_.on_allowance([&left](u64 slice) {
     const u64 given = std::min(slice, left);
@@ -81,8 +82,29 @@ bool OwnSide::run_handler_through(u64 back) {
     comes = stop.kind != Stop::Kind::ended && stop.kind != Stop::Kind::limit;
   }
   debugger_.on_allowance({});
-  if (!comes) go_to(at_entry);
+  if (comes)
+    note_handlers_bytes(before);
+  else
+    go_to(at_entry);
   return comes;
+}
+
+OwnSide::PageBytes OwnSide::pages_now() {
+  PageBytes pages;
+  machine().memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
+    if (is_ram(page.value, page_bytes)) pages.emplace(page.value, std::vector<u8>(bytes, bytes + page_bytes));
+  });
+  return pages;
+}
+
+void OwnSide::note_handlers_bytes(const PageBytes& before) {
+  machine().memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
+    const auto known = before.find(page.value);
+    if (!is_ram(page.value, page_bytes)) return;
+    for (u64 n = 0; n < page_bytes; ++n) {
+      if (bytes[n] != (known == before.end() ? 0 : known->second[n])) of_handlers_[page.value].set(n);
+    }
+  });
 }
 
 bool OwnSide::step() {
@@ -283,6 +305,32 @@ bool OwnSide::take_resume_flag(u64 physical, std::vector<DifferentValue>& differ
   return taken;
 }
 
+// Handlers run below what the interrupted code has on its stack, and have left there what it had in its
+// registers where the interrupt came.
+void OwnSide::take_dead_stack(u64 page, std::vector<u8>& own, std::span<const u8> theirs) {
+  const u64 base = cpu().mode.bits64 ? 0 : cpu().segment[SS].base, top = base + cpu().gpr[RSP];
+  const auto place = debugger_.translate({AddressSpace::linear, top - 1});
+  if (!place || (place->value & ~(page_bytes - 1)) != page) return;
+  const std::size_t end = place->value % page_bytes + 1;
+  if (std::equal(own.begin(), own.begin() + static_cast<std::ptrdiff_t>(end), theirs.begin())) return;
+  std::copy_n(theirs.begin(), end, own.begin());
+  debugger_.write({AddressSpace::host_physical, page}, theirs.first(end));
+}
+
+bool OwnSide::take_pages(Peer& peer) {
+  std::vector<u8> theirs(page_bytes);
+  for (const auto& [page, own] : pages_now()) {
+    const auto known = pages_.find(page);
+    if (regions_.contains(page) || (known != pages_.end() && known->second == sum_of(own.data()))) continue;
+    if (!peer.memory(page, theirs)) return false;
+    for (u64 n = 0; n < page_bytes; ++n)
+      if (own[n] != theirs[n]) of_handlers_[page].set(n);
+    if (own != theirs) debugger_.write({AddressSpace::host_physical, page}, theirs);
+    pages_[page] = sum_of(theirs.data());
+  }
+  return true;
+}
+
 bool OwnSide::compare_pages(Peer& peer, std::vector<DifferentValue>& differ) {
   std::vector<std::pair<u64, std::vector<u8>>> changed;
   machine().memory().for_each_written_page([&](HostPhys page, const u8* bytes) {
@@ -292,12 +340,21 @@ bool OwnSide::compare_pages(Peer& peer, std::vector<DifferentValue>& differ) {
       changed.emplace_back(page.value, std::vector<u8>(bytes, bytes + page_bytes));
   });
   std::vector<u8> theirs(page_bytes);
-  for (const auto& [page, own] : changed) {
+  for (auto& [page, own] : changed) {
     if (!peer.memory(page, theirs)) return false;
+    if (own == theirs) {
+      pages_[page] = sum_of(own.data());
+      continue;
+    }
+    if (interrupted()) take_dead_stack(page, own, theirs);
+    const u64 sum = sum_of(own.data());
+    const auto handlers = of_handlers_.find(page);
+    for (u64 n = 0; handlers != of_handlers_.end() && n < page_bytes; ++n)
+      if (handlers->second[n]) own[n] = theirs[n];
     const std::size_t before = differ.size();
     compare_words(page, own, theirs, differ);
     if (differ.size() == before)
-      pages_[page] = sum_of(own.data());
+      pages_[page] = sum;
     else if (before == 0) {
       const auto [first, other] = std::mismatch(own.begin(), own.end(), theirs.begin());
       first_different_ = page + static_cast<u64>(first - own.begin());

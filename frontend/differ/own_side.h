@@ -1,10 +1,12 @@
 // Owns Ringside's own side of a comparison with a peer: a machine that is stepped, and goes back.
 #pragma once
 
+#include <bitset>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -71,7 +73,11 @@ class OwnSide {
   // Whether RAM is where this physical address is, and not what a screen or firmware has there.
   bool is_ram(u64 physical, u64 bytes) const;
   // All of RAM that has changed here since it was the same for the last time. False: the peer has failed.
+  // Where interrupts have come, at other times with each: what their handlers have written is not compared,
+  // and in what is dead of the stack, where they were, the peer's word is taken.
   bool compare_pages(Peer& peer, std::vector<DifferentValue>& differ);
+  // The same; what differs becomes the peer's, and is from now on as if handlers wrote it.
+  bool take_pages(Peer& peer);
   u64 first_different() const { return first_different_; }  // the physical address, of the latest comparison
   bool compare_bytes(Peer& peer, u64 physical, u64 bytes, std::vector<DifferentValue>& differ);
 
@@ -84,7 +90,13 @@ class OwnSide {
   std::set<std::string> passed_over_;
   void adapt_revision();
   bool run_handler_through(u64 back);
+  using PageBytes = std::map<u64, std::vector<u8>>;
+  PageBytes pages_now();
+  void note_handlers_bytes(const PageBytes& before);
+  void take_dead_stack(u64 page, std::vector<u8>& own, std::span<const u8> theirs);
 
+  // By pages: the bytes that handlers of interrupts have written.
+  std::map<u64, std::bitset<page_bytes>> of_handlers_;
   u64 first_different_ = 0;
   std::optional<u32> peer_revision_;
   std::set<u64> regions_;  // pages of VMXON regions and VMCSs

@@ -84,6 +84,7 @@ TEST_CASE("a peer's bug of one bit in memory is found at its instruction") {
   CHECK(result.parting->alike == 2'599);
   REQUIRE(result.parting->values.size() == 1);
   CHECK(result.parting->values[0].what.find("physical") != std::string::npos);
+  CHECK(result.parting->values[0].what.find("no operand of this instruction") != std::string::npos);
 }
 
 // As QEMU does it. The guest's page fault is in 64-bit mode, its stack where physical and linear addresses

@@ -148,6 +148,49 @@ TEST_CASE("what an interrupt's handler counts may be another number when it is r
   CHECK_MESSAGE(remarks_have(other, "RAM that differed before it was read"), words_of(other));
 }
 
+// Nobody looks at it for so long that both were compared in between.
+TEST_CASE("a wrong store behind an interrupt is found at its instruction, though it is read much later") {
+  constexpr u64 place = Guest::data + 0x800, store_bytes = 10;
+  const auto own = [] {
+    Guest g;
+    g.count_interrupts(0x40, false);
+    g.store(Guest::apic + 0xf0, 0x1ff).store(Guest::apic + 0x3e0, 0xb).store(Guest::apic + 0x320, 0x20040);
+    g.store(Guest::apic + 0x380, 500).sti();
+    g.bytes({0x83, 0x3d}).number(Guest::data + 4 * 0x40, 4).bytes({5, 0x72, 0xf7});  // as above
+    g.cli();
+    CHECK(g.next == ticks_are_read);
+    g.store(place, 7).bytes({0xb9}).number(3'000, 4).bytes({0x49, 0x75, 0xfd});  // mov ecx; dec ecx; jnz
+    g.bytes({0xa1}).number(place, 4).store(Guest::data, 1).hlt();
+    return std::move(g.machine);
+  };
+  const auto harm = [](Machine& m) {
+    if (m.cpu(0).rip == ticks_are_read + store_bytes) m.memory().write(HostPhys(place), 4, 9);
+  };
+  const Comparison same = compare_waiting(own, {own, 0, {}});
+  CHECK_MESSAGE(!same.parting, words_of(same));
+  const Comparison result = compare_waiting(own, {own, FakePeer::each_step, harm});
+  CHECK(result.failure == "");
+  REQUIRE_MESSAGE(result.parting, words_of(result));
+  CHECK(result.parting->instruction.starts_with("mov"));
+  CHECK(result.parting->values[0].what.find("0x20800") != std::string::npos);
+}
+
+// As a device does that is done earlier there.
+TEST_CASE("RAM that no instruction wrote is told as such, and behind an interrupt it is the peer's") {
+  constexpr u64 place = Guest::data + 0x800;
+  const auto harm = [](Machine& m) {
+    if (m.cpu(0).rip == ticks_are_read + 5) m.memory().write(HostPhys(place), 4, 9);
+  };
+  const auto own = [] {
+    auto machine = waits_for_ticks();
+    machine->memory().write(HostPhys(place), 4, 1);
+    return machine;
+  };
+  const Comparison result = compare_waiting(own, {own, FakePeer::each_step, harm});
+  CHECK_MESSAGE(!result.parting, words_of(result));
+  CHECK_MESSAGE(remarks_have(result, "a device (DMA)"), words_of(result));
+}
+
 TEST_CASE("a handler that does not come back is compared, wherever the interrupt came") {
   const auto own = [] { return leaves_by_handler(400); };
   for (const u32 count : {400u, 100u, 5'000u}) {

@@ -21,6 +21,7 @@ enum Offer : u32 {
   offers_event_channels = 1 << 2,  // set_shared_page, block, event_*
   offers_grants = 1 << 3,          // grant_*
   offers_memory_device = 1 << 4,   // the memory-mapped device at memory_device
+  offers_rings = 1 << 5,           // ring_*
 };
 
 enum Hypercall : u64 {
@@ -48,6 +49,10 @@ enum Hypercall : u64 {
   call_store_write = 24,  // slot, number
   call_store_read = 25,   // guest, slot: the number
 
+  // Rings without grants: the back end has the guest's memory. It tells of answers by a rise of ring_line.
+  call_ring_set = 26,   // RingDevice, address: where the ring lies
+  call_ring_send = 27,  // RingDevice: there is something on the ring
+
   // The control domain's own.
   call_domain_create = 32,   // bytes of memory, bits (domain_has_serial ...): the domain's number
   call_domain_write = 33,    // domain, its address, address here, bytes: copies into its memory
@@ -72,6 +77,10 @@ constexpr u64 domain_sees_hyperv = 2;  // its hypervisor is a Hyper-V, by all th
 
 // Slots of the store, by agreement: where a front end keeps its ring.
 enum Slot : u64 { slot_disk_grant = 0, slot_disk_port = 1, slot_net_grant = 2, slot_net_port = 3 };
+
+// The devices that rings are for, and the line of the two 8259 by which call_ring_set's back end answers.
+enum RingDevice : u64 { ring_disk = 0, ring_net = 1, ring_devices = 2 };
+constexpr u8 ring_line = 5;
 
 constexpr i64 refused_not_there = -1, refused_not_allowed = -2, refused_bad_argument = -3,
               refused_no_room = -4;

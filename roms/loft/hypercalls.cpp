@@ -69,7 +69,7 @@ i64 grant_unmap(Vcpu& v, const Arguments& x) { return unmap_grant(*v.domain, x.a
 i64 store_write(Vcpu& v, const Arguments& x) {
   if (x.a >= most_slots) return refused_bad_argument;
   v.domain->slots[x.a] = x.b;
-  if (variants.inside)
+  if (variants.inside && (x.a == slot_disk_grant || x.a == slot_disk_port))
     connect_disk(*v.domain);
   else
     set_pending(domain(0), 1);

@@ -13,14 +13,16 @@ constexpr u8 irq_base = 0x20, event_vector = 0x40;
 volatile u64 ticks, rung, upcalls;
 SharedPage* shared;
 
-void on_tick(InterruptFrame&) {
+void end_of_line(InterruptFrame&) { out8(0x20, 0x20); }  // end of interrupt, to the first 8259
+
+void on_tick(InterruptFrame& frame) {
   ticks = ticks + 1;
-  out8(0x20, 0x20);  // end of interrupt, to the first 8259
+  end_of_line(frame);
 }
 
 // Both 8259: four command words in this order (IRQ 0 becomes vector 20H, the second one sits at IRQ 2), then
-// a mask for all but IRQ 0.
-void start_pic() {
+// a mask for all but one line.
+void start_pic(u8 line) {
   out8(0x20, 0x11);
   out8(0x21, irq_base);
   out8(0x21, 4);
@@ -29,7 +31,7 @@ void start_pic() {
   out8(0xa1, irq_base + 8);
   out8(0xa1, 2);
   out8(0xa1, 1);
-  out8(0x21, 0xfe);
+  out8(0x21, static_cast<u8>(~(1u << line)));
   out8(0xa1, 0xff);
 }
 
@@ -65,7 +67,7 @@ bool absent_ports(u64 count) {
 bool timer_ticks(u64 count) {
   set_handler(irq_base, on_tick);
   ticks = 0;
-  start_pic();
+  start_pic(0);
   start_pit();
   while (ticks < count) wait_for_interrupt();
   out8(0x21, 0xff);
@@ -118,6 +120,11 @@ bool start_events() {
   if (shared) return true;
   shared = at<SharedPage>(allocate_page());
   return hypercall(call_set_shared_page, address_of(shared), event_vector) == 0;
+}
+
+void listen_to_line(u8 line) {
+  set_handler(irq_base + line, end_of_line);
+  start_pic(line);
 }
 
 bool own_events(u64 count) {

@@ -1,6 +1,6 @@
 // Owns the tiny guest: a kernel that fits under every hypervisor here, and runs on a bare machine, too. It
 // does its workloads one after the other, says how each went, and ends the machine. On its command line
-// "only=NAME" chooses one workload, "times=N" multiplies each.
+// "only=NAME" chooses one workload, "times=N" multiplies each, "to=N" says to which guest packets go.
 #include "roms/tiny/tiny.h"
 
 #include "roms/kit/apic.h"
@@ -27,8 +27,8 @@ constexpr Workload workloads[] = {
     {"memory", "writes and reads of a device in memory", 100, offers_memory_device, memory_accesses},
     {"hypercalls", "hypercalls that do nothing", 1000, offers_console, hypercalls},
     {"events", "events sent to oneself", 100, offers_event_channels, own_events},
-    {"disk", "pages written and read over a ring", 32, offers_event_channels | offers_grants,
-     disk_pages_written},
+    {"disk", "pages written and read over a ring", 32, has_back_end, disk_pages_written},
+    {"net", "packets sent and received over rings", 32, has_back_end, packets_sent},
 };
 
 void put_letters(char* to, u32 first, u32 second, u32 third) {
@@ -51,7 +51,9 @@ void find_hypervisor() {
   put_letters(signature, first.ebx, first.ecx, first.edx);
   if (same(signature, "XenVMMXenVMM")) set_output(print_to_xen);
   if (!same(signature, hypervisor_signature)) return;
-  below.offers |= cpuid(hypervisor_leaf + 1).eax & ~has_local_apic;
+  below.offers |= cpuid(hypervisor_leaf + 1).eax & ~(has_local_apic | has_back_end);
+  constexpr u32 both = offers_event_channels | offers_grants;
+  if ((below.offers & both) == both || below.offers & offers_rings) below.offers |= has_back_end;
   const CpuidResult name = cpuid(hypervisor_leaf + 2);
   put_letters(below.name, name.ebx, name.ecx, name.edx);
 }
@@ -95,6 +97,7 @@ void kit_main(const kit::BootInformation& boot) {
   using namespace tiny;
   find_hypervisor();
   if (below.offers & offers_console) set_output(print_by_hypercall);
+  neighbour = number_on(boot.command_line, "to", this_guest);
   start_clock();
   print("tiny: started by ", boot.loader, ", ", boot.memory_top >> 20, " MBytes, ",
         below.name[0] ? "a guest of " : "no hypervisor that it knows", below.name, "\n");

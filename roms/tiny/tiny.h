@@ -15,8 +15,9 @@ struct Below {
   char name[13] = {};
 };
 extern Below below;
-// A bit of Workload::needs that is no Offer: the CPU has a local APIC.
-constexpr u32 has_local_apic = 1u << 31;
+// Bits of Workload::needs that are no Offers: the CPU has a local APIC; there is a way to a back end
+// (transport.h).
+constexpr u32 has_local_apic = 1u << 31, has_back_end = 1u << 30;
 
 // A workload does its work `count` times and tells whether all was as it must be.
 struct Workload {
@@ -39,8 +40,13 @@ bool memory_accesses(u64 count);
 bool hypercalls(u64 count);
 bool own_events(u64 count);
 bool disk_pages_written(u64 count);
+bool packets_sent(u64 count);
+// To which guest packets go, "to=N" on the command line: to oneself, as long as nobody says who.
+extern u64 neighbour;
 
 // Lets events interrupt this guest; false: the hypervisor refuses.
 bool start_events();
+// Lets a line of the first 8259 interrupt this guest, as a way out of its sleep; all others are masked.
+void listen_to_line(u8 line);
 
 }  // namespace tiny

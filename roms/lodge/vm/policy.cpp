@@ -48,7 +48,8 @@ CpuidResult policy(const VirtualCpu& cpu, u32 leaf, u32 subleaf) {
   if (cpu.machine->face == face_vmware && leaf >> 16 == hypervisor_leaf >> 16) return vmware_leaf(leaf);
   switch (leaf) {
     case hypervisor_leaf: return letters(hypervisor_leaf + 2, hypervisor_signature);
-    case hypervisor_leaf + 1: return {offers_console | offers_shutdown | offers_memory_device, 0, 0, 0};
+    case hypervisor_leaf + 1:
+      return {offers_console | offers_shutdown | offers_memory_device | offers_rings, 0, 0, 0};
     case hypervisor_leaf + 2: return letters(0, "lodge       ");
     default: break;
   }

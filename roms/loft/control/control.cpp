@@ -1,6 +1,6 @@
-// Owns the control domain's kernel: it makes a domain of each module, serves their disks, and ends the
-// machine when the last one has ended. It is a guest like the others; but the hypervisor listens when it asks
-// for more than they may.
+// Owns the control domain's kernel: it makes a domain of each module, serves their disks and their network,
+// and ends the machine when the last one has ended. It is a guest like the others; but the hypervisor listens
+// when it asks for more than they may.
 #include "roms/loft/control/control.h"
 
 #include "roms/kit/instructions.h"
@@ -55,6 +55,8 @@ u64 failures() {
   return sum;
 }
 
+bool is_pending(u64 pending, u64 port) { return port && pending & bit(static_cast<unsigned>(port)); }
+
 void serve() {
   while (!all_ended()) {
     // Bits that are set after this line end the next sleep.
@@ -62,7 +64,12 @@ void serve() {
     for (u64 n = 0; n < guest_count; ++n) {
       Guest& guest = guests[n];
       if (pending & bit(port_changed)) connect_disk(guest, n);
-      if (guest.disk_port && pending & bit(static_cast<unsigned>(guest.disk_port))) serve_disk(guest);
+      if (is_pending(pending, guest.disk_port)) serve_disk(guest);
+      const bool had_net = guest.net_port;
+      if (pending & bit(port_changed)) connect_net(guest, n);
+      // What was on the ring before is served at once.
+      if (guest.net_port && (!had_net || is_pending(pending, guest.net_port)))
+        serve_net(guest, guests, guest_count);
       if (pending & bit(port_changed)) look_after_end(guest);
     }
     if (!pending) wait_for_interrupt();
@@ -70,6 +77,18 @@ void serve() {
 }
 
 }  // namespace
+
+u64 connect(const Guest& guest, Slot grant_slot, Slot port_slot, u64 address) {
+  const i64 grant = hypercall(call_store_read, guest.number, grant_slot),
+            port = hypercall(call_store_read, guest.number, port_slot);
+  if (grant <= 0 || port <= 0) return 0;
+  if (hypercall(call_grant_map, guest.number, static_cast<u64>(grant), address, true) < 0) return 0;
+  const i64 own = hypercall(call_event_bind, guest.number, static_cast<u64>(port));
+  if (own >= 0) return static_cast<u64>(own);
+  hypercall(call_grant_unmap, address);
+  return 0;
+}
+
 }  // namespace control
 
 void kit_main(const kit::BootInformation& boot) {

@@ -37,15 +37,10 @@ i64 serve(const Guest& guest, const DiskRequest& request) {
 
 void connect_disk(Guest& guest, u64 index) {
   if (guest.disk_port || guest.ended) return;
-  const i64 grant = hypercall(call_store_read, guest.number, slot_disk_grant),
-            port = hypercall(call_store_read, guest.number, slot_disk_port);
-  if (grant <= 0 || port <= 0) return;
   const u64 address = window + index * 2 * page_bytes;
-  if (hypercall(call_grant_map, guest.number, static_cast<u64>(grant), address, true) < 0) return;
-  const i64 own = hypercall(call_event_bind, guest.number, static_cast<u64>(port));
-  if (own < 0) return;
+  guest.disk_port = connect(guest, slot_disk_grant, slot_disk_port, address);
   guest.ring_address = address;
-  guest.disk_port = static_cast<u64>(own);
+  if (!guest.disk_port) return;
   print("domain ", guest.number, " has a disk\n");
   serve_disk(guest);
 }

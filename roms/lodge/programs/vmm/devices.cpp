@@ -1,5 +1,4 @@
 // Owns the devices that are the VMM's: a table of ports, the device in memory, and hypercalls.
-#include "roms/kit/hypercalls.h"
 #include "roms/lodge/programs/vmm/guest.h"
 
 namespace lodge {
@@ -70,6 +69,8 @@ i64 answer_of(Guest& guest, const RunPage& page) {
       end_guest(guest, page.arguments[0] ? "it says that something failed" : "shutdown");
       return 0;
     case call_yield: yield(); return 0;
+    case call_ring_set: return set_ring(guest, page.arguments[0], page.arguments[1]);
+    case call_ring_send: return send_ring(guest, page.arguments[0]);
     default: return refused_not_there;
   }
 }

@@ -4,6 +4,7 @@
 
 #include "roms/kit/chips/rtc.h"
 #include "roms/kit/chips/uart.h"
+#include "roms/kit/hypercalls.h"
 #include "roms/lodge/programs/program.h"
 
 namespace lodge {
@@ -16,6 +17,8 @@ struct Guest {
   Uart uart;
   Rtc rtc;
   u32 memory_register, port_register;  // of the device that the tiny guest tries (hypercalls.h)
+  u8* rings[ring_devices];             // nullptr: the guest has not set it
+  u8* disk;                            // nullptr: nobody has asked for a page of it yet
   bool ended;
   const char* how;  // it ended
 };
@@ -29,6 +32,10 @@ void handle_port(Guest& guest);
 void handle_memory(Guest& guest);
 void handle_hypercall(Guest& guest);
 void end_guest(Guest& guest, const char* how);
+
+// The hypercalls of these names: 0, or a refusal of hypercalls.h.
+i64 set_ring(Guest& guest, u64 device, u64 address);
+i64 send_ring(Guest& guest, u64 device);
 
 // The serial port at 3F8H: what the guest writes goes to the console in whole lines, or after a moment; what
 // is typed goes to the guest.

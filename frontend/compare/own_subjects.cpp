@@ -37,6 +37,38 @@ kernel_is = "the loft, a hypervisor"
 control_is = "the control domain"
 
 [[subject]]
+name = "lodge-no-ept"
+instead_of = "lodge"
+title = "as lodge, with shadow page tables"
+flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm.elf,{roms}/tiny.elf",
+         "-append", "no-ept; lodge-vmm tiny.elf mem=16 -- times={times}"]
+begin = ["^tiny: started by"]
+piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^tiny: all is well"
+fail = "^tiny: FAILED"
+kernel = ["{roms}/lodge.elf"]
+user = ["{roms}/lodge-vmm.elf"]
+guest = ["{roms}/tiny.elf"]
+kernel_is = "the lodge, an operating system"
+user_is = "its VMM, a process"
+
+[[subject]]
+name = "lodge-inside"
+instead_of = "lodge"
+title = "as lodge, with the device of ports and memory in its kernel"
+flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm.elf,{roms}/tiny.elf",
+         "-append", "inside; lodge-vmm tiny.elf mem=16 -- times={times}"]
+begin = ["^tiny: started by"]
+piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^tiny: all is well"
+fail = "^tiny: FAILED"
+kernel = ["{roms}/lodge.elf"]
+user = ["{roms}/lodge-vmm.elf"]
+guest = ["{roms}/tiny.elf"]
+kernel_is = "the lodge, an operating system"
+user_is = "its VMM, a process"
+
+[[subject]]
 name = "loft-no-vpid"
 instead_of = "loft"
 title = "as loft, without VPID"
@@ -58,6 +90,23 @@ name = "loft-lazy-fpu"
 instead_of = "loft"
 title = "as loft, with SSE registers that are switched when they are used"
 flags = ["-m", "64", "-kernel", "{roms}/loft.elf", "-append", "lazy-fpu",
+         "-initrd", "{roms}/loft-control.elf,{roms}/tiny.elf times={times}"]
+begin = ["^d1: tiny: started by"]
+piece = "^d1: tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "^d1: tiny: all is well"
+fail = "^d1: tiny: FAILED"
+control_cpus = 1
+kernel = ["{roms}/loft.elf"]
+control = ["{roms}/loft-control.elf"]
+guest = ["{roms}/tiny.elf"]
+kernel_is = "the loft, a hypervisor"
+control_is = "the control domain"
+
+[[subject]]
+name = "loft-inside"
+instead_of = "loft"
+title = "as loft, with the disk's back end in the hypervisor"
+flags = ["-m", "64", "-kernel", "{roms}/loft.elf", "-append", "inside",
          "-initrd", "{roms}/loft-control.elf,{roms}/tiny.elf times={times}"]
 begin = ["^d1: tiny: started by"]
 piece = "^d1: tiny: ([a-z]+): ([0-9]+) ([^,]*)"

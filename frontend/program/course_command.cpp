@@ -225,7 +225,7 @@ constexpr Act acts[] = {
     {"check", "[N [FOLDER]]", "build your files, run them, and say what is wrong", check, 2},
     {"hint", "[N]", "the next of the lesson's hints", hint, 1},
     {"reset", "[N [FOLDER]]", "the exercise as it was; asks before it writes over yours", reset, 2},
-    {"answers", "[N]", "the answers to the lesson's two questions", answers, 1},
+    {"answers", "[N]", "the answers to the lesson's questions", answers, 1},
     {"solution", "N FOLDER", "a solution, to read when yours passes", solution, 2},
     {"progress", "[--csv | --moodle STUDENT]", "the same as list, or as a teacher's table", list, 0},
 };

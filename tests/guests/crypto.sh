@@ -3,7 +3,7 @@
 # and a program compiled for x86-64-v3 that compares its sums with those of the same code for any x86-64.
 #   tests/guests/crypto.sh FOLDER  ->  FOLDER/vmlinuz, FOLDER/crypto.cpio
 . "$(dirname "${BASH_SOURCE[0]}")/packages.sh"
-begin_image apt-get apt-cache dpkg-deb cpio gcc -- "$@"
+begin_image apt-get apt-cache dpkg-deb cpio "${CC:-gcc}" -- "$@"
 
 package=$(newest_kernel cloud-amd64)
 kernel=$(unpacked "$package")
@@ -20,11 +20,6 @@ done
 cp "$kernel/lib/modules/$version"/modules.{order,builtin} "$tree/lib/modules/$version/"
 "$tree/bin/busybox" depmod -b "$tree" "$version"
 
-# Nothing is contracted to fused operations, so that both have the same sums.
-for level in x86-64 x86-64-v3; do
-  gcc -O3 -march=$level -ffp-contract=off -DSUMS="sums_${level//-/_}" -c "$guests_dir/vector_sums.c" -o "$work/$level.o"
-done
-gcc -O1 "$guests_dir/vector_sums_main.c" "$work"/x86-64*.o -static -lm -o "$tree/bin/vector_sums"
-
+vector_sums "$tree"
 install -m 644 "$guests_dir/crypto_stage.sh" "$tree/stage.sh"
 reproducible_cpio "$tree" "$out/crypto.cpio"

@@ -2,6 +2,7 @@
 # Parameters on the kernel's command line:
 #   kvm_intel.NAME=VALUE  (also kvm., kvm_amd.) for the module, as modprobe would give it
 #   exits=1               the kernel counts L2's exits by reason
+#   vectors=1             L1 and L2 say which vector instructions they have, and run a program that uses them
 #   l2work=1              L2 runs the workload too
 #   l2=0                  no L2: kvmtest only
 #   tiny=N                the tiny guest alone, which does its work N times, if the image has it
@@ -30,6 +31,7 @@ if [ -n "${tiny:-}" ]; then
     -nodefaults -no-user-config -display none -no-reboot -serial stdio -kernel /boot/tiny.elf -append "times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=alarms}" </dev/null 2>&1
   leave
 fi
+. /vectors_stage.sh
 kvmtest
 echo "kvmtest ended with $? $(since)"
 
@@ -42,7 +44,7 @@ if [ "${l2:-1}" = 1 ]; then
   echo "L2-START $(since)"
   qemu -L /usr/share/qemu -machine microvm,accel=kvm,acpi=off,rtc=on,x-option-roms=off -cpu host -m 192 \
     -nodefaults -no-user-config -display none -no-reboot -serial stdio -kernel /boot/vmlinuz -initrd /boot/l2.cpio \
-    -append "console=ttyS0,115200 tag=L2 work=${l2work:-0} off=reboot reboot=t" </dev/null 2>&1
+    -append "console=ttyS0,115200 tag=L2 work=${l2work:-0} vectors=${vectors:-0} off=reboot reboot=t" </dev/null 2>&1
   status=$?
   if [ "${exits:-0}" = 1 ]; then grep -v '^#' $events/hist; fi
   echo "NESTED-DONE rc=$status $(since)"

@@ -98,6 +98,16 @@ busybox_tree() {
   install -m 755 "$guests_dir/init.sh" "$1/init"
 }
 
+# vector_sums TREE: a program that compares sums compiled for x86-64-v3 with those of the same code for any x86-64. Nothing is
+# contracted to fused operations, so that both have the same.
+vector_sums() {
+  local level
+  for level in x86-64 x86-64-v3; do
+    "${CC:-gcc}" -O3 -march=$level -ffp-contract=off -DSUMS="sums_${level//-/_}" -c "$guests_dir/vector_sums.c" -o "$work/$level.o"
+  done
+  "${CC:-gcc}" -O1 "$guests_dir/vector_sums_main.c" "$work"/x86-64{,-v3}.o -static -s -lm -o "$1/bin/vector_sums"
+}
+
 # add_libraries TREE PACKAGE...: what the dynamic programs of TREE need, from these packages and libc6, where the loader
 # looks for it.
 add_libraries() {

@@ -9,6 +9,7 @@
 #include <charconv>
 #include <deque>
 #include <memory>
+#include <utility>
 
 #include "cpu/exec/core/retired.h"
 #include "frontend/compare/measure.h"
@@ -116,6 +117,12 @@ class MarkedRun {
     return false;
   }
 
+  // A guest prints what it likes. What of it reaches a terminal or a document is ASCII.
+  static std::string printable(std::string text) {
+    for (char& c : text) c = c < ' ' || c > '~' ? '?' : c;
+    return text;
+  }
+
   // Called from within a run.
   void printed(u8 byte) {
     if (byte == '\r' || byte == 0) return;
@@ -124,13 +131,12 @@ class MarkedRun {
       return;
     }
     line();
-    if (!line_.empty()) last_ = line_.substr(0, 100);
-    for (char& c : last_) c = c < ' ' || c > '~' ? '?' : c;
+    if (!line_.empty()) last_ = printable(line_.substr(0, 100));
     line_.clear();
   }
   void line() {
     if (!fail_.match(line_).empty()) {
-      failed_ = line_;
+      failed_ = printable(line_);
       return halt();
     }
     if (at_ == At::before) {
@@ -145,8 +151,9 @@ class MarkedRun {
       at_ = At::end;
       return halt();
     }
-    const std::vector<std::string> groups = piece_.match(line_);
+    std::vector<std::string> groups = piece_.match(line_);
     if (groups.empty()) return;
+    for (std::string& group : groups) group = printable(std::move(group));
     u64 units = 1;
     if (groups.size() > 2) std::from_chars(groups[2].data(), groups[2].data() + groups[2].size(), units);
     measure_.piece(groups.size() > 1 ? groups[1] : groups[0], units, groups.size() > 3 ? groups[3] : "");

@@ -50,7 +50,7 @@ bool read_image(const std::string& name, std::string_view role, u64 limit, Image
     return false;
   }
   if (image.bytes.empty()) {
-    error = fmt::format("{}: is empty; give a {}", name, role);
+    error = fmt::format("{}: is empty, and no {}; check its path", name, role);
     return false;
   }
   return true;

@@ -47,6 +47,12 @@ bool add_file(const std::string& name, Added& all, std::string& error) {
   return false;
 }
 
+constexpr std::string_view coverage_help =
+    "ringside coverage FILE... [-o FILE]: adds up what runs, suites or shards wrote by --coverage, "
+    "--vmx-coverage or "
+    "--code-coverage, files of one kind, and prints it as text, or writes it in the form of the name after "
+    "-o.\n";
+
 }  // namespace
 
 int add_coverage(std::span<const std::string_view> words) {
@@ -56,6 +62,8 @@ int add_coverage(std::span<const std::string_view> words) {
     const std::string_view word = words[n];
     if (word == "-o" && n + 1 < words.size())
       out = words[++n];
+    else if (word == "--help" || word == "-h")
+      return print(coverage_help) ? exit_ok : exit_failed;
     else if (word.starts_with("-"))
       return refuse(fmt::format("coverage {}: write ringside coverage FILE... [-o FILE]", word), exit_usage);
     else

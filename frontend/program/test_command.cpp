@@ -57,8 +57,9 @@ bool choose(const TestOptions& options, const conform::LastRuns& last, std::vect
   const auto left_out = [&](const Test& test) {
     const std::string name = full_name(test);
     const bool matches =
-        filters.empty() ||
-        std::any_of(filters.begin(), filters.end(), [&](const auto& filter) { return filter.matches(name); });
+        filters.empty() || std::any_of(filters.begin(), filters.end(), [&](const auto& filter) {
+          return filter.matches(name) || filter.matches(test.name);
+        });
     const bool tagged = options.tags.empty() || has_tag(test, options.tags);
     // What could not begin failed with its fixture.
     const bool failed = last.failed(test.suite, test.name) ||

@@ -105,8 +105,8 @@ struct TestFlag {
 };
 constexpr TestFlag test_flag_rows[] = {
     {"-j", "N", "so many tests at once, each in a process of its own (1)", jobs},
-    {"--filter", "REGEX", "only tests whose \"SUITE: NAME\" matches; may come again: one of them must match",
-     filter},
+    {"--filter", "REGEX",
+     "only tests whose NAME or \"SUITE: NAME\" matches; may come again: one of them must match", filter},
     {"--tag", "TAG",
      "only tests with this tag (of unittests.cfg: this group), those for manual runs among them; may come "
      "again",

@@ -49,6 +49,7 @@ TEST_CASE("ringside test runs images with their expectation, and remembers what 
   result = run({"test", suite / "", "--filter", "good", "--", "-no-reboot"});
   CHECK(result.status == 0);
   CHECK(has(result.out, "\nPASSED 1 tests: 1 passed ("));
+  CHECK(run({"test", suite / "", "--filter", "^good", "--", "-no-reboot"}).status == result.status);
   result = run({"test", suite / "", "--filter=good", "--repeat=3", "--", "-no-reboot"});
   CHECK(result.status == 0);
 }

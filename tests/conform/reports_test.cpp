@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <map>
+#include <set>
 #include <sstream>
 
 #include "frontend/conform/protocols/protocol.h"
@@ -122,6 +124,83 @@ TEST_CASE("JUnit's XML is sound, and has each check as a case") {
   CHECK(xml.find("<failure") != xml.npos);
   CHECK(xml.find("<skipped") != xml.npos);
   CHECK(xml.find("<a href") == xml.npos);
+}
+
+// What the readers of Jenkins, GitLab and GitHub agree upon: which element stands where, what it must say of
+// itself, and that the sums are right.
+TEST_CASE("JUnit's XML has the elements, attributes and order that its readers know") {
+  const std::map<std::string, std::set<std::string>> parents = {
+      {"testsuites", {""}},          {"testsuite", {"testsuites"}}, {"testcase", {"testsuite"}},
+      {"system-out", {"testsuite"}}, {"failure", {"testcase"}},     {"error", {"testcase"}},
+      {"skipped", {"testcase"}}};
+  const std::map<std::string, std::vector<std::string>> attributes = {
+      {"testsuites", {"name", "time"}},
+      {"testsuite", {"name", "tests", "failures", "errors", "skipped", "time"}},
+      {"testcase", {"name", "classname", "time"}},
+      {"failure", {"type", "message"}},
+      {"error", {"type", "message"}},
+      {"skipped", {"type", "message"}},
+      {"system-out", {}}};
+  SuiteRun run = sample();
+  for (const Verdict verdict : {Verdict::broken, Verdict::unexpected_pass, Verdict::skipped}) {
+    TestResult& test = run.tests.emplace_back();
+    test.suite = "other.toml";
+    test.name = std::string(verdict_name(verdict));
+    test.verdict = verdict;
+    test.reason = "as it is";
+  }
+  const std::string xml = junit_xml(run);
+  std::vector<std::string> open = {""};
+  std::map<std::string, std::size_t> children, sums;  // of the present suite: as they are, and as it says
+  std::size_t outcomes = 0, suites = 0, cases = 0;    // the first: of the present case
+  for (std::size_t at = xml.find("?>"); (at = xml.find('<', at)) != xml.npos;) {
+    const std::size_t end = xml.find('>', at);
+    REQUIRE(end != xml.npos);
+    std::string tag = xml.substr(at + 1, end - at - 1);
+    at = end;
+    const bool closes = tag.starts_with('/'), empty = tag.ends_with('/');
+    const std::string name = tag.substr(closes, tag.find_first_of(" /", closes) - closes);
+    CAPTURE(name);
+    if (!closes) {
+      REQUIRE(parents.contains(name));
+      CHECK(parents.at(name).contains(open.back()));
+      std::vector<std::string> found;
+      std::map<std::string, std::string> values;
+      for (std::size_t from = name.size(), is; (is = tag.find("=\"", from)) != tag.npos;) {
+        found.push_back(tag.substr(from + 1, is - from - 1));
+        from = tag.find('"', is + 2) + 1;
+        values[found.back()] = tag.substr(is + 2, from - is - 3);
+      }
+      CHECK(found == attributes.at(name));
+      if (values.contains("time"))
+        CHECK(values["time"].find_first_not_of("0123456789.") == std::string::npos);
+      if (name == "testsuite") {
+        ++suites;
+        children.clear();
+        for (const char* sum : {"tests", "failures", "errors", "skipped"})
+          sums[sum] = std::stoul(values[sum]);
+      }
+      if (name == "testcase") {
+        ++cases;
+        outcomes = 0;
+        CHECK(!children.contains("system-out"));  // comes last
+      }
+      if (open.back() == "testcase") CHECK(++outcomes == 1);
+      ++children[name];
+      if (!empty) open.push_back(name);
+    } else {
+      REQUIRE(open.back() == name);
+      open.pop_back();
+      if (name != "testsuite") continue;
+      CHECK(children["testcase"] == sums["tests"]);
+      CHECK(children["failure"] == sums["failures"]);
+      CHECK(children["error"] == sums["errors"]);
+      CHECK(children["skipped"] == sums["skipped"]);
+    }
+  }
+  CHECK(open.size() == 1);
+  CHECK(suites == 3);
+  CHECK(cases == 7);
 }
 
 TEST_CASE("in JUnit's XML each failing check has the command that stops at its own line") {

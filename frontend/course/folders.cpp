@@ -70,6 +70,19 @@ std::string lesson_in(const std::string& folder) {
   return name.substr(0, name.find('\n'));
 }
 
+bool find_sources(const Lesson& lesson, const std::string& folder, std::vector<std::string>& sources,
+                  std::string& error) {
+  for (const std::string& file : lesson.files) {
+    sources.push_back((fs::path(folder) / file).string());
+    std::error_code none;
+    if (fs::is_regular_file(sources.back(), none)) continue;
+    error = fmt::format("course: {}: there is no such file; ringside course reset {} {} brings it back",
+                        sources.back(), lesson.number, folder);
+    return false;
+  }
+  return true;
+}
+
 std::string number_of_sources(const Lesson& lesson, const std::string& folder) {
   std::string all;
   for (const std::string& file : lesson.files) {

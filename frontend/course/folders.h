@@ -25,6 +25,10 @@ bool put_lesson(const Lesson& lesson, const std::string& folder, Version version
 // The lesson that the folder was made for; empty: none.
 std::string lesson_in(const std::string& folder);
 
+// Adds the paths of the lesson's files in the folder. false: one is not there, which `error` says.
+bool find_sources(const Lesson& lesson, const std::string& folder, std::vector<std::string>& sources,
+                  std::string& error);
+
 // A number for the lesson's files in the folder.
 std::string number_of_sources(const Lesson& lesson, const std::string& folder);
 

@@ -8,6 +8,7 @@
 
 #include "frontend/conform/running/process.h"
 #include "frontend/conform/suites/load_suites.h"
+#include "frontend/course/folders.h"
 #include "frontend/course/student_build.h"
 
 namespace ringside::course {
@@ -93,14 +94,7 @@ bool grade(const Grader& grader, const Lesson& lesson, const std::string& folder
   Toolchain tools;
   if (!find_toolchain(tools, error)) return false;
   std::vector<std::string> sources;
-  for (const std::string& file : lesson.files) {
-    sources.push_back((fs::path(folder) / file).string());
-    std::error_code none;
-    if (fs::is_regular_file(sources.back(), none)) continue;
-    error = fmt::format("course: {}: there is no such file; ringside course reset {} {} brings it back",
-                        sources.back(), lesson.number, folder);
-    return false;
-  }
+  if (!find_sources(lesson, folder, sources, error)) return false;
   const fs::path build = fs::path(folder) / "build";
   grade.image = (build / "lesson.elf").string();
   const BuildEnd end = build_image(tools, grader.course, sources, grade.image, grade.said, error);

@@ -20,14 +20,7 @@ bool build_files(const Lesson& lesson, const std::string& course, const std::str
   Toolchain tools;
   if (!find_toolchain(tools, error)) return false;
   std::vector<std::string> sources;
-  for (const std::string& file : lesson.files) {
-    sources.push_back((fs::path(folder) / file).string());
-    std::error_code none;
-    if (fs::is_regular_file(sources.back(), none)) continue;
-    error = fmt::format("course watch: {}: there is no such file; ringside course reset {} brings it back",
-                        sources.back(), lesson.number);
-    return false;
-  }
+  if (!find_sources(lesson, folder, sources, error)) return false;
   return build_image(tools, course, sources, image, said, error) == BuildEnd::built;
 }
 

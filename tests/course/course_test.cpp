@@ -222,7 +222,7 @@ TEST_CASE("what is watched is the lesson's own program where the lesson says so,
   fs::remove(folder + "/attacker.asm");
   const Result without = ringside_course({"watch", "15", folder});
   CHECK(without.status == 1);
-  CHECK(has(without.err, "attacker.asm: there is no such file; ringside course reset 15"));
+  CHECK(has(without.err, "attacker.asm: there is no such file; ringside course reset 15 " + folder));
   const Result visor = ringside_course({"watch", "3", folder});
   CHECK(visor.status == 1);
   CHECK(has(visor.err, "lesson 3 is shown on the guest that is built in"));

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "frontend/conform/running/last_runs.h"
+#include "frontend/conform/suites/shell_words.h"
 
 namespace ringside::course {
 namespace {
@@ -77,7 +78,7 @@ bool find_sources(const Lesson& lesson, const std::string& folder, std::vector<s
     std::error_code none;
     if (fs::is_regular_file(sources.back(), none)) continue;
     error = fmt::format("course: {}: there is no such file; ringside course reset {} {} brings it back",
-                        sources.back(), lesson.number, folder);
+                        sources.back(), lesson.number, conform::quoted(folder));
     return false;
   }
   return true;

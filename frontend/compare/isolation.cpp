@@ -60,8 +60,10 @@ class Tables {
 
  private:
   static constexpr u64 frame = bit_range(12, 51);
-  // Tables that point at themselves map everything, many times.
+  // Tables that point at themselves, and large pages at the same place, map everything, many times: what is
+  // beyond these is no longer looked at.
   static constexpr unsigned most_tables = 300'000;
+  static constexpr u64 most_pages = u64{1} << 28;
   struct Step {
     bool goes_on = false, large = false, reads = false, writes = false, runs = false;
     u64 rights = 0;
@@ -81,7 +83,9 @@ class Tables {
         continue;
       }
       const u64 first = (entry & frame & ~(size - 1)) / page_bytes;
-      for (u64 page = first; page < std::min<u64>(first + size / page_bytes, ram_.size()); ++page) {
+      const u64 last = std::min<u64>(first + size / page_bytes, ram_.size());
+      if (first < last && (pages_ += last - first) > most_pages) return;
+      for (u64 page = first; page < last; ++page) {
         if (!ram_[page]) continue;
         if (step.reads) found.reads[page] = true;
         if (step.writes) found.writes[page] = true;
@@ -93,6 +97,7 @@ class Tables {
   Machine& machine_;
   const std::vector<bool>& ram_;
   unsigned tables_ = 0;
+  u64 pages_ = 0;
 };
 
 std::vector<bool> ram_pages(Machine& machine) {

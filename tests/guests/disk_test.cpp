@@ -48,8 +48,8 @@ TEST_CASE(
   unsigned synced = 0;
   {
     Running writing(machine(disk, "writer"), Running::With::pipes);
-    // Each waits for a minute, of a machine that may be busy. The 13th line may be cut by the end; the 12th is
-    // whole then.
+    // Each waits for a minute, of a machine that may be busy. The 13th line may be cut by the end; the 12th
+    // is whole then.
     bool there = false;
     for (unsigned minute = 0; minute < 15 && !there; ++minute) there = writing.wait_for("SYNCED 13");
     REQUIRE(there);

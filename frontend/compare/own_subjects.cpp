@@ -42,15 +42,6 @@ instead_of = "lodge"
 title = "as lodge, with shadow page tables"
 flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm.elf,{roms}/tiny.elf",
          "-append", "no-ept; lodge-vmm tiny.elf mem=16 -- times={times}"]
-begin = ["^tiny: started by"]
-piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^tiny: all is well"
-fail = "^tiny: FAILED"
-kernel = ["{roms}/lodge.elf"]
-user = ["{roms}/lodge-vmm.elf"]
-guest = ["{roms}/tiny.elf"]
-kernel_is = "the lodge, an operating system"
-user_is = "its VMM, a process"
 
 [[subject]]
 name = "lodge-inside"
@@ -58,15 +49,6 @@ instead_of = "lodge"
 title = "as lodge, with the device of ports and memory in its kernel"
 flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm.elf,{roms}/tiny.elf",
          "-append", "inside; lodge-vmm tiny.elf mem=16 -- times={times}"]
-begin = ["^tiny: started by"]
-piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^tiny: all is well"
-fail = "^tiny: FAILED"
-kernel = ["{roms}/lodge.elf"]
-user = ["{roms}/lodge-vmm.elf"]
-guest = ["{roms}/tiny.elf"]
-kernel_is = "the lodge, an operating system"
-user_is = "its VMM, a process"
 
 [[subject]]
 name = "loft-no-vpid"
@@ -74,16 +56,6 @@ instead_of = "loft"
 title = "as loft, without VPID"
 flags = ["-m", "64", "-kernel", "{roms}/loft.elf", "-append", "no-vpid",
          "-initrd", "{roms}/loft-control.elf,{roms}/tiny.elf times={times}"]
-begin = ["^d1: tiny: started by"]
-piece = "^d1: tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^d1: tiny: all is well"
-fail = "^d1: tiny: FAILED"
-control_cpus = 1
-kernel = ["{roms}/loft.elf"]
-control = ["{roms}/loft-control.elf"]
-guest = ["{roms}/tiny.elf"]
-kernel_is = "the loft, a hypervisor"
-control_is = "the control domain"
 
 [[subject]]
 name = "loft-lazy-fpu"
@@ -91,16 +63,6 @@ instead_of = "loft"
 title = "as loft, with SSE registers that are switched when they are used"
 flags = ["-m", "64", "-kernel", "{roms}/loft.elf", "-append", "lazy-fpu",
          "-initrd", "{roms}/loft-control.elf,{roms}/tiny.elf times={times}"]
-begin = ["^d1: tiny: started by"]
-piece = "^d1: tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^d1: tiny: all is well"
-fail = "^d1: tiny: FAILED"
-control_cpus = 1
-kernel = ["{roms}/loft.elf"]
-control = ["{roms}/loft-control.elf"]
-guest = ["{roms}/tiny.elf"]
-kernel_is = "the loft, a hypervisor"
-control_is = "the control domain"
 
 [[subject]]
 name = "loft-inside"
@@ -108,16 +70,6 @@ instead_of = "loft"
 title = "as loft, with the disk's back end in the hypervisor"
 flags = ["-m", "64", "-kernel", "{roms}/loft.elf", "-append", "inside",
          "-initrd", "{roms}/loft-control.elf,{roms}/tiny.elf times={times}"]
-begin = ["^d1: tiny: started by"]
-piece = "^d1: tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^d1: tiny: all is well"
-fail = "^d1: tiny: FAILED"
-control_cpus = 1
-kernel = ["{roms}/loft.elf"]
-control = ["{roms}/loft-control.elf"]
-guest = ["{roms}/tiny.elf"]
-kernel_is = "the loft, a hypervisor"
-control_is = "the control domain"
 
 [[subject]]
 name = "kvm"
@@ -155,14 +107,6 @@ instead_of = "kvm"
 title = "as kvm, with shadow page tables"
 flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",
          "-append", "console=ttyS0 tag=L1 tiny={times} kvm_intel.ept=0"]
-begin = ["^TINY-START", "^tiny: started by"]
-piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^tiny: all is well"
-fail = "^tiny: FAILED|^L1-OFF"
-most_instructions = 20_000_000_000
-guest = ["{roms}/tiny.elf"]
-kernel_is = "Debian's Linux with KVM"
-user_is = "QEMU and busybox, processes"
 
 [[subject]]
 name = "kvm-no-vpid"
@@ -170,14 +114,6 @@ instead_of = "kvm"
 title = "as kvm, without VPID"
 flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",
          "-append", "console=ttyS0 tag=L1 tiny={times} kvm_intel.vpid=0"]
-begin = ["^TINY-START", "^tiny: started by"]
-piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^tiny: all is well"
-fail = "^tiny: FAILED|^L1-OFF"
-most_instructions = 20_000_000_000
-guest = ["{roms}/tiny.elf"]
-kernel_is = "Debian's Linux with KVM"
-user_is = "QEMU and busybox, processes"
 
 [[subject]]
 name = "kvm-no-apicv"
@@ -185,14 +121,6 @@ instead_of = "kvm"
 title = "as kvm, without APIC virtualization"
 flags = ["-m", "512", "-no-reboot", "-kernel", "{guests}/kvm/vmlinuz", "-initrd", "{guests}/kvm/kvm.cpio",
          "-append", "console=ttyS0 tag=L1 tiny={times} kvm_intel.enable_apicv=0"]
-begin = ["^TINY-START", "^tiny: started by"]
-piece = "^tiny: ([a-z]+): ([0-9]+) ([^,]*)"
-end = "^tiny: all is well"
-fail = "^tiny: FAILED|^L1-OFF"
-most_instructions = 20_000_000_000
-guest = ["{roms}/tiny.elf"]
-kernel_is = "Debian's Linux with KVM"
-user_is = "QEMU and busybox, processes"
 
 [[subject]]
 name = "lodge-linux"

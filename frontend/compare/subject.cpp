@@ -72,6 +72,7 @@ class SubjectReader {
   }
   bool list(const TomlValue& value, std::vector<std::string>& to) {
     if (value.kind != Kind::list) return fail(value, "a list of texts is wanted here");
+    to.clear();
     for (const TomlValue& one : value.items) {
       if (!text(one, to.emplace_back())) return false;
     }
@@ -86,6 +87,17 @@ class SubjectReader {
 
   std::string& error_;
 };
+
+// A subject that stands instead of an earlier one is as that one in all that it does not say.
+Subject begun(const TomlValue& table, const std::vector<Subject>& earlier) {
+  if (table.kind != Kind::table) return {};
+  for (const auto& [name, value] : table.members) {
+    if (name != "instead_of" || value.kind != Kind::text) continue;
+    for (const Subject& subject : earlier)
+      if (subject.name == value.text) return subject;
+  }
+  return {};
+}
 
 void replace_all(std::string& text, std::string_view what, std::string_view with) {
   for (std::size_t at = 0; (at = text.find(what, at)) != text.npos; at += with.size())
@@ -102,8 +114,9 @@ bool read_subjects(std::string_view toml, std::vector<Subject>& subjects, std::s
     if (name != "subject" || value.kind != Kind::list)
       return reader.fail(value, name + ": this file holds [[subject]] tables and nothing else");
     for (const TomlValue& table : value.items) {
-      Subject& subject = subjects.emplace_back();
+      Subject subject = begun(table, subjects);
       if (!reader.read(table, subject)) return false;
+      subjects.push_back(std::move(subject));
     }
   }
   return true;

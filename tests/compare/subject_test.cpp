@@ -35,6 +35,21 @@ TEST_CASE("what is wrong with a subject is said with its place") {
   CHECK(refusal("[[subject\n").find("1:") == 0);
 }
 
+TEST_CASE("a subject that stands instead of another one says only what differs") {
+  std::vector<Subject> subjects;
+  std::string error;
+  const std::string first = "[[subject]]\nname = 'a'\nflags = ['-m', '1']\nbegin = ['x']\nend = 'y'\n";
+  REQUIRE(read_subjects(first + "[[subject]]\ninstead_of = 'a'\nname = 'b'\nflags = ['-m', '2']\n", subjects,
+                        error));
+  REQUIRE(subjects.size() == 2);
+  CHECK(subjects[1].name == "b");
+  CHECK(subjects[1].flags == std::vector<std::string>{"-m", "2"});
+  CHECK(subjects[1].begin == subjects[0].begin);
+  CHECK(subjects[1].end == "y");
+  // Of somebody who is not there it has nothing.
+  CHECK(refusal(first + "[[subject]]\ninstead_of = 'c'\nname = 'b'\nend = 'y'\n") != "");
+}
+
 TEST_CASE("images of real systems that nobody has are asked for in one line") {
   Subject subject;
   subject.name = "kvm";

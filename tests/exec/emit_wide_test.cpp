@@ -49,7 +49,13 @@ struct Pattern {
   u8 map, pp, opcode, reg;
 };
 
-// The patterns of all rows that this is about, found by trying all opcodes.
+// What this is about.
+bool is_wide(const RowInfo& row) {
+  const bool bits = row.emit.what >= Inline::bsf && row.emit.what <= Inline::shrx;
+  return row.emit.what == Inline::vector || bits;
+}
+
+// The patterns of all these rows, found by trying all opcodes.
 class Patterns {
  public:
   Patterns(bool long_mode, const Decoder& decoder) : long_mode_(long_mode), decoder_(decoder) {
@@ -71,8 +77,7 @@ class Patterns {
                        out) != DecodeStatus::ok)
       return false;
     const RowInfo& row = rows()[out.op.row];
-    const bool bits = row.emit.what >= Inline::bsf && row.emit.what <= Inline::shrx;
-    return (row.emit.what == Inline::vector || bits) && harmless(row, out.op);
+    return is_wide(row) && harmless(row, out.op);
   }
   std::map<u16, std::vector<Pattern>> all;
 
@@ -322,7 +327,7 @@ TEST_CASE("dispatchers in lock-step: AVX, FMA, BMI and later SSE code") {
   // What is drawn is all that there is.
   for (u16 number = 0; number < rows().size(); ++number) {
     const RowInfo& row = rows()[number];
-    if (row.emit.what != Inline::vector) continue;
+    if (!is_wide(row)) continue;
     CAPTURE(row.mnemonic);
     CHECK(drawn.contains(number));
   }

@@ -29,8 +29,11 @@ bool build_files(const Lesson& lesson, const std::string& course, const std::str
 bool build_solution(const Lesson& lesson, const std::string& course, std::string& image, std::string& said,
                     std::string& error) {
   std::error_code failure;
-  std::string cache = conform::cache_folder();
-  if (cache.empty()) cache = fs::temp_directory_path(failure).string();
+  const std::string cache = conform::cache_folder();
+  if (cache.empty()) {
+    error = "course watch: there is no place for the solution that is shown; set HOME or XDG_CACHE_HOME";
+    return false;
+  }
   const fs::path folder = fs::path(cache) / "course" / "watch" / lesson.name;
   const auto take_all = [](const std::vector<std::string>&) { return true; };
   if (!put_lesson(lesson, folder.string(), Version::solution, take_all, error)) return false;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -46,18 +47,24 @@ struct Instance::Impl {
 
   // While one lives, the machine runs or is about to: interrupts count. Callbacks, which are asked from
   // within a run, make inner ones, which change nothing.
+  // Guests' numbers are made with the host's as a program begins with them: whatever the program that the
+  // library is in has chosen, its rounding among it, waits until then.
   class Busy {
    public:
     explicit Busy(std::atomic<Asked>& asked) : asked_(asked), outermost_(asked == Asked::nothing_runs) {
       if (outermost_) asked_ = Asked::go_on;
+      std::fegetenv(&numbers_);
+      std::fesetenv(FE_DFL_ENV);
     }
     ~Busy() {
+      std::fesetenv(&numbers_);
       if (outermost_) asked_ = Asked::nothing_runs;
     }
     Busy(const Busy&) = delete;
     Busy& operator=(const Busy&) = delete;
 
    private:
+    std::fenv_t numbers_;
     std::atomic<Asked>& asked_;
     bool outermost_;
   };

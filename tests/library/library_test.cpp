@@ -2,9 +2,12 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <cfenv>
+#include <fstream>
 #include <thread>
 
 #include "frontend/library/instance.h"
+#include "frontend/machine/scratch_folder.h"
 
 using ringside::Instance;
 using Why = Instance::Why;
@@ -239,4 +242,29 @@ TEST_CASE("a machine whose past is kept goes back in it, and on as it went") {
   CHECK(m.state_hash() == hash);
   CHECK(m.serial() == printed);
   CHECK(run(m).ending == "power-off");
+}
+
+TEST_CASE("a guest's numbers do not depend on how the program rounds its own, nor these on the guest") {
+  // 65,536 times: SQRTSS, ADDSS, DIVSS, ADDSS; then HLT.
+  constexpr unsigned char code[] = {0x0f, 0x20, 0xe0, 0x0d, 0x00, 0x02, 0x0f, 0x22, 0xe0, 0x66, 0xb8,
+                                    0x02, 0x00, 0x00, 0x00, 0xf3, 0x0f, 0x2a, 0xc0, 0xf3, 0x0f, 0x51,
+                                    0xc8, 0xf3, 0x0f, 0x58, 0xd1, 0xf3, 0x0f, 0x5e, 0xd8, 0xf3, 0x0f,
+                                    0x58, 0xd9, 0x49, 0x75, 0xed, 0xf4, 0xeb, 0xfd};
+  std::string image(0x10000, '\xff');
+  std::copy(std::begin(code), std::end(code), image.begin() + 0xf000);
+  image.replace(0xfff0, 3, "\xe9\x0d\xf0");  // JMP to F000H
+  const ringside::ScratchFolder folder("numbers");
+  std::ofstream(folder / "rom") << image;
+  std::vector<std::string> hashes;
+  for (const int rounding : {FE_TONEAREST, FE_UPWARD, FE_TOWARDZERO}) {
+    std::fesetround(rounding);
+    const auto machine = make({"-bios", folder / "rom"});
+    run(*machine, {.instructions = 300'000});
+    CHECK(std::fegetround() == rounding);
+    std::fesetround(FE_TONEAREST);
+    CHECK(machine->instructions() == 300'000);
+    hashes.push_back(machine->state_hash());
+  }
+  CHECK(hashes[0] == hashes[1]);
+  CHECK(hashes[0] == hashes[2]);
 }

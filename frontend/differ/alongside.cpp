@@ -21,14 +21,13 @@ constexpr unsigned most_passes = 16;  // over the same steps, each with an eye o
 constexpr std::string_view ram_of_others =
     "RAM that the instruction there did not write: a handler, a device (DMA) or code interrupted elsewhere";
 constexpr u64 fine_steps = 400;           // not worth a search by halves
-constexpr u64 longest_wait = 4'000'000;   // steps in a loop; who has not left it then waits for ever
 constexpr double doubtful_patience = 10;  // seconds, for a place where the peer may never come
 constexpr double nearby_patience = 2, steps_a_second = 100'000;  // if no loop is before it
 
 class Alongside {
  public:
-  Alongside(Machine& machine, Peer& peer, const Symbols* symbols)
-      : own_(machine), peer_(peer), symbols_(symbols) {
+  Alongside(Machine& machine, Peer& peer, const Symbols* symbols, u64 longest_wait)
+      : own_(machine), peer_(peer), symbols_(symbols), longest_wait_(longest_wait) {
     own_.debugger().use_symbols(symbols);
   }
 
@@ -138,7 +137,7 @@ class Alongside {
   Point leave_loop(const WaitingLoop& loop, std::vector<u64>& trace) {
     const std::unordered_set<u64> known(trace.begin(), trace.end());
     constexpr std::size_t ask_each = 10'000;
-    while (trace.size() < longest_wait && add_step(trace)) {
+    while (trace.size() < longest_wait_ && add_step(trace)) {
       const u64 now = trace.back();
       if (now != no_address && !known.contains(now) && (now < loop.first || now > loop.last))
         return {now, 1, trace.size() - 1, false, false, own_.entered_handler()};
@@ -153,7 +152,7 @@ class Alongside {
         fmt::format("there the guest waits in a loop of {} instructions at {}, and had not left it after "
                     "{} steps more; it asks {}. If it goes on elsewhere, compare behind the loop with "
                     "--from ADDRESS",
-                    loop.instructions, named(loop.first), longest_wait, asked_in(loop)));
+                    loop.instructions, named(loop.first), longest_wait_, asked_in(loop)));
   }
   std::string named(u64 address) const {
     const std::string text = symbols_ ? symbols_->text(address) : std::string();
@@ -575,6 +574,7 @@ class Alongside {
   OwnSide own_;
   Peer& peer_;
   const Symbols* symbols_;
+  u64 longest_wait_;
   Comparison result_;
   std::function<bool()> goes_on_;
   std::vector<Point> points_;  // by which the peer comes to where both were the same for the last time
@@ -591,8 +591,8 @@ class Alongside {
 }  // namespace
 
 Comparison run_alongside(Machine& machine, Peer& peer, u64 most, const Symbols* symbols, bool direct,
-                         const std::function<bool()>& goes_on, std::optional<u64> from) {
-  return Alongside(machine, peer, symbols).run(most, direct, from, goes_on);
+                         const std::function<bool()>& goes_on, std::optional<u64> from, u64 longest_wait) {
+  return Alongside(machine, peer, symbols, longest_wait).run(most, direct, from, goes_on);
 }
 
 }  // namespace ringside

@@ -24,8 +24,10 @@ namespace ringside {
 // comparison begins when the code there is reached for the first time.
 //
 // A guest that waits in a loop for a device or a clock goes round it another number of times with each
-// emulator. They are compared behind it, and what the loop has counted is taken over from the peer.
+// emulator. They are compared behind it, and what the loop has counted is taken over from the peer. Who has
+// not left it after `longest_wait` steps waits for ever.
 Comparison run_alongside(Machine& machine, Peer& peer, u64 most, const Symbols* symbols, bool direct,
-                         const std::function<bool()>& goes_on = {}, std::optional<u64> from = {});
+                         const std::function<bool()>& goes_on = {}, std::optional<u64> from = {},
+                         u64 longest_wait = 4'000'000);
 
 }  // namespace ringside

@@ -217,10 +217,13 @@ TEST_CASE("a guest that waits for ever is told to do so") {
     g.bytes({0x83, 0x3d}).number(Guest::data, 4).bytes({0, 0x74, 0xf7}).hlt();  // cmp dword [data], 0; je
     return std::move(g.machine);
   };
-  const Comparison result = compare_waiting(own, {own, 0, {}});
+  const auto machine = own();
+  const auto peer = gdb_peer("the peer", fake_wire({own, 0, {}}));
+  const Comparison result = run_alongside(*machine, *peer, ~u64{0}, nullptr, false, {}, {}, 100'000);
   CHECK(result.failure == "");
   CHECK_MESSAGE(!result.parting, words_of(result));
   CHECK(result.ending == "");
+  CHECK(remarks_have(result, "had not left it after 100000 steps more"));
   CHECK_MESSAGE(remarks_have(result, "there the guest waits in a loop of 2 instructions at 0x10000"),
                 words_of(result));
   CHECK(remarks_have(result, "it asks RAM at 0x20000"));

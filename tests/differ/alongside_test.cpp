@@ -121,7 +121,7 @@ TEST_CASE("a peer that was stepped is brought back to where the last stretch beg
     const u8 byte = 0x40;
     m.memory().write_block(HostPhys(harmed), &byte, 1);
   };
-  for (const u64 at : {100u, 333u}) {
+  for (const u64 at : {60u, 150u}) {
     CAPTURE(at);
     const auto own = loops();
     const auto peer = gdb_peer("the peer", fake_wire({loops, at, harm}));

@@ -88,8 +88,6 @@ void Debugger::on_reset(std::function<bool(const std::string&)> perform) {
   impl_->perform_reset = std::move(perform);
 }
 
-void Debugger::on_idle(std::function<bool()> revive) { impl_->revive = std::move(revive); }
-
 void Debugger::let_witness(std::shared_ptr<Witness> witness) {
   Impl& i = *impl_;
   i.witness = std::move(witness);
@@ -266,8 +264,7 @@ Stop Debugger::Impl::go(u64 instructions) {
     }
     if (decide_stop()) return finish(*stop);
     const bool goes_on =
-        (ending.why == Ending::Why::reset && perform_reset && perform_reset(std::string(ending.reason))) ||
-        (ending.why == Ending::Why::idle && revive && revive());
+        ending.why == Ending::Why::reset && perform_reset && perform_reset(std::string(ending.reason));
     if (ending.why != Ending::Why::running && !goes_on)
       return finish({Stop::Kind::ended, selected, 0, false, ending.reason});
     if (take_interrupt()) return finish(interruption());

@@ -89,9 +89,6 @@ class Debugger final {
   // Called when the guest has asked for a reset, with its reason. True: it was performed, and what runs goes
   // on. Without one, or if it returns false, a reset ends the machine.
   void on_reset(std::function<bool(const std::string& why)> perform);
-  // Called when all CPUs sleep and nothing of the machine's own wakes them. True: something was done that
-  // may, and what runs goes on. Without one, or if it returns false, whatever runs stops there.
-  void on_idle(std::function<bool()> revive);
 
   // -- Going back, where somebody knows the machine's past. The machine runs by that timeline from here on;
   // nullptr: by itself. It outlives its use here.

@@ -92,7 +92,6 @@ struct Debugger::Impl final : CpuObserver, VmxObserver {
   std::function<void()> between;
   std::function<u64(u64)> allowed;
   std::function<bool(const std::string&)> perform_reset;
-  std::function<bool()> revive;
   std::shared_ptr<Witness> witness;
   bool witness_hears = false;  // of instructions: the machine was told so
   u64 since_between = 0;       // instructions

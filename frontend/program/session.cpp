@@ -188,10 +188,6 @@ Debugger& Session::debugger() {
     debugger_ = std::make_unique<Debugger>(*machine_);
     debugger_->use_symbols(&symbols());
     debugger_->on_allowance([this](u64 slice) { return allowed(slice); });
-    debugger_->on_idle([this] {
-      const bool past = timeline_ && timeline_->in_past();
-      return replayer_ && !past && replayer_->revive();
-    });
     if (options_.no_reboot) return *debugger_;
     debugger_->on_reset([this](const std::string& why) {
       std::string error;

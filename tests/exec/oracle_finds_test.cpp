@@ -108,3 +108,22 @@ TEST_CASE("LSL with REX.W reads a 32-bit register and writes a 64-bit one") {
   CHECK(m.cpu.gpr[RDX] == 0xffffffff);
   CHECK((m.cpu.flags.image() & Eflags::ZF) != 0);
 }
+
+// Volume 1, "SIMD Floating-Point Exceptions": the flags of what is found before the computation are those of
+// all elements, though the first element's exception is not masked already.
+TEST_CASE("an unmasked exception of one element does not hide that another subtracts infinities") {
+  for (const u8 opcode : {0x5c, 0x58}) {  // subps, addps
+    CAPTURE(opcode);
+    LongRun m;
+    m.start({0x0f, opcode, 0xc1});  // xmm0, xmm1
+    m.cpu.cr4 |= Cr4::OSFXSR | Cr4::OSXMMEXCPT;
+    m.cpu.update_mode();
+    m.cpu.vector.mxcsr = 0x1e80;  // DM is 0
+    const V128 before = {{1, 0x7f80000000000000}};
+    m.cpu.vector.xmm[0] = before;
+    m.cpu.vector.xmm[1] = {{0, opcode == 0x5c ? 0x7f80000000000000 : 0xff80000000000000}};
+    run(m.cpu, 1);
+    CHECK((m.cpu.vector.mxcsr & 0x3f) == 3);  // IE and DE
+    CHECK(m.cpu.vector.xmm[0].q[1] == before.q[1]);
+  }
+}

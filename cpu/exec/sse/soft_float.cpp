@@ -127,14 +127,13 @@ U take(Context& c, U a) {
   return a;
 }
 
+// a + b of numbers and infinities, which are not both infinite with different signs.
 template <class U>
 U add_magnitudes(Context& c, U a, U b) {
   const U ma = magnitude(a), mb = magnitude(b);
   const bool differ = negative(a) != negative(b);
-  if (ma == infinity<U> || mb == infinity<U>) {
-    if (ma == mb && differ) return invalid<U>(c);
-    return ma == infinity<U> ? a : b;
-  }
+  if (ma == infinity<U>) return a;
+  if (mb == infinity<U>) return b;
   if (differ && ma == mb) return c.rounding() == Rounding::down ? sign_bit<U> : 0;
   if (ma == 0 && mb == 0) return a;
   if (ma == 0) return pack<U>(c, unpack(b), false);
@@ -169,6 +168,8 @@ template <class U>
 U sum(Context& c, U a, U b, U sign) {
   U result;
   if (propagate(c, a, b, result)) return result;
+  const U addend = b ^ sign;
+  if (magnitude(a) == infinity<U> && addend == (a ^ sign_bit<U>)) return invalid<U>(c);
   a = take(c, a);
   b = take(c, b);
   return c.unmasked_before() ? 0 : add_magnitudes(c, a, static_cast<U>(b ^ sign));

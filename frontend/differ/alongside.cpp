@@ -202,7 +202,10 @@ class Alongside {
     }
     own_.go_to(start);
     if (!replay()) return;
-    step_through(std::max(fine_steps, apart - same));
+    // In pieces: a loop that was left may be long, and what differs is found where it begins.
+    const u64 end = steps_ + apart - same;
+    do step_through(fine_steps);
+    while (!done_ && steps_ < end && goes_on_now());
   }
 
   // The peer, once more from its beginning to where both were the same for the last time, where the own side

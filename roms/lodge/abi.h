@@ -38,7 +38,13 @@ enum class Call : u64 {
   get_cpu,         // CPU, CpuState*
   run_cpu,         // CPU: runs the guest until the process has something to do, as its RunPage tells
   interrupt_line,  // line, level: a line of the two 8259 in the kernel (0 to 15) becomes 0 or 1
-  count,           // how many calls there are
+
+  // A network between programs: a switch in the kernel.
+  join_network,    // number, 1 to 65534: by which others find this process; once, and nobody else has it
+  send_packet,     // number of the receiver, address, bytes (at most a page)
+  receive_packet,  // address of a page: waits for a packet; whose it is, and in the lower half its bytes
+
+  count,  // how many calls there are
 };
 
 enum Face : u64 {
@@ -53,6 +59,7 @@ enum Refusal : i64 {
   bad_address = -3,
   bad_argument = -4,
   no_room = -5,  // of something that there is a fixed number of
+  nobody = -6,   // of that number is there
 };
 
 // The programs' half of the linear addresses: entry 1 of the PML4. The kernel's half is entry 0, which ring 3

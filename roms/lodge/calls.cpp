@@ -6,6 +6,7 @@
 #include "roms/kit/print.h"
 #include "roms/kit/processor.h"
 #include "roms/lodge/console.h"
+#include "roms/lodge/network.h"
 #include "roms/lodge/process.h"
 #include "roms/lodge/scheduler.h"
 #include "roms/lodge/vm/machine.h"
@@ -156,11 +157,18 @@ i64 interrupt_line(Process& process, const Arguments& arguments) {
   return 0;
 }
 
+i64 join(Process& process, const Arguments& arguments) { return join_network(process, arguments.a); }
+i64 send(Process& process, const Arguments& arguments) {
+  return send_packet(process, arguments.a, arguments.b, arguments.c);
+}
+i64 receive(Process& process, const Arguments& arguments) { return receive_packet(process, arguments.a); }
+
 // In the order of enum Call.
 constexpr Function functions[] = {exit,       write,     read_console, yield,           sleep,
                                   clock,      map,       thread,       end_this_thread, find_a_file,
                                   file_bytes, read_file, create_vm,    set_memory,      create_cpu,
-                                  run_page,   set_cpu,   get_cpu,      run_cpu,         interrupt_line};
+                                  run_page,   set_cpu,   get_cpu,      run_cpu,         interrupt_line,
+                                  join,       send,      receive};
 static_assert(sizeof functions / sizeof *functions == static_cast<u64>(Call::count));
 
 }  // namespace

@@ -31,5 +31,5 @@ function(lodge_program name address)
 endfunction()
 
 lodge_program(count 0x8000400000 lodge/programs/count)
-lodge_program(vmm 0x8000800000 lodge/programs/vmm/vmm lodge/programs/vmm/devices lodge/programs/vmm/load lodge/programs/vmm/serial lodge/programs/vmm/rings kit/chips/uart kit/chips/rtc)
+lodge_program(vmm 0x8000800000 lodge/programs/vmm/vmm lodge/programs/vmm/devices lodge/programs/vmm/load lodge/programs/vmm/serial lodge/programs/vmm/rings lodge/programs/vmm/net kit/chips/uart kit/chips/rtc)
 lodge_program(misbehave 0x8000c00000 lodge/programs/misbehave)

@@ -4,6 +4,7 @@
 #include "roms/kit/processor.h"
 #include "roms/lodge/elf.h"
 #include "roms/lodge/memory.h"
+#include "roms/lodge/network.h"
 #include "roms/lodge/scheduler.h"
 #include "roms/lodge/vm/machine.h"
 
@@ -105,6 +106,7 @@ void leave_process(Process& process) {
   if (--process.threads) return;
   use_address_space(nullptr);
   if (process.machine) destroy_machine(*process.machine);
+  leave_network(process);
   give_up(process);
 }
 

@@ -41,7 +41,11 @@ void bad_flags() {
 
 // Every call with every bad address. Those that end the caller, or wait, are left out.
 void bad_arguments() {
-  u64 taken = 0;
+  constexpr u64 own = 7;
+  const char packet[100] = {};
+  u64 taken = call(Call::send_packet, own, address_of(packet), 100) >= 0;  // it has not joined the network
+  taken += call(Call::receive_packet, address_of(packet)) >= 0;
+  taken += call(Call::join_network, own) < 0;
   const i64 file = call(Call::find_file, address_of("lodge-misbehave.elf"));
   for (const u64 bad : bad_addresses) {
     taken += call(Call::write, bad, 100) >= 0;
@@ -52,6 +56,12 @@ void bad_arguments() {
     taken += call(Call::map, bad > 1 ? bad | not_canonical : 0) >= 0;
     taken += call(Call::file_bytes, 1000 + bad) >= 0;
     taken += call(Call::run_cpu, bad) >= 0;
+    taken += call(Call::join_network, bad & not_canonical ? ~0ul : 0) >= 0;
+    taken += call(Call::send_packet, own, bad, 100) >= 0;
+    taken += call(Call::send_packet, own, address_of(packet), page_bytes + 1) >= 0;
+    taken += call(Call::send_packet, own + 1, address_of(packet), 100) >= 0;
+    taken += call(Call::send_packet, own, address_of(packet), 100) < 0;  // which is taken, to be lost here:
+    taken += call(Call::receive_packet, bad) >= 0;
     taken += call(static_cast<Call>(static_cast<u64>(Call::count) + bad % 1000)) >= 0;
   }
   print("misbehave: ", taken, " bad calls were taken\n");

@@ -1,4 +1,4 @@
-// Owns the guest's disk and its network: the back ends of the rings in roms/kit/ring.h. There are no grants,
+// Owns the guest's disk and the way to the back ends of the rings in roms/kit/ring.h. There are no grants,
 // because the guest's memory is this process's own; what the guest writes is read once, then checked, then
 // used. The guest hears of answers by a line of the interrupt controller, as of any PC's device.
 #include "roms/kit/hypercalls.h"
@@ -9,11 +9,6 @@ namespace lodge {
 namespace {
 
 constexpr u64 disk_pages = 16, sectors_a_page = page_bytes / sector_bytes;
-
-// The page of a request; nullptr: the guest has no such memory.
-u8* page_at(Guest& guest, u64 number) {
-  return number < guest.bytes / page_bytes ? guest.memory + number * page_bytes : nullptr;
-}
 
 i64 serve(Guest& guest, const DiskRequest& request) {
   const u64 page = request.first_sector / sectors_a_page;
@@ -41,49 +36,33 @@ void serve_disk(Guest& guest, u8* page) {
   }
 }
 
-// A process knows of no other guest than its own, so each packet comes back.
-PacketFate bring_back(Guest& guest, NetRing& ring, const PacketToSend& packet) {
-  const u32 made = ring.packets_made, pages = seen(ring.grants_made) - made;
-  const u8* const sent = page_at(guest, packet.grant);
-  if (!sent || packet.bytes > page_bytes) return PacketFate::refused;
-  if (pages == 0 || pages > ring_slots) return PacketFate::lost;
-  u8* const received = page_at(guest, ring.grants[made % ring_slots]);
-  if (!received) return PacketFate::refused;
-  if (received != sent) memcpy(received, sent, packet.bytes);
-  ring.packets[made % ring_slots] = {packet.to, packet.bytes};
-  tell(ring.packets_made, made + 1);
-  return PacketFate::came_back;
-}
-
-void serve_net(Guest& guest, u8* page) {
-  NetRing& ring = *reinterpret_cast<NetRing*>(page);
-  u32 done = ring.fates_made;
-  const u32 made = seen(ring.sends_made);
-  if (made - done > ring_slots) return;
-  while (done != made) {
-    const PacketToSend packet = ring.sends[done % ring_slots];
-    ring.fates[done % ring_slots] = bring_back(guest, ring, packet);
-    tell(ring.fates_made, ++done);
-  }
-}
-
 constexpr void (*serve_ring[ring_devices])(Guest& guest, u8* page) = {serve_disk, serve_net};
 
 }  // namespace
+
+u8* page_at(Guest& guest, u64 number) {
+  return number < guest.bytes / page_bytes ? guest.memory + number * page_bytes : nullptr;
+}
 
 i64 set_ring(Guest& guest, u64 device, u64 address) {
   if (device >= ring_devices || address % page_bytes || !page_at(guest, address / page_bytes))
     return refused_bad_argument;
   guest.rings[device] = page_at(guest, address / page_bytes);
+  if (device == ring_net) start_net(guest);
   return 0;
 }
 
-// The line is high from an answer to the next request: each answer makes it rise, and a rise interrupts.
+// A rise of the line interrupts. Two threads may do this at once: behind each fall comes a rise, so that none
+// is lost.
+void interrupt_for_ring() {
+  call(Call::interrupt_line, ring_line, false);
+  call(Call::interrupt_line, ring_line, true);
+}
+
 i64 send_ring(Guest& guest, u64 device) {
   if (device >= ring_devices || !guest.rings[device]) return refused_not_there;
-  call(Call::interrupt_line, ring_line, false);
   serve_ring[device](guest, guest.rings[device]);
-  call(Call::interrupt_line, ring_line, true);
+  interrupt_for_ring();
   return 0;
 }
 

@@ -1,6 +1,5 @@
 // Owns the guest's serial port, and the two threads that it needs beside the guest's: one waits for what is
 // typed, the other for the end of a line that does not end.
-#include "roms/kit/spinlock.h"
 #include "roms/lodge/programs/vmm/guest.h"
 
 namespace lodge {
@@ -9,21 +8,7 @@ namespace {
 constexpr u8 serial_line = 4;
 constexpr u64 moment = 20'000'000;  // nanoseconds that a begun line may wait
 
-// Threads of one process share its memory; the guest's thread and these two both come here.
-class Lock {
- public:
-  Lock() {
-    while (__atomic_exchange_n(&taken, true, __ATOMIC_ACQUIRE)) yield();
-  }
-  ~Lock() { __atomic_store_n(&taken, false, __ATOMIC_RELEASE); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  static bool taken;
-};
-bool Lock::taken = false;
-
+bool taken;  // of the lock: the guest's thread and these two both come here
 char line[200];
 u64 line_bytes, line_begin;
 bool line_level;
@@ -51,13 +36,13 @@ void read_keys(u64 address) {
   for (;;) {
     const i64 key = call(Call::read_console);
     if (key < 0) end_thread();  // another program reads the console
-    for (bool taken = false; !taken;) {
+    for (bool received = false; !received;) {
       {
-        Lock lock;
-        taken = guest.uart.listens() && guest.uart.receive(static_cast<u8>(key));
+        Lock lock(taken);
+        received = guest.uart.listens() && guest.uart.receive(static_cast<u8>(key));
         follow(guest);
       }
-      if (!taken) sleep(1'000'000);
+      if (!received) sleep(1'000'000);
     }
   }
 }
@@ -65,7 +50,7 @@ void read_keys(u64 address) {
 void end_lines(u64 address) {
   for (;;) {
     sleep(moment);
-    Lock lock;
+    Lock lock(taken);
     if (line_bytes && clock() - line_begin >= moment) write_line();
     follow(*at<Guest>(address));
   }
@@ -79,20 +64,20 @@ void start_serial(Guest& guest) {
 }
 
 u8 serial_in(Guest& guest, u16 port) {
-  Lock lock;
+  Lock lock(taken);
   const u8 value = guest.uart.in(port & 7);
   follow(guest);
   return value;
 }
 
 void serial_out(Guest& guest, u16 port, u8 value) {
-  Lock lock;
+  Lock lock(taken);
   guest.uart.out(port & 7, value);
   follow(guest);
 }
 
 void flush_serial(Guest&) {
-  Lock lock;
+  Lock lock(taken);
   write_line();
 }
 

@@ -1,6 +1,6 @@
 // Owns the virtual-machine monitor, a program in ring 3 as any other: "FILE [mem=MBYTES] [initrd=FILE]
-// [as=vmware] [-- COMMAND LINE OF THE GUEST]". It makes a machine with the kernel's calls, and then turns in
-// a loop: run the guest, and do what the run page asks for.
+// [as=vmware] [net=NUMBER] [-- COMMAND LINE OF THE GUEST]". It makes a machine with the kernel's calls, and
+// then turns in a loop: run the guest, and do what the run page asks for.
 #include "roms/lodge/programs/vmm/guest.h"
 
 #include <names.h>
@@ -13,7 +13,7 @@ Guest guest = {};
 // The words behind the program's name, up to "--".
 struct Words {
   char file[64], initrd[64];
-  u64 mbytes = 128;
+  u64 mbytes = 128, number = 0;
   Face face = face_own;
   const char* command_line = "";
 };
@@ -41,6 +41,7 @@ Words words_of(const char* line) {
       return words;
     }
     if (starts_with(line, "mem=")) words.mbytes = number_in(line + 4);
+    if (starts_with(line, "net=")) words.number = number_in(line + 4);
     if (starts_with(line, "as=vmware")) words.face = face_vmware;
     if (starts_with(line, "initrd=")) copy_word(words.initrd, line + 7);
   }
@@ -94,6 +95,7 @@ void program(const char* arguments) {
   using namespace lodge;
   const Words words = words_of(arguments);
   make_machine(words.mbytes, words.face);
+  guest.number = words.number;
   load_guest(guest, words.file, words.initrd, words.command_line);
   start_serial(guest);
   while (!guest.ended) run_once();

@@ -39,6 +39,7 @@ struct Vcpu {
   u32 device;
 
   // The scheduler's.
+  bool yields;      // it wants others of its rank to run before it goes on
   i64 credit;       // nanoseconds that it may still run before others have their turn
   bool boosted;     // it was woken by an event: it goes first, once
   u64 last_turn;    // the number of the turn in which it ran last

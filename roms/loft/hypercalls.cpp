@@ -36,9 +36,8 @@ i64 shut_down(Vcpu& v, const Arguments& x) {
   return 0;
 }
 
-// Stays ready, but goes behind all others of its rank: should_give_way is asked with a slice that is over.
 i64 yield_cpu(Vcpu& v, const Arguments&) {
-  v.credit = 0;
+  v.yields = true;
   return 0;
 }
 

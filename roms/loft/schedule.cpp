@@ -88,7 +88,7 @@ void charge(Vcpu& v, u64 nanoseconds) {
 }
 
 bool should_give_way(const Vcpu& v, u64 slice_begin) {
-  const bool over = now() - slice_begin >= slice;
+  const bool over = v.yields || now() - slice_begin >= slice;
   bool better = false;
   each_vcpu([&](Vcpu& other) {
     if (other.state == VcpuState::ready) better |= rank(other) > rank(v) || (over && rank(other) == rank(v));

@@ -15,7 +15,8 @@ constexpr u64 period = 30'000'000;  // each so often credit is given
 Vcpu* choose();
 // It has run so long, since choose() or the last call.
 void charge(Vcpu& vcpu, u64 nanoseconds);
-// Should another one run instead of this one?
+// Should another one run instead of this one? One that yields stays ready and keeps its credit, but goes
+// behind all others of its rank, as if its slice were over.
 bool should_give_way(const Vcpu& vcpu, u64 slice_begin);
 // It does not run any more: it is ready again, or blocked, or off.
 void put_back(Vcpu& vcpu, VcpuState state);

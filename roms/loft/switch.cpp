@@ -94,6 +94,7 @@ void run(Vcpu& v) {
   switch_to(v);
   this_cpu().runs = &v;
   while (v.state == VcpuState::running && !should_give_way(v, slice_begin)) {
+    v.yields = false;  // if it did: nobody of its rank is ready
     const u64 slice_end = slice_begin + slice;
     set_timer_for(slice_end > now() ? smaller(next_deadline(), slice_end) : next_deadline());
     charge(v, run_once(v));
@@ -103,6 +104,7 @@ void run(Vcpu& v) {
     if (v.state == VcpuState::blocked && has_something_to_do(v)) v.state = VcpuState::running;
   }
   this_cpu().runs = nullptr;
+  v.yields = false;
   switch_from(v);
   put_back(v, v.state == VcpuState::running ? VcpuState::ready : v.state);
 }

@@ -1,9 +1,10 @@
-// Owns what Hyper-V answers: its leaves, its MSRs, its pages, and the one hypercall that is worth something
+// Owns what Hyper-V answers: its leaves, its MSRs, its pages, and the hypercalls that are worth something
 // here.
 #include "roms/loft/hyperv.h"
 
 #include "roms/kit/clock.h"
 #include "roms/kit/hypercalls.h"
+#include "roms/loft/events.h"
 #include "roms/loft/vcpu.h"
 
 namespace loft {
@@ -50,6 +51,62 @@ bool fill_hypercall_page(Domain& d, u64 page) {
   return !(page & in_use) || write_memory(d, page & ~(page_bytes - 1), code, sizeof code);
 }
 
+// A hypercall's parameters go through memory, at the guest-physical addresses in RDX (input) and R8 (output);
+// or, if the call is fast, the input is RDX and R8.
+enum class Status : u64 {
+  success = 0,
+  invalid_hypercall_code = 2,
+  invalid_hypercall_input = 3,
+  invalid_alignment = 4,
+};
+
+constexpr u64 fast = bit(16), reserved = 0xf000f000fffe0000, list = 0x0fff0fff00000000;
+
+// The TLFS has one status for all that a parameter's address can be: not aligned to 8 bytes, over a page's
+// end, or where the guest has no memory.
+bool may_lie_at(u64 address, u64 bytes) {
+  return address % 8 == 0 && address % page_bytes + bytes <= page_bytes;
+}
+Status read_input(Vcpu& v, bool is_fast, void* to, u64 bytes) {
+  const u64 registers[2] = {v.registers.rdx, v.registers.r8};
+  if (is_fast) return memcpy(to, registers, bytes), Status::success;
+  const bool good = may_lie_at(v.registers.rdx, bytes) && read_memory(*v.domain, v.registers.rdx, to, bytes);
+  return good ? Status::success : Status::invalid_alignment;
+}
+Status write_output(Vcpu& v, const void* from, u64 bytes) {
+  const bool good = may_lie_at(v.registers.r8, bytes) && write_memory(*v.domain, v.registers.r8, from, bytes);
+  return good ? Status::success : Status::invalid_alignment;
+}
+
+// HvCallNotifyLongSpinWait: somebody has spun for a lock, so often, whose owner has no CPU. Let others run,
+// the owner among them.
+Status notify_long_spin_wait(Vcpu& v, bool is_fast) {
+  u64 spins = 0;
+  const Status status = read_input(v, is_fast, &spins, sizeof spins);
+  if (status == Status::success) v.yields = true;
+  return status;
+}
+
+// HvExtCallQueryCapabilities: which of the calls from 8002H on there are. None: but now the guest knows.
+Status query_capabilities(Vcpu& v, bool is_fast) {
+  const u64 capabilities = 0;
+  return is_fast ? Status::invalid_hypercall_input : write_output(v, &capabilities, sizeof capabilities);
+}
+
+struct Row {
+  u64 code;
+  Status (*call)(Vcpu& v, bool is_fast);
+};
+constexpr Row rows[] = {{0x0008, notify_long_spin_wait}, {0x8001, query_capabilities}};
+
+Status answer(Vcpu& v, u64 input) {
+  for (const Row& row : rows) {
+    if (row.code != (input & 0xffff)) continue;
+    return input & (reserved | list) ? Status::invalid_hypercall_input : row.call(v, input & fast);
+  }
+  return Status::invalid_hypercall_code;
+}
+
 }  // namespace
 
 CpuidResult hyperv_leaf(u32 leaf) {
@@ -59,8 +116,9 @@ CpuidResult hyperv_leaf(u32 leaf) {
     case 2:
       return {1, 1 << 16, 0, 0};  // build 1 of version 1.0
     // EAX, what may be asked: the reference counter, the hypercall's MSRs, the number of the virtual
-    // processor, the reference page, the frequencies. EDX: the frequencies' MSRs are there.
-    case 3: return {bit(1) | bit(5) | bit(6) | bit(9) | bit(11), 0, 0, bit(8)};
+    // processor, the reference page, the frequencies. EBX, what may be called: the extended hypercalls. EDX:
+    // the frequencies' MSRs are there.
+    case 3: return {bit(1) | bit(5) | bit(6) | bit(9) | bit(11), bit(20), 0, bit(8)};
     case 4: return {0, ~0u, 0, 0};         // nothing is recommended; a spinlock need never ask for help
     case 5: return {most_vcpus, 0, 0, 0};  // limits
     default: return {};
@@ -103,13 +161,13 @@ bool write_synthetic_msr(Vcpu& v, u32 number, u64 value) {
   }
 }
 
+// With the hypercall's page comes the right to call: a guest without one has no way to know how.
 void hyperv_call(Vcpu& v) {
-  constexpr u64 notify_long_spin_wait = 8, success = 0, invalid_code = 2;
-  Registers& r = v.registers;
-  const u64 call = r.rcx & 0xffff;
-  // Somebody spins for a lock whose owner has no CPU: let others run, the owner among them.
-  if (call == notify_long_spin_wait) v.credit = 0;
-  r.rax = call == notify_long_spin_wait ? success : invalid_code;
+  if (!(v.domain->hyperv.hypercall_page & in_use)) return inject_exception(6);
+  const Status status = answer(v, v.registers.rcx);
+  // Behind the status comes how many elements of a list are done; no call here has a list.
+  v.registers.rax = static_cast<u64>(status);
+  if (status == Status::success) ++v.domain->hyperv.calls;
 }
 
 }  // namespace loft

@@ -19,6 +19,7 @@ struct Vcpu;
 struct HyperV {
   bool shown;
   u64 guest_os_id, hypercall_page, reference_page, assist_page;
+  u64 calls;  // how many hypercalls succeeded
 };
 
 // CPUID's leaves from 40000000H on.
@@ -28,7 +29,7 @@ CpuidResult hyperv_leaf(u32 leaf);
 bool read_synthetic_msr(Vcpu& vcpu, u32 number, u64& value);
 bool write_synthetic_msr(Vcpu& vcpu, u32 number, u64 value);
 
-// VMCALL of a domain that has a hypercall page: RCX is the call with its flags, RAX becomes the status.
+// VMCALL of such a domain: RCX is the call with its flags, RAX becomes the status.
 void hyperv_call(Vcpu& vcpu);
 
 }  // namespace loft

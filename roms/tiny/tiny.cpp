@@ -28,6 +28,7 @@ constexpr Workload workloads[] = {
     {"hypercalls", "hypercalls that do nothing", 1000, offers_console, hypercalls},
     {"events", "events sent to oneself", 100, offers_event_channels, own_events},
     {"disk", "pages written and read over a ring", 32, has_back_end, disk_pages_written},
+    {"hyperv", "hypercalls as Hyper-V has them", 100, has_hyperv, hyperv_calls},
     {"net", "packets sent and received over rings", 32, has_back_end, packets_sent},
 };
 
@@ -50,8 +51,12 @@ void find_hypervisor() {
   const CpuidResult first = cpuid(hypervisor_leaf);
   put_letters(signature, first.ebx, first.ecx, first.edx);
   if (same(signature, "XenVMMXenVMM")) set_output(print_to_xen);
+  if (same(signature, "Microsoft Hv")) {
+    below.offers |= has_hyperv;
+    memcpy(below.name, "Hyper-V", 8);
+  }
   if (!same(signature, hypervisor_signature)) return;
-  below.offers |= cpuid(hypervisor_leaf + 1).eax & ~(has_local_apic | has_back_end);
+  below.offers |= cpuid(hypervisor_leaf + 1).eax & ~(has_local_apic | has_back_end | has_hyperv);
   constexpr u32 both = offers_event_channels | offers_grants;
   if ((below.offers & both) == both || below.offers & offers_rings) below.offers |= has_back_end;
   const CpuidResult name = cpuid(hypervisor_leaf + 2);

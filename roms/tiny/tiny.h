@@ -16,8 +16,8 @@ struct Below {
 };
 extern Below below;
 // Bits of Workload::needs that are no Offers: the CPU has a local APIC; there is a way to a back end
-// (transport.h).
-constexpr u32 has_local_apic = 1u << 31, has_back_end = 1u << 30;
+// (transport.h); who is below looks like Hyper-V.
+constexpr u32 has_local_apic = 1u << 31, has_back_end = 1u << 30, has_hyperv = 1u << 29;
 
 // A workload does its work `count` times and tells whether all was as it must be.
 struct Workload {
@@ -41,6 +41,7 @@ bool hypercalls(u64 count);
 bool own_events(u64 count);
 bool disk_pages_written(u64 count);
 bool packets_sent(u64 count);
+bool hyperv_calls(u64 count);
 // To which guest packets go, "to=N" on the command line: to oneself, as long as nobody says who.
 extern u64 neighbour;
 

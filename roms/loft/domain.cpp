@@ -48,6 +48,7 @@ Domain* create_domain(u64 memory_bytes, bool control) {
   Domain& d = domains[number];
   memset(&d, 0, sizeof d);
   d.pit = Pit();
+  d.apic = LocalApic();
   d.uart = Uart();
   d.number = number;
   d.exists = true;

@@ -11,6 +11,7 @@
 #include "roms/kit/ring.h"
 #include "roms/kit/vmx.h"
 #include "roms/loft/hyperv.h"
+#include "roms/loft/local_apic.h"
 
 namespace loft {
 
@@ -85,7 +86,8 @@ struct Domain {
   u32 disk_port;
   u64 disk[disk_pages];  // pages of the hypervisor's; 0: never written
 
-  HyperV hyperv;  // what it was shown, and has set up
+  HyperV hyperv;   // what it was shown, and has set up
+  LocalApic apic;  // of a domain that sees Hyper-V, whose guests want one
 
   // A PC's chips, for guests that want some.
   Pic pic;

@@ -32,6 +32,7 @@ void want_window(bool wanted) {
 
 // The 8259s interrupt virtual CPU 0 alone, as they do on a PC.
 bool pic_interrupts(const Vcpu& v) { return v.number == 0 && v.domain->pic.interrupts(); }
+bool apic_interrupts(const Vcpu& v) { return v.number == 0 && v.domain->apic.interrupts(); }
 
 }  // namespace
 
@@ -89,7 +90,7 @@ i64 send_event(Domain& d, u64 number) {
   return 0;
 }
 
-bool has_something_to_do(const Vcpu& v) { return v.event_waits || pic_interrupts(v); }
+bool has_something_to_do(const Vcpu& v) { return v.event_waits || pic_interrupts(v) || apic_interrupts(v); }
 
 void deliver_events(Vcpu& v) {
   const bool taken =
@@ -101,7 +102,7 @@ void deliver_events(Vcpu& v) {
       v.event_waits = false;
       ++v.domain->shared->upcalls;
     } else {
-      vector = v.domain->pic.acknowledge();
+      vector = pic_interrupts(v) ? v.domain->pic.acknowledge() : v.domain->apic.acknowledge();
     }
     vmwrite(VM_ENTRY_INTERRUPTION_INFORMATION, valid | vector);  // type 0 is an external interrupt
     want_window(has_something_to_do(v));

@@ -4,6 +4,7 @@
 
 #include "roms/kit/clock.h"
 #include "roms/kit/hypercalls.h"
+#include "roms/kit/print.h"
 #include "roms/loft/events.h"
 #include "roms/loft/vcpu.h"
 
@@ -95,14 +96,21 @@ Status query_capabilities(Vcpu& v, bool is_fast) {
 
 struct Row {
   u64 code;
+  const char* name;
   Status (*call)(Vcpu& v, bool is_fast);
 };
-constexpr Row rows[] = {{0x0008, notify_long_spin_wait}, {0x8001, query_capabilities}};
+constexpr Row rows[] = {{0x0008, "HvCallNotifyLongSpinWait", notify_long_spin_wait},
+                        {0x8001, "HvExtCallQueryCapabilities", query_capabilities}};
 
 Status answer(Vcpu& v, u64 input) {
   for (const Row& row : rows) {
     if (row.code != (input & 0xffff)) continue;
-    return input & (reserved | list) ? Status::invalid_hypercall_input : row.call(v, input & fast);
+    if (input & (reserved | list)) return Status::invalid_hypercall_input;
+    const Status status = row.call(v, input & fast);
+    HyperV& h = v.domain->hyperv;
+    if (status == Status::success && !h.calls++)
+      print("loft: domain ", v.domain->number, " calls Hyper-V, first ", row.name, "\n");
+    return status;
   }
   return Status::invalid_hypercall_code;
 }
@@ -134,7 +142,7 @@ bool read_synthetic_msr(Vcpu& v, u32 number, u64& value) {
     case HV_X64_MSR_TIME_REF_COUNT: value = reference_time(); return true;
     case HV_X64_MSR_REFERENCE_TSC: value = h.reference_page; return true;
     case HV_X64_MSR_TSC_FREQUENCY: value = ticks_a_millisecond() * 1000; return true;
-    case HV_X64_MSR_APIC_FREQUENCY: value = 0; return true;  // no domain has a local APIC
+    case HV_X64_MSR_APIC_FREQUENCY: value = LocalApic::timer_frequency; return true;
     case HV_X64_MSR_VP_ASSIST_PAGE: value = h.assist_page; return true;
     default: return false;
   }
@@ -164,10 +172,8 @@ bool write_synthetic_msr(Vcpu& v, u32 number, u64 value) {
 // With the hypercall's page comes the right to call: a guest without one has no way to know how.
 void hyperv_call(Vcpu& v) {
   if (!(v.domain->hyperv.hypercall_page & in_use)) return inject_exception(6);
-  const Status status = answer(v, v.registers.rcx);
   // Behind the status comes how many elements of a list are done; no call here has a list.
-  v.registers.rax = static_cast<u64>(status);
-  if (status == Status::success) ++v.domain->hyperv.calls;
+  v.registers.rax = static_cast<u64>(answer(v, v.registers.rcx));
 }
 
 }  // namespace loft

@@ -1,4 +1,5 @@
 // Owns what happens at addresses where the guest has no memory: there may be a device, else there is nothing.
+#include "roms/kit/clock.h"
 #include "roms/kit/mov.h"
 #include "roms/kit/print.h"
 #include "roms/loft/exits.h"
@@ -59,7 +60,13 @@ void handle_ept_violation(Vcpu& v) {
   if (!move.known || !target)
     return give_up(v, "an access to no memory by an instruction that is not emulated");
   const bool device = address == memory_device && move.bytes == 4;
-  if (move.write) {
+  const bool apic =
+      v.domain->hyperv.shown && (address & ~(page_bytes - 1)) == LocalApic::address && move.bytes == 4;
+  if (apic && move.write) {
+    v.domain->apic.write(address % page_bytes, static_cast<u32>(value_of(move, *target)), now());
+  } else if (apic) {
+    *target = register_after(move, *target, v.domain->apic.read(address % page_bytes, now()));
+  } else if (move.write) {
     if (device) v.device = static_cast<u32>(value_of(move, *target));
   } else {
     *target = register_after(move, *target, device ? v.device + 1 : ~0ul);

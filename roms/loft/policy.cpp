@@ -15,10 +15,11 @@ constexpr u64 bits(unsigned first, More... more) {
 }
 
 // What is taken out of a leaf. VMX and all that needs XSAVE, which is not switched here; the local APIC,
-// which no domain has; machine checks, MTRRs and counters, which are the machine's.
+// which only a domain that sees Hyper-V has; machine checks, MTRRs and counters, which are the machine's.
 constexpr u64 leaf1_ecx = bits(3, 5, 6, 12, 15, 21, 24, 26, 27, 28,
                                29);  // MONITOR VMX SMX FMA PDCM x2APIC TSC-deadline XSAVE OSXSAVE AVX F16C
 constexpr u64 leaf1_edx = bits(7, 9, 12, 14, 21, 22, 28, 29);  // MCE APIC MTRR MCA DS ACPI HTT TM
+constexpr u32 local_apic = 1 << 9;                             // leaf 1, EDX
 constexpr u64 leaf7_ebx = bits(1, 4, 5, 11, 12, 14, 15, 16, 17, 21, 22, 25, 26, 27, 28, 30,
                                31);           // TSC_ADJUST HLE AVX2 RTM RDT MPX RDT AVX-512* PCOMMIT PT
 constexpr u64 leaf7_ecx_shown = bits(2, 22);  // UMIP RDPID
@@ -43,7 +44,7 @@ CpuidResult shown(const Vcpu& v, u32 leaf, u32 subleaf) {
     case 1:
       r.ebx = (r.ebx & 0xffff) | v.number << 24;
       r.ecx = static_cast<u32>((r.ecx & ~leaf1_ecx) | bit(31));  // there is a hypervisor
-      r.edx = static_cast<u32>(r.edx & ~leaf1_edx);
+      r.edx = static_cast<u32>(r.edx & ~leaf1_edx) | (v.domain->hyperv.shown ? local_apic : 0);
       break;
     case 7:
       if (subleaf) return {};
@@ -111,6 +112,11 @@ u64 msr_bitmap() {
   return bitmap;
 }
 
+// Bit 8: this is the boot processor. Bit 11: the local APIC is enabled, and it stays where it is.
+static u64 apic_base(const Vcpu& v) {
+  return LocalApic::address | bit(8) | (v.domain->hyperv.shown ? bit(11) : 0);
+}
+
 static bool is_synthetic(const Vcpu& v, u32 number) {
   return v.domain->hyperv.shown && number >> 8 == hypervisor_leaf >> 8;
 }
@@ -118,8 +124,8 @@ static bool is_synthetic(const Vcpu& v, u32 number) {
 bool read_msr(Vcpu& v, u32 number, u64& value) {
   if (is_synthetic(v, number)) return read_synthetic_msr(v, number, value);
   switch (number) {
-    case IA32_APIC_BASE: value = 0xfee00000 | bit(8); return true;  // disabled; this is the boot processor
-    case IA32_MISC_ENABLE: value = 1; return true;                  // fast strings
+    case IA32_APIC_BASE: value = apic_base(v); return true;
+    case IA32_MISC_ENABLE: value = 1; return true;  // fast strings
     case IA32_PLATFORM_ID:
     case IA32_BIOS_SIGN_ID: value = 0; return true;
     case IA32_TSC_AUX: value = 0; return true;
@@ -129,6 +135,7 @@ bool read_msr(Vcpu& v, u32 number, u64& value) {
 
 bool write_msr(Vcpu& v, u32 number, u64 value) {
   if (is_synthetic(v, number)) return write_synthetic_msr(v, number, value);
+  if (number == IA32_APIC_BASE) return value == apic_base(v);
   return number == IA32_BIOS_SIGN_ID || number == IA32_TSC_AUX || number == IA32_MISC_ENABLE;
 }
 

@@ -58,6 +58,10 @@ void pass_time_of(Domain& d, u64 time) {
     d.pic.set_line(0, true);
     if (d.pic.interrupts()) wake(d.vcpus[0]);
   }
+  if (d.apic.next_alarm() <= time) {
+    d.apic.ring(time);
+    wake(d.vcpus[0]);
+  }
   for (Vcpu& v : d.vcpus) {
     if (!v.wake_time || v.wake_time > time) continue;
     v.wake_time = 0;
@@ -128,6 +132,7 @@ u64 next_deadline() {
     const Domain& d = domain(n);
     if (!d.exists || d.state != domain_running) continue;
     if (d.pit.next_interrupt() != ~0ul) next = smaller(next, nanoseconds_of(d.pit.next_interrupt()));
+    next = smaller(next, d.apic.next_alarm());
     for (const Vcpu& v : d.vcpus)
       if (v.wake_time) next = smaller(next, v.wake_time);
   }

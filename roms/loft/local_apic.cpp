@@ -11,7 +11,6 @@ enum Register : u32 {
   task_priority = 0x08,
   processor_priority = 0x0a,
   end_of_interrupt = 0x0b,
-  spurious_vector = 0x0f,
   in_service = 0x10,  // eight of 32 bits
   trigger_mode = 0x18,
   requested = 0x20,
@@ -23,7 +22,7 @@ enum Register : u32 {
   current_count = 0x39,
   divide = 0x3e,
 };
-constexpr u32 software_enable = 1 << 8, entry_masked = 1 << 16, periodic = 1 << 17, none = ~0u;
+constexpr u32 entry_masked = 1 << 16, periodic = 1 << 17, none = ~0u;
 
 // The highest bit of eight registers; none: all are 0.
 u32 highest(const u32* registers) {
@@ -37,9 +36,7 @@ u32 class_of(u32 vector) { return vector == none ? 0 : vector >> 4 & 15; }
 
 }  // namespace
 
-bool LocalApic::masked() const {
-  return registers_[timer_entry] & entry_masked || !(registers_[spurious_vector] & software_enable);
-}
+bool LocalApic::masked() const { return registers_[timer_entry] & entry_masked || !enabled(); }
 
 // The divisor's bits are 3, 1 and 0: 0 divides by 2, 6 by 128, and 7 by 1.
 u64 LocalApic::nanoseconds(u32 counts) const {
@@ -85,10 +82,9 @@ void LocalApic::send(u32 command) {
   if ((command >> 8 & 7) == 0 && (command >> 18 & 3) != all_others) request(command & 0xff);
 }
 
-bool LocalApic::interrupts() const {
+bool LocalApic::something_interrupts() const {
   const u32 wanted = class_of(highest(registers_ + requested));
-  return registers_[spurious_vector] & software_enable &&
-         wanted > class_of(highest(registers_ + in_service)) && wanted > class_of(registers_[task_priority]);
+  return wanted > class_of(highest(registers_ + in_service)) && wanted > class_of(registers_[task_priority]);
 }
 
 u8 LocalApic::acknowledge() {

@@ -21,15 +21,19 @@ class LocalApic {
   void write(u64 offset, u32 value, u64 time);
 
   // A vector waits, and is of a higher priority than what is in service.
-  bool interrupts() const;
+  bool interrupts() const { return enabled() && something_interrupts(); }
   // That vector, which is in service from now on.
   u8 acknowledge();
 
   // When the timer interrupts next; ~0: never. And the alarm itself, which is due.
-  u64 next_alarm() const { return masked() ? ~0ul : alarm_; }
+  u64 next_alarm() const { return alarm_ == ~0ul || masked() ? ~0ul : alarm_; }
   void ring(u64 time);
 
  private:
+  // "APIC software enable" in the spurious-interrupt vector register. Without it all others are asked
+  // nothing.
+  bool enabled() const { return registers_[0x0f] & 1 << 8; }
+  bool something_interrupts() const;
   bool masked() const;
   u64 nanoseconds(u32 counts) const;
   void count_on(u64 time);

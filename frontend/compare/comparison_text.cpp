@@ -21,6 +21,41 @@ std::string fitted(std::string_view text, unsigned width) {
   return text.size() <= width ? std::string(text) : std::string(text.substr(0, width - 2)) + "..";
 }
 
+// A name over a column, in as many lines as it takes; broken behind a hyphen where one is.
+std::vector<std::string> head_lines(std::string_view name, unsigned width) {
+  std::vector<std::string> lines;
+  while (name.size() > width) {
+    const std::size_t hyphen = name.rfind('-', width - 1);
+    const std::size_t length = hyphen == name.npos ? width : hyphen + 1;
+    lines.emplace_back(name.substr(0, length));
+    name.remove_prefix(length);
+  }
+  lines.emplace_back(name);
+  return lines;
+}
+
+// The names of subjects from `first` to `end`, which is excluded; each ends in the last line.
+std::string table_head(const std::vector<Subject>& subjects, std::size_t first, std::size_t end,
+                       unsigned width) {
+  std::vector<std::vector<std::string>> names;
+  std::size_t tallest = 0;
+  for (std::size_t n = first; n < end; ++n) {
+    names.push_back(head_lines(subjects[n].name, width));
+    tallest = std::max(tallest, names.back().size());
+  }
+  std::string text;
+  for (std::size_t line = 0; line < tallest; ++line) {
+    std::string words(label_width, ' ');
+    for (const auto& name : names) {
+      const std::size_t above = tallest - name.size();
+      words += fmt::format(" {:>{}}", line < above ? "" : name[line - above], width);
+    }
+    words.erase(words.find_last_not_of(' ') + 1);
+    text += words + "\n";
+  }
+  return text;
+}
+
 // The columns of as many subjects as fit, then those of the others.
 std::string table(const Comparison& all, const Group& group) {
   const std::size_t at_once =
@@ -30,10 +65,7 @@ std::string table(const Comparison& all, const Group& group) {
     const std::size_t end = std::min(first + at_once, all.subjects.size());
     const auto width =
         std::min<unsigned>(widest, (columns - label_width) / static_cast<unsigned>(at_once) - 1);
-    std::string head(label_width, ' ');
-    for (std::size_t n = first; n < end; ++n)
-      head += fmt::format(" {:>{}}", fitted(all.subjects[n].name, width), width);
-    text += head + "\n";
+    text += table_head(all.subjects, first, end, width);
     for (const Row& row : group.rows) {
       if (!row.heading.empty()) text += fitted(row.heading, columns) + "\n";
       text += fmt::format("{:<{}}", fitted(row.label, label_width), label_width);

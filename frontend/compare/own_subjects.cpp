@@ -44,6 +44,27 @@ flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm
          "-append", "no-ept; lodge-vmm tiny.elf mem=16 -- times={times}"]
 
 [[subject]]
+name = "lodge-no-vpid"
+instead_of = "lodge"
+title = "as lodge, without VPID"
+flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm.elf,{roms}/tiny.elf",
+         "-append", "no-vpid; lodge-vmm tiny.elf mem=16 -- times={times}"]
+
+[[subject]]
+name = "lodge-lazy-fpu"
+instead_of = "lodge"
+title = "as lodge, with SSE registers that are switched when they are used"
+flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm.elf,{roms}/tiny.elf",
+         "-append", "lazy-fpu; lodge-vmm tiny.elf mem=16 -- times={times}"]
+
+[[subject]]
+name = "lodge-no-unrestricted-guest"
+instead_of = "lodge"
+title = "as lodge, for a guest whose paging is always on"
+flags = ["-m", "64", "-kernel", "{roms}/lodge.elf", "-initrd", "{roms}/lodge-vmm.elf,{roms}/tiny.elf",
+         "-append", "no-unrestricted-guest; lodge-vmm tiny.elf mem=16 -- times={times}"]
+
+[[subject]]
 name = "lodge-inside"
 instead_of = "lodge"
 title = "as lodge, with the device of ports and memory in its kernel"
@@ -82,6 +103,8 @@ end = "^tiny: all is well"
 fail = "^tiny: FAILED|^L1-OFF"
 most_instructions = 20_000_000_000
 guest = ["{roms}/tiny.elf"]
+debug = ["{debug}/boot/vmlinux-*", "{debug}/lib/modules/*/kernel/arch/x86/kvm/kvm.ko",
+         "{debug}/lib/modules/*/kernel/arch/x86/kvm/kvm-intel.ko"]
 kernel_is = "Debian's Linux with KVM"
 user_is = "QEMU and busybox, processes"
 
@@ -97,6 +120,7 @@ end = "tiny: all is well"
 fail = "tiny: FAILED|^DOM0-OFF"
 most_instructions = 20_000_000_000
 guest = ["{roms}/tiny.elf"]
+debug = ["{debug}/boot/xen-syms-*-amd64"]
 kernel_is = "Debian's Xen"
 user_is = "dom0, its kernel and its processes"
 users_are = "dom0"
@@ -160,6 +184,8 @@ begin = ["^L2-START"]
 end = "^L2-READY"
 most_instructions = 20_000_000_000
 repeats = false
+debug = ["{debug}/boot/vmlinux-*", "{debug}/lib/modules/*/kernel/arch/x86/kvm/kvm.ko",
+         "{debug}/lib/modules/*/kernel/arch/x86/kvm/kvm-intel.ko"]
 kernel_is = "Debian's Linux with KVM"
 user_is = "QEMU and busybox, processes"
 
@@ -172,6 +198,7 @@ begin = ["^pvh: created"]
 end = "^PVH-READY"
 most_instructions = 20_000_000_000
 repeats = false
+debug = ["{debug}/boot/xen-syms-*-amd64"]
 kernel_is = "Debian's Xen"
 user_is = "dom0, its kernel and its processes"
 users_are = "dom0"
@@ -185,6 +212,7 @@ begin = ["^pv: created"]
 end = "^PV-READY"
 most_instructions = 20_000_000_000
 repeats = false
+debug = ["{debug}/boot/xen-syms-*-amd64"]
 kernel_is = "Debian's Xen"
 user_is = "dom0 and the guest, their kernels and processes"
 users_are = "dom0 and guest"

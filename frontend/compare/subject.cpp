@@ -2,6 +2,7 @@
 #include "frontend/compare/subject.h"
 
 #include <fmt/format.h>
+#include <glob.h>
 
 #include <filesystem>
 
@@ -48,8 +49,8 @@ class SubjectReader {
       if (own == name) return text(value, *to);
     }
     const std::pair<std::string_view, std::vector<std::string>*> lists[] = {
-        {"flags", &s.flags}, {"begin", &s.begin},     {"kernel", &s.kernel},
-        {"user", &s.user},   {"control", &s.control}, {"guest", &s.guest}};
+        {"flags", &s.flags},     {"begin", &s.begin}, {"kernel", &s.kernel}, {"user", &s.user},
+        {"control", &s.control}, {"guest", &s.guest}, {"debug", &s.debug}};
     for (const auto& [own, to] : lists) {
       if (own == name) return list(value, *to);
     }
@@ -122,6 +123,27 @@ bool read_subjects(std::string_view toml, std::vector<Subject>& subjects, std::s
   return true;
 }
 
+namespace {
+
+// The one file that a pattern stands for.
+bool find_debug(std::string& pattern, const Subject& subject, std::string& error) {
+  glob_t found{};
+  const bool matched = glob(pattern.c_str(), GLOB_NOSORT, nullptr, &found) == 0;
+  const std::size_t count = matched ? found.gl_pathc : 0;
+  const std::string one = count ? found.gl_pathv[0] : "";
+  globfree(&found);
+  if (count != 1) {
+    error = fmt::format(
+        "{}: {} files are {}; one is wanted: install its package, or unpack it to a folder of its own",
+        subject.name, count, pattern);
+    return false;
+  }
+  pattern = one;
+  return true;
+}
+
+}  // namespace
+
 bool fill_in(Subject& subject, const Places& places, u64 times, std::string& error) {
   bool wants_guests = false;
   const auto fill = [&](std::string& word) {
@@ -140,6 +162,11 @@ bool fill_in(Subject& subject, const Places& places, u64 times, std::string& err
         "they are",
         subject.name);
     return false;
+  }
+  if (places.debug.empty()) subject.debug.clear();
+  for (std::string& pattern : subject.debug) {
+    replace_all(pattern, "{debug}", places.debug);
+    if (!find_debug(pattern, subject, error)) return false;
   }
   std::error_code none;
   for (const auto* files : {&subject.kernel, &subject.user, &subject.control, &subject.guest}) {

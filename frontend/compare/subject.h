@@ -10,7 +10,8 @@
 namespace ringside::compare {
 
 // In words and flags {roms} stands for the folder of the teaching hypervisors, {guests} for that of images of
-// real systems, and {times} for how often the guest does its work.
+// real systems, {debug} for that of their debugging information (usr/lib/debug of Debian's -dbg packages),
+// and {times} for how often the guest does its work.
 struct Subject {
   std::string name;                // what the command line calls it
   std::string title;               // one line
@@ -24,6 +25,9 @@ struct Subject {
   // Files with the names of what runs in VMX root operation at CPL 0 and at CPL 3, in the trusted guest, and
   // in the guest that is measured.
   std::vector<std::string> kernel, user, control, guest;
+  // Of a real system's kernel at CPL 0 and of its modules, which are looked for where they lie in the
+  // machine: patterns of files. They are used if somebody says where {debug} is.
+  std::vector<std::string> debug;
   std::string kernel_is, user_is, control_is;  // in a few words: "the lodge", "its VMM, a process"
   std::string instead_of;  // the subject from which this one differs by one feature; empty: none
   // All that runs at CPL 3 in root operation is one domain of the isolation map, of this name: a PV guest of
@@ -42,7 +46,7 @@ bool read_subjects(std::string_view toml, std::vector<Subject>& subjects, std::s
 std::string_view own_subjects();
 
 struct Places {
-  std::string roms, guests;  // empty: nobody said where
+  std::string roms, guests, debug;  // empty: nobody said where
 };
 // The subject for a run. False: one line in `error` that names what is missing, and the cure.
 bool fill_in(Subject& subject, const Places& places, u64 times, std::string& error);

@@ -204,8 +204,7 @@ class Alongside {
     if (!replay()) return;
     // In pieces: a loop that was left may be long, and what differs is found where it begins.
     const u64 end = steps_ + apart - same;
-    do step_through(fine_steps);
-    while (!done_ && steps_ < end && goes_on_now());
+    while (!done_ && steps_ < end && goes_on_now()) step_through(fine_steps);
   }
 
   // The peer, once more from its beginning to where both were the same for the last time, where the own side

@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "frontend/compare/comparison.h"
+#include "frontend/compare/names.h"
 #include "frontend/inspect/nearest.h"
 #include "frontend/machine/load_image.h"
 #include "frontend/program/options.h"
@@ -32,6 +34,7 @@ constexpr std::string_view compare_help =
     "  --csv FILE, --json FILE, --html FILE   the same, with what was selected beside each figure\n"
     "  --roms FOLDER                          the teaching hypervisors; else beside the program\n"
     "  --guests FOLDER                        images of real systems, which tests/guests/*.sh make\n"
+    "  --debug FOLDER                         usr/lib/debug of their -dbg packages: names and source lines\n"
     "  --list, --example                      the subjects that there are; as a file\n";
 
 struct CompareOptions {
@@ -47,7 +50,8 @@ bool read_words(std::span<const std::string_view> words, CompareOptions& asked, 
                                                               {"json", &asked.json},
                                                               {"html", &asked.html},
                                                               {"roms", &asked.places.roms},
-                                                              {"guests", &asked.places.guests}};
+                                                              {"guests", &asked.places.guests},
+                                                              {"debug", &asked.places.debug}};
   const std::pair<std::string_view, bool*> alone[] = {
       {"list", &asked.list}, {"example", &asked.example}, {"help", &asked.help}, {"h", &asked.help}};
   for (std::size_t n = 0; n < words.size(); ++n) {
@@ -76,7 +80,7 @@ bool read_words(std::span<const std::string_view> words, CompareOptions& asked, 
     }
     if (row->second->empty()) {
       error = fmt::format("compare --{}: needs a value; write --{} {}", flag, flag,
-                          flag == "roms" || flag == "guests" ? "FOLDER" : "FILE");
+                          flag == "roms" || flag == "guests" || flag == "debug" ? "FOLDER" : "FILE");
       return false;
     }
   }
@@ -137,8 +141,8 @@ bool load_names(const std::vector<std::string>& files, Symbols& symbols, std::st
                      [&](const std::string& file) { return symbols.load(file, error); });
 }
 
-// One run of a subject. False: `error`.
-bool measure_once(const Subject& subject, compare::MeasuredRun& run, std::string& error) {
+// One run of a subject, and the names of its kernel where it lies then. False: `error`.
+bool measure_once(const Subject& subject, compare::MeasuredRun& run, Symbols& kernel, std::string& error) {
   const std::vector<std::string_view> words(subject.flags.begin(), subject.flags.end());
   auto parsed = parse_options(words, error);
   if (!parsed) {
@@ -150,27 +154,31 @@ bool measure_once(const Subject& subject, compare::MeasuredRun& run, std::string
     error = fmt::format("{}: {}", subject.name, error);
     return false;
   }
-  return compare::measure_run(session.machine(), subject, run, error);
+  if (!compare::measure_run(session.machine(), subject, run, error)) return false;
+  if (compare::find_names(session.machine(), subject.debug, kernel, error)) return true;
+  error = fmt::format("{}: {}", subject.name, error);
+  return false;
 }
 
 bool measure(const Subject& wanted, const compare::Places& places, compare::Result& result,
              std::string& error) {
   result.subject = wanted;
+  std::array<Symbols, compare::parts> symbols;
+  Symbols& kernel = symbols[static_cast<unsigned>(compare::Part::kernel)];
   if (!compare::fill_in(result.subject, places, 1, error) ||
-      !measure_once(result.subject, result.once, error))
+      !measure_once(result.subject, result.once, kernel, error))
     return false;
   if (wanted.repeats) {
     Subject often = wanted;
-    if (!compare::fill_in(often, places, compare::often_times, error) ||
-        !measure_once(often, result.often.emplace(), error))
-      return false;
+    if (!compare::fill_in(often, places, compare::often_times, error)) return false;
+    often.debug.clear();
+    if (!measure_once(often, result.often.emplace(), kernel, error)) return false;
   }
   const std::vector<std::string>* const files[] = {&result.subject.kernel, &result.subject.user,
                                                    &result.subject.control};
   for (unsigned part = 0; part < compare::parts; ++part) {
-    Symbols symbols;
-    if (!load_names(*files[part], symbols, error)) return false;
-    result.surfaces[part] = compare::surface(result.once.measured.code[part], symbols);
+    if (!load_names(*files[part], symbols[part], error)) return false;
+    result.surfaces[part] = compare::surface(result.once.measured.code[part], symbols[part]);
   }
   Symbols guest;
   if (!load_names(result.subject.guest, guest, error)) return false;
@@ -185,7 +193,7 @@ std::string list_text() {
   std::vector<Subject> known;
   std::string text, error;
   compare::read_subjects(compare::own_subjects(), known, error);
-  for (const Subject& subject : known) text += fmt::format("{:<14} {}\n", subject.name, subject.title);
+  for (const Subject& subject : known) text += fmt::format("{:<27} {}\n", subject.name, subject.title);
   return text;
 }
 

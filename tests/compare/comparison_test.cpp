@@ -100,6 +100,15 @@ TEST_CASE("reports take any number of subjects, and names with letters of their 
   CHECK(comparison_csv(all).find("\"of pieces, \"\"small\"\" ones\"") != std::string::npos);
 }
 
+TEST_CASE("names of subjects stand whole over their columns") {
+  const std::string text = comparison_text(compare({made("lodge", 1, 1), made("lodge-no-ept", 1, 1),
+                                                    made("a-b", 1, 1), made("c", 1, 1), made("d", 1, 1)}));
+  const std::string gap(32, ' ');
+  CHECK_MESSAGE(text.find("\n" + gap + "            lodge-\n" + gap +
+                          "    lodge   no-ept      a-b        c        d\n") != text.npos,
+                text.substr(0, 1200));
+}
+
 TEST_CASE("a subject without exits has no figures of them, and no column is lost") {
   Result result = made("still", 0, 0);
   result.once.measured.costs.clear();

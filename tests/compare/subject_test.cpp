@@ -1,7 +1,14 @@
 // Owns the tests of subjects as a document, and of the marks that divide a run.
 #include "frontend/compare/subject.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
 #include "frontend/compare/measured_run.h"
+#include "frontend/compare/names.h"
 #include "tests/machine/guest.h"
 
 namespace ringside::compare {
@@ -63,6 +70,45 @@ TEST_CASE("images of real systems that nobody has are asked for in one line") {
   subject.kernel = {"{guests}/nothing.elf"};
   CHECK_FALSE(fill_in(subject, {"", "/images"}, 1, error));
   CHECK(error.find("/images/nothing.elf is not there") != std::string::npos);
+}
+
+TEST_CASE("debugging information is used where somebody says where it is, and is one file a pattern") {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::temp_directory_path() / fmt::format("ringside-names-{}", getpid());
+  fs::create_directories(folder / "boot");
+  Subject subject;
+  subject.name = "kvm";
+  subject.debug = {"{debug}/boot/vmlinux-*"};
+  std::string error;
+  Subject without = subject;
+  CHECK(fill_in(without, {"", "", ""}, 1, error));
+  CHECK(without.debug.empty());
+  const Places places{"", "", folder.string()};
+  Subject one = subject;
+  CHECK_FALSE(fill_in(one, places, 1, error));
+  CHECK(error.starts_with("kvm: 0 files are " + folder.string() + "/boot/vmlinux-*; one is wanted"));
+  std::ofstream(folder / "boot/vmlinux-1") << "";
+  one = subject;
+  CHECK(fill_in(one, places, 1, error));
+  CHECK(one.debug == std::vector<std::string>{(folder / "boot/vmlinux-1").string()});
+  std::ofstream(folder / "boot/vmlinux-2") << "";
+  one = subject;
+  CHECK_FALSE(fill_in(one, places, 1, error));
+  CHECK(error.starts_with("kvm: 2 files are "));
+  fs::remove_all(folder);
+}
+
+// Files that are no kernel's are refused in a line, before anything is counted with them.
+TEST_CASE("names are looked for in the machine, and what does not run there is refused") {
+  Guest guest;
+  guest.put(Guest::code, 0xfeeb, 2);  // jmp $
+  Symbols symbols;
+  std::string error;
+  CHECK(find_names(*guest.machine, {}, symbols, error));
+  CHECK_FALSE(find_names(*guest.machine, {RINGSIDE_BINARY_DIR "/roms/tiny.elf"}, symbols, error));
+  CHECK(error.find("tiny.elf: it is not what runs here: ") != std::string::npos);
+  CHECK_FALSE(find_names(*guest.machine, {"/nowhere/kvm.ko"}, symbols, error));
+  CHECK(error.find("/nowhere/kvm.ko: ") == 0);
 }
 
 // Prints a text on COM1 and sleeps for ever.

@@ -332,7 +332,8 @@ TEST_CASE("each MMX, SSE, AVX and FMA row does what the host's processor does") 
   }
   std::string names;
   for (const auto name : lacking) names += fmt::format(" {}", name);
-  MESSAGE("cases: ", tested, ", of them with VEX: ", of_vex, ", with an unmasked exception: ", trapped, "; not on this host:", names);
+  MESSAGE("cases: ", tested, ", of them with VEX: ", of_vex, ", with an unmasked exception: ", trapped,
+          "; not on this host:", names);
   CHECK(trapped > tested / 200);
   std::string list;
   for (const auto& m : without) list += m + " ";

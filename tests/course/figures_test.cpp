@@ -1,0 +1,172 @@
+// Owns the test that measured figures in a lesson's text are those of a run, so that the text cannot grow
+// old.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "tests/cli/program.h"
+
+using namespace ringside;
+using cli::Folder;
+using cli::has;
+using cli::read_file;
+using cli::Result;
+
+namespace {
+
+using Figures = nlohmann::json;
+
+std::string lesson_text(const std::string& lesson) {
+  return read_file(RINGSIDE_SOURCE_DIR "/roms/course/" + lesson + "/lesson.md");
+}
+
+// The cells of the table's row that begins with `label`; empty: there is none.
+std::vector<std::string> cells_of(const std::string& text, const std::string& label) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("| " + label + " |")) continue;
+    std::vector<std::string> cells;
+    std::istringstream rest(line.substr(label.size() + 4));
+    for (std::string cell; std::getline(rest, cell, '|');) cells.push_back(cell);
+    return cells;
+  }
+  return {};
+}
+
+// The number `which` (from 0 on) in a cell, without the commas of thousands; -1: it has no such one.
+double number_in(const std::string& cell, int which) {
+  std::string digits;
+  for (std::size_t at = 0; at <= cell.size(); ++at) {
+    const char c = at < cell.size() ? cell[at] : ' ';
+    const bool inside =
+        c == ',' && at + 1 < cell.size() && std::isdigit(static_cast<unsigned char>(cell[at + 1]));
+    if (std::isdigit(static_cast<unsigned char>(c)))
+      digits += c;
+    else if (!digits.empty() && !inside) {
+      if (which-- == 0) return std::stod(digits);
+      digits.clear();
+    }
+  }
+  return -1;
+}
+
+// The sum of these rows of a group; a row that a subject has not is nothing.
+double sum_of(const Figures& all, std::string_view group, const std::vector<std::string>& rows,
+              const std::string& subject) {
+  double sum = 0;
+  for (const Figures& one : all["groups"])
+    if (one["id"] == group)
+      for (const Figures& each : one["rows"])
+        if (std::count(rows.begin(), rows.end(), each["id"].get<std::string>()) &&
+            each["figures"][subject].is_number())
+          sum += each["figures"][subject].get<double>();
+  return sum;
+}
+
+// A row of lesson 15's table: where its figures come from, and how far, in percent, another compiler may be
+// from the one that the text was written with. `second` is the number behind the first one in each cell.
+struct Row {
+  const char *label, *group;
+  std::vector<std::string> rows;
+  double percent;
+  std::vector<std::string> second;
+};
+
+}  // namespace
+
+TEST_CASE("the figures in the text of lesson 15 are those of ringside compare") {
+  if (!std::filesystem::exists(RINGSIDE_BINARY_DIR "/roms/lodge.elf")) {
+    MESSAGE("skipped: roms/lodge was not built, because the build's compiler is not one for x86-64");
+    return;
+  }
+  const Folder folder;
+  const Result compared =
+      cli::run({"compare", "lodge", "loft", "loft-inside", "--json", folder / "all.json"});
+  REQUIRE_MESSAGE(compared.status == 0, compared.err);
+  const Figures all = Figures::parse(read_file(folder / "all.json"));
+  const std::string text = lesson_text("15-escapes");
+  CHECK(has(text, "\n| | `lodge` | `loft` | `loft-inside` |\n"));
+  CHECK(has(text, "    build/ringside compare lodge loft loft-inside\n"));
+  const Row rows[] = {
+      {"a page written to a disk and read again: VM exits", "work", {"disk.exits"}, 0, {}},
+      {"the same: world switches", "work", {"disk.switches"}, 0, {}},
+      {"the same: instructions outside the guest",
+       "work",
+       {"disk.kernel", "disk.user", "disk.control"},
+       12,
+       {}},
+      {"a packet sent and received: world switches", "work", {"net.switches"}, 0, {}},
+      {"one VM exit, the median: instructions", "exit", {"instructions.median"}, 12, {}},
+      {"VM exits that go on to CPL 3 in root operation", "exit", {"to_user"}, 1, {}},
+      {"lines of source that the guest reached at CPL 0",
+       "surface",
+       {"kernel.lines"},
+       17,
+       {"kernel.lines.all"}},
+      {"lines that it reached elsewhere", "surface", {"user.lines", "control.lines"}, 17, {}},
+  };
+  const char* const subjects[] = {"lodge", "loft", "loft-inside"};
+  for (const Row& row : rows) {
+    CAPTURE(row.label);
+    const std::vector<std::string> cells = cells_of(text, row.label);
+    REQUIRE(cells.size() == 3);
+    for (std::size_t n = 0; n < 3; ++n) {
+      CAPTURE(subjects[n]);
+      const auto compare = [&](double told, double measured) {
+        CAPTURE(measured);
+        CHECK(std::fabs(told - measured) <= std::fmax(0.5, measured * row.percent / 100));
+      };
+      compare(number_in(cells[n], 0), sum_of(all, row.group, row.rows, subjects[n]));
+      if (!row.second.empty())
+        compare(number_in(cells[n], 1), sum_of(all, row.group, row.second, subjects[n]));
+    }
+  }
+  // Who else sees the guest's memory: the control domain the two rings, or one.
+  const std::vector<std::string> seen = cells_of(text, "who else sees the guest's memory when all is done");
+  REQUIRE(seen.size() == 3);
+  for (std::size_t n = 1; n < 3; ++n)
+    for (const Figures& one : all["subjects"][n]["isolation"])
+      if (one["who"] == "control" && one["whose"] == "guest 1")
+        CHECK(one["pages_written"] == number_in(seen[n], 0));
+  // What the text makes of the table.
+  const std::vector<std::string> switches = cells_of(text, "the same: world switches"),
+                                 lines = cells_of(text, "lines of source that the guest reached at CPL 0");
+  const auto whole = [](double number) { return std::to_string(static_cast<int>(number)); };
+  CHECK(has(text, whole(number_in(switches[1], 0)) + " of them for the disk, not " +
+                      whole(number_in(switches[2], 0)) + ":"));
+  CHECK(has(text, whole(number_in(lines[2], 0) - number_in(lines[1], 0)) + " lines less at CPL 0"));
+}
+
+TEST_CASE("numbers are found in the cells of a table") {
+  CHECK(number_in(" 730 of 1,912 ", 0) == 730);
+  CHECK(number_in(" 730 of 1,912 ", 1) == 1912);
+  CHECK(number_in(" 99, in a process ", 0) == 99);
+  CHECK(number_in(" 71 % ", 0) == 71);
+  CHECK(number_in(" none ", 0) == -1);
+  CHECK(cells_of("| a | 1 |\n| b | 2 | 3 |\n", "b") == std::vector<std::string>{" 2 ", " 3 "});
+  CHECK(cells_of("| a | 1 |\n", "b").empty());
+}
+
+TEST_CASE("lesson 14 counts as many exits as its text says") {
+  const Folder folder;
+  setenv("XDG_DATA_HOME", (folder / "data").c_str(), 1);
+  setenv("XDG_CACHE_HOME", RINGSIDE_BINARY_DIR "/course-cache", 1);
+  REQUIRE(cli::run({"course", "solution", "14", folder / "mine", "--yes"}).status == 0);
+  const Result checked = cli::run({"course", "check", "14", folder / "mine"});
+  if (!std::filesystem::exists(folder / "mine/build/lesson.elf")) {
+    MESSAGE("skipped: " << checked.err);
+    return;
+  }
+  const Result result = cli::run({"-nographic", "-kernel", folder / "mine/build/lesson.elf"});
+  const auto at = result.out.find("exits of L1: ");
+  REQUIRE(at != result.out.npos);
+  const double exits = number_in(result.out.substr(at + 12), 0);
+  CAPTURE(exits);
+  CHECK(std::fabs(exits - 100) <= 15);
+  CHECK(has(lesson_text("14-nested"), "L1 needs a hundred exits before its guest has executed one CPUID"));
+}

@@ -170,3 +170,43 @@ TEST_CASE("lesson 14 counts as many exits as its text says") {
   CHECK(std::fabs(exits - 100) <= 15);
   CHECK(has(lesson_text("14-nested"), "L1 needs a hundred exits before its guest has executed one CPUID"));
 }
+
+TEST_CASE("what the variant inside saves is what the hypervisors' pages tell") {
+  const std::string roms = RINGSIDE_BINARY_DIR "/roms/";
+  if (!std::filesystem::exists(roms + "loft.elf")) return;
+  // The nanoseconds in a tiny guest's line about this workload.
+  const auto time_of = [](const std::vector<std::string>& words, const std::string& workload) {
+    const Result result = cli::run(words);
+    const auto line = result.out.find("tiny: " + workload + ": "), end = result.out.find(" ns each", line);
+    REQUIRE(line != result.out.npos);
+    return number_in(result.out.substr(result.out.rfind(' ', end - 1), end), 0);
+  };
+  const auto loft = [&](const std::string& variant) {
+    return time_of({"-nographic", "-m", "64", "-kernel", roms + "loft.elf", "-append", variant, "-initrd",
+                    roms + "loft-control.elf," + roms + "tiny.elf only=disk"},
+                   "disk");
+  };
+  const auto lodge = [&](const std::string& variant) {
+    return time_of(
+        {"-nographic", "-kernel", roms + "lodge.elf", "-initrd", roms + "lodge-vmm.elf," + roms + "tiny.elf",
+         "-append", variant + "lodge-vmm tiny.elf mem=32 -- only=ports"},
+        "ports");
+  };
+  // The two numbers of a sentence that begins with the first one and has ", not " before the second one.
+  const auto told = [](const std::string& page, const std::string& unit) {
+    const std::string text = read_file(RINGSIDE_SOURCE_DIR "/roms/" + page + "/README.md");
+    const auto at = text.find(unit), second = text.find(", not ", at);
+    REQUIRE(at != text.npos);
+    REQUIRE(second != text.npos);
+    const auto first = text.find_last_of(" ;|", at - 1);
+    return std::pair(std::stod(text.substr(first + 1)), std::stod(text.substr(second + 6)));
+  };
+  // Another compiler's programs have other times, by some percent.
+  const auto near = [](double value) { return doctest::Approx(value).epsilon(0.12); };
+  const auto disk = told("loft", " us for a page written and read over the ring");
+  CHECK(disk.first * 1000 == near(loft("inside")));
+  CHECK(disk.second * 1000 == near(loft("")));
+  const auto ports = told("lodge", " ns a pair of accesses");
+  CHECK(ports.first == near(lodge("inside; ")));
+  CHECK(ports.second == near(lodge("")));
+}

@@ -38,5 +38,8 @@ std::string progress_csv(std::span<const Lesson> lessons, const Progress& progre
 // for each lesson; a cell is empty where nothing was checked. Rows of several students go behind each other,
 // below one head.
 std::string moodle_csv(std::span<const Lesson> lessons, const Progress& progress, const std::string& student);
+// The tests of an assignment, as `gh teacher assignment` of Classroom 50 takes them by --tests: a command for
+// each lesson, in a repository with a folder for each, named as `start` names it.
+std::string classroom_json(std::span<const Lesson> lessons);
 
 }  // namespace ringside::course

@@ -34,7 +34,7 @@ struct Call {
   std::vector<Lesson> lessons;
   course::Progress progress;
   std::vector<std::string> words;  // behind the act, without flags
-  bool yes = false, csv = false;
+  bool yes = false, csv = false, classroom = false;
   std::string student;  // of --moodle
   int (*itself)(std::span<const std::string_view>) = nullptr;
 };
@@ -94,8 +94,9 @@ void keep(const Call& call) {
 int list(Call& call) {
   const std::string text = !call.student.empty()
                                ? course::moodle_csv(call.lessons, call.progress, call.student)
-                           : call.csv ? course::progress_csv(call.lessons, call.progress)
-                                      : lessons_text(call.lessons, call.progress);
+                           : call.classroom ? course::classroom_json(call.lessons)
+                           : call.csv       ? course::progress_csv(call.lessons, call.progress)
+                                            : lessons_text(call.lessons, call.progress);
   return print(text) ? exit_ok : exit_failed;
 }
 
@@ -237,7 +238,7 @@ static_assert(std::all_of(std::begin(acts), std::end(acts),
               "help names each word");
 
 std::string course_help() {
-  std::string text = "ringside course [WORD...] [--yes] [--csv] [--moodle STUDENT]\n\n";
+  std::string text = "ringside course [WORD...] [--yes] [--csv] [--moodle STUDENT] [--classroom]\n\n";
   for (const Act& act : acts)
     text += fmt::format("  {:<37} {}\n", fmt::format("{} {}", act.name, act.arguments), act.help);
   return text +
@@ -248,7 +249,7 @@ std::string course_help() {
          "this\n"
          "student's grades from 0 to 100; STUDENT is an ID number, an address or a name by which Moodle "
          "knows "
-         "the person.\n";
+         "the person.\n--classroom: the tests of an assignment with all lessons, for Classroom 50.\n";
 }
 
 }  // namespace
@@ -269,6 +270,8 @@ int run_course(std::span<const std::string_view> words, int (*itself)(std::span<
       call.yes = true;
     } else if (word == "--csv") {
       call.csv = true;
+    } else if (word == "--classroom") {
+      call.classroom = true;
     } else if (word == "--moodle") {
       wants_student = true;
     } else if (word.starts_with("-")) {

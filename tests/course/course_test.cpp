@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "frontend/conform/suites/toml_value.h"
@@ -275,6 +277,43 @@ TEST_CASE("every lesson's start is built and fails, and its solution passes") {
   CHECK(grades.starts_with("student,Lesson 1,Lesson 2,"));
   CHECK(has(grades, "\n\"Eve, the 2nd\",100,0,0,"));
   CHECK(std::count(grades.begin(), grades.end(), '\n') == 2);
+}
+
+// By the schema "classroom50/tests/v1": no other fields, names that differ and have at most 100 bytes, and no
+// more than 600 seconds and 1000 points.
+TEST_CASE("the tests for Classroom 50 are as its schema wants them, and their commands grade") {
+  const Home home;
+  const Result listed = ringside_course({"progress", "--classroom"});
+  const auto tests = nlohmann::json::parse(listed.out, nullptr, false);
+  REQUIRE(tests.is_array());
+  REQUIRE(tests.size() == home.lessons().size());
+  std::set<std::string> names;
+  for (std::size_t n = 0; n < tests.size(); ++n) {
+    const auto& test = tests[n];
+    CAPTURE(test.dump());
+    for (const auto& [field, value] : test.items())
+      CHECK(
+          (field == "name" || field == "type" || field == "run" || field == "timeout" || field == "points"));
+    CHECK(test.at("name").get<std::string>().size() <= 100);
+    CHECK(names.insert(test.at("name").get<std::string>()).second);
+    CHECK(test.at("type") == "run");
+    CHECK((test.at("timeout").get<unsigned>() >= 1 && test.at("timeout").get<unsigned>() <= 600));
+    CHECK((test.at("points").get<unsigned>() >= 1 && test.at("points").get<unsigned>() <= 1000));
+    CHECK(test.at("run") ==
+          "ringside course check " + number(home.lessons()[n]) + " " + home.lessons()[n].name);
+  }
+  if (!has_toolchain()) return;
+  // The first one's command, in a repository with that folder.
+  const course::Lesson& first = home.lessons().front();
+  solve(home, first, home / first.name);
+  const auto graded = [&] {
+    return std::system(("cd '" + (home / "") + "' && PATH=" RINGSIDE_BINARY_DIR ":$PATH " +
+                        tests[0].at("run").get<std::string>() + " > /dev/null")
+                           .c_str());
+  };
+  CHECK(graded() == 0);
+  write_file(home / first.name + "/" + first.files.front(), "this is no C++\n");
+  CHECK(graded() != 0);
 }
 
 TEST_CASE("each classic mistake is answered with its hint") {

@@ -7,3 +7,4 @@ passed=$(grep -c '^selftest *: passed' /proc/crypto)
 echo "CRYPTO passed=$passed other=$(grep '^selftest' /proc/crypto | grep -vc passed) $(since)"
 dmesg | grep -E 'alg: .*(fail|error)|raid6: (using|.*fail)|xor: using' | sed 's/^/CRYPTO-SAYS /'
 vector_sums && echo "SUMS-AGREE $(since)"
+. /library_choices.sh

@@ -2,13 +2,26 @@
 // crypto.sh and in that of kvm.sh, where the processor is KVM's.
 #include <doctest/doctest.h>
 
+#include <cstdlib>
+#include <string_view>
+
 #include "tests/cli/program.h"
 
 using namespace ringside::cli;
 
-TEST_CASE("Linux's ciphers with AVX pass their own tests, and code for x86-64-v3 has the sums of any other") {
+// How many variants of thirteen functions the C library had to choose from.
+static int variants(const std::string& out) {
+  constexpr std::string_view before = "LIBRARY-VARIANTS ";
+  const std::size_t at = out.find(before);
+  return at == out.npos ? 0 : std::atoi(out.c_str() + at + before.size());
+}
+
+TEST_CASE(
+    "Linux's ciphers with AVX pass their own tests, and code for x86-64-v3 has the sums of any other, and "
+    "libraries those of all variants") {
   const std::string at = guest_images("crypto");
   if (at.empty()) return;
+  std::string first;  // of the libraries' sums: they are the same on each model
   for (const char* model : {"max", "x86-64-v3", "Icelake-Server,-avx"}) {
     CAPTURE(model);
     const bool avx = !has(model, "-avx");
@@ -22,7 +35,16 @@ TEST_CASE("Linux's ciphers with AVX pass their own tests, and code for x86-64-v3
     CHECK(has(result.out, "using algorithm avx2") == avx);
     CHECK(has(result.out, "not for this CPU: serpent-avx2") != avx);
     // Without AVX the program for x86-64-v3 ends by #UD.
-    CHECK(has(result.out, "SUMS-AGREE") == avx);
+    CHECK(has(result.out, "\nSUMS-AGREE") == avx);
+    // The libraries' results are those of their plainest variants, and the choice was one.
+    CHECK(has(result.out, "LIBRARY-AGREES"));
+    CHECK_FALSE(has(result.out, "LIBRARY-DIFFERS"));
+    CHECK(variants(result.out) >= (avx ? 26 : 18));
+    const std::string sums =
+        result.out.substr(std::min(result.out.find("LIBRARY-SUMS"), result.out.size()), 47);
+    CHECK(sums.size() == 47);
+    if (!first.empty()) CHECK(sums == first);
+    first = sums;
   }
 }
 

@@ -108,6 +108,13 @@ vector_sums() {
   "${CC:-gcc}" -O1 "$guests_dir/vector_sums_main.c" "$work"/x86-64{,-v3}.o -static -s -lm -o "$1/bin/vector_sums"
 }
 
+# library_sums TREE: a program that calls what the C library and OpenSSL's have in several variants, with these libraries.
+library_sums() {
+  "${CC:-gcc}" -O1 -fno-builtin "$guests_dir/library_sums.c" -o "$1/bin/library_sums" -lm \
+    "$(unpacked libssl3)/usr/lib/x86_64-linux-gnu/libcrypto.so.3"
+  add_libraries "$1" libssl3
+}
+
 # add_libraries TREE PACKAGE...: what the dynamic programs of TREE need, from these packages and libc6, where the loader
 # looks for it.
 add_libraries() {

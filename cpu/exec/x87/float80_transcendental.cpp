@@ -124,18 +124,50 @@ bool circular_special(Float80 x, Float80& result, FpuControl control, FpuStatus&
   return true;
 }
 
-Float80 sine_of(Float80 x, FpuControl control, FpuStatus& raised) {
-  if (x.is_zero()) return x;
-  const Real operand(x);
-  return exactly(control, raised,
-                 [&](mpfr_ptr r, mpfr_rnd_t rounding) { return mpfr_sin(r, operand, rounding); });
-}
+// An angle less the nearest multiple of pi/2. Volume 1, "Approximation of Pi": processors have a pi of 66
+// bits for that, so that sines of large angles are those of angles nearby, and the sine of FLDPI's value is
+// off in its twelfth bit. Angles below pi/4 stay as they are.
+class Reduced {
+ public:
+  explicit Reduced(Float80 x) : rest_(x) {
+    // Below 2^63 there are as many quarters; their products with 66 bits are exact.
+    constexpr mpfr_prec_t quarter_bits = 66, exact_bits = 200;
+    if (!magnitude_at_least(x, -1)) return;
+    Real quarter(quarter_bits), quarters(exact_bits), product(exact_bits);
+    mpfr_set_str(quarter, "1.921fb54442d184698", 16, MPFR_RNDZ);
+    mpfr_div(quarters, rest_, quarter, MPFR_RNDN);
+    mpfr_rint(quarters, quarters, MPFR_RNDN);
+    mpfr_mul(product, quarters, quarter, MPFR_RNDN);
+    Real whole(x);
+    mpfr_set_prec(rest_, exact_bits);
+    mpfr_sub(rest_, whole, product, MPFR_RNDN);
+    quadrant_ = static_cast<unsigned>(mpfr_get_sj(quarters, MPFR_RNDN)) & 3;
+  }
+  // Of 0 to 3, counted against the clock.
+  unsigned quadrant() const { return quadrant_; }
+  mpfr_srcptr rest() const { return rest_; }
 
+ private:
+  Real rest_;
+  unsigned quadrant_ = 0;
+};
+
+// The sine of an angle `quarters` quarters further.
+Float80 sine_of(Float80 x, unsigned quarters, FpuControl control, FpuStatus& raised) {
+  const Reduced angle(x);
+  const unsigned quadrant = (angle.quadrant() + quarters) & 3;
+  return exactly(control, raised, [&](mpfr_ptr r, mpfr_rnd_t rounding) {
+    const int direction =
+        quadrant & 1 ? mpfr_cos(r, angle.rest(), rounding) : mpfr_sin(r, angle.rest(), rounding);
+    if (quadrant & 2) mpfr_neg(r, r, rounding);
+    return direction;
+  });
+}
+Float80 sine_of(Float80 x, FpuControl control, FpuStatus& raised) {
+  return x.is_zero() ? x : sine_of(x, 0, control, raised);
+}
 Float80 cosine_of(Float80 x, FpuControl control, FpuStatus& raised) {
-  if (x.is_zero()) return Float80::one();
-  const Real operand(x);
-  return exactly(control, raised,
-                 [&](mpfr_ptr r, mpfr_rnd_t rounding) { return mpfr_cos(r, operand, rounding); });
+  return x.is_zero() ? Float80::one() : sine_of(x, 1, control, raised);
 }
 
 // y * n for a whole number.
@@ -265,9 +297,13 @@ Pair tangent(Float80 x, FpuControl control, FpuStatus& raised) {
   if (circular_special(x, result, control, raised)) return {result, result};
   if (x.is_zero()) return {x, Float80::one()};
   return with_mpfr([&] {
-    const Real operand(x);
-    const Float80 replaced = exactly(
-        control, raised, [&](mpfr_ptr r, mpfr_rnd_t rounding) { return mpfr_tan(r, operand, rounding); });
+    const Reduced angle(x);
+    const Float80 replaced = exactly(control, raised, [&](mpfr_ptr r, mpfr_rnd_t rounding) {
+      if (!(angle.quadrant() & 1)) return mpfr_tan(r, angle.rest(), rounding);
+      const int direction = mpfr_cot(r, angle.rest(), rounding);
+      mpfr_neg(r, r, rounding);
+      return direction;
+    });
     return Pair{replaced, Float80::one()};
   });
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <regex>
 #include <sstream>
 
 #include "tests/cli/program.h"
@@ -150,6 +151,27 @@ TEST_CASE("numbers are found in the cells of a table") {
   CHECK(number_in(" none ", 0) == -1);
   CHECK(cells_of("| a | 1 |\n| b | 2 | 3 |\n", "b") == std::vector<std::string>{" 2 ", " 3 "});
   CHECK(cells_of("| a | 1 |\n", "b").empty());
+}
+
+TEST_CASE("a file has as many holes as its lesson's text says") {
+  const std::regex sentence("`([a-z_]+\\.cpp)` has ([a-z]+) holes"), mark("^ *//\\[");
+  const std::string numbers[] = {"no", "one", "two", "three", "four", "five", "six", "seven", "eight"};
+  int told = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(RINGSIDE_SOURCE_DIR "/roms/course")) {
+    const std::string folder = entry.path().filename().string();
+    if (!std::filesystem::exists(entry.path() / "lesson.md")) continue;
+    CAPTURE(folder);
+    const std::string text = lesson_text(folder);
+    std::smatch found;
+    if (!std::regex_search(text, found, sentence)) continue;
+    ++told;
+    std::istringstream source(read_file((entry.path() / found[1].str()).string()));
+    std::size_t holes = 0;
+    for (std::string line; std::getline(source, line);) holes += std::regex_search(line, mark);
+    REQUIRE(holes < std::size(numbers));
+    CHECK(found[2] == numbers[holes]);
+  }
+  CHECK(told == 14);  // all but the last, which tells of places
 }
 
 TEST_CASE("lesson 14 counts as many exits as its text says") {

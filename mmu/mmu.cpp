@@ -7,6 +7,15 @@
 #include "mmu/context.h"
 
 namespace ringside {
+namespace {
+
+// With 5-level paging LAM_U48 turns a pointer to another page into one with metadata, although the pointer is
+// canonical and its page may have a fast tag. Everywhere else what is masked never had one.
+bool masks_canonical(const PagingRegisters& r) {
+  return (r.cr4 & Cr4::LA57) && (r.cr3 & (Cr3::LAM_U57 | Cr3::LAM_U48)) == Cr3::LAM_U48;
+}
+
+}  // namespace
 
 Mmu::Mmu(PhysicalMemory& memory, unsigned physical_bits)
     : memory_(memory), empty_view_(std::make_unique<TlbView>()) {
@@ -26,6 +35,7 @@ Mmu::~Mmu() {
 void Mmu::set_registers(const PagingRegisters& registers) {
   const PagingRegisters old = registers_;
   registers_ = registers;
+  if (masks_canonical(old) != masks_canonical(registers)) flush_all();
   if (old.vpid == registers.vpid) {
     constexpr u64 flushing_cr4 = Cr4::PSE | Cr4::PAE | Cr4::PGE | Cr4::LA57;
     const bool smep_set = !(old.cr4 & Cr4::SMEP) && (registers.cr4 & Cr4::SMEP);
@@ -49,8 +59,10 @@ void Mmu::set_registers(const PagingRegisters& registers, SecondStage* stage, co
 }
 
 void Mmu::load_cr3(u64 cr3, bool keep) {
+  const bool masked = masks_canonical(registers_);
   // Bit 63 is a command, not a part of the register.
   registers_.cr3 = registers_.cr4 & Cr4::PCIDE ? cr3 & ~Cr3::no_flush : cr3;
+  if (masks_canonical(registers_) != masked) flush_all();
   if (!keep) {
     ++statistics_.flushes;
     const u16 tag = pcid();

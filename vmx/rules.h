@@ -49,6 +49,11 @@ struct EntryView {
   }
   // Without the bits beyond the CPU's physical-address width.
   u64 physical(u64 address) const { return address & (bit(capability.physical_bits) - 1); }
+  // A CR3 without its reserved bits. The CPU that has LAM_SUP in CR4 has the other bits of LAM here.
+  u64 cr3(u64 value) const {
+    const u64 lam = capability.cr4_fixed1() & Cr4::LAM_SUP ? Cr3::LAM_U57 | Cr3::LAM_U48 : 0;
+    return physical(value) | (value & lam);
+  }
 };
 
 enum class RuleStage : u8 {

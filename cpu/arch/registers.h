@@ -25,7 +25,8 @@ struct Cr0 {
 };
 
 struct Cr3 {
-  static constexpr u64 PWT = bit(3), PCD = bit(4), pcid = bit_range(0, 11), no_flush = bit(63);
+  static constexpr u64 PWT = bit(3), PCD = bit(4), pcid = bit_range(0, 11), LAM_U57 = bit(61),
+                       LAM_U48 = bit(62), no_flush = bit(63);
 };
 
 struct Cr4 {
@@ -33,7 +34,7 @@ struct Cr4 {
                        MCE = bit(6), PGE = bit(7), PCE = bit(8), OSFXSR = bit(9), OSXMMEXCPT = bit(10),
                        UMIP = bit(11), LA57 = bit(12), VMXE = bit(13), SMXE = bit(14), FSGSBASE = bit(16),
                        PCIDE = bit(17), OSXSAVE = bit(18), SMEP = bit(20), SMAP = bit(21), PKE = bit(22),
-                       CET = bit(23), PKS = bit(24);
+                       CET = bit(23), PKS = bit(24), LAM_SUP = bit(28);
 };
 
 struct Efer {

@@ -188,7 +188,12 @@ u64 supported_cr4(const CpuModel& model) {
   feature(Feature::smap, Cr4::SMAP);
   feature(Feature::pku, Cr4::PKE);
   flag(Flag::pks, Cr4::PKS);
+  flag(Flag::lam, Cr4::LAM_SUP);
   return mask;
+}
+
+u64 supported_upper_cr3(const CpuModel& model) {
+  return model.has(Flag::lam) ? Cr3::LAM_U57 | Cr3::LAM_U48 : 0;
 }
 
 CpuidResult cpuid(const CpuModel& model, const CpuidContext& context, u32 leaf, u32 subleaf) {
@@ -213,6 +218,8 @@ CpuidResult cpuid(const CpuModel& model, const CpuidContext& context, u32 leaf, 
       return r;
     case 0x7:
       add_feature_bits(model, leaf, subleaf, r);
+      // The highest subleaf, where there is anything in it.
+      if (subleaf == 0 && model.has(Flag::lam)) r.eax = 1;
       if (subleaf == 0 && (context.cr4 & Cr4::PKE)) r.ecx |= 1u << 4;
       return r;
     case 0xb:

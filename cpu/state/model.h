@@ -52,6 +52,7 @@ enum class Flag : u8 {
   fdp_exceptions_only,
   zero_fcs_fds,
   pdcm,
+  lam,
   count
 };
 using FlagSet = std::bitset<static_cast<std::size_t>(Flag::count)>;
@@ -115,6 +116,8 @@ u64 supported_xcr0(const CpuModel& model);
 u64 supported_xss(const CpuModel& model);
 // Bits of CR4 that may be set.
 u64 supported_cr4(const CpuModel& model);
+// Bits of CR3 beyond the physical-address width that are no reserved ones: those of "Linear-Address Masking".
+u64 supported_upper_cr3(const CpuModel& model);
 
 // What CPUID depends on beside the model.
 struct CpuidContext {

@@ -103,6 +103,7 @@ constexpr Need needs[] = {
     {of(Flag::pcid), of(Feature::long_mode)},
     {of(Flag::pks), of(Feature::long_mode)},
     {of(Flag::la57), of(Feature::long_mode)},
+    {of(Flag::lam), of(Feature::long_mode)},
     {of(Flag::pdpe1gb), of(Feature::long_mode)},
     {of(Feature::long_mode), of(Flag::pae)},
     {of(Feature::long_mode), of(Feature::sse2)},
@@ -369,7 +370,8 @@ std::string_view flag_name(Flag flag) {
                                                "invtsc",
                                                "fdp-excptn-only",
                                                "zero-fcs-fds",
-                                               "pdcm"};
+                                               "pdcm",
+                                               "lam"};
   static_assert(std::size(names) == flag_count);
   return names[static_cast<std::size_t>(flag)];
 }

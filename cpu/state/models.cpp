@@ -53,7 +53,8 @@ constexpr u64 westmere_flags = common_flags | flag_mask(L::pcid, L::pdpe1gb);
 constexpr u64 ivy_bridge_flags = westmere_flags | flag_mask(L::smep);
 constexpr u64 haswell_flags = ivy_bridge_flags | flag_mask(L::zero_fcs_fds);
 constexpr u64 client_flags = broadwell_flags & ~flag_mask(L::pdpe1gb);
-constexpr u64 all_flags = server_flags | flag_mask(L::la57, L::pks);
+constexpr u64 sapphire_rapids_flags = server_flags | flag_mask(L::la57, L::pks);
+constexpr u64 all_flags = sapphire_rapids_flags | flag_mask(L::lam);
 
 // IA32_ARCH_CAPABILITIES: nothing speculates here, so each "not affected" is true, and software needs no
 // cure.
@@ -110,7 +111,7 @@ const ModelData models[] = {
     {"Skylake-Server", "Intel(R) Xeon(R) CPU (Skylake) @ 2.00GHz", 0x50657, 0x05003707, skylake, server_flags,
      immune, skylake_caches, server_vmx, skylake_branches},
     {"SapphireRapids", "Intel(R) Xeon(R) CPU (SapphireRapids) @ 2.00GHz", 0x806f8, 0x2b000603,
-     sapphire_rapids, all_flags, immune, icelake_caches, max_vmx, skylake_branches},
+     sapphire_rapids, sapphire_rapids_flags, immune, icelake_caches, max_vmx, skylake_branches},
     {"Cooperlake", "Intel(R) Xeon(R) CPU (Cooperlake) @ 2.00GHz", 0x5065b, 0x07002802, skylake, server_flags,
      immune, skylake_caches, server_vmx, skylake_branches},
     {"Skylake-Client", "Intel(R) Core(TM) CPU (Skylake) @ 2.00GHz", 0x506e3, 0xf0, skylake_client,

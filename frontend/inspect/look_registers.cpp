@@ -166,6 +166,10 @@ Sheet control_registers_sheet(const Cpu& cpu) {
     if (row.name == "cr3") {
       one.say("  paging ").word("paging", paging_name(cpu));
       if (cpu.cr4 & Cr4::PCIDE) one.say(", PCID ").count("pcid", cpu.cr3 & Cr3::pcid);
+      if (cpu.cr3 & Cr3::LAM_U57)
+        one.say(", LAM57 of user pointers");
+      else if (cpu.cr3 & Cr3::LAM_U48)
+        one.say(", LAM48 of user pointers");
     }
     if (row.name == "cr8") one.say("  task priority");
   }

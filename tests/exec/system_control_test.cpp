@@ -140,7 +140,7 @@ TEST_CASE("PAE paging loads its four entries, and faults on reserved bits in a p
 }
 
 TEST_CASE("CR3: width, PCIDs and the bit that keeps translations") {
-  SystemBox b;
+  SystemBox b("max,-lam");
   b.long_mode();
   CHECK(to_cr(b, 3, 0x1fff) == done);  // without PCIDE the low bits only choose caching
   CHECK(b.cpu.cr3 == 0x1fff);
@@ -149,7 +149,7 @@ TEST_CASE("CR3: width, PCIDs and the bit that keeps translations") {
   CHECK(to_cr(b, 4, Cr4::PAE | Cr4::PCIDE) == done);
   CHECK(to_cr(b, 3, 0x1005 | Cr3::no_flush) == done);
   CHECK(b.cpu.cr3 == 0x1005);
-  CHECK(to_cr(b, 3, 0x1000 | bit(62)) == GP);
+  CHECK(to_cr(b, 3, 0x1000 | bit(60)) == GP);
   CHECK(b.mmu.registers().cr3 == 0x1005);
 }
 

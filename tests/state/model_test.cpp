@@ -111,6 +111,9 @@ TEST_CASE("features are switched by sign and by on and off, under their several 
   CHECK(model("max").linear_bits == 57);
   CHECK_FALSE(model("Icelake-Server").has(Flag::la57));
   CHECK(model("Icelake-Server,+la57").linear_bits == 57);
+  CHECK(model("max").has(Flag::lam));
+  CHECK_FALSE(model("SapphireRapids").has(Flag::lam));
+  CHECK(model("SapphireRapids,+lam").has_flag("lam"));
   CHECK_FALSE(model("max,-pcid").has(Flag::pcid));
   CHECK_FALSE(model("max,pcid=off").has_flag("pcid"));
   CHECK(model("qemu64,sse4.1=on,+ssse3").has(Feature::sse41));

@@ -63,6 +63,28 @@ TEST_CASE("each reserved bit of a control field is checked, each other may be se
   CHECK(names(b) == "");
 }
 
+// "Checks on Guest Control Registers, Debug Registers, and MSRs", and those on the host's; "Linear-Address
+// Masking".
+TEST_CASE("LAM_U48 and LAM_U57 of CR3 and LAM_SUP of CR4 may be set where the CPU has LAM") {
+  for (const bool has : {true, false}) {
+    Box b;
+    b.bits64();
+    b.has(Flag::lam, has);
+    for (const char* side : {"guest", "host"}) {
+      const bool guest = side == std::string("guest");
+      for (const unsigned n : {60, 61, 62}) {
+        CAPTURE(n);
+        b.flip(guest ? GUEST_CR3 : HOST_CR3, bit(n));
+        CHECK(names(b) == (has && n > 60 ? "" : side + std::string(".cr3.width")));
+        b.flip(guest ? GUEST_CR3 : HOST_CR3, bit(n));
+      }
+      b.flip(guest ? GUEST_CR4 : HOST_CR4, Cr4::LAM_SUP);
+      CHECK(names(b) == (has ? "" : side + std::string(".cr4.fixed_bits")));
+      b.flip(guest ? GUEST_CR4 : HOST_CR4, Cr4::LAM_SUP);
+    }
+  }
+}
+
 TEST_CASE("each reserved bit of guest fields is checked") {
   Box b;
   b.bits32();

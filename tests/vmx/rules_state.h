@@ -40,6 +40,10 @@ struct RulesBox {
   void flip(Field field, u64 bits) { set(field, get(field) ^ bits); }
 
   // Of the model: the capabilities follow.
+  void has(Flag flag, bool yes) {
+    model.flags.set(static_cast<std::size_t>(flag), yes);
+    derive();
+  }
   void lacks(VmxControl control) {
     model.vmx.reset(static_cast<std::size_t>(control));
     derive();

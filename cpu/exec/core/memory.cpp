@@ -21,10 +21,11 @@ struct Span {
   bool virtual_apic = false;  // `physical` is in the virtual-APIC page
 };
 
-// Compatibility mode's own accesses are 32 bits wide, those to the system's tables are not.
+// Compatibility mode's own accesses are 32 bits wide, those to the system's tables are not. Only the former's
+// are by pointers that may have metadata: what follows, translation, CR2, exits, breakpoints, never sees it.
 u64 wrap(const Cpu& cpu, u64 linear, bool system) {
-  const bool wide = system ? cpu.mode.long_mode : cpu.mode.bits64;
-  return wide ? linear : linear & 0xffffffff;
+  if (!system && cpu.mode.bits64) return masked_pointer(cpu, linear);
+  return system && cpu.mode.long_mode ? linear : linear & 0xffffffff;
 }
 
 bool refuse(Cpu& cpu, const Fault& fault) {

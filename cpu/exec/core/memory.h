@@ -34,6 +34,21 @@ Loaded load_system(Cpu& cpu, u64 linear, unsigned size);
 bool store_system(Cpu& cpu, u64 linear, unsigned size, u64 value);
 bool probe_write_system(Cpu& cpu, u64 linear, unsigned size);
 
+// "Linear-Address Masking": the linear address that a pointer to data means, its metadata replaced by copies
+// of the highest bit that counts; the pointer itself where it has none. Bit 63 stays and with it, whatever
+// the CPL, whether the pointer is a user's or a supervisor's, so that what was not canonical may still not
+// be. Not for fetches, branch targets, INVLPG, addresses in descriptors, and implicit accesses to system
+// structures. The fast paths need it not: a page's tag never has metadata, so that a pointer with some
+// misses.
+inline u64 masked_pointer(const Cpu& cpu, u64 pointer) {
+  const u64 user = cpu.cr3 & (Cr3::LAM_U57 | Cr3::LAM_U48), supervisor = cpu.cr4 & Cr4::LAM_SUP;
+  if ((pointer >> 63 ? supervisor : user) == 0 || !cpu.mode.bits64) return pointer;
+  const bool wide = pointer >> 63 ? cpu.cr4 & Cr4::LA57 : user & Cr3::LAM_U57;
+  const unsigned shift = wide ? 7 : 16;
+  const u64 extended = static_cast<u64>(static_cast<s64>(pointer << shift) >> shift);
+  return (extended & ~bit(63)) | (pointer & bit(63));
+}
+
 template <class T>
 inline bool hits(const TlbEntry& entry, u64 linear) {
   return ((linear + sizeof(T) - 1) & ~u64{0xfff}) == entry.tag;

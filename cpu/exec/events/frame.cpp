@@ -8,8 +8,8 @@ namespace {
 
 bool linear_of_slot(Cpu& cpu, const FrameStack& stack, u64 offset, unsigned width, u64& linear) {
   if (stack.flat64) {
-    linear = offset;
-    if (cpu.mmu.canonical(offset) && cpu.mmu.canonical(offset + width - 1)) [[likely]]
+    linear = stack.inner ? offset : masked_pointer(cpu, offset);
+    if (cpu.mmu.canonical(linear) && cpu.mmu.canonical(linear + width - 1)) [[likely]]
       return true;
     return refuse(cpu, Vector::SS);
   }

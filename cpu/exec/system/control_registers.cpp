@@ -68,7 +68,8 @@ bool write_cr3(Cpu& cpu, u64 value) {
   const bool keep = pcide && (value & Cr3::no_flush);
   if (pcide) value &= ~Cr3::no_flush;
   const unsigned width = cpu.model ? cpu.model->physical_bits : cpu.mmu.physical_bits();
-  if (value & ~bit_range(0, width - 1)) return fail(cpu, Vector::GP);
+  const u64 upper = cpu.model ? supported_upper_cr3(*cpu.model) : 0;
+  if (value & ~(bit_range(0, width - 1) | upper)) return fail(cpu, Vector::GP);
   if (paging_is_pae(cpu.cr0, cpu.cr4, cpu.efer) && !load_pdptes(cpu, value, cpu.cr0, cpu.cr4, cpu.efer))
     return false;
   cpu.cr3 = value;

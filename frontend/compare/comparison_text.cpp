@@ -13,8 +13,15 @@ namespace {
 constexpr unsigned columns = 80, label_width = 32;
 constexpr unsigned narrowest = 8, widest = 12;
 
-std::string figure_text(const Row& row, std::size_t n) {
+std::string whole_figure(const Row& row, std::size_t n) {
   return row.figures[n] ? fmt::format("{:.{}f}", *row.figures[n], row.decimals) : "-";
+}
+// Those that no column has room for are told in millions.
+std::string figure_text(const Row& row, std::size_t n) {
+  constexpr double million = 1e6, widest = 1e7;
+  const double figure = row.figures[n].value_or(0);
+  if (figure >= widest) return fmt::format("{:.1f}M", figure / million);
+  return figure >= million ? fmt::format("{:.0f}", figure) : whole_figure(row, n);
 }
 
 std::string fitted(std::string_view text, unsigned width) {
@@ -142,10 +149,10 @@ std::string comparison_csv(const Comparison& comparison) {
     for (const Row& row : group.rows) {
       for (std::size_t n = 0; n < comparison.subjects.size(); ++n) {
         if (!row.figures[n]) continue;
-        text +=
-            fmt::format("{},{},{},{},{},{},{}\n", csv_cell(group.id), csv_cell(row.id),
-                        csv_cell(trimmed(row.label)), csv_cell(row.unit),
-                        csv_cell(comparison.subjects[n].name), figure_text(row, n), csv_cell(group.selected));
+        text += fmt::format("{},{},{},{},{},{},{}\n", csv_cell(group.id), csv_cell(row.id),
+                            csv_cell(trimmed(row.label)), csv_cell(row.unit),
+                            csv_cell(comparison.subjects[n].name), whole_figure(row, n),
+                            csv_cell(group.selected));
       }
     }
   }

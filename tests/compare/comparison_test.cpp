@@ -109,6 +109,12 @@ TEST_CASE("names of subjects stand whole over their columns") {
                 text.substr(0, 1200));
 }
 
+TEST_CASE("figures that no column has room for are told in millions") {
+  const std::string text = comparison_text(compare({made("long", 1, 1'327'928'920), made("short", 1, 1)}));
+  CHECK(text.find("1327.9M") != text.npos);
+  CHECK(comparison_csv(compare({made("long", 1, 1'327'928'920)})).find("1327928920") != std::string::npos);
+}
+
 TEST_CASE("a subject without exits has no figures of them, and no column is lost") {
   Result result = made("still", 0, 0);
   result.once.measured.costs.clear();

@@ -72,11 +72,12 @@ newest_kernel() {
 }
 
 # tiny_guest FOLDER: the tiny guest that TINY names, if it does, as loaders take it that want no 64-bit multiboot image: its
-# header's magic number is taken out, and it starts as a PVH guest.
+# header's magic number is taken out, and it starts as a PVH guest. A copy beside the image tells that it is in.
 tiny_guest() {
   [ -n "${TINY:-}" ] || return 0
   [ -s "$TINY" ] || die "TINY=$TINY is not there; build the target rom-images"
   LC_ALL=C sed 's/\x02\xb0\xad\x1b/\x00\x00\x00\x00/' "$TINY" >"$1/tiny.elf"
+  cp "$1/tiny.elf" "$out/"
 }
 
 # reproducible_cpio TREE FILE: an initramfs that has the same bytes whenever the tree has.

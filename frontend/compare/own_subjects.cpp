@@ -216,6 +216,38 @@ debug = ["{debug}/boot/xen-syms-*-amd64"]
 kernel_is = "Debian's Xen"
 user_is = "dom0 and the guest, their kernels and processes"
 users_are = "dom0 and guest"
+
+[[subject]]
+name = "xen-hvm"
+title = "type 1: Debian's Xen, an HVM guest, QEMU in dom0 its device model (HVM=1 TINY=roms/tiny.elf tests/guests/xen.sh)"
+flags = ["-m", "2048", "-no-reboot", "-kernel", "{guests}/xenhvm/xen",
+         "-append", "console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M guest_loglvl=all",
+         "-initrd", "{guests}/xenhvm/vmlinuz-dom0 console=hvc0 tag=DOM0 tiny={times} tiny_type=hvm,{guests}/xenhvm/xen.cpio"]
+begin = ["^TINY-START", "tiny: started by"]
+piece = "tiny: ([a-z]+): ([0-9]+) ([^,]*)"
+end = "tiny: all is well"
+fail = "tiny: FAILED|^TINY-FAIL|^DOM0-OFF"
+most_instructions = 50_000_000_000
+guest = ["{roms}/tiny.elf"]
+debug = ["{debug}/boot/xen-syms-*-amd64"]
+kernel_is = "Debian's Xen"
+user_is = "dom0, its kernel and its processes, QEMU among them"
+users_are = "dom0"
+
+[[subject]]
+name = "xen-hvm-linux"
+title = "as xen-hvm, but Debian's Linux is the guest, from its kernel's first line, behind firmware and GRUB, to its first process's first line"
+flags = ["-m", "2048", "-no-reboot", "-kernel", "{guests}/xenhvm/xen", "-append", "console=com1 com1=115200,8n1 dom0_mem=1024M,max:1024M",
+         "-initrd", "{guests}/xenhvm/vmlinuz-dom0 console=hvc0 tag=DOM0 domus=hvm,{guests}/xenhvm/xen.cpio"]
+begin = ["^hvm: created", "Linux version "]
+end = "^HVM-READY"
+fail = "^HVM-FAIL"
+most_instructions = 100_000_000_000
+repeats = false
+debug = ["{debug}/boot/xen-syms-*-amd64"]
+kernel_is = "Debian's Xen"
+user_is = "dom0, its kernel and its processes, QEMU among them"
+users_are = "dom0"
 )toml";
 }
 

@@ -77,16 +77,29 @@ vcpus = ${HVM_CPUS:-1}
 boot = "d"
 disk = [ "format=raw,vdev=hdc,access=ro,devtype=cdrom,target=/boot/domu.iso" ]
 device_model_override = "/usr/libexec/xen-qemu-system-i386"
-serial = "file:/var/log/xen/console/guest-hvm.log"
+# On dom0's own console, at once, and in a file.
+device_model_args_hvm = [ "-chardev", "file,id=line,path=/dev/hvc0,logfile=/var/log/xen/console/guest-hvm.log" ]
+serial = "chardev:line"
 vga = "stdvga"
 vnc = 0
 usb = 0
 on_poweroff = "destroy"
 on_crash = "destroy"
 CONFIG
+  tiny_cd
   echo "pvh pv hvm" >"$tree/domus"
   dom0_memory=1024M
   device_model_libraries=("${device_model_packages[@]}")
+}
+# tiny_cd: the tiny guest as a kernel of GRUB's, which finds its words on the first disk: a tar archive that dom0 makes.
+tiny_cd() {
+  [ -n "${TINY:-}" ] || return 0
+  [ -s "$TINY" ] || die "TINY=$TINY is not there; build the target rom-images"
+  cp "$TINY" "$work/tiny.elf"
+  cd_image "$tree/boot/tiny.iso" "$work/tiny.elf" <<COMMANDS
+source (hd0)/words.cfg
+multiboot /boot/tiny.elf \$words
+COMMANDS
 }
 # What the device model is linked with.
 device_model_packages=(libfdt1 libglib2.0-0 libjpeg62-turbo libpixman-1-0 libspice-server1 libusb-1.0-0 libssl3 liblz4-1 libopus0 libgstreamer1.0-0

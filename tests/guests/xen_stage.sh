@@ -2,6 +2,7 @@
 # Parameters on dom0's command line:
 #   domus="pvh pv"  which of them
 #   tiny=N          the tiny guest alone, which does its work N times, if the image has it
+#   tiny_type=pvh   as which kind of virtual machine: pvh, or hvm if the image has that
 export PATH=$PATH:/usr/bin:/usr/lib/xen-4.17/bin
 mkdir -p /dev/pts /run/xen /run/xenstored
 mount -t devpts none /dev/pts
@@ -30,11 +31,26 @@ xl info | grep -E 'virt_caps|xen_caps|free_memory|cpu_mhz'
 
 if [ -n "${tiny:-}" ]; then
   # The tiny guest, by itself: what `ringside compare` measures. It has no timer and prints to Xen's log.
-  printf '%s\n' 'name = "tiny"' 'type = "pvh"' 'kernel = "/boot/tiny.elf"' 'memory = 32' 'vcpus = 1' 'on_crash = "destroy"' \
-    "extra = \"times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=alarms}\"" >/etc/xen/tiny.cfg
+  words="times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=alarms}"
+  printf '%s\n' 'name = "tiny"' "type = \"${tiny_type:=pvh}\"" 'vcpus = 1' 'on_crash = "destroy"' >/etc/xen/tiny.cfg
+  if [ $tiny_type = hvm ]; then
+    # The CD's GRUB reads the archive as the file system of the first disk.
+    mkdir -p /run/tiny
+    echo "set words='$words'" >/run/tiny/words.cfg
+    tar -cf /run/tiny.tar -C /run/tiny words.cfg
+    printf '%s\n' 'memory = 64' 'boot = "d"' 'vga = "stdvga"' 'vnc = 0' 'usb = 0' \
+      'device_model_override = "/usr/libexec/xen-qemu-system-i386"' 'serial = "file:/dev/hvc0"' \
+      'disk = [ "format=raw,vdev=hda,access=rw,backendtype=qdisk,target=/run/tiny.tar",' \
+      '  "format=raw,vdev=hdc,access=ro,devtype=cdrom,target=/boot/tiny.iso" ]' >>/etc/xen/tiny.cfg
+  else
+    printf '%s\n' 'memory = 32' 'kernel = "/boot/tiny.elf"' "extra = \"$words\"" >>/etc/xen/tiny.cfg
+  fi
   echo "TINY-START $(since)"
-  xl create /etc/xen/tiny.cfg
-  sleep 20
+  if ! xl create /etc/xen/tiny.cfg; then
+    cat /var/log/xen/qemu-dm-tiny.log 2>/dev/null
+    echo TINY-FAIL
+  fi
+  sleep "${tiny_wait:-20}"
   leave
 fi
 over() { grep -q -- "$mark-OFF" "$log" || ! xl list $type; }
@@ -48,12 +64,15 @@ for type in ${domus:-$(cat /domus 2>/dev/null || echo pvh pv)}; do
     echo "$mark-FAIL"
     continue
   fi
-  # Its console, as it comes.
-  tail -n +1 -f $log &
-  follower=$!
+  # Its console, as it comes. An HVM guest's serial port is on this console without that.
+  follower=
+  if [ $type != hvm ]; then
+    tail -n +1 -f $log &
+    follower=$!
+  fi
   within "${domu_wait:-600}" over || echo "$mark-FAIL: no end"
   sleep 1
-  kill $follower
+  [ -z "$follower" ] || kill $follower
   grep -q -- "$mark-READY" $log || echo "$mark-FAIL: it never came up"
   xl list
   xl destroy $type 2>/dev/null

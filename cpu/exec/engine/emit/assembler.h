@@ -104,9 +104,14 @@ class Assembler : public Xbyak::CodeGenerator {
     bool with_flags = false;  // resume with the guest's flags in the host's
     bool branch = false;      // goes on where the handler says
     bool numbers = false;     // the host's MXCSR is the guest's
+    // The first `refused` sites ask for an exception; what the others miss the host may do in its own mode.
+    unsigned refused = 0;
+    bool by_host = false, flags_needed = false;
+    Shape shape;  // of one that is by_host
     // A floating-point result of zero goes a way of its own, out of the hot one, before it asks the handler.
     struct Zero {
       u32 site = 0, resume = 0;  // 0: none
+      u8 first = 0;              // the register of the first operand
       Exactness of = {};
       u8 size = 0;
     } zero;
@@ -114,6 +119,8 @@ class Assembler : public Xbyak::CodeGenerator {
   std::vector<Cold> cold_;
   int aside_ = -1;  // which of them misses; -1: the last
   void zero_aside(unsigned which);
+  // Writes the second attempt of one that is by_host; what is left for the handler is then among the refused.
+  void again_by_host(unsigned which);
 
   CodeMemory memory_;
 
@@ -160,6 +167,9 @@ class Assembler : public Xbyak::CodeGenerator {
   void vector_arithmetic(const Op& op, const Shape& shape);
   void vector_compare(const Op& op, const Shape& shape, bool flags_needed);
   void vector_convert(const Op& op, const Shape& shape);
+  static u8 first_source(const Op& op, const Shape& shape);
+  static u8 second_source(const Op& op, const Shape& shape);
+  void set_scalar(const Op& op, const Shape& shape);
   void load_source(const Op& op, const Shape& shape, unsigned size);
   Xbyak::Address xmm_at(u8 number, unsigned size) const;
   void vector_ready(const Shape& shape);
@@ -178,20 +188,20 @@ class Assembler : public Xbyak::CodeGenerator {
   void bits(const Op& op, const Shape& shape, bool flags_needed);
   void save_counted(Number result, unsigned size);
   static bool host_has_bits(Inline what);
-  // exact.cpp: what a result leaves to be told of it. The first operand is in the guest's register (an
+  // exact.cpp: what a result leaves to be told of it. The first operand is in the guest's register a (an
   // integer: in rcx), the second in the second XMM register, the result in the first. Goes on if PE need not
   // be looked at, or if the result is exact. Clobbers rax and XMM registers from the third on. A product
   // comes right behind need_normal_result().
-  void need_rounding_or_exact(const Op& op, Exactness of, unsigned size, unsigned integer_size = 0);
-  void need_zero_residual(const Op& op, Exactness of, unsigned size);
+  void need_rounding_or_exact(u8 a, Exactness of, unsigned size, unsigned integer_size = 0);
+  void need_zero_residual(u8 a, Exactness of, unsigned size);
   void need_same_integer(unsigned size, unsigned integer_size);
   void need_zero(const Xbyak::Xmm& x, unsigned size);
   void need_equal(const Xbyak::Xmm& x, const Xbyak::Xmm& y, unsigned size);
   void need_same_number(const Xbyak::Xmm& x, const Xbyak::Xmm& y, unsigned size);
   void need_exponent(unsigned least);
   // A result that is zero: false zeros are the handler's.
-  void need_true_zero(const Op& op, Exactness of, unsigned size);
-  void zero_goes_aside(u32 site, Exactness of, unsigned size);  // and comes back here
+  void need_true_zero(u8 a, Exactness of, unsigned size);
+  void zero_goes_aside(u32 site, u8 a, Exactness of, unsigned size);  // and comes back here
   const bool host_fuses_ = Xbyak::util::Cpu().has(Xbyak::util::Cpu::tFMA);
   void need_no_denormal(Number number, unsigned size);
   u32 need_normal_result(unsigned size);

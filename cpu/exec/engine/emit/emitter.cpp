@@ -236,8 +236,14 @@ void Emitter::Impl::emit(Block& block, const Cpu::Mode& mode) {
     }
     inline_plain(block.ops[n], shapes[n], flags_needed[n]);
     if (!shapes[n].memory) continue;
-    cold_.back().resume = here();
-    if (cold_.back().count == 0) cold_.pop_back();
+    Cold& cold = cold_.back();
+    cold.resume = here();
+    if (!numbers_ && cold.count > cold.refused && numbers_of(shapes[n]) != Numbers::none) {
+      cold.by_host = true;
+      cold.shape = shapes[n];
+      cold.flags_needed = flags_needed[n];
+    }
+    if (cold.count == 0) cold_.pop_back();
   }
   leave_numbers();
   if (ends_plain) {
@@ -381,7 +387,8 @@ void Emitter::Impl::cold_paths() {
   }
   for (unsigned which = 0; which < cold_.size(); ++which) {
     zero_aside(which);
-    const Cold& cold = cold_[which];
+    if (cold_[which].by_host) again_by_host(which);
+    const Cold cold = cold_[which];
     for (unsigned n = 0; n < cold.count; ++n) patch(cold.sites[n], here());
     if (cold.numbers) store_mxcsr();
     call_handler(*cold.op);

@@ -23,7 +23,7 @@ constexpr unsigned least_exponent = 223;
 
 }  // namespace
 
-void Assembler::need_rounding_or_exact(const Op& op, Exactness of, unsigned size, unsigned integer_size) {
+void Assembler::need_rounding_or_exact(u8 a, Exactness of, unsigned size, unsigned integer_size) {
   const Xbyak::Reg32 mxcsr(n_ax);
   mov(mxcsr, in_cpu(cpu_offset::mxcsr, 4));
   and_(mxcsr, Mxcsr::RC | Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
@@ -38,7 +38,7 @@ void Assembler::need_rounding_or_exact(const Op& op, Exactness of, unsigned size
     size == 8 ? cvtsi2sd(third, from) : cvtsi2ss(third, from);
     need_equal(third, second, size);
   } else {
-    need_zero_residual(op, of, size);
+    need_zero_residual(a, of, size);
   }
   patch(known, here());
 }
@@ -73,12 +73,10 @@ void Assembler::need_exponent(unsigned least) {
   miss_if(host_b);
 }
 
-void Assembler::need_zero_residual(const Op& op, Exactness of, unsigned size) {
+void Assembler::need_zero_residual(u8 a, Exactness of, unsigned size) {
   const bool wide = size == 8;
   const auto less = [&](const Xbyak::Xmm& x, const Xbyak::Xmm& y) { wide ? subsd(x, y) : subss(x, y); };
-  const auto operand = [&](const Xbyak::Xmm& x) {
-    wide ? movq(x, xmm_at(op.r0, 8)) : movd(x, xmm_at(op.r0, 4));
-  };
+  const auto operand = [&](const Xbyak::Xmm& x) { wide ? movq(x, xmm_at(a, 8)) : movd(x, xmm_at(a, 4)); };
   const auto widened = [&](const Xbyak::Xmm& to, const Xbyak::Xmm& from) { cvtss2sd(to, from); };
   switch (of) {
     case Exactness::sum:
@@ -122,7 +120,7 @@ void Assembler::need_zero_residual(const Op& op, Exactness of, unsigned size) {
         return need_equal(third, fourth, 8);
       }
       if (!host_fuses_) break;
-      mov(rax, xmm_at(op.r0, 8));
+      mov(rax, xmm_at(a, 8));
       need_exponent(least_exponent);
       operand(fourth);
       movaps(third, first);
@@ -148,8 +146,8 @@ void Assembler::need_zero_residual(const Op& op, Exactness of, unsigned size) {
   miss_if(host_nz);
 }
 
-void Assembler::zero_goes_aside(u32 site, Exactness of, unsigned size) {
-  cold_.back().zero = {site, here(), of, static_cast<u8>(size)};
+void Assembler::zero_goes_aside(u32 site, u8 a, Exactness of, unsigned size) {
+  cold_.back().zero = {site, here(), a, of, static_cast<u8>(size)};
 }
 
 void Assembler::zero_aside(unsigned which) {
@@ -157,19 +155,19 @@ void Assembler::zero_aside(unsigned which) {
   if (zero.resume == 0) return;
   aside_ = static_cast<int>(which);
   patch(zero.site, here());
-  need_true_zero(*cold_[which].op, zero.of, zero.size);
+  need_true_zero(zero.first, zero.of, zero.size);
   jump(zero.resume);
   aside_ = -1;
 }
 
 // A sum of zero is exact, a product or quotient if a factor or the dividend is zero, else it was too small.
 // With another rounding the zero might have another sign.
-void Assembler::need_true_zero(const Op& op, Exactness of, unsigned size) {
+void Assembler::need_true_zero(u8 a, Exactness of, unsigned size) {
   test(in_cpu(cpu_offset::mxcsr, 4), static_cast<u32>(Mxcsr::RC));
   miss_if(host_nz);
   // Twice the bits of the first operand, or of the second, without the sign.
   const auto test_first = [&] {
-    load(n_ax, rbx + (cpu_offset::xmm + op.r0 * 16), size);
+    load(n_ax, rbx + (cpu_offset::xmm + a * 16), size);
     add(sized(n_ax, size), sized(n_ax, size));
   };
   const auto test_second = [&] {

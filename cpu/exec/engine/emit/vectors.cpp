@@ -6,7 +6,8 @@
 // Arithmetic runs on the host in its default mode, with the conditions of sse/fast_float.h, but stricter
 // where that is cheaper: operands may be anything but denormal, the result has to be zero or a normal number
 // away from the ends of the range. That excludes NaNs and infinities as operands as well. Everything else is
-// the handler's.
+// done once more out of the way, in the host's own mode (`Assembler::again_by_host`), or is the handler's.
+// Scalars with a VEX prefix go the same way where their blocks have few of them.
 #include "cpu/exec/core/dispatch.h"
 
 #if RINGSIDE_EMITTED_DISPATCH
@@ -203,8 +204,12 @@ Xbyak::Address Assembler::xmm_at(u8 number, unsigned size) const {
   return size == 16 ? xword[place] : at(place, size);
 }
 
+u8 Assembler::first_source(const Op& op, const Shape& shape) { return shape.separate_first ? op.r1 : op.r0; }
+u8 Assembler::second_source(const Op& op, const Shape& shape) { return shape.separate_first ? op.r2 : op.r1; }
+
 // The second operand, into the second XMM register; into r9 as well if it is a scalar.
 void Assembler::load_source(const Op& op, const Shape& shape, unsigned size) {
+  const u8 b = second_source(op, shape);
   if (shape.form == Form::RM) {
     locate(op, shape, Use::read, size);
     const Xbyak::RegExp place = rdx + rax;
@@ -215,10 +220,10 @@ void Assembler::load_source(const Op& op, const Shape& shape, unsigned size) {
       size == 8 ? movq(second, qword[place]) : movd(second, dword[place]);
     }
   } else if (size == 16) {
-    movaps(second, xmm_at(op.r1, 16));
+    movaps(second, xmm_at(b, 16));
   } else {
-    load(9, rbx + (cpu_offset::xmm + op.r1 * 16), size);
-    size == 8 ? movq(second, xmm_at(op.r1, 8)) : movd(second, xmm_at(op.r1, 4));
+    load(9, rbx + (cpu_offset::xmm + b * 16), size);
+    size == 8 ? movq(second, xmm_at(b, 8)) : movd(second, xmm_at(b, 4));
   }
 }
 
@@ -259,7 +264,9 @@ u32 Assembler::need_normal_result(unsigned size) {
 
 void Assembler::vector(const Op& op, const Shape& shape, bool flags_needed) {
   vector_ready(shape);
-  if (shape.vex || shape.vector > last_of_sse2 || (numbers_ && wide_of(shape.vector).number))
+  if (!cold_.empty()) cold_.back().refused = cold_.back().count;
+  const bool number = wide_of(shape.vector).number;
+  if (shape.vector > last_of_sse2 || (shape.vex && !number) || (numbers_ && number))
     return wide(op, shape, flags_needed);
   switch (operation_of(shape).what) {
     case What::arithmetic:
@@ -371,28 +378,33 @@ void Assembler::vector_packed(const Op& op, const Shape& shape) {
   movaps(xmm_at(op.r0, 16), first);
 }
 
+void Assembler::set_scalar(const Op& op, const Shape& shape) {
+  movaps(xmm_at(op.r0, 16), first);
+  clear_upper(op, shape);
+}
+
 void Assembler::vector_arithmetic(const Op& op, const Shape& shape) {
   const Operation& operation = operation_of(shape);
   const unsigned size = operation.bytes;
+  const u8 a = first_source(op, shape);
   load_source(op, shape, size);
   if (operation.what != What::root) {
-    load(n_cx, rbx + (cpu_offset::xmm + op.r0 * 16), size);
+    load(n_cx, rbx + (cpu_offset::xmm + a * 16), size);
     need_no_denormal(n_cx, size);
   }
   need_no_denormal(9, size);
-  movaps(first, xmm_at(op.r0, 16));
+  movaps(first, xmm_at(a, 16));
   if (operation.what == What::extreme) {
     size == 8 ? ucomisd(first, second) : ucomiss(first, second);
     miss_if(host_p);
     (this->*operation.number)(first, second);
-    movaps(xmm_at(op.r0, 16), first);
-    return;
+    return set_scalar(op, shape);
   }
   (this->*operation.number)(first, second);
   const u32 zero = need_normal_result(size);
-  need_rounding_or_exact(op, operation.exactness, size);
-  zero_goes_aside(zero, operation.exactness, size);
-  movaps(xmm_at(op.r0, 16), first);
+  need_rounding_or_exact(a, operation.exactness, size);
+  zero_goes_aside(zero, a, operation.exactness, size);
+  set_scalar(op, shape);
 }
 
 void Assembler::vector_compare(const Op& op, const Shape& shape, bool flags_needed) {
@@ -427,20 +439,20 @@ void Assembler::vector_compare(const Op& op, const Shape& shape, bool flags_need
 void Assembler::vector_convert(const Op& op, const Shape& shape) {
   const Operation& operation = operation_of(shape);
   const unsigned size = operation.bytes;
+  const u8 a = first_source(op, shape);
   if (operation.what == What::from_integer) {
     if (shape.form == Form::RM) {
       locate(op, shape, Use::read, shape.source_size);
       load(n_cx, rdx + rax, shape.source_size);
     } else {
-      load_gpr(n_cx, op.r1, shape.source_size);
+      load_gpr(n_cx, second_source(op, shape), shape.source_size);
     }
-    movaps(first, xmm_at(op.r0, 16));
+    movaps(first, xmm_at(a, 16));
     const Xbyak::Reg from = sized(n_cx, shape.source_size);
     size == 8 ? cvtsi2sd(first, from) : cvtsi2ss(first, from);
     if (size == 4 || shape.source_size == 8)
-      need_rounding_or_exact(op, Exactness::from_integer, size, shape.source_size);
-    movaps(xmm_at(op.r0, 16), first);
-    return;
+      need_rounding_or_exact(a, Exactness::from_integer, size, shape.source_size);
+    return set_scalar(op, shape);
   }
   load_source(op, shape, size);
   if (operation.what == What::to_integer) {
@@ -453,11 +465,11 @@ void Assembler::vector_convert(const Op& op, const Shape& shape) {
       cmp(ecx, 0x80000000);
     }
     miss_if(host_z);
-    need_rounding_or_exact(op, Exactness::to_integer, size, shape.size);
+    need_rounding_or_exact(a, Exactness::to_integer, size, shape.size);
     store_gpr(op.r0, n_cx, shape.size);
     return;
   }
-  movaps(first, xmm_at(op.r0, 16));
+  movaps(first, xmm_at(a, 16));
   if (operation.what == What::widen) {
     need_no_denormal(9, size);
     ucomiss(second, second);
@@ -466,10 +478,10 @@ void Assembler::vector_convert(const Op& op, const Shape& shape) {
   } else {
     cvtsd2ss(first, second);
     const u32 zero = need_normal_result(4);
-    need_rounding_or_exact(op, Exactness::narrowed, 4);
-    zero_goes_aside(zero, Exactness::narrowed, 8);
+    need_rounding_or_exact(a, Exactness::narrowed, 4);
+    zero_goes_aside(zero, a, Exactness::narrowed, 8);
   }
-  movaps(xmm_at(op.r0, 16), first);
+  set_scalar(op, shape);
 }
 
 }  // namespace ringside

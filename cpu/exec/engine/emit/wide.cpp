@@ -60,7 +60,7 @@ Assembler::Numbers Assembler::numbers_of(const Shape& shape) const {
   if (shape.what != Inline::vector || !host_.test(static_cast<unsigned>(HostPart::avx)) ||
       !wide_of(shape.vector).number)
     return Numbers::none;
-  return shape.vex || shape.vector > last_of_sse2 ? Numbers::by_host : Numbers::either;
+  return shape.vector > last_of_sse2 ? Numbers::by_host : Numbers::either;
 }
 
 void Assembler::load_mxcsr() { ldmxcsr(in_cpu(cpu_offset::mxcsr, 4)); }
@@ -83,6 +83,28 @@ u32 Assembler::enter_numbers() {
 void Assembler::leave_numbers() {
   if (numbers_) store_mxcsr();
   numbers_ = false;
+}
+
+// Denormals, NaNs, an inexact result that is the first: what the checks of vectors.cpp do not let pass.
+void Assembler::again_by_host(unsigned which) {
+  const Cold first_attempt = cold_[which];
+  for (unsigned n = first_attempt.refused; n < first_attempt.count; ++n)
+    patch(first_attempt.sites[n], here());
+  const u32 unmasked = enter_numbers();
+  numbers_ = false;
+  found_ = kept_ = Kept();
+  upper_clear_ = 0;
+  Cold& cold = cold_.emplace_back();
+  cold.op = first_attempt.op;
+  cold.numbers = true;
+  wide(*first_attempt.op, first_attempt.shape, first_attempt.flags_needed);
+  cold_.back().resume = here();
+  store_mxcsr();
+  jump(first_attempt.resume);
+  if (cold_.back().count == 0) cold_.pop_back();
+  Cold& handler = cold_[which];
+  handler.count = handler.refused;
+  handler.sites[handler.count++] = unmasked;
 }
 
 // -- Operands.
@@ -133,7 +155,7 @@ void Assembler::wide(const Op& op, const Shape& shape, bool flags_needed) {
   const unsigned halves = shape.length / half_bytes;
   const bool memory = shape.form == Form::RM || shape.form == Form::M;
   // Legacy instructions are their own first source.
-  const u8 a = shape.separate_first ? op.r1 : op.r0, b = shape.separate_first ? op.r2 : op.r1;
+  const u8 a = first_source(op, shape), b = second_source(op, shape);
   const Xbyak::RegExp place = rdx + rax;
   const auto locate_source = [&](unsigned size) {
     if (memory) locate(op, shape, Use::read, size);

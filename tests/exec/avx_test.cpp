@@ -2,26 +2,15 @@
 // which part of memory may fault, what is kept of the upper halves.
 #include <doctest/doctest.h>
 
-#include "tests/exec/running_machine.h"
+#include "tests/exec/engine_machine.h"
 
 using namespace ringside;
 
 namespace {
 
-// A machine with all features, by either dispatcher.
-struct AvxRun : SmallMachine {
-  Engine engine;
-  BlockCache cache{memory, everything()};
-  explicit AvxRun(Dispatcher dispatcher = Dispatcher::emitted) {
-    cpu.engine = &engine;
-    cache.attach(cpu);
-    cache.set_dispatcher(dispatcher);
-  }
-  const CpuModel& everything() {
-    std::string error;
-    model = *parse_cpu_model("max", error);
-    return model;
-  }
+// With all features, by either dispatcher.
+struct AvxRun : FullMachine {
+  explicit AvxRun(Dispatcher dispatcher = Dispatcher::emitted) : FullMachine(dispatcher) {}
   void enable() {
     cpu.cr4 |= Cr4::OSXSAVE | Cr4::OSFXSR | Cr4::OSXMMEXCPT;
     cpu.xcr0 = Xcr0::x87 | Xcr0::sse | Xcr0::avx;

@@ -238,27 +238,15 @@ void compare_many(bool wide, u64 first_seed, bool exact = false) {
       program = VectorProgram(seed, wide, exact);
       program.load(*m);
     }
-    Random random{seed + 7};
-    for (unsigned n = 0; n < 60; ++n) {
-      const u64 slice = 1 + random.below(60);
-      const u64 ran = run(reference.cpu, slice), also = run(emitted.cpu, slice);
-      CAPTURE(seed);
-      CAPTURE(n);
-      CAPTURE(reference.cpu.rip);
-      CHECK(ran == also);
-      const std::string difference = reference.image().difference(emitted.image());
-      CHECK(difference == "");
-      done += ran;
-      if (ran != also || difference != "") return;
-      if (n % 2) {
-        const u64 start = program.starts[random.below(program.starts.size())];
-        for (EngineMachine* m : {&reference, &emitted}) {
-          m->cpu.rip = start;
-          m->cpu.gpr[RSP] = at::stack0;
-          m->cpu.gpr[RBX] = scratch + 0x80;
-        }
+    const auto restart = [&](Random& random) {
+      const u64 start = program.starts[random.below(program.starts.size())];
+      for (EngineMachine* m : {&reference, &emitted}) {
+        m->cpu.rip = start;
+        m->cpu.gpr[RSP] = at::stack0;
+        m->cpu.gpr[RBX] = scratch + 0x80;
       }
-    }
+    };
+    if (!run_in_lock_step(reference, emitted, seed, done, restart)) return;
   }
   CHECK(done > programs * 300);
 }

@@ -1,5 +1,6 @@
-// Owns the machine of the engine's tests: the small machine with a run loop, a device, pages of 4 KiB, and
-// images of its state that can be compared.
+// Owns the machines of the engine's tests: the small machine with a run loop, a device, pages of 4 KiB, or
+// with all features; images of their state that can be compared, and the comparison of two dispatchers in
+// lock-step.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "tests/exec/running_machine.h"
+#include "tests/random.h"
 
 namespace ringside {
 
@@ -115,5 +117,50 @@ struct EngineMachine : RunningMachine {
     return cpu.rip >= at::handlers && n < 256 && cpu.rip % 16 == 0 ? static_cast<int>(n) : -1;
   }
 };
+
+// A machine with all features.
+struct FullMachine : SmallMachine {
+  Engine engine;
+  BlockCache cache{memory, everything()};
+  explicit FullMachine(Dispatcher dispatcher) {
+    cpu.engine = &engine;
+    cache.attach(cpu);
+    cache.set_dispatcher(dispatcher);
+  }
+  StateImage image() {
+    StateImage all;
+    cpu.fields(all);
+    all.add_memory(memory);
+    return all;
+  }
+
+ private:
+  const CpuModel& everything() {
+    std::string error;
+    model = *parse_cpu_model("max", error);
+    return model;
+  }
+};
+
+// Runs both by slices of random length; false: they do not agree after one. `restart(random)` may change both
+// alike after every other slice. Adds to `done` what was run.
+template <class Machine, class Restart>
+bool run_in_lock_step(Machine& reference, Machine& emitted, u64 seed, u64& done, const Restart& restart) {
+  Random random{seed + 7};
+  for (unsigned n = 0; n < 60; ++n) {
+    const u64 slice = 1 + random.below(60);
+    const u64 ran = run(reference.cpu, slice), also = run(emitted.cpu, slice);
+    CAPTURE(seed);
+    CAPTURE(n);
+    CAPTURE(reference.cpu.rip);
+    CHECK(ran == also);
+    const std::string difference = reference.image().difference(emitted.image());
+    CHECK(difference == "");
+    done += ran;
+    if (ran != also || difference != "") return false;
+    if (n % 2) restart(random);
+  }
+  return true;
+}
 
 }  // namespace ringside

@@ -160,9 +160,10 @@ void Assembler::offset(const Op& op) {
   found_ = Kept();  // what follows needs the registers
 }
 
-void Assembler::miss_if(unsigned condition) {
+void Assembler::miss_if(unsigned condition) { miss_at(jump_if(condition)); }
+void Assembler::miss_at(u32 site) {
   Cold& cold = aside_ < 0 ? cold_.back() : cold_[static_cast<unsigned>(aside_)];
-  cold.sites[cold.count++] = jump_if(condition);
+  cold.sites[cold.count++] = site;
 }
 
 // rdx = the linear address of the memory operand, rax = its addend, with all checks; clobbers rcx.

@@ -141,6 +141,7 @@ class Assembler : public Xbyak::CodeGenerator {
   void check(Use use, unsigned size);
   void locate(const Op& op, const Shape& shape, Use use, unsigned size);
   void miss_if(unsigned condition);
+  void miss_at(u32 site);  // of a jump that is there
   void miss_if_not_canonical();
 
   void save_arithmetic(Number result, unsigned size);
@@ -175,10 +176,18 @@ class Assembler : public Xbyak::CodeGenerator {
   void vector_ready(const Shape& shape);
   // wide.cpp
   void wide(const Op& op, const Shape& shape, bool flags_needed);
+  static bool is_fused_scalar(const Shape& shape);
+  void fused_scalar(const Op& op, const Shape& shape);
   void wide_move(const Op& op, const Shape& shape);
+  // elements.cpp
+  void wide_elements(const Op& op, const Shape& shape, bool flags_needed);
+  void compare_text(const Op& op, const Shape& shape, bool flags_needed);
+  void move_masked(const Op& op, const Shape& shape);
+  void gather(const Op& op, const Shape& shape);
   void wide_test(const Op& op, const Shape& shape, bool flags_needed);
   Xbyak::Address half_at(unsigned number, unsigned half) const;
   Xbyak::Address vector_at(const Xbyak::RegExp& place, unsigned size) const;
+  void set_upper_clear(unsigned number);
   void clear_upper(const Op& op, const Shape& shape);
   // The first operand becomes what is in the first XMM register, and in the second.
   void set_vector(const Op& op, const Shape& shape, unsigned halves);

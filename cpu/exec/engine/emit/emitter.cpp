@@ -12,7 +12,7 @@ namespace ringside {
 namespace {
 
 constexpr std::size_t code_bytes = 32u << 20;
-constexpr std::size_t most_block_bytes = 32u << 10;
+constexpr std::size_t most_block_bytes = 64u << 10;
 constexpr unsigned most_operations = 64;
 // As many operations on scalars are worth a load and a store of the host's MXCSR.
 constexpr unsigned worthwhile_numbers = 3;

@@ -266,6 +266,7 @@ void Assembler::vector(const Op& op, const Shape& shape, bool flags_needed) {
   vector_ready(shape);
   if (!cold_.empty()) cold_.back().refused = cold_.back().count;
   const bool number = wide_of(shape.vector).number;
+  if (!numbers_ && is_fused_scalar(shape)) return fused_scalar(op, shape);
   if (shape.vector > last_of_sse2 || (shape.vex && !number) || (numbers_ && number))
     return wide(op, shape, flags_needed);
   switch (operation_of(shape).what) {

@@ -34,6 +34,8 @@ bool Assembler::can_write(const Shape& shape) const {
   const bool old = !shape.vex && shape.vector <= last_of_sse2;
   if (old) return true;
   const Wide& wide = wide_of(shape.vector);
+  // The general address of each element is the handler's.
+  if (wide.way == Way::gathered && shape.addressing != Addressing::flat) return false;
   return wide.way != Way::none && host_.test(static_cast<unsigned>(HostPart::avx)) &&
          host_.test(static_cast<unsigned>(wide.part));
 }
@@ -54,13 +56,18 @@ std::bitset<8> Assembler::host_parts() {
   return parts;
 }
 
+bool Assembler::is_fused_scalar(const Shape& shape) {
+  const Wide& wide = wide_of(shape.vector);
+  return wide.way == Way::fused && wide.bytes != 0;
+}
+
 // -- The host's MXCSR.
 
 Assembler::Numbers Assembler::numbers_of(const Shape& shape) const {
   if (shape.what != Inline::vector || !host_.test(static_cast<unsigned>(HostPart::avx)) ||
       !wide_of(shape.vector).number)
     return Numbers::none;
-  return shape.vector > last_of_sse2 ? Numbers::by_host : Numbers::either;
+  return shape.vector <= last_of_sse2 || is_fused_scalar(shape) ? Numbers::either : Numbers::by_host;
 }
 
 void Assembler::load_mxcsr() { ldmxcsr(in_cpu(cpu_offset::mxcsr, 4)); }
@@ -116,10 +123,13 @@ Xbyak::Address Assembler::vector_at(const Xbyak::RegExp& place, unsigned size) c
   return size == half_bytes ? xword[place] : at(place, size);
 }
 void Assembler::clear_upper(const Op& op, const Shape& shape) {
-  if (!shape.vex || upper_clear_ >> op.r0 & 1) return;
+  if (shape.vex) set_upper_clear(op.r0);
+}
+void Assembler::set_upper_clear(unsigned number) {
+  if (upper_clear_ >> number & 1) return;
   vxorps(fifth, fifth, fifth);
-  vmovaps(half_at(op.r0, 1), fifth);
-  upper_clear_ |= 1u << op.r0;
+  vmovaps(half_at(number, 1), fifth);
+  upper_clear_ |= 1u << number;
 }
 void Assembler::set_vector(const Op& op, const Shape& shape, unsigned halves) {
   vmovaps(half_at(op.r0, 0), first);
@@ -204,7 +214,7 @@ void Assembler::wide(const Op& op, const Shape& shape, bool flags_needed) {
       locate_source(shape.length);
       for (unsigned h = 0; h < halves; ++h) {
         vmovaps(results[h], half_at(a, h));
-        vmovaps(third, half_at(static_cast<unsigned>(op.imm), h));
+        vmovaps(third, half_at(shape.vex ? static_cast<unsigned>(op.imm) : 0, h));
         write(results[h], third, source(h));
       }
       return set_vector(op, shape, halves);
@@ -236,6 +246,22 @@ void Assembler::wide(const Op& op, const Shape& shape, bool flags_needed) {
         vmovlhps(first, first, second);
       }
       return set_vector(op, shape, 1);
+    case Way::halved: {
+      const bool to_memory = shape.form == Form::MR;
+      if (to_memory) locate(op, shape, Use::write, shape.length / 2);
+      for (unsigned h = 0; h < halves; ++h) {
+        vmovaps(results[h], half_at(op.r1, h));
+        write(results[h], results[h], results[h], static_cast<u8>(op.imm));
+      }
+      if (halves == 2) vmovlhps(first, first, second);
+      if (!to_memory) return set_vector(op, shape, 1);
+      halves == 2 ? vmovups(xword[place], first) : vmovq(qword[place], first);
+      return;
+    }
+    case Way::text:
+    case Way::explicit_text:
+    case Way::masked:
+    case Way::gathered: return wide_elements(op, shape, flags_needed);
     case Way::inserted:
       // A whole register where it is a vector's; the host looks at the low element of memory only.
       if (!memory && !shape.gpr) {
@@ -327,6 +353,26 @@ void Assembler::wide(const Op& op, const Shape& shape, bool flags_needed) {
       store_gpr(op.r0, n_cx, shape.size);
       return;
   }
+}
+
+// One product and sum by the checks of vectors.cpp. Its exactness is not looked for: PE has to be known.
+void Assembler::fused_scalar(const Op& op, const Shape& shape) {
+  const Wide& w = wide_of(shape.vector);
+  load_source(op, shape, w.bytes);
+  need_no_denormal(9, w.bytes);
+  for (const u8 n : {op.r0, op.r1}) {
+    load(n_cx, rbx + (cpu_offset::xmm + n * half_bytes), w.bytes);
+    need_no_denormal(n_cx, w.bytes);
+  }
+  vmovaps(first, half_at(op.r0, 0));
+  vmovaps(third, half_at(op.r1, 0));
+  w.write(*this, first, third, second, 0);
+  miss_at(need_normal_result(w.bytes));
+  mov(eax, in_cpu(cpu_offset::mxcsr, 4));
+  and_(eax, Mxcsr::RC | Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
+  cmp(eax, Mxcsr::PE | Mxcsr::PE << Mxcsr::mask_shift);
+  miss_if(host_nz);
+  set_vector(op, shape, 1);
 }
 
 // ZF: no bit is in both. CF: none of the second is outside the first. All others are clear.

@@ -51,6 +51,9 @@ constexpr auto make_wide() {
 #define NARROWED(name) ROW_OF(name, narrowed, avx, 0, 0, c.v##name(d, b))
 #define INSERTED(name, bytes) ROW_OF(name, inserted, avx, bytes, 0, c.v##name(d, a, b, i))
 #define EXTRACTED(name, bytes) ROW_OF(name, extracted, avx, bytes, 0, c.v##name(b, a, i))
+#define TEXT(name, way) ROW_OF(name, way, avx, 0, 0, c.v##name(a, b, i))
+#define GATHER(name, element, index) Wide{InlineVector::name, Way::gathered, avx, element, index},
+#define HALVED(name, part) ROW_OF(name, halved, part, 0, 0, c.v##name(b, a, i))
 #define SHA(name) ROW_OF(name, own_first, sha, 0, 0, c.name(d, b))
 #define SHA_CONTROL(name) ROW_OF(name, own_first, sha, 0, 0, c.name(d, b, i))
 #define SCALAR(name, bytes) ROW_OF(name, scalar, avx, bytes, 0, c.v##name(d, a, b))
@@ -83,6 +86,9 @@ constexpr auto make_wide() {
 #undef NARROWED
 #undef INSERTED
 #undef EXTRACTED
+#undef TEXT
+#undef GATHER
+#undef HALVED
 #undef SHA
 #undef SHA_CONTROL
 #undef SCALAR

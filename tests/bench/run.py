@@ -67,6 +67,11 @@ KERNELS = [
     Kernel("image_filter", "MIPS", 10),
     Kernel("bit_tricks", "MIPS", 4),
     Kernel("sha_ni", "GB/s", 10, elements=4096),
+    Kernel("text", "MIPS", 5),
+    Kernel("interpolate", "MIPS", 10),
+    Kernel("masked_rows", "MIPS", 10),
+    Kernel("dot_products", "MIPS", 5),
+    Kernel("columns", "MIPS", 10),
     Kernel("chase", "ns", 120000, 260, 371),
     Kernel("smc", "ns", 15000, 200, 303),
     Kernel("store_beside", "ns", 200000, 20, 139),
@@ -79,7 +84,6 @@ KERNELS = [
     Kernel("ept_chase", "ns", 100000, 330, 627),
     Kernel("ept_sieve", "MIPS", 3, counted_as="sieve"),
 ]
-WIDE = [k.name for k in KERNELS if k.name in "avx_memcpy avx_memset matrix_ps matrix_pd aes_gcm image_filter bit_tricks sha_ni".split()]
 VMX = ["vm_exit", "ept_chase", "ept_sieve"]  # a machine without VMX skips them
 EVENTS = [k.name for k in KERNELS if k.unit == "ns" and k.name not in VMX]
 

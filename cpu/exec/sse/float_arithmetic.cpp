@@ -61,12 +61,11 @@ u32 approximate_reciprocal_root(u32 a) {
   const int exponent = static_cast<int>(m >> 23) - 127;
   const int k = exponent >> 1;
   const u64 s = static_cast<u64>((m & 0x7fffff) | 0x800000) << (exponent & 1);  // units of 2^-23
-  // n becomes floor(2^14 / sqrt(s)), the largest with (n / 2^14)^2 * s <= 1.
-  u64 n = 0;
-  for (u64 bit = 1u << 14; bit; bit >>= 1) {
-    const u64 trial = n | bit;
-    if (trial * trial * s <= u64{1} << 51) n = trial;
-  }
+  // n becomes floor(2^14 / sqrt(s)), the largest with (n / 2^14)^2 * s <= 1. Doubles come within one of it.
+  constexpr u64 one = u64{1} << 51;
+  u64 n = static_cast<u64>(0x1p14 / std::sqrt(static_cast<double>(s) * 0x1p-23));
+  if (n * n * s > one) --n;
+  if ((n + 1) * (n + 1) * s <= one) ++n;
   u64 thirteen = (n + 1) >> 1;
   int result = -k - 1;
   if (thirteen == 1u << 13) {

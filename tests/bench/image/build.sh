@@ -17,7 +17,7 @@ flags=(-std=c++20 -O2 -ffreestanding -fno-exceptions -fno-rtti -fno-pic -fno-pie
   -fno-strict-aliasing -fno-tree-vectorize -fno-tree-loop-distribute-patterns -fno-asynchronous-unwind-tables
   -fcf-protection=none -march=x86-64 -Wall -Wextra -Werror "-I$root")
 
-for source in kernels wide events vmx machine main; do
+for source in kernels wide routines events vmx machine main; do
   "$cxx" "${flags[@]}" -c "$here/$source.cpp" -o "$work/$source.o"
 done
 for source in boot traps vmx; do
@@ -25,7 +25,7 @@ for source in boot traps vmx; do
 done
 ld -nostdlib -static -z noexecstack --no-warn-rwx-segments -T "$here/image.ld" -o "$work/bench64.elf" "$work"/*.o
 objcopy -I elf64-x86-64 -O elf32-i386 "$work/bench64.elf" "$work/bench.elf"
-"$cxx" -std=c++20 -O2 -no-pie -Wall -Wextra -Werror "-I$root" "$here/native.cpp" "$work/kernels.o" "$work/wide.o" -o "$work/native"
+"$cxx" -std=c++20 -O2 -no-pie -Wall -Wextra -Werror "-I$root" "$here/native.cpp" "$work/kernels.o" "$work/wide.o" "$work/routines.o" -o "$work/native"
 
 if command -v grub-mkrescue >/dev/null && [ -d /usr/lib/grub/i386-pc ]; then
   mkdir -p "$work/cd/boot/grub"

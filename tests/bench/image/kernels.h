@@ -21,6 +21,8 @@ extern const Kernel pure_kernels[];  // no privileges: the same sums natively
 extern const u64 pure_kernel_count;
 extern const Kernel wide_kernels[];  // likewise; for processors that have what `has_wide` asks for
 extern const u64 wide_kernel_count;
+extern const Kernel routine_kernels[];  // likewise
+extern const u64 routine_kernel_count;
 bool has_wide(const Kernel& kernel);
 
 }  // namespace bench

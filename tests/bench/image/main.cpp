@@ -71,16 +71,15 @@ extern "C" void bench_main(const bench::u32* multiboot) {
   for (u64 i = 0; i < pure_kernel_count; ++i) {
     run(pure_kernels[i], number_of(line, pure_kernels[i].name, all), count);
   }
-  for (u64 i = 0; i < wide_kernel_count; ++i) {
-    const u64 n = number_of(line, wide_kernels[i].name, all);
-    if (!n) continue;
-    if (has_wide(wide_kernels[i])) {
-      run(wide_kernels[i], n, count);
-    } else {
-      say(wide_kernels[i].name, " skipped ", n);
-      end_line();
-    }
-  }
+  const auto run_if_wide = [&](const Kernel& kernel) {
+    const u64 n = number_of(line, kernel.name, all);
+    if (!n) return;
+    if (has_wide(kernel)) return run(kernel, n, count);
+    say(kernel.name, " skipped ", n);
+    end_line();
+  };
+  for (u64 i = 0; i < wide_kernel_count; ++i) run_if_wide(wide_kernels[i]);
+  for (u64 i = 0; i < routine_kernel_count; ++i) run_if_wide(routine_kernels[i]);
   for (u64 i = 0; i < event_kernel_count; ++i) {
     run(event_kernels[i], number_of(line, event_kernels[i].name, count ? 0 : all), count);
   }

@@ -77,13 +77,15 @@ int main(int count, char** words) {
     std::printf("BENCH %s end %llu %016llx %.9f\n", name, n, sum, cpu_seconds() - start);
   };
   for (u64 i = 0; i < pure_kernel_count; ++i) run(pure_kernels[i], pure_kernels[i].name);
-  for (u64 i = 0; i < wide_kernel_count; ++i) {
-    const u64 n = iterations(count, words, wide_kernels[i].name);
-    if (has_wide(wide_kernels[i]))
-      run(wide_kernels[i], wide_kernels[i].name);
+  const auto run_if_wide = [&](const Kernel& kernel) {
+    const u64 n = iterations(count, words, kernel.name);
+    if (has_wide(kernel))
+      run(kernel, kernel.name);
     else if (n)
-      std::printf("BENCH %s skipped %llu\n", wide_kernels[i].name, n);
-  }
+      std::printf("BENCH %s skipped %llu\n", kernel.name, n);
+  };
+  for (u64 i = 0; i < wide_kernel_count; ++i) run_if_wide(wide_kernels[i]);
+  for (u64 i = 0; i < routine_kernel_count; ++i) run_if_wide(routine_kernels[i]);
   for (const InGuest& guest : in_guests) {
     for (u64 i = 0; i < pure_kernel_count; ++i) {
       if (!std::strcmp(pure_kernels[i].name, guest.kernel)) run(pure_kernels[i], guest.name);

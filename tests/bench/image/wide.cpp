@@ -77,48 +77,42 @@ void prepare_wide_matrix(u8* arena) {
   clear_flags();
 }
 
-// n products of two matrices of 32 by 32 numbers, a broadcast element times 16 or 8 columns at once.
-u64 matrix_ps(u8* arena, u64 n) {
-  float* a = reinterpret_cast<float*>(arena);
-  float *b = a + wide_rank * wide_rank, *c = b + wide_rank * wide_rank;
-  u64 sum = 0;
-  for (u64 i = 0; i < n; ++i) {
-    a[i % (wide_rank * wide_rank)] += 0.001f;
-    for (u32 row = 0; row < wide_rank; ++row) {
-      for (u32 column = 0; column < wide_rank; column += 16) {
-        __m256 s = _mm256_setzero_ps(), t = s;
-        for (u32 k = 0; k < wide_rank; ++k) {
-          const __m256 x = _mm256_broadcast_ss(a + row * wide_rank + k);
-          s = _mm256_fmadd_ps(x, _mm256_loadu_ps(b + k * wide_rank + column), s);
-          t = _mm256_fmadd_ps(x, _mm256_loadu_ps(b + k * wide_rank + column + 8), t);
-        }
-        _mm256_storeu_ps(c + row * wide_rank + column, s);
-        _mm256_storeu_ps(c + row * wide_rank + column + 8, t);
-      }
-    }
-    sum = mixed(sum, *reinterpret_cast<u32*>(&c[i % (wide_rank * wide_rank)]));
-  }
-  return sum;
+// What the kernel of matrices needs of singles and of doubles.
+__m256 broadcast(const float* at) { return _mm256_broadcast_ss(at); }
+__m256d broadcast(const double* at) { return _mm256_broadcast_sd(at); }
+__m256 add_product(__m256 x, const float* at, __m256 sum) {
+  return _mm256_fmadd_ps(x, _mm256_loadu_ps(at), sum);
 }
-u64 matrix_pd(u8* arena, u64 n) {
-  double* a = reinterpret_cast<double*>(arena);
-  double *b = a + wide_rank * wide_rank, *c = b + wide_rank * wide_rank;
+__m256d add_product(__m256d x, const double* at, __m256d sum) {
+  return _mm256_fmadd_pd(x, _mm256_loadu_pd(at), sum);
+}
+void store256(float* at, __m256 v) { _mm256_storeu_ps(at, v); }
+void store256(double* at, __m256d v) { _mm256_storeu_pd(at, v); }
+u64 bits_of(float x) { return __builtin_bit_cast(u32, x); }
+u64 bits_of(double x) { return __builtin_bit_cast(u64, x); }
+
+// n products of two matrices of 32 by 32 numbers, a broadcast element times two registers of columns at once.
+template <class T>
+u64 matrix_product(u8* arena, u64 n) {
+  constexpr u32 lanes = 32 / sizeof(T);
+  T* a = reinterpret_cast<T*>(arena);
+  T *b = a + wide_rank * wide_rank, *c = b + wide_rank * wide_rank;
   u64 sum = 0;
   for (u64 i = 0; i < n; ++i) {
-    a[i % (wide_rank * wide_rank)] += 0.001;
+    a[i % (wide_rank * wide_rank)] += static_cast<T>(0.001);
     for (u32 row = 0; row < wide_rank; ++row) {
-      for (u32 column = 0; column < wide_rank; column += 8) {
-        __m256d s = _mm256_setzero_pd(), t = s;
+      for (u32 column = 0; column < wide_rank; column += 2 * lanes) {
+        decltype(broadcast(a)) s{}, t{};
         for (u32 k = 0; k < wide_rank; ++k) {
-          const __m256d x = _mm256_broadcast_sd(a + row * wide_rank + k);
-          s = _mm256_fmadd_pd(x, _mm256_loadu_pd(b + k * wide_rank + column), s);
-          t = _mm256_fmadd_pd(x, _mm256_loadu_pd(b + k * wide_rank + column + 4), t);
+          const auto x = broadcast(a + row * wide_rank + k);
+          s = add_product(x, b + k * wide_rank + column, s);
+          t = add_product(x, b + k * wide_rank + column + lanes, t);
         }
-        _mm256_storeu_pd(c + row * wide_rank + column, s);
-        _mm256_storeu_pd(c + row * wide_rank + column + 4, t);
+        store256(c + row * wide_rank + column, s);
+        store256(c + row * wide_rank + column + lanes, t);
       }
     }
-    sum = mixed(sum, *reinterpret_cast<u64*>(&c[i % (wide_rank * wide_rank)]));
+    sum = mixed(sum, bits_of(c[i % (wide_rank * wide_rank)]));
   }
   return sum;
 }
@@ -279,8 +273,8 @@ u64 sha_ni(u8* arena, u64 n) {
 const Kernel wide_kernels[] = {
     {"avx_memcpy", prepare_blocks, avx_memcpy},
     {"avx_memset", prepare_blocks, avx_memset},
-    {"matrix_ps", prepare_wide_matrix<float>, matrix_ps},
-    {"matrix_pd", prepare_wide_matrix<double>, matrix_pd},
+    {"matrix_ps", prepare_wide_matrix<float>, matrix_product<float>},
+    {"matrix_pd", prepare_wide_matrix<double>, matrix_product<double>},
     {"aes_gcm", prepare_gcm, aes_gcm},
     {"image_filter", prepare_image, image_filter},
     {"bit_tricks", prepare_bits, bit_tricks},
@@ -290,7 +284,7 @@ const u64 wide_kernel_count = sizeof(wide_kernels) / sizeof(wide_kernels[0]);
 
 bool has_wide(const Kernel& kernel) {
   u32 eax, ebx, ecx, edx;
-  constexpr u32 of_1 = bit_AVX | bit_FMA | bit_OSXSAVE | bit_AES | bit_PCLMUL | bit_POPCNT;
+  constexpr u32 of_1 = bit_AVX | bit_FMA | bit_OSXSAVE | bit_AES | bit_PCLMUL | bit_POPCNT | bit_SSE4_2;
   if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || (ecx & of_1) != of_1) return false;
   const u32 of_7 = bit_AVX2 | bit_BMI | bit_BMI2 | (kernel.run == sha_ni ? bit_SHA : 0);
   return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & of_7) == of_7;

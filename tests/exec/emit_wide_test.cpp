@@ -98,8 +98,9 @@ class Patterns {
 
 class WideProgram {
  public:
+  // Every other program has short blocks, in which the emitter treats numbers in another way.
   WideProgram(u64 seed, bool long_mode, const Patterns& patterns)
-      : random_{seed}, long_mode_(long_mode), patterns_(patterns) {}
+      : random_{seed}, long_mode_(long_mode), short_blocks_(seed % 2 != 0), patterns_(patterns) {}
 
   void load(FullMachine& m, std::map<u16, unsigned>* drawn) {
     long_mode_ ? m.long_mode() : m.protected_mode();
@@ -220,6 +221,7 @@ class WideProgram {
   }
   void instruction(std::map<u16, unsigned>* drawn) {
     code_.clear();
+    if (short_blocks_ && random_.one_in(3)) return byte(0xeb), byte(0);  // JMP to what follows
     const unsigned reg = static_cast<unsigned>(random_.below(3));
     switch (random_.below(16)) {
       case 0: {  // general-purpose: flags between them
@@ -245,7 +247,7 @@ class WideProgram {
   }
 
   Random random_;
-  bool long_mode_;
+  bool long_mode_, short_blocks_;
   const Patterns& patterns_;
   std::vector<u8> code_;
 };

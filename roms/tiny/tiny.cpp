@@ -20,6 +20,7 @@ constexpr Workload workloads[] = {
     {"faults", "page faults that map a page", 64, 0, page_faults},
     {"cpuid", "times that it asks who the CPU is", 200, 0, identifications},
     {"absent", "reads of a port that nobody has", 100, 0, absent_ports},
+    {"serial", "reads of the serial port's state", 100, has_serial_port, serial_states},
     {"fpu", "switches of SSE registers, by CR0.TS and #NM", 20, 0, register_switches},
     {"timer", "ticks of the PIT", 10, 0, timer_ticks},
     {"alarms", "alarms of the local APIC's timer", 10, has_local_apic, alarms},
@@ -56,7 +57,8 @@ void find_hypervisor() {
     memcpy(below.name, "Hyper-V", 8);
   }
   if (!same(signature, hypervisor_signature)) return;
-  below.offers |= cpuid(hypervisor_leaf + 1).eax & ~(has_local_apic | has_back_end | has_hyperv);
+  below.offers |=
+      cpuid(hypervisor_leaf + 1).eax & ~(has_local_apic | has_back_end | has_hyperv | has_serial_port);
   constexpr u32 both = offers_event_channels | offers_grants;
   if ((below.offers & both) == both || below.offers & offers_rings) below.offers |= has_back_end;
   const CpuidResult name = cpuid(hypervisor_leaf + 2);
@@ -102,6 +104,8 @@ void kit_main(const kit::BootInformation& boot) {
   using namespace tiny;
   find_hypervisor();
   if (below.offers & offers_console) set_output(print_by_hypercall);
+  // What reaches a device model of KVM's and Xen's, as "ports" does one of the hypervisors here.
+  if (word_on(boot.command_line, "only=serial") && serial_states(1)) below.offers |= has_serial_port;
   neighbour = number_on(boot.command_line, "to", this_guest);
   start_clock();
   print("tiny: started by ", boot.loader, ", ", boot.memory_top >> 20, " MBytes, ",

@@ -17,7 +17,8 @@ struct Below {
 extern Below below;
 // Bits of Workload::needs that are no Offers: the CPU has a local APIC; there is a way to a back end
 // (transport.h); who is below looks like Hyper-V.
-constexpr u32 has_local_apic = 1u << 31, has_back_end = 1u << 30, has_hyperv = 1u << 29;
+constexpr u32 has_local_apic = 1u << 31, has_back_end = 1u << 30, has_hyperv = 1u << 29,
+              has_serial_port = 1u << 28;  // and somebody asked for it
 
 // A workload does its work `count` times and tells whether all was as it must be.
 struct Workload {
@@ -32,6 +33,7 @@ bool system_calls(u64 count);
 bool page_faults(u64 count);
 bool identifications(u64 count);
 bool absent_ports(u64 count);
+bool serial_states(u64 count);
 bool register_switches(u64 count);
 bool timer_ticks(u64 count);
 bool alarms(u64 count);

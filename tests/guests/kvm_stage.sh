@@ -28,7 +28,7 @@ if [ -n "${tiny:-}" ]; then
   # The tiny guest, by itself: what `ringside compare` measures. It has nothing to switch itself off with.
   echo "TINY-START $(since)"
   qemu -L /usr/share/qemu -machine microvm,accel=kvm,kernel-irqchip=on,acpi=off,rtc=on,pit=on,pic=on,x-option-roms=off -cpu host -m 32 \
-    -nodefaults -no-user-config -display none -no-reboot -serial stdio -kernel /boot/tiny.elf -append "times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=alarms}" </dev/null 2>&1
+    -nodefaults -no-user-config -display none -no-reboot -serial stdio -kernel /boot/tiny.elf -append "times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=serial only=alarms}" </dev/null 2>&1
   leave
 fi
 . /vectors_stage.sh

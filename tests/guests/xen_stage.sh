@@ -31,7 +31,7 @@ xl info | grep -E 'virt_caps|xen_caps|free_memory|cpu_mhz'
 
 if [ -n "${tiny:-}" ]; then
   # The tiny guest, by itself: what `ringside compare` measures. It has no timer and prints to Xen's log.
-  words="times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=alarms}"
+  words="times=$tiny ${tiny_only:-only=syscalls only=faults only=cpuid only=absent only=serial only=alarms}"
   printf '%s\n' 'name = "tiny"' "type = \"${tiny_type:=pvh}\"" 'vcpus = 1' 'on_crash = "destroy"' >/etc/xen/tiny.cfg
   if [ $tiny_type = hvm ]; then
     # The CD's GRUB reads the archive as the file system of the first disk.

@@ -282,6 +282,8 @@ enum class InlineVector : u16 {
   gf2p8affineinvqb,
   // Text, and what has an immediate or a mask of its own.
   mpsadbw,
+  vtestps,
+  vtestpd,
   pcmpestri,
   pcmpestrm,
   pcmpistri,

@@ -375,8 +375,10 @@ void Assembler::fused_scalar(const Op& op, const Shape& shape) {
   set_vector(op, shape, 1);
 }
 
-// ZF: no bit is in both. CF: none of the second is outside the first. All others are clear.
+// ZF: no bit is in both. CF: none of the second is outside the first. All others are clear. VTESTPx looks at
+// sign bits only.
 void Assembler::wide_test(const Op& op, const Shape& shape, bool flags_needed) {
+  const Wide& w = wide_of(shape.vector);
   const unsigned halves = shape.length / half_bytes;
   const bool memory = shape.form == Form::RM;
   const Xbyak::RegExp place = rdx + rax;
@@ -396,9 +398,9 @@ void Assembler::wide_test(const Op& op, const Shape& shape, bool flags_needed) {
   mov(ecx, 0);
   mov(eax, 0);
   mov(esi, 0);
-  vptest(second, second);
+  w.write(*this, second, second, second, 0);
   setnz(cl);
-  vptest(fourth, fourth);
+  w.write(*this, fourth, fourth, fourth, 0);
   setz(al);
   // As LazyFlags::set_image, with PF clear.
   lea(eax, ptr[rax + rax * 2]);

@@ -22,7 +22,7 @@ enum class Way : u8 {
   inserted,       // an element of `bytes` into a register
   extracted,      // and out of it
   mask,           // `bytes` bits of each half into a general-purpose register
-  test_bits,      // PTEST
+  test_bits,      // PTEST, VTESTPx
   text,           // of two texts into an index or XMM0, and the flags
   explicit_text,  // the same, with their lengths in registers
   masked,         // elements by the signs in a register, from or to memory

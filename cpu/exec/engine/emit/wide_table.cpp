@@ -51,6 +51,7 @@ constexpr auto make_wide() {
 #define NARROWED(name) ROW_OF(name, narrowed, avx, 0, 0, c.v##name(d, b))
 #define INSERTED(name, bytes) ROW_OF(name, inserted, avx, bytes, 0, c.v##name(d, a, b, i))
 #define EXTRACTED(name, bytes) ROW_OF(name, extracted, avx, bytes, 0, c.v##name(b, a, i))
+#define TEST_BITS(name, host) ROW_OF(name, test_bits, avx, 0, 0, c.host(d, b))
 #define TEXT(name, way) ROW_OF(name, way, avx, 0, 0, c.v##name(a, b, i))
 #define GATHER(name, element, index) Wide{InlineVector::name, Way::gathered, avx, element, index},
 #define HALVED(name, part) ROW_OF(name, halved, part, 0, 0, c.v##name(b, a, i))
@@ -86,6 +87,7 @@ constexpr auto make_wide() {
 #undef NARROWED
 #undef INSERTED
 #undef EXTRACTED
+#undef TEST_BITS
 #undef TEXT
 #undef GATHER
 #undef HALVED

@@ -72,7 +72,9 @@ void Assembler::compare_text(const Op& op, const Shape& shape, bool flags_needed
 
 // Where the whole operand lies in one page that is known, no element of it can fault.
 void Assembler::move_masked(const Op& op, const Shape& shape) {
-  const bool dwords = shape.vector == InlineVector::masked_dwords, store = shape.form == Form::MR;
+  const bool store = shape.form == Form::MR;
+  const bool dwords =
+      shape.vector == InlineVector::masked_load_dwords || shape.vector == InlineVector::masked_store_dwords;
   const unsigned halves = shape.length / bytes_of_half;
   const Xbyak::Xmm values[] = {first, second}, masks[] = {third, fourth};
   locate(op, shape, store ? Use::write : Use::read, shape.length);

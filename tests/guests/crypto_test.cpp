@@ -10,7 +10,7 @@
 using namespace ringside::cli;
 
 // How many variants of thirteen functions the C library had to choose from.
-static int variants(const std::string& out) {
+static int library_variants(const std::string& out) {
   constexpr std::string_view before = "LIBRARY-VARIANTS ";
   const std::size_t at = out.find(before);
   return at == out.npos ? 0 : std::atoi(out.c_str() + at + before.size());
@@ -39,7 +39,7 @@ TEST_CASE(
     // The libraries' results are those of their plainest variants, and the choice was one.
     CHECK(has(result.out, "LIBRARY-AGREES"));
     CHECK_FALSE(has(result.out, "LIBRARY-DIFFERS"));
-    CHECK(variants(result.out) >= (avx ? 26 : 18));
+    CHECK(library_variants(result.out) >= (avx ? 26 : 18));
     const std::string sums =
         result.out.substr(std::min(result.out.find("LIBRARY-SUMS"), result.out.size()), 47);
     CHECK(sums.size() == 47);

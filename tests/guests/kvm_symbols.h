@@ -15,8 +15,9 @@ inline std::map<std::string, std::string> kvm_symbols() {
   std::map<std::string, std::string> files;
   const char* const folder = std::getenv("RINGSIDE_KVM_SYMBOLS");
   if (!folder) return files;
-  for (const auto& file : fs::directory_iterator(fs::path(folder) / "boot"))
-    files["KERNEL"] = file.path().string();
+  for (const auto& file : fs::directory_iterator(fs::path(folder) / "boot")) {
+    if (file.path().filename().string().starts_with("vmlinux")) files["KERNEL"] = file.path().string();
+  }
   for (const auto& file : fs::recursive_directory_iterator(fs::path(folder) / "lib")) {
     if (file.path().filename() == "kvm.ko") files["KVM"] = file.path().string();
     if (file.path().filename() == "kvm-intel.ko") files["KVM_INTEL"] = file.path().string();

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "tests/cli/program.h"
+#include "tests/guests/kvm_symbols.h"
 
 namespace ringside::cli {
 namespace {
@@ -303,16 +304,11 @@ TEST_CASE("debug: KVM's first VM entry, a step into its guest, the first EPT vio
 // that has its boot/ and lib/, the "usr/lib/debug" of linux-image-*-dbg.
 TEST_CASE("debug: KVM's functions and lines, its modules, and the way from its caller to the VM exit") {
   const std::vector<std::string> guest = kvm_guest();
-  const char* folder = std::getenv("RINGSIDE_KVM_SYMBOLS");
-  if (guest.empty() || !folder) return;
-  namespace fs = ::std::filesystem;
-  std::string kernel, script = "run-to entry\nrun-to exit\n";
-  for (const auto& file : fs::directory_iterator(fs::path(folder) / "boot")) kernel = file.path().string();
-  script += "symbols " + kernel + " find as linux\n";
-  for (const auto& file : fs::recursive_directory_iterator(fs::path(folder) / "lib")) {
-    if (file.path().filename() == "kvm.ko" || file.path().filename() == "kvm-intel.ko")
-      script += "symbols " + file.path().string() + " find root\n";
-  }
+  const std::map<std::string, std::string> symbols = kvm_symbols();
+  if (guest.empty() || symbols.empty()) return;
+  std::string script = "run-to entry\nrun-to exit\nsymbols " + symbols.at("KERNEL") + " find as linux\n";
+  for (const char* const module : {"KVM", "KVM_INTEL"})
+    script += "symbols " + symbols.at(module) + " find root\n";
   script += "backtrace\nbreak handle_ept_violation\ncontinue\nwhere\nbacktrace\nvmcs HOST_CR0\n";
   const Folder scripts;
   std::vector<std::string> words = {"debug", "-x", scripts.write("kvm", script), "--batch"};
@@ -327,7 +323,7 @@ TEST_CASE("debug: KVM's functions and lines, its modules, and the way from its c
   CHECK(has(result.out, "  vcpu_enter_guest, inlined  kvm/x86.c:"));
   CHECK(has(result.out, "  entry_SYSCALL_64_after_hwframe+0x"));
   CHECK(has(result.out, "(by ORC)"));
-  CHECK(has(result.out, "<vmx_set_constant_host_state+0x"));
+  CHECK(has(result.out, "<- vmx_set_constant_host_state+0x"));
 }
 
 }  // namespace

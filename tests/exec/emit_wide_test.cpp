@@ -353,7 +353,7 @@ TEST_CASE("dispatchers in lock-step: gathers") {
           cpu.vector.upper[k + 1] = values[2 * k + 1];
         }
         for (unsigned k = 0; k < 0x400; k += 8)
-          m->put(wide_scratch + k, (n + turn + k) * 0x0123456789abcdef, 8);
+          m->put(wide_scratch + k, (n + turn + k) * u64{0x0123456789abcdef}, 8);
         cpu.gpr[RBX] = wide_scratch + 0x180;
         cpu.gpr[RSP] = at::stack0;
         cpu.rip = cpu.next_rip = start;

@@ -32,7 +32,7 @@ struct MaskedRun : SmallMachine {
     cpu.cr3 |= cr3_bits;
     cpu.update_mode();
     cpu.update_translation();
-    for (unsigned n = 0; n < 0x3000; n += 8) put(at::data + n, n * 0x0101010101010101);
+    for (unsigned n = 0; n < 0x3000; n += 8) put(at::data + n, n * u64{0x0101010101010101});
   }
   const CpuModel& everything() {
     std::string error;

@@ -317,7 +317,12 @@ void add_time(Maker& maker) {
   });
   maker.row(
       "guest", "the guest's", "%",
-      [&](const Result& r) { return share(r, [](const Piece& p) { return p.guest; }); }, 1);
+      [&](const Result& r) {
+        // A guest that is never entered runs in root operation, and cannot be told apart there.
+        const Figure figure = share(r, [](const Piece& p) { return p.guest; });
+        return figure == 0.0 ? Figure() : figure;
+      },
+      1);
   maker.row(
       "kernel", "root operation, CPL 0", "%",
       [&](const Result& r) { return share(r, [](const Piece& p) { return p.part[kernel]; }); }, 1);

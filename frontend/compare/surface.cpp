@@ -30,10 +30,12 @@ Surface surface(const std::unordered_set<u64>& code, const Symbols& symbols) {
   symbols.each_line(World::any, [&](const Symbols::Line& line, u64 end) {
     if (line.line == 0) return;
     all_lines.emplace(line.file, line.line);
-    if (const auto symbol = symbols.find(line.start)) all_functions.emplace(symbol->symbol);
+    if (const auto symbol = symbols.find(line.start)) all_functions.insert(demangled(symbol->symbol));
     const auto first = std::lower_bound(ran.begin(), ran.end(), line.start);
     if (first != ran.end() && *first < end) lines.emplace(line.file, line.line);
   });
+  // Code in assembly language may have a name and no lines.
+  if (!all_functions.empty()) all_functions.insert(functions.begin(), functions.end());
   found.lined = !all_lines.empty();
   found.lines = lines.size();
   found.all_lines = all_lines.size();

@@ -122,6 +122,10 @@ TEST_CASE("a subject without exits has no figures of them, and no column is lost
   const Comparison all = compare({result, made("other", 1, 1)});
   CHECK_FALSE(figure(all, "exit", "instructions.median", 0));
   CHECK(figure(all, "exit", "instructions.median", 1));
+  CHECK(figure(all, "time", "guest", 0));
+  // One that was never entered has no share that could be told.
+  for (Piece& piece : result.once.measured.pieces) piece.guest = 0;
+  CHECK_FALSE(figure(compare({result}), "time", "guest", 0));
   CHECK_FALSE(comparison_html(all).empty());
 }
 

@@ -26,7 +26,8 @@ double figure(const std::string& csv, const std::string& group, const std::strin
 
 }  // namespace
 
-TEST_CASE("KVM, Xen and the lodge do the same guest's work, in figures that a second run repeats") {
+TEST_CASE(
+    "KVM, Xen and the lodge do the same guest's work, in figures of which KVM's are the same a second time") {
   const std::string kvm = guest_images("kvm"), xen = guest_images("xen");
   if (kvm.empty() || xen.empty()) return;
   if (!std::filesystem::exists(kvm + "/tiny.elf") || !std::filesystem::exists(xen + "/tiny.elf")) {
